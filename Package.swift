@@ -1,0 +1,81 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings shared by every Swift target of ours.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// The audit surface: every unsafe construct has to be spelled out.
+let audited = strict + [.strictMemorySafety()]
+
+let package = Package(
+    name: "meshnode",
+    products: [
+        .executable(name: "meshnode", targets: ["MeshNodeCLI"]),
+        .executable(name: "meshnode-sim", targets: ["MeshSimCLI"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
+        .package(url: "https://github.com/groue/GRDB.swift", .upToNextMinor(from: "7.10.0")),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        // System libraries and the vector kernel.
+        .systemLibrary(
+            name: "Sodium", path: "Sources/C/Sodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .systemLibrary(name: "Zstd", path: "Sources/C/Zstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(
+            name: "OpenBLAS", path: "Sources/C/OpenBLAS", pkgConfig: "openblas",
+            providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "Zlib", path: "Sources/C/Zlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "Kernels", path: "Sources/C/Kernels"),
+
+        // Pure modules: no sockets, no SQL.
+        .target(name: "Wire", swiftSettings: audited),
+        .target(
+            name: "MeshCrypto", dependencies: ["Wire", "Sodium", "Kernels"], path: "Sources/Crypto",
+            swiftSettings: audited),
+        .target(name: "Gossip", dependencies: ["Wire", "MeshCrypto"], swiftSettings: strict),
+        .target(name: "Chain", dependencies: ["Wire", "MeshCrypto"], swiftSettings: strict),
+        .target(name: "Learn", dependencies: ["OpenBLAS", "Zlib", "Zstd"], swiftSettings: strict),
+        .target(name: "MeshSim", dependencies: ["Wire", "MeshCrypto", "Gossip", "Chain"], swiftSettings: strict),
+
+        // Shells: sockets, database, processes.
+        .target(
+            name: "MeshNode",
+            dependencies: [
+                "Wire", "MeshCrypto", "Gossip", "Chain", "Learn", "Zstd",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "MeshNodeCLI",
+            dependencies: [
+                "MeshNode", "Wire", "MeshCrypto", "Chain", "Learn",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "MeshSimCLI",
+            dependencies: ["MeshSim", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
+
+        .testTarget(name: "WireTests", dependencies: ["Wire", "MeshCrypto"], swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,16 @@
+/// Why bytes were not accepted. Every case names the field, so that a counted drop can be explained.
+public enum WireError: Error, Equatable, Sendable, CustomStringConvertible {
+    case truncated(field: String)
+    case trailingBytes(count: Int)
+    case tooLong(field: String, length: UInt64, limit: Int)
+    case invalid(field: String, reason: String)
+
+    public var description: String {
+        switch self {
+        case .truncated(let field): "\(field): the message ends before this field does"
+        case .trailingBytes(let count): "\(count) bytes follow the last field"
+        case .tooLong(let field, let length, let limit): "\(field): length \(length) exceeds the limit of \(limit)"
+        case .invalid(let field, let reason): "\(field): \(reason)"
+        }
+    }
+}
