@@ -1,0 +1,233 @@
+internal import Foundation
+internal import GRDB
+internal import MeshCrypto
+internal import Synchronization
+
+/// Whether a database may be made.
+public enum StoreOpening: Sendable, Equatable {
+    /// The file has to be there: what a running node asks for, so that a lost file is noticed.
+    case existing
+    case createIfMissing
+}
+
+/// One SQLite file, opened with explicit settings and checked before use.
+///
+/// WAL with synchronous=FULL: a transaction that returned survives a power cut. GRDB's pool switches its writer to
+/// synchronous=NORMAL, where acknowledged rows can be lost, so the level is set again after it has been opened and
+/// read back.
+final class DatabaseFile: Sendable {
+    struct Format: Sendable {
+        /// For errors: "durable store".
+        let name: String
+        /// `PRAGMA application_id`: tells our files apart and from any other.
+        let mark: Int32
+        let version: Int
+        /// Statements that make version 1; later versions append their migrations.
+        let schema: String
+        /// What an operator does about a damaged file.
+        let repair: String
+    }
+
+    enum Access: Sendable { case serial, concurrent, readOnly }
+
+    let path: String
+    private let format: Format
+    private let connection: any DatabaseReader
+    private let writer: (any DatabaseWriter)?
+    private let failure = Mutex<String?>(nil)
+
+    init(path: String, format: Format, access: Access, opening: StoreOpening = .existing) throws(StorageError) {
+        self.path = path
+        self.format = format
+        try Self.prepareFile(path, format: format, opening: opening)
+        do {
+            switch access {
+            case .serial:
+                let queue = try DatabaseQueue(path: path, configuration: Self.configuration(readOnly: false))
+                (connection, writer) = (queue, queue)
+            case .concurrent:
+                let pool = try DatabasePool(path: path, configuration: Self.configuration(readOnly: false))
+                (connection, writer) = (pool, pool)
+            case .readOnly:
+                connection = try DatabaseQueue(
+                    path: Self.readOnlyName(path), configuration: Self.configuration(readOnly: true))
+                writer = nil
+            }
+            if let writer {
+                try writer.writeWithoutTransaction { db in
+                    try db.execute(sql: "PRAGMA synchronous = FULL")
+                    guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2 else {
+                        throw DatabaseError(message: "synchronous=FULL was not accepted")
+                    }
+                    guard try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL") == "wal" else {
+                        throw DatabaseError(message: "journal_mode=WAL was not accepted")
+                    }
+                }
+            }
+        } catch {
+            throw Self.translate(error, path: path, format: format, operation: "opening")
+        }
+        try checkFormat(creating: opening == .createIfMissing && writer != nil)
+        try checkPages()
+        if writer != nil { try FileSystem.syncDirectory(FileSystem.parent(of: path)) }
+    }
+
+    func read<Value>(_ body: (Database) throws -> Value) throws(StorageError) -> Value {
+        do { return try connection.read(body) } catch { throw translate(error, "reading") }
+    }
+
+    /// One transaction. A thrown `StorageError` rolls back and leaves the store usable; a failure of SQLite itself
+    /// leaves the outcome unknown, so every later write is refused.
+    func write<Value>(_ body: (Database) throws -> Value) throws(StorageError) -> Value {
+        guard let writer else { throw .readOnly(path: path) }
+        if let reason = failure.withLock({ $0 }) { throw .halted(path: path, reason: reason) }
+        do {
+            return try writer.write(body)
+        } catch {
+            let translated = translate(error, "commit")
+            if !(error is StorageError) { failure.withLock { $0 = $0 ?? translated.description } }
+            throw translated
+        }
+    }
+
+    /// Moves the write-ahead log into the main file; called on a clean end.
+    func checkpoint() {
+        guard let writer else { return }
+        // A refused checkpoint loses nothing: the log is read at the next opening.
+        try? writer.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+    }
+
+    /// An error whose cause is a row, not SQLite.
+    func damagedRow(_ what: String) -> StorageError {
+        .damaged(path: path, reason: "the checksum of \(what) does not match", next: format.repair)
+    }
+
+    func damagedRow(_ what: String, reason: String) -> StorageError {
+        .damaged(path: path, reason: "\(what): \(reason)", next: format.repair)
+    }
+
+    // MARK: Opening
+
+    private static func prepareFile(_ path: String, format: Format, opening: StoreOpening) throws(StorageError) {
+        guard let status = try FileSystem.status(path) else {
+            guard opening == .createIfMissing else { throw .missing(path: path, next: format.repair) }
+            // SQLite gives the log and its index the mode of the main file.
+            try FileSystem.writeAtomically(path, [], exclusive: true)
+            return
+        }
+        guard !status.isDirectory else { throw .wrongFile(path: path, expected: format.name, found: "a directory") }
+        guard status.size > 0 else { return }
+        let head = try FileSystem.head(path, count: 16)
+        guard head == Array("SQLite format 3".utf8) + [0] else {
+            throw .damaged(path: path, reason: "it does not start like an SQLite database", next: format.repair)
+        }
+    }
+
+    private static func configuration(readOnly: Bool) -> Configuration {
+        var configuration = Configuration()
+        configuration.readonly = readOnly
+        configuration.busyMode = .timeout(5)
+        configuration.foreignKeysEnabled = true
+        configuration.maximumReaderCount = 3
+        configuration.prepareDatabase { db in
+            try db.execute(
+                sql: """
+                    PRAGMA trusted_schema = OFF;
+                    PRAGMA cell_size_check = ON;
+                    PRAGMA mmap_size = 0;
+                    PRAGMA wal_autocheckpoint = 1000;
+                    PRAGMA synchronous = FULL;
+                    """)
+        }
+        return configuration
+    }
+
+    /// A directory that cannot be written to has no place for the log's index; without a log it is not needed.
+    private static func readOnlyName(_ path: String) -> String {
+        guard access(FileSystem.parent(of: path), W_OK) != 0, access(path + "-wal", F_OK) != 0 else { return path }
+        let allowed = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "/-._~"))
+        return "file:" + (path.addingPercentEncoding(withAllowedCharacters: allowed) ?? path) + "?immutable=1"
+    }
+
+    private func checkFormat(creating: Bool) throws(StorageError) {
+        let (mark, version, tables) = try read { db in
+            (
+                try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0,
+                try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0,
+                try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'grdb_%'") ?? 0
+            )
+        }
+        if mark == 0 && version == 0 && tables == 0 {
+            guard creating else {
+                throw .damaged(path: path, reason: "it holds no tables", next: format.repair)
+            }
+            let format = format
+            try write { db in
+                try db.execute(sql: format.schema)
+                try db.execute(sql: "PRAGMA application_id = \(format.mark)")
+                try db.execute(sql: "PRAGMA user_version = \(format.version)")
+            }
+            return
+        }
+        guard mark == format.mark else {
+            throw .wrongFile(path: path, expected: format.name, found: "an SQLite file with application id \(mark)")
+        }
+        guard version <= format.version else {
+            throw .newerVersion(path: path, found: version, supported: format.version)
+        }
+        guard version == format.version else {
+            throw .damaged(path: path, reason: "format version \(version) never existed", next: format.repair)
+        }
+    }
+
+    private func checkPages() throws(StorageError) {
+        let findings = try read { db in try String.fetchAll(db, sql: "PRAGMA quick_check(3)") }
+        guard findings == ["ok"] else {
+            throw .damaged(path: path, reason: findings.joined(separator: "; "), next: format.repair)
+        }
+    }
+
+    private func translate(_ error: any Error, _ operation: String) -> StorageError {
+        Self.translate(error, path: path, format: format, operation: operation)
+    }
+
+    private static func translate(
+        _ error: any Error, path: String, format: Format, operation: String
+    ) -> StorageError {
+        if let error = error as? StorageError { return error }
+        guard let error = error as? DatabaseError else {
+            return .operation(path: path, operation: operation, reason: String(describing: error))
+        }
+        let reason = error.message ?? "SQLite result \(error.resultCode.rawValue)"
+        switch error.resultCode {
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_FORMAT, .SQLITE_SCHEMA:
+            return .damaged(path: path, reason: reason, next: format.repair)
+        case .SQLITE_FULL: return .full(path: path, reason: reason)
+        case .SQLITE_BUSY, .SQLITE_LOCKED: return .locked(path: path, pid: nil)
+        case .SQLITE_READONLY: return .readOnly(path: path)
+        default:
+            return .operation(
+                path: path, operation: operation, reason: "\(reason) (\(error.extendedResultCode.rawValue))")
+        }
+    }
+}
+
+/// 16 bytes over a row's key and value: SQLite does not notice a flipped bit inside a value.
+func rowChecksum(_ table: String, _ parts: [UInt8]...) -> Data {
+    var transcript = Transcript("row/" + table)
+    for part in parts { transcript.append(part) }
+    return Data(transcript.hash().prefix(16))
+}
+
+/// SQLite's integers are signed.
+func column(_ value: UInt64, _ field: String) throws(StorageError) -> Int64 {
+    guard let column = Int64(exactly: value) else {
+        throw .invalid(field: field, reason: "\(value) exceeds \(Int64.max)")
+    }
+    return column
+}
+
+extension UInt64 {
+    /// The eight little-endian bytes, for checksums.
+    var littleEndianBytes: [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: self >> (8 * UInt64($0))) } }
+}

@@ -1,0 +1,254 @@
+internal import Foundation
+internal import GRDB
+internal import MeshCrypto
+public import Wire
+
+/// The record of what this node signed (`durable.sqlite`): a message is committed here before it is sent, so that
+/// no crash lets a key sign twice in one slot.
+///
+/// Calls block until the disk has the bytes; make them from one serial executor and group records, since a commit
+/// costs an fsync (4 to 8 ms on a common disk). After a failed commit the outcome is unknown and every later
+/// commit throws ``StorageError/halted(path:reason:)``.
+public final class DurableStore: Sendable {
+    /// Longest slotted message, vote state or value in bytes; vectors go to ``VectorFiles``.
+    public static let longestRecord = 4 << 20
+    private static let longestKey = 1024
+
+    private let file: DatabaseFile
+    public var path: String { file.path }
+
+    /// - Parameters:
+    ///   - owner: the identity whose messages are stored; a store of another identity is refused.
+    /// - Throws: `missing`, `damaged`, `wrongFile`, `newerVersion`, `wrongOwner`.
+    public init(path: String, owner: NodeID, opening: StoreOpening = .existing) throws(StorageError) {
+        file = try DatabaseFile(path: path, format: Self.format, access: .serial, opening: opening)
+        let stored = try file.write { db in
+            if let bytes = try Data.fetchOne(db, sql: "SELECT node FROM owner") { return [UInt8](bytes) }
+            try db.execute(sql: "INSERT INTO owner (id, node) VALUES (1, ?)", arguments: [Data(owner.bytes)])
+            return owner.bytes
+        }
+        guard stored.count == NodeID.byteCount else { throw file.damagedRow("the owner", reason: "wrong length") }
+        guard NodeID(stored) == owner else {
+            throw .wrongOwner(path: path, owner: NodeID(stored), identity: owner)
+        }
+    }
+
+    deinit { file.checkpoint() }
+
+    /// Stores all records or none; they are on disk when this returns.
+    ///
+    /// The same message in the same slot again is no error: its stored bytes stay.
+    /// - Throws: `slotUsed`, `slotPruned` (both leave the store usable); `halted`, `full`, `operation`.
+    public func commit(_ records: [DurableRecord]) throws(StorageError) {
+        guard !records.isEmpty else { return }
+        let path = file.path
+        try file.write { db in
+            for record in records { try Self.store(record, db, path: path) }
+        }
+    }
+
+    /// Everything signed on a chain, ordered by kind, major, minor.
+    public func slotMessages(chain: ChainID) throws(StorageError) -> [SlotMessage] {
+        try file.read { [file] db in
+            try Row.fetchAll(
+                db,
+                sql:
+                    "SELECT kind, major, minor, message, checksum FROM slot WHERE chain = ? ORDER BY kind, major, minor",
+                arguments: [Data(chain.bytes)]
+            ).map { try Self.slotMessage($0, chain: chain, file: file) }
+        }
+    }
+
+    /// The message in one slot, if it was used.
+    public func slotMessage(kind: UInt8, chain: ChainID, major: UInt64, minor: UInt32) throws(StorageError) -> [UInt8]?
+    {
+        let major = try column(major, "major")
+        return try file.read { [file] db in
+            try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT kind, major, minor, message, checksum FROM slot
+                    WHERE chain = ? AND kind = ? AND major = ? AND minor = ?
+                    """,
+                arguments: [Data(chain.bytes), Int64(kind), major, Int64(minor)]
+            ).map { try Self.slotMessage($0, chain: chain, file: file).message }
+        }
+    }
+
+    public func voteState(chain: ChainID) throws(StorageError) -> [UInt8]? {
+        try file.read { [file] db in
+            guard
+                let row = try Row.fetchOne(
+                    db, sql: "SELECT bytes, checksum FROM vote_state WHERE chain = ?", arguments: [Data(chain.bytes)])
+            else { return nil }
+            let bytes: Data = try row.decode(forColumn: "bytes")
+            guard row["checksum"] as Data? == rowChecksum("vote_state", chain.bytes, [UInt8](bytes)) else {
+                throw file.damagedRow("the vote state of chain \(chain.short)")
+            }
+            return [UInt8](bytes)
+        }
+    }
+
+    public func value(space: String, key: [UInt8]) throws(StorageError) -> [UInt8]? {
+        try file.read { [file] db in
+            try Row.fetchOne(
+                db, sql: "SELECT key, bytes, checksum FROM small_value WHERE space = ? AND key = ?",
+                arguments: [space, Data(key)]
+            ).map { try Self.storedValue($0, space: space, file: file).bytes }
+        }
+    }
+
+    /// All values of a space, ordered by key.
+    public func values(space: String) throws(StorageError) -> [StoredValue] {
+        try file.read { [file] db in
+            try Row.fetchAll(
+                db, sql: "SELECT key, bytes, checksum FROM small_value WHERE space = ? ORDER BY key", arguments: [space]
+            ).map { try Self.storedValue($0, space: space, file: file) }
+        }
+    }
+
+    /// Chains that anything was signed on, in order of their ids.
+    public func chains() throws(StorageError) -> [ChainID] {
+        try file.read { [file] db in
+            try Data.fetchAll(
+                db, sql: "SELECT chain FROM slot UNION SELECT chain FROM vote_state ORDER BY chain"
+            ).map { bytes in
+                guard bytes.count == ChainID.byteCount else {
+                    throw file.damagedRow("a chain id", reason: "wrong length")
+                }
+                return ChainID([UInt8](bytes))
+            }
+        }
+    }
+
+    /// Forgets the messages of the given kinds whose major number is below `major`, and refuses these slots from
+    /// then on. Heights and rounds count apart, so kinds are named: never pass the kinds of an undecided round.
+    /// - Returns: how many messages were removed.
+    @discardableResult
+    public func prune(chain: ChainID, kinds: [UInt8], below major: UInt64) throws(StorageError) -> Int {
+        let floor = try column(major, "major")
+        return try file.write { db in
+            var removed = 0
+            for kind in kinds {
+                try db.execute(
+                    sql: """
+                        INSERT INTO slot_floor (chain, kind, floor) VALUES (?, ?, ?)
+                        ON CONFLICT (chain, kind) DO UPDATE SET floor = max(floor, excluded.floor)
+                        """, arguments: [Data(chain.bytes), Int64(kind), floor])
+                try db.execute(
+                    sql: "DELETE FROM slot WHERE chain = ? AND kind = ? AND major < ?",
+                    arguments: [Data(chain.bytes), Int64(kind), floor])
+                removed += db.changesCount
+            }
+            return removed
+        }
+    }
+
+    // MARK: Rows
+
+    private static func store(_ record: DurableRecord, _ db: Database, path: String) throws {
+        switch record {
+        case .slot(let kind, let chain, let major, let minor, let message):
+            try storeSlot(kind, chain, major, minor, message, db)
+        case .voteState(let chain, let bytes):
+            try check(bytes.count, "vote state")
+            try db.cachedStatement(sql: "INSERT OR REPLACE INTO vote_state (chain, bytes, checksum) VALUES (?, ?, ?)")
+                .execute(arguments: [Data(chain.bytes), Data(bytes), rowChecksum("vote_state", chain.bytes, bytes)])
+        case .value(let space, let key, let bytes):
+            try check(bytes.count, "value")
+            guard key.count <= longestKey else {
+                throw StorageError.tooLarge(field: "key", length: UInt64(key.count), limit: UInt64(longestKey))
+            }
+            try db.cachedStatement(
+                sql: "INSERT OR REPLACE INTO small_value (space, key, bytes, checksum) VALUES (?, ?, ?, ?)"
+            ).execute(
+                arguments: [space, Data(key), Data(bytes), rowChecksum("small_value", Array(space.utf8), key, bytes)])
+        case .removeValue(let space, let key):
+            try db.cachedStatement(sql: "DELETE FROM small_value WHERE space = ? AND key = ?")
+                .execute(arguments: [space, Data(key)])
+        }
+    }
+
+    private static func storeSlot(
+        _ kind: UInt8, _ chain: ChainID, _ major: UInt64, _ minor: UInt32, _ message: [UInt8], _ db: Database
+    ) throws {
+        try check(message.count, "slotted message")
+        let majorColumn = try column(major, "major")
+        let slot: StatementArguments = [Data(chain.bytes), Int64(kind), majorColumn, Int64(minor)]
+        let stored = try Data.fetchOne(
+            db.cachedStatement(
+                sql: "SELECT message FROM slot WHERE chain = ? AND kind = ? AND major = ? AND minor = ?"),
+            arguments: slot)
+        if let stored {
+            guard stored == Data(message) else {
+                throw StorageError.slotUsed(kind: kind, chain: chain, major: major, minor: minor)
+            }
+            return
+        }
+        let floor = try Int64.fetchOne(
+            db.cachedStatement(sql: "SELECT floor FROM slot_floor WHERE chain = ? AND kind = ?"),
+            arguments: [Data(chain.bytes), Int64(kind)])
+        if let floor, majorColumn < floor {
+            throw StorageError.slotPruned(kind: kind, chain: chain, major: major, floor: UInt64(max(0, floor)))
+        }
+        let checksum = slotChecksum(kind, chain, major, minor, message)
+        try db.cachedStatement(
+            sql: "INSERT INTO slot (chain, kind, major, minor, message, checksum) VALUES (?, ?, ?, ?, ?, ?)"
+        ).execute(arguments: slot + [Data(message), checksum])
+    }
+
+    private static func slotMessage(_ row: Row, chain: ChainID, file: DatabaseFile) throws -> SlotMessage {
+        let message: Data = try row.decode(forColumn: "message")
+        guard
+            let kind = UInt8(exactly: try row.decode(Int64.self, forColumn: "kind")),
+            let major = UInt64(exactly: try row.decode(Int64.self, forColumn: "major")),
+            let minor = UInt32(exactly: try row.decode(Int64.self, forColumn: "minor")),
+            row["checksum"] as Data? == slotChecksum(kind, chain, major, minor, [UInt8](message))
+        else { throw file.damagedRow("a message signed on chain \(chain.short)") }
+        return SlotMessage(kind: kind, major: major, minor: minor, message: [UInt8](message))
+    }
+
+    private static func storedValue(_ row: Row, space: String, file: DatabaseFile) throws -> StoredValue {
+        let key = [UInt8](try row.decode(Data.self, forColumn: "key"))
+        let bytes = [UInt8](try row.decode(Data.self, forColumn: "bytes"))
+        guard row["checksum"] as Data? == rowChecksum("small_value", Array(space.utf8), key, bytes) else {
+            throw file.damagedRow("a value of \(space)")
+        }
+        return StoredValue(key: key, bytes: bytes)
+    }
+
+    private static func slotChecksum(
+        _ kind: UInt8, _ chain: ChainID, _ major: UInt64, _ minor: UInt32, _ message: [UInt8]
+    ) -> Data {
+        rowChecksum("slot", [kind], chain.bytes, major.littleEndianBytes, UInt64(minor).littleEndianBytes, message)
+    }
+
+    private static func check(_ length: Int, _ field: String) throws(StorageError) {
+        guard length <= longestRecord else {
+            throw .tooLarge(field: field, length: UInt64(length), limit: UInt64(longestRecord))
+        }
+    }
+
+    private static let format = DatabaseFile.Format(
+        name: "durable store", mark: 0x4D53_4844, version: 1,
+        schema: """
+            CREATE TABLE owner (id INTEGER PRIMARY KEY CHECK (id = 1), node BLOB NOT NULL) STRICT;
+            CREATE TABLE slot (
+                chain BLOB NOT NULL CHECK (length(chain) = 32), kind INTEGER NOT NULL, major INTEGER NOT NULL,
+                minor INTEGER NOT NULL, message BLOB NOT NULL, checksum BLOB NOT NULL,
+                PRIMARY KEY (chain, kind, major, minor)
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE slot_floor (
+                chain BLOB NOT NULL CHECK (length(chain) = 32), kind INTEGER NOT NULL, floor INTEGER NOT NULL,
+                PRIMARY KEY (chain, kind)
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE vote_state (
+                chain BLOB NOT NULL PRIMARY KEY CHECK (length(chain) = 32), bytes BLOB NOT NULL, checksum BLOB NOT NULL
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE small_value (
+                space TEXT NOT NULL, key BLOB NOT NULL, bytes BLOB NOT NULL, checksum BLOB NOT NULL,
+                PRIMARY KEY (space, key)
+            ) STRICT, WITHOUT ROWID;
+            """,
+        repair: "restore it from a backup; never continue with this key without it, the node could sign twice")
+}

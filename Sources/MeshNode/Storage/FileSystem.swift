@@ -1,0 +1,189 @@
+internal import Glibc
+
+/// The few file operations whose durability matters, each with its fsyncs in one place.
+enum FileSystem {
+    struct Status: Equatable {
+        let mode: UInt32
+        let size: UInt64
+        let owner: UInt32
+        let isDirectory: Bool
+
+        /// Permission bits as `chmod` takes them.
+        var permissions: String { "0" + String(mode & 0o777, radix: 8) }
+    }
+
+    /// Nil when nothing exists at `path`.
+    static func status(_ path: String) throws(StorageError) -> Status? {
+        var info = stat()
+        guard lstat(path, &info) == 0 else {
+            if errno == ENOENT || errno == ENOTDIR { return nil }
+            throw failure(path, "lookup")
+        }
+        return Status(
+            mode: UInt32(info.st_mode), size: UInt64(max(0, info.st_size)), owner: UInt32(info.st_uid),
+            isDirectory: info.st_mode & S_IFMT == S_IFDIR)
+    }
+
+    static func exists(_ path: String) throws(StorageError) -> Bool { try status(path) != nil }
+
+    /// Makes the directory unless it exists; its parent must exist.
+    static func makeDirectory(_ path: String) throws(StorageError) {
+        if mkdir(path, 0o700) == 0 {
+            try syncDirectory(parent(of: path))
+            return
+        }
+        guard errno == EEXIST else { throw failure(path, "creation") }
+        guard let status = try status(path), status.isDirectory || isDirectoryLink(path) else {
+            throw .alreadyExists(path: path, next: "it is not a directory: move it away")
+        }
+    }
+
+    /// The whole file, refused before reading when it is longer than `limit` bytes.
+    static func read(_ path: String, limit: UInt64) throws(StorageError) -> [UInt8] {
+        let file = try open(path, O_RDONLY)
+        defer { close(file) }
+        let size = try length(of: file, path)
+        guard size <= limit else { throw .tooLarge(field: path, length: size, limit: limit) }
+        return try read(file, path, offset: 0, count: Int(size))
+    }
+
+    /// The first bytes of a file.
+    static func head(_ path: String, count: Int) throws(StorageError) -> [UInt8] {
+        let file = try open(path, O_RDONLY)
+        defer { close(file) }
+        return try read(file, path, offset: 0, count: count)
+    }
+
+    /// Up to `count` bytes at `offset`; fewer only at the end of the file.
+    static func read(_ file: Int32, _ path: String, offset: UInt64, count: Int) throws(StorageError) -> [UInt8] {
+        var status = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            filled = 0
+            guard let base = buffer.baseAddress else { return }
+            while filled < count {
+                let got = pread(file, base + filled, count - filled, off_t(offset) + off_t(filled))
+                if got < 0 && errno == EINTR { continue }
+                if got < 0 { status = Int(errno) }
+                if got <= 0 { return }
+                filled += got
+            }
+        }
+        guard status == 0 else { throw failure(path, "reading", code: Int32(status)) }
+        return bytes
+    }
+
+    /// Replaces `path` in one step: temporary file, fsync, rename, fsync of the directory.
+    static func writeAtomically(_ path: String, _ parts: [[UInt8]], exclusive: Bool = false) throws(StorageError) {
+        let temporary = path + ".tmp"
+        let file = try open(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
+        do throws(StorageError) {
+            defer { close(file) }
+            guard fchmod(file, 0o600) == 0 else { throw failure(temporary, "chmod") }
+            var offset: UInt64 = 0
+            for part in parts {
+                try write(file, temporary, part, offset: offset)
+                offset += UInt64(part.count)
+            }
+            try sync(file, temporary)
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+        if exclusive {
+            // link(2) never replaces an existing name, rename(2) does.
+            guard link(temporary, path) == 0 else {
+                let code = errno
+                unlink(temporary)
+                if code == EEXIST {
+                    throw .alreadyExists(path: path, next: "move it away first; it is never overwritten")
+                }
+                throw failure(path, "creation", code: code)
+            }
+            unlink(temporary)
+        } else {
+            guard rename(temporary, path) == 0 else { throw failure(path, "rename") }
+        }
+        try syncDirectory(parent(of: path))
+    }
+
+    static func write(_ file: Int32, _ path: String, _ bytes: [UInt8], offset: UInt64) throws(StorageError) {
+        var code: Int32 = 0
+        bytes.withUnsafeBytes { buffer in
+            var done = 0
+            while done < buffer.count {
+                let put = pwrite(file, buffer.baseAddress! + done, buffer.count - done, off_t(offset) + off_t(done))
+                if put < 0 && errno == EINTR { continue }
+                guard put > 0 else {
+                    code = put < 0 ? errno : EIO
+                    return
+                }
+                done += put
+            }
+        }
+        guard code == 0 else { throw failure(path, "writing", code: code) }
+    }
+
+    static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o600) throws(StorageError) -> Int32 {
+        let file = Glibc.open(path, flags | O_CLOEXEC, mode)
+        guard file >= 0 else {
+            if errno == ENOENT { throw .missing(path: path, next: "check the path, or create it first") }
+            throw failure(path, "opening")
+        }
+        return file
+    }
+
+    static func length(of file: Int32, _ path: String) throws(StorageError) -> UInt64 {
+        var info = stat()
+        guard fstat(file, &info) == 0 else { throw failure(path, "lookup") }
+        return UInt64(max(0, info.st_size))
+    }
+
+    static func sync(_ file: Int32, _ path: String) throws(StorageError) {
+        guard fsync(file) == 0 else { throw failure(path, "fsync") }
+    }
+
+    static func syncDirectory(_ path: String) throws(StorageError) {
+        let directory = try open(path, O_RDONLY | O_DIRECTORY)
+        defer { close(directory) }
+        try sync(directory, path)
+    }
+
+    /// Removes a file if it exists; the removal is durable when this returns.
+    static func remove(_ path: String) throws(StorageError) {
+        guard unlink(path) == 0 else {
+            if errno == ENOENT { return }
+            throw failure(path, "removal")
+        }
+        try syncDirectory(parent(of: path))
+    }
+
+    /// The names in a directory, sorted by their bytes.
+    static func list(_ path: String) throws(StorageError) -> [String] {
+        guard let directory = opendir(path) else { throw failure(path, "listing") }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    static func parent(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    static func failure(_ path: String, _ operation: String, code: Int32 = errno) -> StorageError {
+        let reason = String(cString: strerror(code))
+        if code == ENOSPC || code == EDQUOT { return .full(path: path, reason: "\(operation) failed: \(reason)") }
+        return .operation(path: path, operation: operation, reason: reason)
+    }
+
+    private static func isDirectoryLink(_ path: String) -> Bool {
+        var info = stat()
+        return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
+    }
+}

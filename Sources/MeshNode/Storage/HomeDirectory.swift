@@ -1,0 +1,81 @@
+internal import Glibc
+
+/// Where everything of one node lives.
+///
+/// ```
+/// HOME/                 0700
+///   keys/identity.key   0600  Ed25519 seed and VRF secret
+///   config.toml
+///   chain.sqlite              blocks, metrics, events: can be fetched again from peers
+///   durable.sqlite            what was signed: can NOT be fetched again
+///   content/                  content-addressed files
+///   secrets/                  key vectors and other large secrets
+///   logs/
+///   api.sock  lock
+/// ```
+public struct HomeDirectory: Sendable, Equatable {
+    public let path: String
+
+    /// Names a home without touching the disk.
+    public init(path: String) {
+        var path = path
+        while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
+        self.path = path
+    }
+
+    public var keys: String { path + "/keys" }
+    public var identityKey: String { keys + "/identity.key" }
+    public var configuration: String { path + "/config.toml" }
+    public var chainDatabase: String { path + "/chain.sqlite" }
+    public var durableDatabase: String { path + "/durable.sqlite" }
+    public var content: String { path + "/content" }
+    public var secrets: String { path + "/secrets" }
+    public var logs: String { path + "/logs" }
+    public var apiSocket: String { path + "/api.sock" }
+    public var lockFile: String { path + "/lock" }
+
+    /// Creates the directories that are missing, each 0700. Parents of the home are created too.
+    public static func create(at path: String) throws(StorageError) -> HomeDirectory {
+        let home = HomeDirectory(path: path)
+        try makeParents(of: home.path)
+        for directory in [home.path, home.keys, home.content, home.secrets, home.logs] {
+            try FileSystem.makeDirectory(directory)
+        }
+        try home.checkPermissions()
+        return home
+    }
+
+    /// Opens a home made by ``create(at:)``.
+    public static func open(at path: String) throws(StorageError) -> HomeDirectory {
+        let home = HomeDirectory(path: path)
+        guard let status = try FileSystem.status(home.path) else {
+            throw .missing(path: home.path, next: "create it with `meshnode init --home \(home.path)`")
+        }
+        guard status.isDirectory else {
+            throw .wrongFile(path: home.path, expected: "node home", found: "not a directory")
+        }
+        try home.checkPermissions()
+        for directory in [home.keys, home.content, home.secrets, home.logs] {
+            try FileSystem.makeDirectory(directory)
+        }
+        return home
+    }
+
+    /// Refuses a home that others may write to: whoever can rename files can replace the record of what was signed.
+    private func checkPermissions() throws(StorageError) {
+        for directory in [path, keys, secrets] {
+            guard let status = try FileSystem.status(directory), status.isDirectory else { continue }
+            guard status.mode & 0o022 == 0 else {
+                throw .permissions(path: directory, mode: status.permissions, next: "run `chmod 700 \(directory)`")
+            }
+        }
+    }
+
+    private static func makeParents(of path: String) throws(StorageError) {
+        let parent = FileSystem.parent(of: path)
+        if parent == "/" || parent == "." { return }
+        if try FileSystem.exists(parent) { return }
+        try makeParents(of: parent)
+        try FileSystem.makeDirectory(parent)
+    }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import MeshCrypto
+import MeshNode
+import Testing
+import Wire
+
+@Suite struct HomeDirectoryTests {
+    @Test func createdHomeIsPrivateAndOpensAgain() throws {
+        let scratch = Scratch()
+        let home = try HomeDirectory.create(at: scratch.file("deep/node"))
+        for path in [home.path, home.keys, home.content, home.secrets, home.logs] {
+            let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+            #expect(mode == 0o700, "\(path)")
+        }
+        #expect(try HomeDirectory.open(at: home.path + "/") == home)
+    }
+
+    @Test func missingHomeNamesTheCommand() {
+        let error = #expect(throws: StorageError.self) { try HomeDirectory.open(at: "/nonexistent/node") }
+        #expect(error?.description.contains("meshnode init --home /nonexistent/node") == true)
+    }
+
+    @Test func identitySurvivesAndIsNeverOverwritten() throws {
+        let scratch = Scratch()
+        let home = try HomeDirectory.create(at: scratch.file("node"))
+        #expect(!home.hasIdentity)
+        let made = try home.createIdentity()
+        let read = try home.loadIdentity()
+        #expect(made.signingKey().nodeID == read.signingKey().nodeID)
+        #expect(made.vrfSecret.withCopy { $0 } == read.vrfSecret.withCopy { $0 })
+        #expect(made.vrfSecret.withCopy { $0[31] } < 16)
+        #expect(throws: StorageError.self) { try home.createIdentity() }
+        #expect(try home.loadIdentity().signingKey().nodeID == made.signingKey().nodeID)
+        #expect(!FileManager.default.fileExists(atPath: home.identityKey + ".tmp"))
+    }
+
+    @Test(arguments: [0o604, 0o640, 0o644, 0o700, 0o660])
+    func widerKeyFileIsRefusedWithTheCommand(mode: Int) throws {
+        let scratch = Scratch()
+        let home = try HomeDirectory.create(at: scratch.file("node"))
+        _ = try home.createIdentity()
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: home.identityKey)
+        #expect(
+            throws: StorageError.permissions(
+                path: home.identityKey, mode: "0" + String(mode, radix: 8), next: "run `chmod 600 \(home.identityKey)`")
+        ) { try home.loadIdentity() }
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: home.identityKey)
+        _ = try home.loadIdentity()
+    }
+
+    @Test func everyFlippedBitAndEveryCutOfTheIdentityIsNoticed() throws {
+        let scratch = Scratch()
+        let home = try HomeDirectory.create(at: scratch.file("node"))
+        _ = try home.createIdentity()
+        let good = bytes(home.identityKey)
+        for index in good.indices {
+            var bad = good
+            bad[index] ^= 1 << UInt8(index % 8)
+            rewrite(bad)
+            #expect(throws: StorageError.self) { try home.loadIdentity() }
+        }
+        for count in 0..<good.count {
+            rewrite(Array(good[..<count]))
+            #expect(throws: StorageError.self) { try home.loadIdentity() }
+        }
+        rewrite(good + [0])
+        #expect(throws: StorageError.self) { try home.loadIdentity() }
+        rewrite(good)
+        _ = try home.loadIdentity()
+
+        func rewrite(_ bytes: [UInt8]) {
+            overwrite(home.identityKey, bytes)
+            try! FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: home.identityKey)
+        }
+    }
+
+    @Test func worldWritableHomeIsRefused() throws {
+        let scratch = Scratch()
+        let home = try HomeDirectory.create(at: scratch.file("node"))
+        try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: home.path)
+        #expect(
+            throws: StorageError.permissions(path: home.path, mode: "0777", next: "run `chmod 700 \(home.path)`")
+        ) { try HomeDirectory.open(at: home.path) }
+    }
+
+    @Test func secondLockNamesTheHolder() throws {
+        let scratch = Scratch()
+        let home = try HomeDirectory.create(at: scratch.file("node"))
+        do {
+            let lock = try HomeLock(home)
+            #expect(throws: StorageError.locked(path: home.path, pid: getpid())) { try HomeLock(home) }
+            #expect(lock.home == home)
+        }
+        _ = try HomeLock(home)
+    }
+}
