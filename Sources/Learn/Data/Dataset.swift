@@ -1,0 +1,173 @@
+/// Rows of features with their labels, in memory.
+///
+/// `features` is row-major, `count` x `featureCount`, finite. A classification set has one label in
+/// 0..<classCount a row; a regression set has `classCount` 0, no labels and `targetCount` target values a row.
+public struct Dataset: Sendable, Equatable {
+    public let name: String
+    public let features: [Float]
+    public let labels: [Int32]
+    public let featureCount: Int
+    public let classCount: Int
+    /// Written form of each class, `classCount` of them.
+    public let classNames: [String]
+    /// Shape of one sample, for example [8, 8] or channels x height x width; its product is `featureCount`.
+    public let sampleShape: [Int]
+    /// Row-major regression targets, `count` x `targetCount`; empty for classification.
+    public let targets: [Float]
+
+    /// Rows.
+    public var count: Int { featureCount == 0 ? 0 : features.count / featureCount }
+    /// Regression outputs a row, 0 for classification.
+    public var targetCount: Int { count == 0 ? 0 : targets.count / count }
+    public var isRegression: Bool { classCount == 0 }
+
+    /// A classification set.
+    /// - Parameters:
+    ///   - classNames: defaults to "0", "1", ...
+    ///   - sampleShape: defaults to [featureCount].
+    /// - Throws: `LearnError.badData` naming the first row that is wrong, `.mismatch` for lengths.
+    public init(
+        name: String, features: [Float], labels: [Int32], featureCount: Int, classCount: Int,
+        classNames: [String]? = nil, sampleShape: [Int]? = nil
+    ) throws(LearnError) {
+        try Self.checkMatrix(name: name, features: features, width: featureCount, shape: sampleShape)
+        guard classCount >= 2, classCount <= DataLimits.classes else {
+            throw .badData(
+                DataFault(
+                    file: name, field: "label", expected: "2 to \(DataLimits.classes) classes", found: "\(classCount)"))
+        }
+        let rows = features.count / featureCount
+        guard labels.count == rows else { throw .mismatch(field: "labels of \(name)", expected: rows, found: labels.count) }
+        for (row, label) in labels.enumerated() where label < 0 || Int(label) >= classCount {
+            throw .badData(
+                DataFault(
+                    file: name, row: row + 1, field: "label", expected: "a class in 0..<\(classCount)",
+                    found: "\(label)"))
+        }
+        let names = classNames ?? (0..<classCount).map(String.init)
+        guard names.count == classCount else {
+            throw .mismatch(field: "class names of \(name)", expected: classCount, found: names.count)
+        }
+        self.init(
+            unchecked: name, features: features, labels: labels, featureCount: featureCount, classCount: classCount,
+            classNames: names, sampleShape: sampleShape ?? [featureCount], targets: [])
+    }
+
+    /// A regression set with `targets.count / rows` outputs a row.
+    public init(
+        name: String, features: [Float], featureCount: Int, targets: [Float], sampleShape: [Int]? = nil
+    ) throws(LearnError) {
+        try Self.checkMatrix(name: name, features: features, width: featureCount, shape: sampleShape)
+        let rows = features.count / featureCount
+        guard !targets.isEmpty, targets.count.isMultiple(of: rows) else {
+            throw .mismatch(field: "targets of \(name)", expected: rows, found: targets.count)
+        }
+        if let bad = targets.firstIndex(where: { !$0.isFinite }) {
+            throw .badData(
+                DataFault(
+                    file: name, row: bad / (targets.count / rows) + 1, field: "target", expected: "a finite number",
+                    found: "\(targets[bad])"))
+        }
+        self.init(
+            unchecked: name, features: features, labels: [], featureCount: featureCount, classCount: 0, classNames: [],
+            sampleShape: sampleShape ?? [featureCount], targets: targets)
+    }
+
+    private init(
+        unchecked name: String, features: [Float], labels: [Int32], featureCount: Int, classCount: Int,
+        classNames: [String], sampleShape: [Int], targets: [Float]
+    ) {
+        self.name = name
+        self.features = features
+        self.labels = labels
+        self.featureCount = featureCount
+        self.classCount = classCount
+        self.classNames = classNames
+        self.sampleShape = sampleShape
+        self.targets = targets
+    }
+
+    private static func checkMatrix(
+        name: String, features: [Float], width: Int, shape: [Int]?
+    ) throws(LearnError) {
+        guard width > 0, width <= DataLimits.features else {
+            throw .badData(
+                DataFault(file: name, expected: "1 to \(DataLimits.features) features", found: "\(width)"))
+        }
+        guard !features.isEmpty else {
+            throw .badData(DataFault(file: name, expected: "at least one row", found: "an empty set"))
+        }
+        guard features.count.isMultiple(of: width) else {
+            throw .badData(
+                DataFault(
+                    file: name, row: features.count / width + 1, expected: "\(width) features",
+                    found: "\(features.count % width)"))
+        }
+        if let shape {
+            var product = 1
+            for extent in shape {
+                let (next, overflow) = product.multipliedReportingOverflow(by: extent)
+                guard extent > 0, !overflow else {
+                    throw .badData(DataFault(file: name, expected: "positive extents", found: "\(shape)"))
+                }
+                product = next
+            }
+            guard product == width else { throw .mismatch(field: "shape of \(name)", expected: width, found: product) }
+        }
+        if let bad = features.firstIndex(where: { !$0.isFinite }) {
+            throw .badData(
+                DataFault(
+                    file: name, row: bad / width + 1, field: "feature \(bad % width)", expected: "a finite number",
+                    found: "\(features[bad])"))
+        }
+    }
+
+    /// The rows named by `rows`, in that order; each index must be below `count`.
+    public func selecting(_ rows: [Int], name: String? = nil) -> Dataset {
+        var chosen: [Float] = []
+        chosen.reserveCapacity(rows.count * featureCount)
+        var chosenLabels: [Int32] = []
+        var chosenTargets: [Float] = []
+        let outputs = targetCount
+        for row in rows {
+            precondition(row >= 0 && row < count, "row \(row) of \(count)")
+            chosen.append(contentsOf: features[row * featureCount..<(row + 1) * featureCount])
+            if classCount > 0 { chosenLabels.append(labels[row]) }
+            if outputs > 0 { chosenTargets.append(contentsOf: targets[row * outputs..<(row + 1) * outputs]) }
+        }
+        return Dataset(
+            unchecked: name ?? self.name, features: chosen, labels: chosenLabels, featureCount: featureCount,
+            classCount: classCount, classNames: classNames, sampleShape: sampleShape, targets: chosenTargets)
+    }
+
+    /// The same rows with other feature values; the width may change with `sampleShape`.
+    func replacing(features: [Float], sampleShape: [Int]) -> Dataset {
+        Dataset(
+            unchecked: name, features: features, labels: labels, featureCount: sampleShape.reduce(1, *),
+            classCount: classCount, classNames: classNames, sampleShape: sampleShape, targets: targets)
+    }
+
+    /// The same rows under another sample shape.
+    public func reshaped(_ shape: [Int]) throws(LearnError) -> Dataset {
+        guard !shape.isEmpty, shape.allSatisfy({ $0 > 0 && $0 <= featureCount }),
+            shape.reduce(1, { $0.multipliedReportingOverflow(by: $1).partialValue }) == featureCount
+        else {
+            throw .invalid(
+                field: "sampleShape", reason: "\(shape) does not hold \(featureCount) features",
+                next: "give extents whose product is \(featureCount)")
+        }
+        return replacing(features: features, sampleShape: shape)
+    }
+
+    /// Every feature multiplied by `factor`.
+    public func scaled(by factor: Float) -> Dataset {
+        replacing(features: features.map { $0 * factor }, sampleShape: sampleShape)
+    }
+
+    /// Rows of each class.
+    public var classCounts: [Int] {
+        var counts = [Int](repeating: 0, count: classCount)
+        for label in labels { counts[Int(label)] += 1 }
+        return counts
+    }
+}

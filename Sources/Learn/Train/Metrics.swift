@@ -1,0 +1,80 @@
+/// How a model does on held-out rows.
+public struct Metrics: Equatable, Sendable {
+    /// Share of right answers; nil for regression.
+    public let accuracy: Double?
+    /// Mean loss a row.
+    public let loss: Double
+    public let rows: Int
+    /// `confusion[truth][answer]`, rows; empty for regression.
+    public let confusion: [[Int]]
+
+    public struct ClassMetrics: Equatable, Sendable {
+        /// Rows of the class.
+        public let support: Int
+        /// Share of its rows that were found; nil without rows.
+        public let recall: Double?
+        /// Share of the answers of this class that were right; nil without answers.
+        public let precision: Double?
+    }
+
+    /// One a class.
+    public var perClass: [ClassMetrics] {
+        confusion.indices.map { label in
+            let support = confusion[label].reduce(0, +)
+            let answers = confusion.reduce(0) { $0 + $1[label] }
+            let hits = confusion[label][label]
+            return ClassMetrics(
+                support: support, recall: support == 0 ? nil : Double(hits) / Double(support),
+                precision: answers == 0 ? nil : Double(hits) / Double(answers))
+        }
+    }
+
+    public init(accuracy: Double?, loss: Double, rows: Int, confusion: [[Int]]) {
+        self.accuracy = accuracy
+        self.loss = loss
+        self.rows = rows
+        self.confusion = confusion
+    }
+}
+
+extension Trainer {
+    /// Runs the model over all rows.
+    public func evaluate(parameters: [Float], data: Dataset) throws(LearnError) -> Metrics {
+        try model.check(parameters)
+        try model.check(data)
+        let batch = min(256, data.count)
+        let engine = NetworkEngine(model, capacity: batch)
+        let source = BatchSource(data: data, capacity: batch)
+        var confusion = [[Int]](
+            repeating: [Int](repeating: 0, count: model.outputs), count: model.loss == .crossEntropy ? model.outputs : 0)
+        var loss = 0.0
+        var correct = 0
+        for start in stride(from: 0, to: data.count, by: batch) {
+            let rows = start..<min(start + batch, data.count)
+            source.fill(rows)
+            parameters.withUnsafeBufferPointer { weights in
+                guard let weights = weights.baseAddress else { return }
+                let outputs = engine.forward(weights, source.features, rows: rows.count)
+                switch model.loss {
+                case .crossEntropy:
+                    for row in 0..<rows.count {
+                        let values = outputs + row * model.outputs
+                        var best = 0
+                        for index in 1..<model.outputs where values[index] > values[best] { best = index }
+                        confusion[Int(source.labels[row])][best] += 1
+                    }
+                    let result = LossFunction.crossEntropy(
+                        outputs, labels: source.labels, rows: rows.count, classes: model.outputs)
+                    loss += result.loss
+                    correct += result.correct
+                case .squaredError:
+                    loss += LossFunction.squaredError(
+                        outputs, targets: source.targets, rows: rows.count, width: model.outputs)
+                }
+            }
+        }
+        return Metrics(
+            accuracy: model.loss == .crossEntropy ? Double(correct) / Double(data.count) : nil,
+            loss: loss / Double(data.count), rows: data.count, confusion: confusion)
+    }
+}
