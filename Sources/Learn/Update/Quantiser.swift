@@ -56,17 +56,14 @@ public struct Quantiser: Equatable, Sendable {
         }
         if let bad = update.firstIndex(where: { !$0.isFinite }) { throw .notFinite(field: "update", index: bad) }
         var generator = DeterministicGenerator(seed: seed, label: "stochastic rounding")
-        let scale = Double(rows) / Double(rowCap) / Double(step)
+        let share = Double(rows) / Double(rowCap)
         let top = Double(bound)
         var saturations = 0
         let values = update.map { value in
-            let exact = Double(value) * scale
+            let weighted = Double(value) * share
             let drawn = generator.unit()
-            if exact > top || exact < -top {
-                saturations += 1
-                return exact > 0 ? bound : -bound
-            }
-            return Int32(min(top, max(-top, (exact + drawn).rounded(.down))))
+            if abs(weighted) > Double(range) { saturations += 1 }
+            return Int32(min(top, max(-top, (weighted / Double(step) + drawn).rounded(.down))))
         }
         return Quantised(values: values, saturations: saturations)
     }
