@@ -1,0 +1,30 @@
+/// Every length and count that a peer can influence, in one place, with its reason.
+public enum Limits {
+    /// A gossiped message travels in one link frame of 64 KiB; the rest is frame overhead.
+    public static let envelopePayload = 60_000
+    /// Voters of a task: certificates, lists and opinions of a block stay below one message.
+    public static let voters = 32
+    /// Submitters of one round. Lists and manifests name every one of them.
+    public static let submitters = 256
+    /// Components of the largest holder profile, C(7,3).
+    public static let components = 35
+    public static let holders = 7
+    /// Elements of one update: 2^26 in the 64-byte form is 4 GiB, beyond any node of ours.
+    public static let elements = 1 << 26
+    public static let name = 255
+    public static let reason = 512
+    public static let layers = 16
+    public static let decisionProof = 80
+    /// Bodies of blocks: a manifest of 256 headers with 35 components each stays below it.
+    public static let blockBody = 4 << 20
+    public static let transactionsPerBlock = 512
+    public static let accounts = 100_000
+    public static let tasks = 10_000
+    /// A model, an encrypted body or an aggregate.
+    public static let content = 1 << 33
+    public static let rounds = 1_000
+    /// Undecided transactions that a node keeps, and per signer.
+    public static let pendingTransactions = 4_096
+    public static let pendingTransactionsPerSigner = 64
+    public static let evictions = 256
+}

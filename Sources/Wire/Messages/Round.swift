@@ -1,0 +1,274 @@
+/// Announces an encrypted update. Its payload hash is the submission's name; the body is pulled by content id.
+public struct SubmissionHeader: WireMessage, Hashable {
+    /// Hash of everything both sides must agree on before a value is encrypted.
+    public let context: Digest
+    public let round: UInt32
+    public let attempt: UInt16
+    public let submitter: NodeID
+    /// 32 fresh bytes.
+    public let nonce: Digest
+    /// One per mask component.
+    public let componentCommitments: [Digest]
+    /// E = t·G, ristretto255; the identity is refused.
+    public let ephemeral: Digest
+    /// Schnorr proof of t, 64 bytes.
+    public let proof: Signature
+    public let boxesHash: Digest
+    public let elementCount: UInt32
+    /// Merkle root over the chunks of the elements.
+    public let elementsRoot: Digest
+    public let body: ContentReference
+
+    public init(
+        context: Digest, round: UInt32, attempt: UInt16, submitter: NodeID, nonce: Digest,
+        componentCommitments: [Digest], ephemeral: Digest, proof: Signature, boxesHash: Digest, elementCount: UInt32,
+        elementsRoot: Digest, body: ContentReference
+    ) {
+        self.context = context
+        self.round = round
+        self.attempt = attempt
+        self.submitter = submitter
+        self.nonce = nonce
+        self.componentCommitments = componentCommitments
+        self.ephemeral = ephemeral
+        self.proof = proof
+        self.boxesHash = boxesHash
+        self.elementCount = elementCount
+        self.elementsRoot = elementsRoot
+        self.body = body
+    }
+
+    public static var domain: WireDomain { .submissionHeader }
+
+    public func encodeFields(into encoder: inout WireEncoder) {
+        encoder.value(context)
+        encoder.u32(round)
+        encoder.u16(attempt)
+        encoder.value(submitter)
+        encoder.value(nonce)
+        encoder.list(componentCommitments)
+        encoder.value(ephemeral)
+        encoder.value(proof)
+        encoder.value(boxesHash)
+        encoder.u32(elementCount)
+        encoder.value(elementsRoot)
+        encoder.value(body)
+    }
+
+    public init(fieldsFrom decoder: inout WireDecoder) throws(WireError) {
+        context = try decoder.value()
+        round = try decoder.u32("round")
+        attempt = try decoder.u16("attempt")
+        submitter = try decoder.value()
+        nonce = try decoder.value()
+        componentCommitments = try decoder.list(limit: Limits.components, "component commitments")
+        ephemeral = try decoder.value()
+        proof = try decoder.value()
+        boxesHash = try decoder.value()
+        elementCount = try decoder.u32("element count")
+        guard elementCount <= Limits.elements else {
+            throw .tooLong(field: "element count", length: UInt64(elementCount), limit: Limits.elements)
+        }
+        elementsRoot = try decoder.value()
+        body = try decoder.value()
+    }
+}
+
+/// The pulled part of a submission: sealed boxes, then the elements.
+public struct SubmissionContent: WireMessage, Hashable {
+    public let boxes: [[UInt8]]
+    public let elements: [UInt8]
+
+    public init(boxes: [[UInt8]], elements: [UInt8]) {
+        self.boxes = boxes
+        self.elements = elements
+    }
+
+    public static var domain: WireDomain { .submissionBody }
+
+    public func encodeFields(into encoder: inout WireEncoder) {
+        encoder.list(boxes) { encoder, box in encoder.data(box) }
+        encoder.data(elements)
+    }
+
+    public init(fieldsFrom decoder: inout WireDecoder) throws(WireError) {
+        boxes = try decoder.list(limit: Limits.components * Limits.holders, "boxes") {
+            (decoder: inout WireDecoder) throws(WireError) in try decoder.data(limit: 256, "box")
+        }
+        elements = try decoder.data(limit: Limits.elements * 64, "elements")
+    }
+}
+
+/// The submissions that a voter saw in time and stored, in ascending order.
+public struct Received: WireCodable, Hashable {
+    public let submissions: [SubmissionID]
+
+    public init(submissions: [SubmissionID]) { self.submissions = submissions }
+
+    public func encode(into encoder: inout WireEncoder) { encoder.list(submissions) }
+    public init(from decoder: inout WireDecoder) throws(WireError) {
+        submissions = try decoder.list(limit: Limits.submitters, "submissions")
+        guard zip(submissions, submissions.dropFirst()).allSatisfy({ $0 < $1 }) else {
+            throw .invalid(field: "submissions", reason: "not in ascending order")
+        }
+    }
+}
+
+/// The submissions whose sealed seeds a holder opened and found right, in ascending order.
+public struct Ready: WireCodable, Hashable {
+    public let context: Digest
+    public let opened: [SubmissionID]
+
+    public init(context: Digest, opened: [SubmissionID]) {
+        self.context = context
+        self.opened = opened
+    }
+
+    public func encode(into encoder: inout WireEncoder) {
+        encoder.value(context)
+        encoder.list(opened)
+    }
+
+    public init(from decoder: inout WireDecoder) throws(WireError) {
+        context = try decoder.value()
+        opened = try decoder.list(limit: Limits.submitters, "opened")
+        guard zip(opened, opened.dropFirst()).allSatisfy({ $0 < $1 }) else {
+            throw .invalid(field: "opened", reason: "not in ascending order")
+        }
+    }
+}
+
+/// A holder's one statement of an attempt: the root of the key vector of every component it knows.
+public struct KeyStatement: WireCodable, Hashable {
+    public struct ComponentRoot: WireCodable, Hashable {
+        public let component: UInt8
+        public let root: Digest
+
+        public init(component: UInt8, root: Digest) {
+            self.component = component
+            self.root = root
+        }
+
+        public func encode(into encoder: inout WireEncoder) {
+            encoder.u8(component)
+            encoder.value(root)
+        }
+
+        public init(from decoder: inout WireDecoder) throws(WireError) {
+            component = try decoder.u8("component")
+            root = try decoder.value()
+        }
+    }
+
+    public let context: Digest
+    /// The decided MANIFEST that the key belongs to.
+    public let manifest: BlockID
+    /// In ascending order of component.
+    public let roots: [ComponentRoot]
+
+    public init(context: Digest, manifest: BlockID, roots: [ComponentRoot]) {
+        self.context = context
+        self.manifest = manifest
+        self.roots = roots
+    }
+
+    public func encode(into encoder: inout WireEncoder) {
+        encoder.value(context)
+        encoder.value(manifest)
+        encoder.list(roots)
+    }
+
+    public init(from decoder: inout WireDecoder) throws(WireError) {
+        context = try decoder.value()
+        manifest = try decoder.value()
+        roots = try decoder.list(limit: Limits.components, "roots")
+        guard zip(roots, roots.dropFirst()).allSatisfy({ $0.component < $1.component }) else {
+            throw .invalid(field: "roots", reason: "not in ascending order of component")
+        }
+    }
+}
+
+/// What the aggregator recovered, before any vote: opinions name it by its payload id.
+public struct Candidate: WireCodable, Hashable {
+    public let manifest: BlockID
+    public let payload: PayloadID
+    /// e, raw little-endian integers.
+    public let aggregate: ContentReference
+    public let model: ContentReference
+    /// k̂, the opening of the random combination.
+    public let opening: Digest
+
+    public init(
+        manifest: BlockID, payload: PayloadID, aggregate: ContentReference, model: ContentReference, opening: Digest
+    ) {
+        self.manifest = manifest
+        self.payload = payload
+        self.aggregate = aggregate
+        self.model = model
+        self.opening = opening
+    }
+
+    public func encode(into encoder: inout WireEncoder) {
+        encoder.value(manifest)
+        encoder.value(payload)
+        encoder.value(aggregate)
+        encoder.value(model)
+        encoder.value(opening)
+    }
+
+    public init(from decoder: inout WireDecoder) throws(WireError) {
+        manifest = try decoder.value()
+        payload = try decoder.value()
+        aggregate = try decoder.value()
+        model = try decoder.value()
+        opening = try decoder.value()
+    }
+}
+
+/// A voter's judgement of a candidate on its own held-out data. It never decides validity.
+public struct Opinion: WireCodable, Hashable {
+    public enum Verdict: UInt8, Sendable {
+        case accept = 1
+        case reject = 2
+        case abstain = 3
+    }
+
+    public let payload: PayloadID
+    public let verdict: Verdict
+    /// Parts per million; 0 with `evaluatedRows` 0 when abstaining.
+    public let accuracyPpm: UInt32
+    /// Mean cross-entropy in millionths of a nat.
+    public let lossPpm: UInt64
+    public let evaluatedRows: UInt32
+
+    public init(
+        payload: PayloadID, verdict: Verdict, accuracyPpm: UInt32, lossPpm: UInt64, evaluatedRows: UInt32
+    ) {
+        self.payload = payload
+        self.verdict = verdict
+        self.accuracyPpm = accuracyPpm
+        self.lossPpm = lossPpm
+        self.evaluatedRows = evaluatedRows
+    }
+
+    public func encode(into encoder: inout WireEncoder) {
+        encoder.value(payload)
+        encoder.u8(verdict.rawValue)
+        encoder.u32(accuracyPpm)
+        encoder.u64(lossPpm)
+        encoder.u32(evaluatedRows)
+    }
+
+    public init(from decoder: inout WireDecoder) throws(WireError) {
+        payload = try decoder.value()
+        let number = try decoder.u8("verdict")
+        guard let verdict = Verdict(rawValue: number) else {
+            throw .invalid(field: "verdict", reason: "unknown \(number)")
+        }
+        self.verdict = verdict
+        accuracyPpm = try decoder.u32("accuracy")
+        guard accuracyPpm <= 1_000_000 else { throw .invalid(field: "accuracy", reason: "above 1000000 ppm") }
+        lossPpm = try decoder.u64("loss")
+        evaluatedRows = try decoder.u32("evaluated rows")
+    }
+}

@@ -1,0 +1,172 @@
+/// Payload of a registry transaction. The envelope's slot carries the account nonce, its signer is the account.
+public enum Transaction: WireMessage, Hashable {
+    /// Publishes a task and moves its reward into escrow.
+    case publish(TaskSpec)
+    /// Joins a task with a bond.
+    case enrol(Enrolment)
+    /// Ends enrolment: by anyone at the maximum, or with the minimum after the deadline.
+    case close(task: TaskID)
+
+    public static var domain: WireDomain { .transaction }
+
+    public func encodeFields(into encoder: inout WireEncoder) {
+        switch self {
+        case .publish(let spec):
+            encoder.u8(1)
+            encoder.value(spec)
+        case .enrol(let enrolment):
+            encoder.u8(2)
+            encoder.value(enrolment)
+        case .close(let task):
+            encoder.u8(3)
+            encoder.value(task)
+        }
+    }
+
+    public init(fieldsFrom decoder: inout WireDecoder) throws(WireError) {
+        switch try decoder.u8("transaction") {
+        case 1: self = .publish(try decoder.value())
+        case 2: self = .enrol(try decoder.value())
+        case 3: self = .close(task: try decoder.value())
+        case let other: throw .invalid(field: "transaction", reason: "unknown kind \(other)")
+        }
+    }
+}
+
+/// What a node states when it joins a task. The enrolled key is the transaction's signer.
+public struct Enrolment: WireCodable, Hashable {
+    public let task: TaskID
+    /// Fresh for this task; seeds are sealed to it and it is erased when the task ends.
+    public let sealingKey: SealingKey
+    /// Long-lived ristretto255 key of the election's VRF.
+    public let electionKey: Digest
+    public let rows: UInt32
+    public let bond: UInt64
+
+    public init(task: TaskID, sealingKey: SealingKey, electionKey: Digest, rows: UInt32, bond: UInt64) {
+        self.task = task
+        self.sealingKey = sealingKey
+        self.electionKey = electionKey
+        self.rows = rows
+        self.bond = bond
+    }
+
+    public func encode(into encoder: inout WireEncoder) {
+        encoder.value(task)
+        encoder.value(sealingKey)
+        encoder.value(electionKey)
+        encoder.u32(rows)
+        encoder.u64(bond)
+    }
+
+    public init(from decoder: inout WireDecoder) throws(WireError) {
+        task = try decoder.value()
+        sealingKey = try decoder.value()
+        electionKey = try decoder.value()
+        rows = try decoder.u32("rows")
+        bond = try decoder.u64("bond")
+    }
+}
+
+/// The first agreement of a network; its hash is the network id.
+public struct Genesis: WireMessage, Hashable {
+    public struct Account: WireCodable, Hashable {
+        public let node: NodeID
+        public let balance: UInt64
+        /// Bond as a registry validator; 0: none.
+        public let validatorBond: UInt64
+
+        public init(node: NodeID, balance: UInt64, validatorBond: UInt64) {
+            self.node = node
+            self.balance = balance
+            self.validatorBond = validatorBond
+        }
+
+        public func encode(into encoder: inout WireEncoder) {
+            encoder.value(node)
+            encoder.u64(balance)
+            encoder.u64(validatorBond)
+        }
+
+        public init(from decoder: inout WireDecoder) throws(WireError) {
+            node = try decoder.value()
+            balance = try decoder.u64("balance")
+            validatorBond = try decoder.u64("validator bond")
+        }
+    }
+
+    public struct Parameters: WireCodable, Hashable {
+        /// Bytes of the election proof in every header: 0 until the VRF is in force, then 80.
+        public let electionProofBytes: UInt8
+        /// First timeouts of a view, milliseconds; each grows by half of itself a view.
+        public let proposeMs: UInt32
+        public let voteMs: UInt32
+
+        public init(electionProofBytes: UInt8, proposeMs: UInt32, voteMs: UInt32) {
+            self.electionProofBytes = electionProofBytes
+            self.proposeMs = proposeMs
+            self.voteMs = voteMs
+        }
+
+        public func encode(into encoder: inout WireEncoder) {
+            encoder.u8(electionProofBytes)
+            encoder.u32(proposeMs)
+            encoder.u32(voteMs)
+        }
+
+        public init(from decoder: inout WireDecoder) throws(WireError) {
+            electionProofBytes = try decoder.u8("election proof bytes")
+            guard electionProofBytes == 0 || electionProofBytes == 80 else {
+                throw .invalid(field: "election proof bytes", reason: "0 or 80, found \(electionProofBytes)")
+            }
+            proposeMs = try decoder.u32("propose timeout")
+            voteMs = try decoder.u32("vote timeout")
+            guard (10...600_000).contains(proposeMs), (10...600_000).contains(voteMs) else {
+                throw .invalid(field: "timeouts", reason: "10...600000 ms, found \(proposeMs) and \(voteMs)")
+            }
+        }
+    }
+
+    public let name: String
+    public let timeMs: UInt64
+    /// Ascending by node.
+    public let accounts: [Account]
+    public let parameters: Parameters
+
+    public init(name: String, timeMs: UInt64, accounts: [Account], parameters: Parameters) {
+        self.name = name
+        self.timeMs = timeMs
+        self.accounts = accounts
+        self.parameters = parameters
+    }
+
+    public static var domain: WireDomain { .genesis }
+
+    public func encodeFields(into encoder: inout WireEncoder) {
+        encoder.string(name)
+        encoder.u64(timeMs)
+        encoder.list(accounts)
+        encoder.value(parameters)
+    }
+
+    public init(fieldsFrom decoder: inout WireDecoder) throws(WireError) {
+        name = try decoder.string(limit: Limits.name, "name")
+        timeMs = try decoder.u64("time")
+        accounts = try decoder.list(limit: Limits.accounts, "accounts")
+        guard zip(accounts, accounts.dropFirst()).allSatisfy({ $0.node < $1.node }) else {
+            throw .invalid(field: "accounts", reason: "not in ascending order of node")
+        }
+        parameters = try decoder.value()
+        // Sums of credits are made in u64 everywhere; a genesis that could overflow one is refused here, once.
+        var total: UInt64 = 0
+        for account in accounts {
+            for part in [account.balance, account.validatorBond] {
+                let (sum, overflow) = total.addingReportingOverflow(part)
+                guard !overflow, sum <= UInt64(Int64.max) else {
+                    throw .invalid(field: "accounts", reason: "credits add up to more than 2^63 - 1")
+                }
+                total = sum
+            }
+        }
+    }
+}
