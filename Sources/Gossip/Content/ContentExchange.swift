@@ -1,0 +1,214 @@
+public import Wire
+
+/// Fetches and serves content without touching a socket, a disk or a clock.
+///
+/// A want starts with a length from a signed announcement, before a byte is fetched. The manifest is checked
+/// against the cid and that length; each chunk against the manifest. Several providers are asked in parallel, each
+/// for at most a window of chunks; a provider of a wrong byte is never asked again for that content.
+///
+/// Messages may be lost, doubled or reordered: what does not come is asked for again.
+public struct ContentExchange: Sendable {
+    /// Who has how many chunks to deliver, over all contents.
+    struct Flow {
+        var inFlight = 0
+        /// When it last delivered, or was asked after owing nothing.
+        var progressAt: Duration
+    }
+
+    let settings: ContentSettings
+    var wants: [ContentID: ContentWant] = [:]
+    /// Wants in the order in which they came.
+    var order: [ContentID] = []
+    var flows: [NodeID: Flow] = [:]
+    private var serving: ContentServing
+    private var scheduledAt: Duration?
+    /// Providers of wrong bytes, by content; outlives the want, bounded, oldest first.
+    private var bans: [Ban] = []
+
+    struct Ban: Equatable {
+        let content: ContentID
+        let provider: NodeID
+    }
+
+    public init(settings: ContentSettings = ContentSettings()) {
+        self.settings = settings
+        serving = ContentServing(settings)
+    }
+
+    /// Contents being fetched, in the order in which they were wanted.
+    public var wanted: [ContentID] { order }
+
+    /// Chunks that are there and chunks in all; nil until the manifest is known.
+    public func progress(of content: ContentID) -> (present: Int, count: Int)? {
+        guard case .content(_, let progress)? = wants[content]?.stage else { return nil }
+        return (progress.arrived.present, progress.arrived.count)
+    }
+
+    /// - Parameter now: monotonic time since any fixed origin.
+    public mutating func handle(_ input: ContentInput, now: Duration) -> [ContentDirective] {
+        var directives: [ContentDirective] = []
+        switch input {
+        case .want(let id, let length, let providers, let deadline):
+            want(id, length: length, providers: providers, deadline: deadline, &directives)
+        case .providers(let id, let providers):
+            if wants[id] != nil { addProviders(providers, to: id) }
+        case .cancel(let id):
+            if wants[id] != nil { end(id, .cancelled, &directives) }
+        case .frame(let peer, let message):
+            receive(message, from: peer, now: now, &directives)
+        case .peerGone(let peer):
+            serving.remove(peer)
+            forget(peer)
+        case .peerLinked(let peer):
+            for id in order where wants[id]?.providerIndex(peer) != nil { addProviders([peer], to: id) }
+        case .opened(let id, let arrived):
+            opened(id, arrived, &directives)
+        case .storeFailed(let id, let reason):
+            if wants[id] != nil { end(id, .store(reason), &directives) }
+        case .timer:
+            scheduledAt = nil
+        }
+        expire(now, &directives)
+        advance(now, &directives)
+        directives += serving.due(now)
+        if let next = nextDue(now), scheduledAt.map({ next < $0 }) ?? true {
+            scheduledAt = next
+            directives.append(.schedule(at: next))
+        }
+        return directives
+    }
+
+    // MARK: Wants
+
+    private mutating func want(
+        _ id: ContentID, length: UInt64, providers: [NodeID], deadline: Duration?,
+        _ directives: inout [ContentDirective]
+    ) {
+        guard length <= ContentLimits.longestContent else {
+            directives.append(.failed(id, .tooLong(announced: length, limit: ContentLimits.longestContent)))
+            return
+        }
+        if let known = wants[id] {
+            if !known.lengths.contains(length) { addLength(length, to: id, &directives) }
+            if let deadline, let earlier = known.deadline { wants[id]?.deadline = max(deadline, earlier) }
+            if deadline == nil { wants[id]?.deadline = nil }
+        } else {
+            guard order.count < settings.mostWants else {
+                directives.append(.failed(id, .tooManyWants(limit: settings.mostWants)))
+                return
+            }
+            wants[id] = ContentWant(id: id, lengths: [length], deadline: deadline)
+            order.append(id)
+        }
+        addProviders(providers, to: id)
+    }
+
+    private mutating func addLength(_ length: UInt64, to id: ContentID, _ directives: inout [ContentDirective]) {
+        switch wants[id]?.stage {
+        case .opening(let manifest), .content(let manifest, _):
+            // The manifest is known and disagrees.
+            if manifest.length != length { directives.append(.lengthRefuted(id, announced: length)) }
+        default:
+            if wants[id]!.lengths.count < 8 { wants[id]!.lengths.append(length) }
+        }
+    }
+
+    private mutating func addProviders(_ providers: [NodeID], to id: ContentID) {
+        for provider in providers {
+            if let index = wants[id]!.providerIndex(provider) {
+                wants[id]!.providers[index].isLinked = true
+                wants[id]!.providers[index].pausedUntil = .zero
+            } else if wants[id]!.providers.count < settings.mostProviders {
+                var added = ContentWant.Provider(id: provider)
+                added.isBanned = bans.contains(Ban(content: id, provider: provider))
+                wants[id]!.providers.append(added)
+            }
+        }
+        wants[id]!.toldStarving = false
+    }
+
+    /// Ends a want; requests on their way are called off.
+    mutating func end(_ id: ContentID, _ failure: ContentFailure?, _ directives: inout [ContentDirective]) {
+        for provider in releaseAll(of: id, where: { _, _ in true }) {
+            directives.append(.send(to: provider, .cancel(id)))
+        }
+        wants[id] = nil
+        order.removeAll { $0 == id }
+        if let failure { directives.append(.failed(id, failure)) }
+    }
+
+    mutating func ban(_ provider: NodeID, _ id: ContentID) {
+        if let index = wants[id]?.providerIndex(provider) { wants[id]!.providers[index].isBanned = true }
+        let ban = Ban(content: id, provider: provider)
+        guard !bans.contains(ban) else { return }
+        bans.append(ban)
+        if bans.count > 1024 { bans.removeFirst() }
+    }
+
+    private mutating func forget(_ peer: NodeID) {
+        for id in order {
+            _ = releaseAll(of: id) { _, request in request.provider == peer }
+            if let index = wants[id]?.providerIndex(peer) { wants[id]!.providers[index].isLinked = false }
+            if case .manifest(peer, _)? = wants[id]?.stage { wants[id]!.stage = .manifest(asked: nil, until: .zero) }
+        }
+        flows[peer] = nil
+    }
+
+    /// Takes requests back and frees the windows they filled.
+    /// - Returns: who had been asked, each once, in the order of the chunks.
+    @discardableResult
+    mutating func releaseAll(of id: ContentID, where condition: (Int, ChunkProgress.Request) -> Bool) -> [NodeID] {
+        guard let stage = wants[id]?.stage else { return [] }
+        var released: [NodeID] = []
+        switch stage {
+        case .manifest, .opening: return []
+        case .list(let root, let parts, var progress):
+            released = progress.release(where: condition)
+            wants[id]!.stage = .list(root: root, parts: parts, progress)
+        case .content(let manifest, var progress):
+            released = progress.release(where: condition)
+            wants[id]!.stage = .content(manifest, progress)
+        }
+        var providers: [NodeID] = []
+        for provider in released {
+            flows[provider]?.inFlight -= 1
+            if !providers.contains(provider) { providers.append(provider) }
+        }
+        return providers
+    }
+
+    // MARK: Frames
+
+    private mutating func receive(
+        _ message: ContentMessage, from peer: NodeID, now: Duration, _ directives: inout [ContentDirective]
+    ) {
+        switch message {
+        case .getManifest(let id):
+            serve([ContentServing.Item(content: id, chunk: nil)], id, to: peer, now, &directives)
+        case .getChunks(let id, let tier, let first, let bitmap):
+            let items = ChunkBitmap.indices(bitmap, first: first, end: ContentLimits.mostChunks).map {
+                ContentServing.Item(content: id, chunk: .init(tier: tier, index: $0))
+            }
+            serve(items, id, to: peer, now, &directives)
+        case .cancel(let id): serving.cancel(id, from: peer)
+        case .manifest(let id, let bytes): manifest(id, bytes, from: peer, &directives)
+        case .chunk(let id, let tier, let index, let bytes):
+            chunk(id, tier, Int(index), bytes, from: peer, now: now, &directives)
+        case .have(let id, let first, let bitmap): have(id, Int(first), bitmap, from: peer, now: now)
+        case .notFound(let id, _): pause(peer, of: id, now: now)
+        }
+    }
+
+    private mutating func serve(
+        _ items: [ContentServing.Item], _ id: ContentID, to peer: NodeID, _ now: Duration,
+        _ directives: inout [ContentDirective]
+    ) {
+        guard serving.enqueue(items, from: peer, now: now) > 0 else { return }
+        directives.append(.misbehaved(peer, .flooding))
+        directives.append(.send(to: peer, .notFound(id, .busy)))
+    }
+
+    private func nextDue(_ now: Duration) -> Duration? {
+        [nextFetchDue(now), serving.nextDue(now)].compactMap { $0 }.min()
+    }
+}

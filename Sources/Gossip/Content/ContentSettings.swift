@@ -1,0 +1,33 @@
+/// Limits and times of a ``ContentExchange``.
+public struct ContentSettings: Sendable, Equatable {
+    /// Chunks asked of one peer and not yet there: 32 of 32 KiB are 1 MiB.
+    public var window = 32
+    /// Contents that are fetched at the same time; later wants wait.
+    public var activeWants = 64
+    public var mostWants = 4096
+    public var mostProviders = 128
+    /// A peer that owes something and sends nothing for so long is passed over.
+    public var stall: Duration = .seconds(3)
+    /// First pause of a provider that stalled, was busy or had nothing; doubles up to `longestPause`.
+    public var pause: Duration = .milliseconds(500)
+    public var longestPause: Duration = .seconds(30)
+    /// A request older than this is sent again even while other chunks arrive.
+    public var oldestRequest: Duration = .seconds(30)
+    /// Chunks that one peer may have waiting to be served.
+    public var serveQueue = 64
+    public var serveBytesPerSecond = 64 << 20
+    public var serveBurstBytes = 4 << 20
+    public var mostServedPeers = 256
+
+    public init() {}
+
+    /// For nodes on one machine.
+    public static var loopback: ContentSettings {
+        var settings = ContentSettings()
+        settings.stall = .seconds(1)
+        settings.pause = .milliseconds(100)
+        settings.longestPause = .seconds(5)
+        settings.serveBytesPerSecond = 256 << 20
+        return settings
+    }
+}

@@ -1,0 +1,77 @@
+internal import Glibc
+internal import Gossip
+internal import Wire
+
+/// One content on disk: `"MNCF" ‖ version u8 ‖ manifest length u32 ‖ manifest ‖ chunks`.
+///
+/// While chunks are missing the file is called `CID.part`; it is renamed to `CID.data` when it is whole and fsynced.
+/// Which chunks a `.part` file holds is found by hashing them, so that no crash can make the answer wrong.
+enum ContentFile {
+    static let mark: [UInt8] = Array("MNCF".utf8) + [1]
+    private static let longestManifest = ContentManifest.encodedLength(length: ContentLimits.longestContent)
+
+    static func header(_ manifest: ContentManifest) -> [UInt8] {
+        let bytes = manifest.wireBytes
+        var encoder = WireEncoder(reservingCapacity: mark.count + 4 + bytes.count)
+        encoder.fixed(mark)
+        encoder.data(bytes)
+        return encoder.bytes
+    }
+
+    /// Where the first chunk lies.
+    static func dataOffset(_ manifest: ContentManifest) -> UInt64 {
+        UInt64(mark.count + 4 + ContentManifest.encodedLength(length: manifest.length))
+    }
+
+    /// The manifest in front of the chunks, if it is the one that `content` names.
+    static func manifest(of content: ContentID, _ file: Int32, _ path: String) throws(StorageError) -> ContentManifest {
+        let head = try FileSystem.read(file, path, offset: 0, count: mark.count + 4)
+        guard head.count == mark.count + 4, head.starts(with: mark) else {
+            throw .damagedContent(content, reason: "it does not start like a content file")
+        }
+        let length = (0..<4).reduce(0) { $0 | Int(head[mark.count + $1]) << (8 * $1) }
+        guard length <= longestManifest else {
+            throw .damagedContent(content, reason: "a manifest of \(length) bytes")
+        }
+        let bytes = try FileSystem.read(file, path, offset: UInt64(mark.count + 4), count: length)
+        let manifest: ContentManifest
+        do throws(WireError) {
+            manifest = try ContentManifest(wireBytes: bytes)
+        } catch {
+            throw .damagedContent(content, reason: "its manifest: \(error)")
+        }
+        guard manifest.kind != .manifest, manifest.contentID == content else {
+            throw .damagedContent(content, reason: "its manifest names another content")
+        }
+        return manifest
+    }
+
+    /// One chunk, verified.
+    static func chunk(
+        _ index: Int, _ manifest: ContentManifest, of content: ContentID, _ file: Int32, _ path: String
+    ) throws(StorageError) -> [UInt8] {
+        let bytes = try FileSystem.read(
+            file, path, offset: offset(index, manifest), count: manifest.chunkLength(index))
+        guard manifest.matches(bytes, chunk: index) else {
+            throw .damagedContent(content, reason: "chunk \(index) does not match its hash")
+        }
+        return bytes
+    }
+
+    /// The chunks of an unfinished file that match their hashes.
+    static func scan(_ manifest: ContentManifest, _ file: Int32, _ path: String) throws(StorageError) -> ChunkBitmap {
+        var found = ChunkBitmap(count: manifest.chunks.count)
+        let length = try FileSystem.length(of: file, path)
+        for index in manifest.chunks.indices {
+            guard offset(index, manifest) < length else { break }
+            let bytes = try FileSystem.read(
+                file, path, offset: offset(index, manifest), count: manifest.chunkLength(index))
+            if manifest.matches(bytes, chunk: index) { found.insert(index) }
+        }
+        return found
+    }
+
+    static func offset(_ index: Int, _ manifest: ContentManifest) -> UInt64 {
+        dataOffset(manifest) + UInt64(index) * UInt64(ContentLimits.chunkBytes)
+    }
+}

@@ -1,0 +1,138 @@
+internal import Glibc
+internal import Gossip
+internal import Synchronization
+internal import Wire
+
+/// What the content store knows about its folder.
+extension ContentStore {
+    func path(_ id: ContentID, _ suffix: String) -> String { "\(directory)/\(id.hex).\(suffix)" }
+
+    func pathOfEntry(_ id: ContentID) -> String? {
+        let isComplete = state.withLock { state in state.entries[id]?.isComplete }
+        return isComplete.map { path(id, $0 ? "data" : "part") }
+    }
+
+    func pinPath(_ id: ContentID, _ label: String) throws(StorageError) -> String {
+        let allowed = label.utf8.allSatisfy {
+            (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D
+        }
+        guard (1...64).contains(label.utf8.count), allowed else {
+            throw .invalid(field: "pin label", reason: "\"\(label)\": 1 to 64 of a-z 0-9 -")
+        }
+        return "\(directory)/pins/\(id.hex).\(label)"
+    }
+
+    /// Lists the folder. A file whose head cannot be read as its name says is left on disk and not listed: asking
+    /// for it fetches it again.
+    func readDirectory() throws(StorageError) {
+        var found: [(id: ContentID, isComplete: Bool, entry: Entry)] = []
+        for name in try FileSystem.list(directory) {
+            if name.hasSuffix(".tmp") {
+                try FileSystem.remove(directory + "/" + name)
+                continue
+            }
+            guard let id = ContentID(hex: String(name.prefix(64))), ["data", "part"].contains(name.dropFirst(65)) else {
+                continue
+            }
+            let isComplete = name.hasSuffix(".data")
+            guard let entry = try readEntry(id, isComplete: isComplete) else { continue }
+            found.append((id, isComplete, entry))
+        }
+        var pins: [ContentID: [String]] = [:]
+        for name in try FileSystem.list(directory + "/pins") {
+            guard let id = ContentID(hex: String(name.prefix(64))), !name.hasSuffix(".tmp") else { continue }
+            pins[id, default: []].append(String(name.dropFirst(65)))
+        }
+        // The oldest file is the first to be collected.
+        found.sort { ($0.entry.lastUse, $0.id) < ($1.entry.lastUse, $1.id) }
+        state.withLock { state in
+            for (id, isComplete, entry) in found {
+                if let known = state.entries[id] {
+                    guard isComplete, !known.isComplete else { continue }
+                    state.usedBytes -= known.reserved
+                }
+                state.uses += 1
+                var entry = entry
+                entry.lastUse = state.uses
+                entry.pins = pins[id] ?? []
+                state.entries[id] = entry
+                state.usedBytes += entry.reserved
+            }
+        }
+    }
+
+    /// Nil for a file whose head is damaged.
+    private func readEntry(_ id: ContentID, isComplete: Bool) throws(StorageError) -> Entry? {
+        let path = path(id, isComplete ? "data" : "part")
+        let file = try FileSystem.open(path, O_RDONLY)
+        defer { close(file) }
+        var info = stat()
+        guard fstat(file, &info) == 0 else { throw FileSystem.failure(path, "lookup") }
+        let manifest: ContentManifest
+        do throws(StorageError) {
+            manifest = try ContentFile.manifest(of: id, file, path)
+        } catch .damagedContent {
+            return nil
+        } catch {
+            throw error
+        }
+        let reserved = ContentFile.dataOffset(manifest) + manifest.length
+        // A file that was cut short is no whole content, whatever its name says.
+        if isComplete && UInt64(max(0, info.st_size)) != reserved { return nil }
+        return Entry(
+            kind: manifest.kind, length: manifest.length, reserved: reserved, isComplete: isComplete,
+            lastUse: UInt64(max(0, info.st_mtim.tv_sec)), pins: [])
+    }
+
+    /// Makes room for a content and lists it as unfinished.
+    func reserve(_ manifest: ContentManifest, _ id: ContentID, _ state: inout State) throws(StorageError) {
+        if state.entries[id] != nil { return }
+        let needed = ContentFile.dataOffset(manifest) + manifest.length
+        if needed > quota || state.usedBytes > quota - needed {
+            try collect(downTo: quota - min(needed, quota), &state)
+        }
+        guard needed <= quota, state.usedBytes <= quota - needed else {
+            throw .full(
+                path: directory,
+                reason: "\(needed) bytes do not fit: \(state.usedBytes) of the quota of \(quota) are pinned or being fetched")
+        }
+        state.uses += 1
+        state.usedBytes += needed
+        state.entries[id] = Entry(
+            kind: manifest.kind, length: manifest.length, reserved: needed, isComplete: false, lastUse: state.uses,
+            pins: [])
+    }
+
+    func release(_ id: ContentID, _ state: inout State) {
+        if let entry = state.entries.removeValue(forKey: id) { state.usedBytes -= entry.reserved }
+        state.manifests.removeAll { $0.id == id }
+    }
+
+    func markComplete(_ id: ContentID, _ state: inout State) {
+        state.uses += 1
+        state.entries[id]?.isComplete = true
+        state.entries[id]?.lastUse = state.uses
+    }
+
+    /// Remembers a use for the order of collection, across restarts by the file's time.
+    func touch(_ id: ContentID) {
+        state.withLock { state in
+            state.uses += 1
+            state.entries[id]?.lastUse = state.uses
+        }
+        _ = utimensat(AT_FDCWD, path(id, "data"), nil, 0)
+    }
+
+    @discardableResult
+    func collect(downTo target: UInt64, _ state: inout State) throws(StorageError) -> [ContentID] {
+        let candidates = state.entries.filter { $0.value.isComplete && $0.value.pins.isEmpty }
+            .sorted { ($0.value.lastUse, $0.key) < ($1.value.lastUse, $1.key) }
+        var removed: [ContentID] = []
+        for (id, _) in candidates where state.usedBytes > target {
+            try FileSystem.remove(path(id, "data"))
+            release(id, &state)
+            removed.append(id)
+        }
+        return removed
+    }
+}

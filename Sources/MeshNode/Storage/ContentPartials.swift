@@ -1,0 +1,94 @@
+internal import Glibc
+public import Gossip
+internal import Synchronization
+public import Wire
+
+/// Unfinished contents.
+extension ContentStore {
+    /// Finds or makes the file of a content that is being fetched.
+    /// - Returns: the chunks that are there already, each checked against its hash.
+    /// - Throws: `full` when the content does not fit in the quota.
+    public func openPartial(_ id: ContentID, _ manifest: ContentManifest) throws(StorageError) -> ChunkBitmap {
+        guard manifest.kind != .manifest, manifest.contentID == id else {
+            throw .invalid(field: "manifest", reason: "it does not belong to content \(id.short)")
+        }
+        if has(id) {
+            var whole = ChunkBitmap(count: manifest.chunks.count)
+            for index in manifest.chunks.indices { whole.insert(index) }
+            return whole
+        }
+        if let arrived = state.withLock({ state in state.partials[id]?.arrived }) { return arrived }
+        try state.withLock { (state) throws(StorageError) in try reserve(manifest, id, &state) }
+        let path = path(id, "part")
+        let file: OpenFile
+        let arrived: ChunkBitmap
+        do throws(StorageError) {
+            file = OpenFile(try FileSystem.open(path, O_RDWR | O_CREAT))
+            arrived = try resume(id, manifest, file.descriptor, path)
+        } catch {
+            state.withLock { state in release(id, &state) }
+            throw error
+        }
+        state.withLock { state in state.partials[id] = Partial(file: file, manifest: manifest, arrived: arrived) }
+        return arrived
+    }
+
+    /// Chunks found in a file that a former run left; a file whose head is not whole starts again.
+    private func resume(
+        _ id: ContentID, _ manifest: ContentManifest, _ file: Int32, _ path: String
+    ) throws(StorageError) -> ChunkBitmap {
+        let header = ContentFile.header(manifest)
+        if try FileSystem.read(file, path, offset: 0, count: header.count) == header {
+            return try ContentFile.scan(manifest, file, path)
+        }
+        guard ftruncate(file, 0) == 0 else { throw FileSystem.failure(path, "truncation") }
+        try FileSystem.write(file, path, header, offset: 0)
+        return ChunkBitmap(count: manifest.chunks.count)
+    }
+
+    /// Writes one chunk of an open partial content after checking it.
+    /// - Throws: `invalid` if it does not match; `unknownContent` if ``openPartial(_:_:)`` did not come before.
+    public func store(_ id: ContentID, chunk index: Int, _ bytes: [UInt8]) throws(StorageError) {
+        if has(id) { return }
+        guard let partial = state.withLock({ state in state.partials[id] }) else { throw .unknownContent(id) }
+        guard partial.manifest.matches(bytes, chunk: index) else {
+            throw .invalid(field: "chunk \(index)", reason: "it does not match content \(id.short)")
+        }
+        try FileSystem.write(
+            partial.file.descriptor, path(id, "part"), bytes, offset: ContentFile.offset(index, partial.manifest))
+        state.withLock { state in _ = state.partials[id]?.arrived.insert(index) }
+    }
+
+    /// Makes a content visible whose chunks are all there; on disk when this returns.
+    public func finish(_ id: ContentID) throws(StorageError) {
+        if has(id) { return }
+        guard let partial = state.withLock({ state in state.partials[id] }) else { throw .unknownContent(id) }
+        guard partial.arrived.isComplete else {
+            throw .invalid(
+                field: "content \(id.short)",
+                reason: "\(partial.arrived.count - partial.arrived.present) chunks are missing")
+        }
+        try FileSystem.sync(partial.file.descriptor, path(id, "part"))
+        guard rename(path(id, "part"), path(id, "data")) == 0 else { throw FileSystem.failure(path(id, "part"), "rename") }
+        try FileSystem.syncDirectory(directory)
+        state.withLock { state in
+            state.partials[id] = nil
+            markComplete(id, &state)
+        }
+    }
+
+    /// Which chunks of an unfinished content are here; nil if it is not being fetched.
+    public func arrived(_ id: ContentID) -> ChunkBitmap? { state.withLock { state in state.partials[id]?.arrived } }
+
+    /// Gives up an unfinished content and its bytes.
+    public func abandon(_ id: ContentID) throws(StorageError) {
+        guard state.withLock({ state in state.entries[id]?.isComplete == false }) else { return }
+        try remove(id)
+    }
+
+    /// After whole bytes came another way.
+    func dropPartialFile(_ id: ContentID) throws(StorageError) {
+        state.withLock { state in state.partials[id] = nil }
+        if try FileSystem.exists(path(id, "part")) { try FileSystem.remove(path(id, "part")) }
+    }
+}

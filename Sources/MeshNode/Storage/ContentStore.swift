@@ -1,0 +1,213 @@
+internal import Glibc
+public import Gossip
+internal import Synchronization
+public import Wire
+
+/// One content as it is listed.
+public struct StoredContent: Sendable, Equatable {
+    public let id: ContentID
+    public let kind: ContentManifest.Kind
+    /// Bytes of the content.
+    public let length: UInt64
+    /// False while chunks are missing.
+    public let isComplete: Bool
+    /// Why it is kept; empty for what may be collected.
+    public let pins: [String]
+}
+
+/// Content-addressed files under `content/`: whole ones, and unfinished ones that survive a crash.
+///
+/// Everything read is checked against its hash. Calls block; they may come from several threads.
+public final class ContentStore: Sendable {
+    struct Entry {
+        let kind: ContentManifest.Kind
+        let length: UInt64
+        /// Bytes on disk that are counted against the quota; an unfinished content counts in full.
+        let reserved: UInt64
+        var isComplete: Bool
+        /// Order of last use, for collection; larger is later.
+        var lastUse: UInt64
+        var pins: [String]
+    }
+
+    struct Partial {
+        let file: OpenFile
+        let manifest: ContentManifest
+        var arrived: ChunkBitmap
+    }
+
+    struct State {
+        var entries: [ContentID: Entry] = [:]
+        var partials: [ContentID: Partial] = [:]
+        var uses: UInt64 = 0
+        var usedBytes: UInt64 = 0
+        /// Manifests of contents that are being served, newest last.
+        var manifests: [(id: ContentID, manifest: ContentManifest)] = []
+    }
+
+    let directory: String
+    /// Bytes on disk; contents without a pin are collected to stay below.
+    public let quota: UInt64
+    let state = Mutex(State())
+
+    /// Opens the folder and lists what is in it. Files of other names are left alone.
+    public convenience init(_ home: HomeDirectory, quota: UInt64 = 10 << 30) throws(StorageError) {
+        try self.init(directory: home.content, quota: quota)
+    }
+
+    public init(directory: String, quota: UInt64 = 10 << 30) throws(StorageError) {
+        self.directory = directory
+        self.quota = quota
+        try FileSystem.makeDirectory(directory)
+        try FileSystem.makeDirectory(directory + "/pins")
+        try readDirectory()
+    }
+
+    // MARK: Whole contents
+
+    /// Stores bytes and returns their name; on disk when this returns. Stored bytes again cost nothing.
+    /// - Throws: `full` when the quota or the disk is exhausted.
+    @discardableResult
+    public func put(
+        _ bytes: [UInt8], kind: ContentManifest.Kind, codec: ContentManifest.Codec = .none, rawLength: UInt64? = nil
+    ) throws(StorageError) -> ContentID {
+        guard kind != .manifest else { throw .invalid(field: "kind", reason: "manifests are stored with their content") }
+        guard bytes.count <= ContentLimits.longestContent, rawLength ?? 0 <= ContentLimits.longestContent else {
+            throw .tooLarge(
+                field: "content", length: max(UInt64(bytes.count), rawLength ?? 0), limit: ContentLimits.longestContent)
+        }
+        guard codec != .none || rawLength ?? UInt64(bytes.count) == UInt64(bytes.count) else {
+            throw .invalid(field: "raw length", reason: "it differs from the length without a codec")
+        }
+        let manifest = ContentManifest(of: bytes, kind: kind, codec: codec, rawLength: rawLength)
+        let id = manifest.contentID
+        if has(id) { return id }
+        try state.withLock { (state) throws(StorageError) in
+            try reserve(manifest, id, &state)
+        }
+        do throws(StorageError) {
+            // Another name than a partial's, whose chunks may be arriving at the same time.
+            try FileSystem.writeAtomically(path(id, "data"), [ContentFile.header(manifest), bytes])
+        } catch {
+            state.withLock { state in release(id, &state) }
+            throw error
+        }
+        state.withLock { state in markComplete(id, &state) }
+        try dropPartialFile(id)
+        return id
+    }
+
+    public func has(_ id: ContentID) -> Bool {
+        state.withLock { state in state.entries[id]?.isComplete == true }
+    }
+
+    /// The manifest of a whole or unfinished content.
+    public func manifest(_ id: ContentID) throws(StorageError) -> ContentManifest? {
+        let known = state.withLock { state in
+            state.partials[id]?.manifest ?? state.manifests.first { $0.id == id }?.manifest
+        }
+        if let known { return known }
+        guard let path = pathOfEntry(id) else { return nil }
+        let file = try FileSystem.open(path, O_RDONLY)
+        defer { close(file) }
+        let manifest = try ContentFile.manifest(of: id, file, path)
+        state.withLock { state in
+            state.manifests.removeAll { $0.id == id }
+            state.manifests.append((id, manifest))
+            if state.manifests.count > 16 { state.manifests.removeFirst() }
+        }
+        return manifest
+    }
+
+    /// The bytes, or nil if they are not (all) here.
+    /// - Parameter limit: refused before reading when the content is longer.
+    /// - Throws: `damagedContent`, `tooLarge`.
+    public func get(_ id: ContentID, limit: UInt64 = ContentLimits.longestContent) throws(StorageError) -> [UInt8]? {
+        guard has(id), let manifest = try manifest(id) else { return nil }
+        guard manifest.length <= limit else {
+            throw .tooLarge(field: "content \(id.short)", length: manifest.length, limit: limit)
+        }
+        touch(id)
+        let path = path(id, "data")
+        let file = try FileSystem.open(path, O_RDONLY)
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(Int(manifest.length))
+        for index in manifest.chunks.indices {
+            bytes += try ContentFile.chunk(index, manifest, of: id, file, path)
+        }
+        return bytes
+    }
+
+    /// One chunk, verified; nil if it is not here.
+    public func chunk(_ id: ContentID, _ index: Int) throws(StorageError) -> [UInt8]? {
+        guard let manifest = try manifest(id), manifest.chunks.indices.contains(index) else { return nil }
+        let partial = state.withLock { state in state.partials[id]?.arrived.contains(index) }
+        if partial == false || (partial == nil && !has(id)) { return nil }
+        guard let path = pathOfEntry(id) else { return nil }
+        let file = try FileSystem.open(path, O_RDONLY)
+        defer { close(file) }
+        if index == 0 { touch(id) }
+        return try ContentFile.chunk(index, manifest, of: id, file, path)
+    }
+
+    // MARK: House-keeping
+
+    /// In order of their names.
+    public func list() -> [StoredContent] {
+        state.withLock { state in
+            state.entries.keys.sorted().map { id in
+                let entry = state.entries[id]!
+                return StoredContent(
+                    id: id, kind: entry.kind, length: entry.length, isComplete: entry.isComplete, pins: entry.pins)
+            }
+        }
+    }
+
+    /// Bytes counted against the quota.
+    public var usedBytes: UInt64 { state.withLock { state in state.usedBytes } }
+
+    /// Keeps a content, whole or unfinished, until the same label is unpinned.
+    /// - Parameter label: 1 to 64 of `a-z 0-9 -`, for example a task's id.
+    public func pin(_ id: ContentID, label: String) throws(StorageError) {
+        let path = try pinPath(id, label)
+        guard state.withLock({ state in state.entries[id] != nil }) else { throw .unknownContent(id) }
+        if !(try FileSystem.exists(path)) { try FileSystem.writeAtomically(path, []) }
+        state.withLock { state in
+            if state.entries[id]?.pins.contains(label) == false { state.entries[id]?.pins.append(label) }
+        }
+    }
+
+    public func unpin(_ id: ContentID, label: String) throws(StorageError) {
+        try FileSystem.remove(try pinPath(id, label))
+        state.withLock { state in state.entries[id]?.pins.removeAll { $0 == label } }
+    }
+
+    /// Unpins everything that carries the label: the end of a task.
+    public func unpinAll(label: String) throws(StorageError) {
+        let pinned = state.withLock { state in
+            state.entries.filter { $0.value.pins.contains(label) }.keys.sorted()
+        }
+        for id in pinned { try unpin(id, label: label) }
+    }
+
+    /// Removes a content whether it is pinned or not; used on damage.
+    public func remove(_ id: ContentID) throws(StorageError) {
+        let pins = state.withLock { state in
+            state.partials[id] = nil
+            let pins = state.entries[id]?.pins ?? []
+            release(id, &state)
+            return pins
+        }
+        try FileSystem.remove(path(id, "data"))
+        try FileSystem.remove(path(id, "part"))
+        for label in pins { try FileSystem.remove(try pinPath(id, label)) }
+    }
+
+    /// Removes whole contents without a pin, longest unused first, until at most `target` bytes are used.
+    /// - Returns: what was removed.
+    @discardableResult
+    public func collect(downTo target: UInt64) throws(StorageError) -> [ContentID] {
+        try state.withLock { (state) throws(StorageError) in try collect(downTo: target, &state) }
+    }
+}

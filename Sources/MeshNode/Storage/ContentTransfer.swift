@@ -1,0 +1,128 @@
+public import Gossip
+public import Wire
+
+/// What a node has to do for content transfer; the disk is dealt with already.
+public enum ContentOutcome: Sendable, Equatable {
+    /// On the bulk lane.
+    case send(to: NodeID, ContentMessage)
+    /// The content is whole, checked and on disk.
+    case completed(ContentID)
+    case failed(ContentID, ContentFailure)
+    case lengthRefuted(ContentID, announced: UInt64)
+    /// Nobody is left to ask: add providers if there are any.
+    case starving(ContentID)
+    case misbehaved(NodeID, ContentOffence)
+    /// A content here turned out to be damaged and was removed: want it again if it is needed.
+    case damaged(ContentID, reason: String)
+    /// Call ``ContentTransfer/handle(_:now:)`` with `.timer` at this time.
+    case schedule(at: Duration)
+}
+
+/// A ``ContentExchange`` over a ``ContentStore``: the exchange decides, the store reads and writes, in order and
+/// within one call. Drive it from one serial executor; a call costs a few disk writes, a completed content an fsync.
+public struct ContentTransfer: Sendable {
+    public private(set) var exchange: ContentExchange
+    public let store: ContentStore
+
+    public init(store: ContentStore, settings: ContentSettings = ContentSettings()) {
+        self.store = store
+        exchange = ContentExchange(settings: settings)
+    }
+
+    /// - Parameter now: monotonic time since any fixed origin.
+    public mutating func handle(_ input: ContentInput, now: Duration) -> [ContentOutcome] {
+        if case .want(let id, let length, _, _) = input, let outcome = alreadyHere(id, length) { return [outcome] }
+        var outcomes: [ContentOutcome] = []
+        var pending = exchange.handle(input, now: now)[...]
+        while let directive = pending.popFirst() {
+            // Answers of the disk come before what follows from them.
+            if let answer = perform(directive, &outcomes) { pending += exchange.handle(answer, now: now) }
+        }
+        return outcomes
+    }
+
+    private func alreadyHere(_ id: ContentID, _ length: UInt64) -> ContentOutcome? {
+        guard store.has(id), let manifest = try? store.manifest(id) else { return nil }
+        guard manifest.length == length else {
+            return .failed(id, .lengthMismatch(announced: length, manifest: manifest.length))
+        }
+        return .completed(id)
+    }
+
+    private func perform(_ directive: ContentDirective, _ outcomes: inout [ContentOutcome]) -> ContentInput? {
+        switch directive {
+        case .send(let peer, let message): outcomes.append(.send(to: peer, message))
+        case .completed(let id):
+            do throws(StorageError) {
+                try store.finish(id)
+                outcomes.append(.completed(id))
+            } catch {
+                outcomes.append(.failed(id, .store(error.description)))
+            }
+        case .open(let id, let manifest):
+            do throws(StorageError) {
+                return .opened(id, try store.openPartial(id, manifest))
+            } catch {
+                return .storeFailed(id, reason: error.description)
+            }
+        case .store(let id, let index, let bytes):
+            do throws(StorageError) {
+                try store.store(id, chunk: index, bytes)
+            } catch {
+                return .storeFailed(id, reason: error.description)
+            }
+        case .failed(let id, let failure): outcomes.append(.failed(id, failure))
+        case .lengthRefuted(let id, let announced): outcomes.append(.lengthRefuted(id, announced: announced))
+        case .starving(let id): outcomes.append(.starving(id))
+        case .misbehaved(let peer, let offence): outcomes.append(.misbehaved(peer, offence))
+        case .schedule(let at): outcomes.append(.schedule(at: at))
+        case .serveManifest(let peer, let id):
+            outcomes.append(.send(to: peer, answer(id, &outcomes) { () throws(StorageError) in try manifest(id) }))
+        case .serveChunk(let peer, let id, let tier, let index):
+            outcomes.append(.send(to: peer, answer(id, &outcomes) { () throws(StorageError) in try chunk(id, tier, index) }))
+        }
+        return nil
+    }
+
+    /// A message for a peer, or `notFound`; damage on our disk must not look like a lie of ours.
+    private func answer(
+        _ id: ContentID, _ outcomes: inout [ContentOutcome],
+        _ read: () throws(StorageError) -> ContentMessage?
+    ) -> ContentMessage {
+        do throws(StorageError) {
+            return try read() ?? .notFound(id, .absent)
+        } catch {
+            if case .damagedContent = error {
+                // What cannot be read any more must not be offered either.
+                try? store.remove(id)
+                outcomes.append(.damaged(id, reason: error.description))
+            }
+            return .notFound(id, .absent)
+        }
+    }
+
+    private func manifest(_ id: ContentID) throws(StorageError) -> ContentMessage? {
+        try store.manifest(id).map { .manifest(id, $0.root.wireBytes) }
+    }
+
+    private func chunk(
+        _ id: ContentID, _ tier: ContentMessage.Tier, _ index: Int
+    ) throws(StorageError) -> ContentMessage? {
+        guard let number = UInt32(exactly: index) else { return nil }
+        switch tier {
+        case .content:
+            if let bytes = try store.chunk(id, index) { return .chunk(id, tier, index: number, bytes) }
+            guard let arrived = store.arrived(id), index < arrived.count else { return nil }
+            let first = index - index % (ContentLimits.requestBitmapBytes * 8)
+            return .have(
+                id, first: UInt32(first), bitmap: arrived.slice(from: first, bytes: ContentLimits.requestBitmapBytes))
+        case .manifest:
+            guard let manifest = try store.manifest(id), ContentManifest.isNested(length: manifest.length) else { return nil }
+            let start = index.multipliedReportingOverflow(by: ContentLimits.chunkBytes)
+            let bytes = manifest.wireBytes
+            guard !start.overflow, start.partialValue < bytes.count else { return nil }
+            let end = min(start.partialValue + ContentLimits.chunkBytes, bytes.count)
+            return .chunk(id, tier, index: number, Array(bytes[start.partialValue..<end]))
+        }
+    }
+}
