@@ -1,0 +1,65 @@
+/// Faults that training would not notice: repeated rows, contradicting labels, rows of the test set in the training
+/// set, absent classes. For `data audit`.
+public struct DataAudit: Equatable, Sendable, Codable {
+    public enum Severity: String, Codable, Sendable { case error, warning, note }
+
+    public struct Finding: Equatable, Sendable, Codable {
+        public let severity: Severity
+        /// A fixed word: duplicate, contradiction, leakage, absent-class, constant, imbalance, tiny.
+        public let kind: String
+        public let message: String
+        /// How many rows, classes or features are concerned.
+        public let count: Int
+    }
+
+    public let findings: [Finding]
+    public var isClean: Bool { !findings.contains { $0.severity == .error } }
+
+    /// - Parameter splits: each is searched in itself; validation and test also for rows of the training set.
+    public init(_ splits: DataSplits) {
+        var findings: [Finding] = []
+        var trainRows: Set<[UInt32]> = []
+        for (name, data) in splits.all {
+            let rows = (0..<data.count).map { Self.key(of: $0, in: data) }
+            var first: [[UInt32]: Int] = [:]
+            var duplicates = 0
+            var contradictions = 0
+            var example = 0
+            for (index, row) in rows.enumerated() {
+                guard let earlier = first[row] else {
+                    first[row] = index
+                    continue
+                }
+                duplicates += 1
+                if example == 0 { example = index + 1 }
+                if !data.isRegression, data.labels[earlier] != data.labels[index] { contradictions += 1 }
+            }
+            func add(_ severity: Severity, _ kind: String, _ count: Int, _ message: String) {
+                if count > 0 {
+                    findings.append(Finding(severity: severity, kind: kind, message: "\(name): \(message)", count: count))
+                }
+            }
+            add(.warning, "duplicate", duplicates, "\(duplicates) rows repeat an earlier one, first row \(example)")
+            add(.error, "contradiction", contradictions, "\(contradictions) rows repeat an earlier one under another label")
+            let inspection = DataInspection(data)
+            let absent = inspection.classes.filter { $0.rows == 0 }
+            add(.warning, "absent-class", absent.count, "no rows of \(absent.map(\.name).prefix(10).joined(separator: ", "))")
+            add(.note, "constant", inspection.constantFeatures, "\(inspection.constantFeatures) features never change")
+            if let imbalance = inspection.imbalance, imbalance > 10 {
+                add(.warning, "imbalance", inspection.classes.count, "the largest class is \(imbalance.rounded(to: 1)) times the smallest")
+            }
+            if data.count < 30 { add(.warning, "tiny", data.count, "only \(data.count) rows") }
+            if name == "train" {
+                trainRows = Set(rows)
+            } else {
+                let leaked = rows.count { trainRows.contains($0) }
+                add(.error, "leakage", leaked, "\(leaked) rows are also in the training set")
+            }
+        }
+        self.findings = findings
+    }
+
+    private static func key(of row: Int, in data: Dataset) -> [UInt32] {
+        data.features[row * data.featureCount..<(row + 1) * data.featureCount].map { ($0 == 0 ? 0 : $0).bitPattern }
+    }
+}

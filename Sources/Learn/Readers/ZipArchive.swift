@@ -1,0 +1,134 @@
+/// Just enough of ZIP (PKWARE APPNOTE) for NPZ files: stored and deflated entries, read through the central directory.
+///
+/// Refused: encryption, ZIP64 sizes (an NPZ above 4 GiB), several disks, entries that decompress beyond the limit.
+struct ZipArchive {
+    struct Entry {
+        let name: String
+        let method: UInt16
+        let flags: UInt16
+        let checksum: UInt32
+        let compressedSize: Int
+        let size: Int
+        let offset: Int
+    }
+
+    let entries: [Entry]
+    private let bytes: [UInt8]
+    private let file: String
+
+    init(bytes: [UInt8], file: String) throws(LearnError) {
+        func refuse(_ expected: String, _ found: String) -> LearnError {
+            .badData(DataFault(file: file, expected: expected, found: found))
+        }
+        guard let end = Self.endRecord(in: bytes) else { throw refuse("a ZIP archive", "no central directory") }
+        var tail = ByteReader(Array(bytes[end...].prefix(22)))
+        guard tail.u32() == 0x0605_4b50, tail.u16() == 0, tail.u16() == 0, let here = tail.u16(), let total = tail.u16(),
+            here == total, let size = tail.u32(), let start = tail.u32(), size != .max, start != .max,
+            Int(start) + Int(size) <= end
+        else { throw refuse("a single-disk ZIP archive below 4 GiB", "another layout") }
+        var directory = ByteReader(Array(bytes[Int(start)..<Int(start) + Int(size)]))
+        var entries: [Entry] = []
+        for _ in 0..<Int(total) {
+            guard directory.u32() == 0x0201_4b50, directory.take(4) != nil, let flags = directory.u16(),
+                let method = directory.u16(), directory.take(4) != nil, let checksum = directory.u32(),
+                let compressed = directory.u32(), let plain = directory.u32(), let nameLength = directory.u16(),
+                let extraLength = directory.u16(), let commentLength = directory.u16(), directory.take(8) != nil,
+                let offset = directory.u32(), let name = directory.take(Int(nameLength)),
+                directory.take(Int(extraLength) + Int(commentLength)) != nil
+            else { throw refuse("a complete central directory", "a truncated one") }
+            guard compressed != .max, plain != .max, offset != .max else {
+                throw refuse("entries below 4 GiB", "a ZIP64 entry")
+            }
+            guard let text = String(validating: name, as: UTF8.self) else { throw refuse("UTF-8 entry names", "other bytes") }
+            entries.append(
+                Entry(
+                    name: text, method: method, flags: flags, checksum: checksum, compressedSize: Int(compressed),
+                    size: Int(plain), offset: Int(offset)))
+        }
+        self.entries = entries
+        self.bytes = bytes
+        self.file = file
+    }
+
+    private static func endRecord(in bytes: [UInt8]) -> Int? {
+        guard bytes.count >= 22 else { return nil }
+        let lowest = max(0, bytes.count - 22 - 65_535)
+        for start in stride(from: bytes.count - 22, through: lowest, by: -1)
+        where bytes[start] == 0x50 && bytes[start + 1] == 0x4b && bytes[start + 2] == 5 && bytes[start + 3] == 6 {
+            return start
+        }
+        return nil
+    }
+
+    /// The content of one entry, its length and CRC-32 checked.
+    func extract(_ entry: Entry, limit: Int) throws(LearnError) -> [UInt8] {
+        let place = "\(file), entry \(entry.name.prefix(80))"
+        func refuse(_ expected: String, _ found: String) -> LearnError {
+            .badData(DataFault(file: place, expected: expected, found: found))
+        }
+        guard entry.flags & 1 == 0 else { throw refuse("a plain entry", "an encrypted one") }
+        guard entry.size <= limit else { throw refuse("at most \(limit) bytes", "\(entry.size)") }
+        guard entry.offset <= bytes.count else { throw refuse("an entry within the file", "an offset beyond it") }
+        var reader = ByteReader(Array(bytes[entry.offset...].prefix(30)))
+        guard reader.u32() == 0x0403_4b50, reader.take(22) != nil, let nameLength = reader.u16(),
+            let extraLength = reader.u16()
+        else { throw refuse("a local header", "other bytes") }
+        let start = entry.offset + 30 + Int(nameLength) + Int(extraLength)
+        guard start <= bytes.count, entry.compressedSize <= bytes.count - start else {
+            throw refuse("\(entry.compressedSize) bytes", "a truncated entry")
+        }
+        let raw = Array(bytes[start..<start + entry.compressedSize])
+        let content: [UInt8]
+        switch entry.method {
+        case 0: content = raw
+        case 8: content = try Inflate.inflate(raw, container: .raw, limit: entry.size, file: place)
+        default: throw refuse("a stored or deflated entry", "method \(entry.method)")
+        }
+        guard content.count == entry.size, Inflate.checksum(content) == entry.checksum else {
+            throw refuse("\(entry.size) bytes with CRC-32 \(entry.checksum)", "other content")
+        }
+        return content
+    }
+
+    /// An archive of stored entries, sorted by name, without times: equal content gives equal bytes.
+    static func stored(_ entries: [(name: String, content: [UInt8])]) throws(LearnError) -> [UInt8] {
+        var result: [UInt8] = []
+        var directory: [UInt8] = []
+        for entry in entries.sorted(by: { $0.name < $1.name }) {
+            guard result.count + entry.content.count < Int(UInt32.max) - 1 << 20 else {
+                throw .invalid(field: "npz", reason: "the archive would pass 4 GiB", next: "write safetensors instead")
+            }
+            let name = Array(entry.name.utf8)
+            var common: [UInt8] = []
+            common.appendLittleEndian(UInt16(20))
+            common.appendLittleEndian(UInt16(0))
+            common.appendLittleEndian(UInt16(0))
+            common.appendLittleEndian(UInt16(0))
+            common.appendLittleEndian(UInt16(0x21))
+            common.appendLittleEndian(Inflate.checksum(entry.content))
+            common.appendLittleEndian(UInt32(entry.content.count))
+            common.appendLittleEndian(UInt32(entry.content.count))
+            common.appendLittleEndian(UInt16(name.count))
+            common.appendLittleEndian(UInt16(0))
+            let offset = UInt32(result.count)
+            result.appendLittleEndian(UInt32(0x0403_4b50))
+            result += common + name + entry.content
+            directory.appendLittleEndian(UInt32(0x0201_4b50))
+            directory.appendLittleEndian(UInt16(20))
+            directory += common
+            directory += [UInt8](repeating: 0, count: 10)
+            directory.appendLittleEndian(offset)
+            directory += name
+        }
+        let start = UInt32(result.count)
+        result += directory
+        result.appendLittleEndian(UInt32(0x0605_4b50))
+        result.appendLittleEndian(UInt32(0))
+        result.appendLittleEndian(UInt16(entries.count))
+        result.appendLittleEndian(UInt16(entries.count))
+        result.appendLittleEndian(UInt32(directory.count))
+        result.appendLittleEndian(start)
+        result.appendLittleEndian(UInt16(0))
+        return result
+    }
+}

@@ -1,0 +1,38 @@
+"""Writes the small array files beside this script with NumPy, another implementation than the readers under test.
+
+Run: python3 make.py (inside this folder).
+"""
+import gzip
+import io
+import struct
+
+import numpy as np
+from numpy.lib import format as npy
+
+base = np.arange(24).reshape(2, 3, 4)
+for name, dtype in [("f4", "<f4"), ("f8", "<f8"), ("u1", "u1"), ("i8", "<i8"), ("i2", "<i2"), ("f2", "<f2"), ("b1", "?")]:
+    np.save(f"{name}.npy", (base % 2 if dtype == "?" else base).astype(dtype))
+np.save("fortran.npy", np.asfortranarray(base.astype("<f4")))
+np.save("big.npy", base.astype(">f4"))
+np.save("object.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+np.save("nan.npy", np.array([[1, 2], [3, np.nan]], dtype="<f4"))
+np.save("scalar.npy", np.float32(5))
+for version in [(1, 0), (2, 0), (3, 0)]:
+    with open(f"v{version[0]}.npy", "wb") as f:
+        npy.write_array(f, base.astype("<f4"), version=version)
+
+rng = np.random.default_rng(1)
+med = {}
+for part, rows in [("train", 12), ("val", 4), ("test", 6)]:
+    med[f"{part}_images"] = rng.integers(0, 256, (rows, 4, 5, 3), dtype=np.uint8)
+    med[f"{part}_labels"] = (np.arange(rows) % 3).reshape(-1, 1).astype(np.uint8)
+med["train_images"][0, 1, 2] = [10, 20, 30]
+np.savez_compressed("medmnist.npz", **med)
+np.savez("pair.npz", X=base.reshape(6, 4).astype("<f8"), y=np.array([0, 1, 2, 0, 1, 2]))
+np.savez("multilabel.npz", train_images=med["train_images"], train_labels=np.zeros((12, 14), dtype=np.uint8))
+
+pictures = (np.arange(5 * 3 * 2) % 256).astype(np.uint8)
+with gzip.GzipFile("train-images-idx3-ubyte.gz", "wb", mtime=0) as f:
+    f.write(struct.pack(">BBBBIII", 0, 0, 8, 3, 5, 3, 2) + pictures.tobytes())
+with gzip.GzipFile("train-labels-idx1-ubyte.gz", "wb", mtime=0) as f:
+    f.write(struct.pack(">BBBBI", 0, 0, 8, 1, 5) + bytes([7, 2, 1, 0, 4]))
