@@ -57,9 +57,11 @@ public enum ContentFailure: Error, Sendable, Equatable, CustomStringConvertible 
     public var description: String {
         switch self {
         case .tooLong(let announced, let limit): "announced as \(announced) bytes, the limit is \(limit)"
-        case .lengthMismatch(let announced, let manifest): "announced as \(announced) bytes, its manifest says \(manifest)"
+        case .lengthMismatch(let announced, let manifest):
+            "announced as \(announced) bytes, its manifest says \(manifest)"
         case .unreadableManifest(let reason): "its manifest cannot be used: \(reason)"
-        case .deadline(let missing): missing.map { "\($0) chunks are missing at the deadline" } ?? "no manifest by the deadline"
+        case .deadline(let missing):
+            missing.map { "\($0) chunks are missing at the deadline" } ?? "no manifest by the deadline"
         case .store(let reason): "storing failed: \(reason)"
         case .tooManyWants(let limit): "more than \(limit) contents are being fetched"
         case .cancelled: "no longer wanted"

@@ -66,7 +66,9 @@ extension ContentExchange {
         _ id: ContentID, _ tier: ContentMessage.Tier, _ index: Int, _ bytes: [UInt8], from peer: NodeID, now: Duration,
         _ directives: inout [ContentDirective]
     ) {
-        guard let want = wants[id], let provider = want.providerIndex(peer), !want.providers[provider].isBanned else { return }
+        guard let want = wants[id], let provider = want.providerIndex(peer), !want.providers[provider].isBanned else {
+            return
+        }
         let manifest: ContentManifest
         let progress: ChunkProgress
         switch (want.stage, tier) {
@@ -218,7 +220,9 @@ extension ContentExchange {
     }
 
     /// Spreads the missing chunks over the usable providers: always to the one that owes least.
-    private mutating func assign(_ want: ContentWant, _ progress: inout ChunkProgress, _ now: Duration) -> [(NodeID, [Int])] {
+    private mutating func assign(_ want: ContentWant, _ progress: inout ChunkProgress, _ now: Duration) -> [(
+        NodeID, [Int]
+    )] {
         var batches = want.providers.filter { $0.isUsable(now) }.map { (provider: $0, indices: [Int]()) }
         guard !batches.isEmpty else { return [] }
         var skipped = 0

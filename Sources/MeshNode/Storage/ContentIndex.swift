@@ -94,7 +94,9 @@ extension ContentStore {
         guard needed <= quota, state.usedBytes <= quota - needed else {
             throw .full(
                 path: directory,
-                reason: "\(needed) bytes do not fit: \(state.usedBytes) of the quota of \(quota) are pinned or being fetched")
+                reason:
+                    "\(needed) bytes do not fit: \(state.usedBytes) of the quota of \(quota) are pinned or being fetched"
+            )
         }
         state.uses += 1
         state.usedBytes += needed

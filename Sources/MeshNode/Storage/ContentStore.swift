@@ -71,7 +71,9 @@ public final class ContentStore: Sendable {
     public func put(
         _ bytes: [UInt8], kind: ContentManifest.Kind, codec: ContentManifest.Codec = .none, rawLength: UInt64? = nil
     ) throws(StorageError) -> ContentID {
-        guard kind != .manifest else { throw .invalid(field: "kind", reason: "manifests are stored with their content") }
+        guard kind != .manifest else {
+            throw .invalid(field: "kind", reason: "manifests are stored with their content")
+        }
         guard bytes.count <= ContentLimits.longestContent, rawLength ?? 0 <= ContentLimits.longestContent else {
             throw .tooLarge(
                 field: "content", length: max(UInt64(bytes.count), rawLength ?? 0), limit: ContentLimits.longestContent)

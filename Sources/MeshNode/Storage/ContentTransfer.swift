@@ -79,7 +79,8 @@ public struct ContentTransfer: Sendable {
         case .serveManifest(let peer, let id):
             outcomes.append(.send(to: peer, answer(id, &outcomes) { () throws(StorageError) in try manifest(id) }))
         case .serveChunk(let peer, let id, let tier, let index):
-            outcomes.append(.send(to: peer, answer(id, &outcomes) { () throws(StorageError) in try chunk(id, tier, index) }))
+            outcomes.append(
+                .send(to: peer, answer(id, &outcomes) { () throws(StorageError) in try chunk(id, tier, index) }))
         }
         return nil
     }
@@ -117,7 +118,9 @@ public struct ContentTransfer: Sendable {
             return .have(
                 id, first: UInt32(first), bitmap: arrived.slice(from: first, bytes: ContentLimits.requestBitmapBytes))
         case .manifest:
-            guard let manifest = try store.manifest(id), ContentManifest.isNested(length: manifest.length) else { return nil }
+            guard let manifest = try store.manifest(id), ContentManifest.isNested(length: manifest.length) else {
+                return nil
+            }
             let start = index.multipliedReportingOverflow(by: ContentLimits.chunkBytes)
             let bytes = manifest.wireBytes
             guard !start.overflow, start.partialValue < bytes.count else { return nil }
