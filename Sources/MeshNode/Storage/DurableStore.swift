@@ -31,6 +31,23 @@ public final class DurableStore: Sendable {
         guard NodeID(stored) == owner else {
             throw .wrongOwner(path: path, owner: NodeID(stored), identity: owner)
         }
+        try checkRows()
+    }
+
+    /// Reads every row by walking the tables, not by key: SQLite's own check does not see a flipped bit in the key of
+    /// these tables, and a message that no lookup finds could be signed anew.
+    private func checkRows() throws(StorageError) {
+        try file.read { [file] db in
+            for row in try Row.fetchAll(db, sql: "SELECT * FROM slot") {
+                let chain = try Self.chainID(row, file)
+                _ = try Self.slotMessage(row, chain: chain, file: file)
+            }
+            for row in try Row.fetchAll(db, sql: "SELECT * FROM vote_state") { _ = try Self.voteState(row, file: file) }
+            for row in try Row.fetchAll(db, sql: "SELECT * FROM small_value") {
+                _ = try Self.storedValue(row, space: try row.decode(forColumn: "space"), file: file)
+            }
+            for row in try Row.fetchAll(db, sql: "SELECT * FROM slot_floor") { _ = try Self.floor(row, file: file) }
+        }
     }
 
     deinit { file.checkpoint() }
@@ -41,9 +58,8 @@ public final class DurableStore: Sendable {
     /// - Throws: `slotUsed`, `slotPruned` (both leave the store usable); `halted`, `full`, `operation`.
     public func commit(_ records: [DurableRecord]) throws(StorageError) {
         guard !records.isEmpty else { return }
-        let path = file.path
-        try file.write { db in
-            for record in records { try Self.store(record, db, path: path) }
+        try file.write { [file] db in
+            for record in records { try Self.store(record, db, file: file) }
         }
     }
 
@@ -79,13 +95,9 @@ public final class DurableStore: Sendable {
         try file.read { [file] db in
             guard
                 let row = try Row.fetchOne(
-                    db, sql: "SELECT bytes, checksum FROM vote_state WHERE chain = ?", arguments: [Data(chain.bytes)])
+                    db, sql: "SELECT * FROM vote_state WHERE chain = ?", arguments: [Data(chain.bytes)])
             else { return nil }
-            let bytes: Data = try row.decode(forColumn: "bytes")
-            guard row["checksum"] as Data? == rowChecksum("vote_state", chain.bytes, [UInt8](bytes)) else {
-                throw file.damagedRow("the vote state of chain \(chain.short)")
-            }
-            return [UInt8](bytes)
+            return try Self.voteState(row, file: file)
         }
     }
 
@@ -127,14 +139,14 @@ public final class DurableStore: Sendable {
     @discardableResult
     public func prune(chain: ChainID, kinds: [UInt8], below major: UInt64) throws(StorageError) -> Int {
         let floor = try column(major, "major")
-        return try file.write { db in
+        return try file.write { [file] db in
             var removed = 0
             for kind in kinds {
-                try db.execute(
-                    sql: """
-                        INSERT INTO slot_floor (chain, kind, floor) VALUES (?, ?, ?)
-                        ON CONFLICT (chain, kind) DO UPDATE SET floor = max(floor, excluded.floor)
-                        """, arguments: [Data(chain.bytes), Int64(kind), floor])
+                if try Self.floor(kind, chain, db, file: file) ?? -1 < floor {
+                    try db.execute(
+                        sql: "INSERT OR REPLACE INTO slot_floor (chain, kind, floor, checksum) VALUES (?, ?, ?, ?)",
+                        arguments: [Data(chain.bytes), Int64(kind), floor, Self.floorChecksum(kind, chain, major)])
+                }
                 try db.execute(
                     sql: "DELETE FROM slot WHERE chain = ? AND kind = ? AND major < ?",
                     arguments: [Data(chain.bytes), Int64(kind), floor])
@@ -146,10 +158,10 @@ public final class DurableStore: Sendable {
 
     // MARK: Rows
 
-    private static func store(_ record: DurableRecord, _ db: Database, path: String) throws {
+    private static func store(_ record: DurableRecord, _ db: Database, file: DatabaseFile) throws {
         switch record {
         case .slot(let kind, let chain, let major, let minor, let message):
-            try storeSlot(kind, chain, major, minor, message, db)
+            try storeSlot(kind, chain, major, minor, message, db, file: file)
         case .voteState(let chain, let bytes):
             try check(bytes.count, "vote state")
             try db.cachedStatement(sql: "INSERT OR REPLACE INTO vote_state (chain, bytes, checksum) VALUES (?, ?, ?)")
@@ -170,7 +182,8 @@ public final class DurableStore: Sendable {
     }
 
     private static func storeSlot(
-        _ kind: UInt8, _ chain: ChainID, _ major: UInt64, _ minor: UInt32, _ message: [UInt8], _ db: Database
+        _ kind: UInt8, _ chain: ChainID, _ major: UInt64, _ minor: UInt32, _ message: [UInt8], _ db: Database,
+        file: DatabaseFile
     ) throws {
         try check(message.count, "slotted message")
         let majorColumn = try column(major, "major")
@@ -185,11 +198,8 @@ public final class DurableStore: Sendable {
             }
             return
         }
-        let floor = try Int64.fetchOne(
-            db.cachedStatement(sql: "SELECT floor FROM slot_floor WHERE chain = ? AND kind = ?"),
-            arguments: [Data(chain.bytes), Int64(kind)])
-        if let floor, majorColumn < floor {
-            throw StorageError.slotPruned(kind: kind, chain: chain, major: major, floor: UInt64(max(0, floor)))
+        if let floor = try floor(kind, chain, db, file: file), majorColumn < floor {
+            throw StorageError.slotPruned(kind: kind, chain: chain, major: major, floor: UInt64(floor))
         }
         let checksum = slotChecksum(kind, chain, major, minor, message)
         try db.cachedStatement(
@@ -217,6 +227,39 @@ public final class DurableStore: Sendable {
         return StoredValue(key: key, bytes: bytes)
     }
 
+    private static func voteState(_ row: Row, file: DatabaseFile) throws -> [UInt8] {
+        let chain = try chainID(row, file)
+        let bytes = [UInt8](try row.decode(Data.self, forColumn: "bytes"))
+        guard row["checksum"] as Data? == rowChecksum("vote_state", chain.bytes, bytes) else {
+            throw file.damagedRow("the vote state of chain \(chain.short)")
+        }
+        return bytes
+    }
+
+    private static func floor(_ kind: UInt8, _ chain: ChainID, _ db: Database, file: DatabaseFile) throws -> Int64? {
+        try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT * FROM slot_floor WHERE chain = ? AND kind = ?"),
+            arguments: [Data(chain.bytes), Int64(kind)]
+        ).map { try floor($0, file: file) }
+    }
+
+    private static func floor(_ row: Row, file: DatabaseFile) throws -> Int64 {
+        let chain = try chainID(row, file)
+        let floor: Int64 = try row.decode(forColumn: "floor")
+        guard floor >= 0, let kind = UInt8(exactly: try row.decode(Int64.self, forColumn: "kind")),
+            row["checksum"] as Data? == floorChecksum(kind, chain, UInt64(floor))
+        else { throw file.damagedRow("the pruning mark of chain \(chain.short)") }
+        return floor
+    }
+
+    private static func floorChecksum(_ kind: UInt8, _ chain: ChainID, _ floor: UInt64) -> Data {
+        rowChecksum("slot_floor", [kind], chain.bytes, floor.littleEndianBytes)
+    }
+
+    private static func chainID(_ row: Row, _ file: DatabaseFile) throws -> ChainID {
+        try ChainRows.identifier(row, "chain", file: file)
+    }
+
     private static func slotChecksum(
         _ kind: UInt8, _ chain: ChainID, _ major: UInt64, _ minor: UInt32, _ message: [UInt8]
     ) -> Data {
@@ -240,7 +283,7 @@ public final class DurableStore: Sendable {
             ) STRICT, WITHOUT ROWID;
             CREATE TABLE slot_floor (
                 chain BLOB NOT NULL CHECK (length(chain) = 32), kind INTEGER NOT NULL, floor INTEGER NOT NULL,
-                PRIMARY KEY (chain, kind)
+                checksum BLOB NOT NULL, PRIMARY KEY (chain, kind)
             ) STRICT, WITHOUT ROWID;
             CREATE TABLE vote_state (
                 chain BLOB NOT NULL PRIMARY KEY CHECK (length(chain) = 32), bytes BLOB NOT NULL, checksum BLOB NOT NULL

@@ -1,0 +1,161 @@
+import Foundation
+import Gossip
+import MeshNode
+import Testing
+import Wire
+
+@Suite struct ContentStoreTests {
+    private let length = 5 * ContentLimits.chunkBytes + 9
+
+    private func chunk(_ bytes: [UInt8], _ index: Int) -> [UInt8] {
+        Array(bytes[index * ContentLimits.chunkBytes..<min((index + 1) * ContentLimits.chunkBytes, bytes.count)])
+    }
+
+    @Test func contentsSurviveReopening() throws {
+        let scratch = Scratch()
+        let values = [[], [1], pattern(ContentLimits.chunkBytes), pattern(length, seed: 2)] as [[UInt8]]
+        var ids: [ContentID] = []
+        do {
+            let store = try ContentStore(directory: scratch.path)
+            for value in values { ids.append(try store.put(value, kind: .model)) }
+            #expect(try store.put(values[3], kind: .model) == ids[3])
+            try store.pin(ids[1], label: "task-1")
+        }
+        let store = try ContentStore(directory: scratch.path)
+        for (id, value) in zip(ids, values) {
+            #expect(store.has(id))
+            #expect(try store.get(id) == value)
+            #expect(try store.manifest(id)?.contentID == id)
+        }
+        #expect(store.list().map(\.id) == ids.sorted())
+        #expect(store.list().first { $0.id == ids[1] }?.pins == ["task-1"])
+        #expect(!store.list().contains { !$0.isComplete })
+        #expect(try store.get(.zero) == nil)
+        let last = ids[3]
+        #expect(throws: StorageError.tooLarge(field: "content \(last.short)", length: UInt64(length), limit: 10)) {
+            try store.get(last, limit: 10)
+        }
+    }
+
+    @Test func damageNamesTheContent() throws {
+        let scratch = Scratch()
+        let store = try ContentStore(directory: scratch.path)
+        let value = pattern(length)
+        let id = try store.put(value, kind: .model)
+        let path = scratch.file("\(id.hex).data")
+        let good = bytes(path)
+        for position in [0, 4, 8, 12, 40, 60, 200, good.count - 40_000, good.count - 1] {
+            var bad = good
+            bad[position] ^= 1
+            overwrite(path, bad)
+            let fresh = try ContentStore(directory: scratch.path)
+            // A file whose head is damaged is not listed; one whose chunks are is refused on reading.
+            if fresh.has(id) {
+                let error = #expect(throws: StorageError.self) { try fresh.get(id) }
+                guard case .damagedContent(id, _)? = error else {
+                    Issue.record("\(String(describing: error))"); continue
+                }
+            }
+            #expect((try? fresh.get(id)) != .some(value), "position \(position)")
+        }
+        for count in [0, 3, 8, 30, 100, good.count - 1] {
+            overwrite(path, Array(good[..<count]))
+            #expect(try !ContentStore(directory: scratch.path).has(id), "cut to \(count)")
+        }
+        // The way out works.
+        let fresh = try ContentStore(directory: scratch.path)
+        #expect(try fresh.put(value, kind: .model) == id)
+        #expect(try fresh.get(id) == value)
+    }
+
+    @Test func unfinishedContentResumesAfterReopening() throws {
+        let scratch = Scratch()
+        let value = pattern(length)
+        let manifest = ContentManifest(of: value, kind: .submission)
+        let id = manifest.contentID
+        do {
+            let store = try ContentStore(directory: scratch.path)
+            #expect(try store.openPartial(id, manifest).present == 0)
+            for index in [0, 3, 5] { try store.store(id, chunk: index, chunk(value, index)) }
+            #expect(!store.has(id))
+            #expect(try store.get(id) == nil)
+            #expect(try store.chunk(id, 3) == chunk(value, 3))
+            #expect(try store.chunk(id, 1) == nil)
+            #expect(throws: StorageError.self) { try store.finish(id) }
+            #expect(throws: StorageError.self) { try store.store(id, chunk: 1, chunk(value, 2)) }
+            #expect(throws: StorageError.self) { try store.store(id, chunk: 6, []) }
+        }
+        // A chunk that was torn by the crash is fetched again.
+        let path = scratch.file("\(id.hex).part")
+        var file = bytes(path)
+        file[file.count - 9 - ContentLimits.chunkBytes - 100] ^= 1
+        overwrite(path, file)
+        let store = try ContentStore(directory: scratch.path)
+        #expect(store.list().map(\.isComplete) == [false])
+        let arrived = try store.openPartial(id, manifest)
+        #expect((0..<6).filter { arrived.contains($0) } == [0, 5])
+        for index in [1, 2, 3, 4] { try store.store(id, chunk: index, chunk(value, index)) }
+        try store.finish(id)
+        #expect(try store.get(id) == value)
+        #expect(try ContentStore(directory: scratch.path).get(id) == value)
+    }
+
+    @Test func headTornByACrashStartsAgain() throws {
+        let scratch = Scratch()
+        let value = pattern(length)
+        let manifest = ContentManifest(of: value, kind: .submission)
+        overwrite(scratch.file("\(manifest.contentID.hex).part"), pattern(100))
+        let store = try ContentStore(directory: scratch.path)
+        #expect(try store.openPartial(manifest.contentID, manifest).present == 0)
+        for index in manifest.chunks.indices { try store.store(manifest.contentID, chunk: index, chunk(value, index)) }
+        try store.finish(manifest.contentID)
+        #expect(try store.get(manifest.contentID) == value)
+    }
+
+    @Test func quotaCollectsWhatIsUnusedAndUnpinned() throws {
+        let scratch = Scratch()
+        let size = 100_000
+        let store = try ContentStore(directory: scratch.path, quota: 350_000)
+        let first = try store.put(pattern(size, seed: 1), kind: .model)
+        let second = try store.put(pattern(size, seed: 2), kind: .model)
+        let third = try store.put(pattern(size, seed: 3), kind: .model)
+        try store.pin(first, label: "keep")
+        _ = try store.get(second)
+        let fourth = try store.put(pattern(size, seed: 4), kind: .model)
+        // The third was used longest ago of those without a pin.
+        #expect([first, second, third, fourth].map { store.has($0) } == [true, true, false, true])
+        try store.pin(second, label: "keep")
+        try store.pin(fourth, label: "keep")
+        let error = #expect(throws: StorageError.self) { try store.put(pattern(size, seed: 5), kind: .model) }
+        guard case .full? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(throws: StorageError.self) { try store.put(pattern(400_000), kind: .model) }
+        let manifest = ContentManifest(of: pattern(size, seed: 6), kind: .model)
+        #expect(throws: StorageError.self) { try store.openPartial(manifest.contentID, manifest) }
+        try store.unpinAll(label: "keep")
+        #expect(try store.openPartial(manifest.contentID, manifest).present == 0)
+        // What is being fetched is never collected.
+        let whole = store.list().filter(\.isComplete).map(\.id)
+        #expect(whole.count == 2)
+        #expect(try store.collect(downTo: 0).sorted() == whole)
+        #expect(store.list().map(\.id) == [manifest.contentID])
+        try store.abandon(manifest.contentID)
+        #expect(store.usedBytes == 0)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["pins"])
+    }
+
+    @Test func wrongUseIsRefused() throws {
+        let store = try ContentStore(directory: Scratch().path)
+        #expect(throws: StorageError.self) { try store.put([1], kind: .manifest) }
+        #expect(throws: StorageError.self) { try store.put([1], kind: .model, codec: .none, rawLength: 2) }
+        #expect(throws: StorageError.unknownContent(.zero)) { try store.pin(.zero, label: "x") }
+        #expect(throws: StorageError.self) { try store.pin(.zero, label: "../x") }
+        #expect(throws: StorageError.unknownContent(.zero)) { try store.store(.zero, chunk: 0, []) }
+        let manifest = ContentManifest(of: [1], kind: .model)
+        #expect(throws: StorageError.self) { try store.openPartial(.zero, manifest) }
+        let id = try store.put([1, 2], kind: .model, codec: .zstd, rawLength: 90)
+        #expect(try store.manifest(id)?.rawLength == 90)
+    }
+}
