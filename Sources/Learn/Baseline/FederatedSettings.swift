@@ -9,6 +9,8 @@ public struct FederatedSettings: Equatable, Sendable {
     /// By rows (n_i / sum n) or every participant alike.
     public var weighsByRows: Bool
     public var rule: ServerRule
+    /// SCAFFOLD's second vector; needs plain SGD. Its changes are summed as real numbers here.
+    public var usesScaffold = false
 
     public init(
         rounds: Int, training: TrainingSettings, quantiser: Quantiser? = .standard, clipNorm: Float? = nil,
@@ -28,6 +30,9 @@ public struct FederatedSettings: Equatable, Sendable {
         }
         try training.validate()
         try rule.validate()
+        guard !usesScaffold || training.optimiser == .sgd else {
+            throw .invalid(field: "train.optimiser", reason: "SCAFFOLD needs plain SGD", next: "use sgd")
+        }
         if let clipNorm, !(clipNorm > 0 && clipNorm.isFinite) {
             throw .invalid(field: "clip_norm", reason: "\(clipNorm) is not a positive norm", next: "use for example 10")
         }

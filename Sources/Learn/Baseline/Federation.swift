@@ -10,6 +10,9 @@ public struct Federation: Sendable {
     public private(set) var round = 0
     /// The last round's integer sum; empty without a quantiser.
     public private(set) var lastSum: [Int64] = []
+    /// SCAFFOLD's c and every participant's c_i; empty unless it is used.
+    private var serverControl: [Float] = []
+    private var controls: [Scaffold] = []
 
     /// - Parameter seed: initial weights, row orders and rounding all derive from it.
     public init(
@@ -24,6 +27,10 @@ public struct Federation: Sendable {
         self.settings = settings
         self.seed = seed
         weights = model.initialParameters(seed: seed)
+        if settings.usesScaffold {
+            serverControl = [Float](repeating: 0, count: weights.count)
+            controls = parts.map { _ in Scaffold(count: model.parameterCount) }
+        }
     }
 
     /// The seed of one participant and round, for training and for rounding.
@@ -37,6 +44,7 @@ public struct Federation: Sendable {
         let cap = settings.weighsByRows ? parts.reduce(1) { max($0, $1.count) } : 1
         var integers = [Int64](repeating: 0, count: settings.quantiser == nil ? 0 : weights.count)
         var reals = [Double](repeating: 0, count: settings.quantiser == nil ? weights.count : 0)
+        var controlChange = [Float](repeating: 0, count: settings.usesScaffold ? weights.count : 0)
         var loss = 0.0
         var saturations = 0
         var clipped = 0
@@ -44,7 +52,12 @@ public struct Federation: Sendable {
             let own = Self.seed(seed, participant: index, round: round)
             let outcome = try trainer.train(
                 parameters: weights, data: part, settings: settings.training, round: round, rounds: settings.rounds,
-                seed: own)
+                seed: own, correction: settings.usesScaffold ? try controls[index].correction(server: serverControl) : nil)
+            if settings.usesScaffold {
+                let change = try controls[index].update(
+                    old: weights, outcome: outcome, server: serverControl, settings: settings.training)
+                for (position, value) in change.enumerated() { controlChange[position] += value / Float(parts.count) }
+            }
             loss += outcome.loss * Double(part.count) / Double(rowTotal)
             let rows = settings.weighsByRows ? part.count : 1
             if let quantiser = settings.quantiser {
@@ -73,6 +86,10 @@ public struct Federation: Sendable {
             lastSum = integers
         } else {
             (weights, state) = try step.apply(weights: weights, state: state, mean: reals.map { Float($0) })
+        }
+        if settings.usesScaffold {
+            serverControl = try Scaffold.serverControl(
+                serverControl, mean: controlChange, submitters: parts.count, participants: parts.count)
         }
         round += 1
         return (loss, saturations, clipped)
