@@ -110,13 +110,13 @@ import Wire
         #expect(throws: StorageError.self) { try ChainStore(path: path, opening: .createIfMissing) }
     }
 
-    @Test func emptyFileIsNoDatabaseToARunningNode() throws {
+    @Test func emptyFileIsNeverFilledSilently() throws {
         let scratch = Scratch()
         let path = scratch.file("durable.sqlite")
         overwrite(path, [])
         #expect(throws: StorageError.self) { try DurableStore(path: path, owner: testNode) }
-        // An interrupted creation may be finished by the one who may create.
-        _ = try DurableStore(path: path, owner: testNode, opening: .createIfMissing)
-        _ = try DurableStore(path: path, owner: testNode)
+        // Nor to one who may create: a file cut to nothing held signatures once.
+        #expect(throws: StorageError.self) { try DurableStore(path: path, owner: testNode, opening: .createIfMissing) }
+        #expect(bytes(path).isEmpty)
     }
 }

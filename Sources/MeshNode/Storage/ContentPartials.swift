@@ -69,10 +69,7 @@ extension ContentStore {
                 reason: "\(partial.arrived.count - partial.arrived.present) chunks are missing")
         }
         try FileSystem.sync(partial.file.descriptor, path(id, "part"))
-        guard rename(path(id, "part"), path(id, "data")) == 0 else {
-            throw FileSystem.failure(path(id, "part"), "rename")
-        }
-        try FileSystem.syncDirectory(directory)
+        try FileSystem.rename(path(id, "part"), path(id, "data"))
         state.withLock { state in
             state.partials[id] = nil
             markComplete(id, &state)

@@ -67,7 +67,7 @@ final class DatabaseFile: Sendable {
         } catch {
             throw Self.translate(error, path: path, format: format, operation: "opening")
         }
-        try checkFormat(creating: opening == .createIfMissing && writer != nil)
+        try checkFormat()
         try checkPages()
         if writer != nil { try FileSystem.syncDirectory(FileSystem.parent(of: path)) }
     }
@@ -111,16 +111,35 @@ final class DatabaseFile: Sendable {
     private static func prepareFile(_ path: String, format: Format, opening: StoreOpening) throws(StorageError) {
         guard let status = try FileSystem.status(path) else {
             guard opening == .createIfMissing else { throw .missing(path: path, next: format.repair) }
-            // SQLite gives the log and its index the mode of the main file.
-            try FileSystem.writeAtomically(path, [], exclusive: true)
-            return
+            return try create(path, format: format)
         }
         guard !status.isDirectory else { throw .wrongFile(path: path, expected: format.name, found: "a directory") }
-        guard status.size > 0 else { return }
         let head = try FileSystem.head(path, count: 16)
         guard head == Array("SQLite format 3".utf8) + [0] else {
             throw .damaged(path: path, reason: "it does not start like an SQLite database", next: format.repair)
         }
+    }
+
+    /// Makes the whole file under another name first: a crash never leaves half a database under `path`.
+    private static func create(_ path: String, format: Format) throws(StorageError) {
+        let draft = path + ".new"
+        // A journal that a killed creation left would be played back into the new file.
+        try FileSystem.remove(draft + "-journal")
+        try FileSystem.remove(draft)
+        // SQLite gives the log and its index the mode of the main file.
+        try FileSystem.writeAtomically(draft, [], exclusive: true)
+        do {
+            let queue = try DatabaseQueue(path: draft, configuration: configuration(readOnly: false))
+            try queue.write { db in
+                try db.execute(sql: format.schema)
+                try db.execute(sql: "PRAGMA application_id = \(format.mark)")
+                try db.execute(sql: "PRAGMA user_version = \(format.version)")
+            }
+            try queue.close()
+        } catch {
+            throw translate(error, path: draft, format: format, operation: "creation")
+        }
+        try FileSystem.rename(draft, path)
     }
 
     private static func configuration(readOnly: Bool) -> Configuration {
@@ -149,7 +168,7 @@ final class DatabaseFile: Sendable {
         return "file:" + (path.addingPercentEncoding(withAllowedCharacters: allowed) ?? path) + "?immutable=1"
     }
 
-    private func checkFormat(creating: Bool) throws(StorageError) {
+    private func checkFormat() throws(StorageError) {
         let (mark, version, tables) = try read { db in
             (
                 try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0,
@@ -157,17 +176,8 @@ final class DatabaseFile: Sendable {
                 try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'grdb_%'") ?? 0
             )
         }
-        if mark == 0 && version == 0 && tables == 0 {
-            guard creating else {
-                throw .damaged(path: path, reason: "it holds no tables", next: format.repair)
-            }
-            let format = format
-            try write { db in
-                try db.execute(sql: format.schema)
-                try db.execute(sql: "PRAGMA application_id = \(format.mark)")
-                try db.execute(sql: "PRAGMA user_version = \(format.version)")
-            }
-            return
+        guard mark != 0 || version != 0 || tables != 0 else {
+            throw .damaged(path: path, reason: "it holds no tables", next: format.repair)
         }
         guard mark == format.mark else {
             throw .wrongFile(path: path, expected: format.name, found: "an SQLite file with application id \(mark)")

@@ -101,9 +101,16 @@ enum FileSystem {
             }
             unlink(temporary)
         } else {
-            guard rename(temporary, path) == 0 else { throw failure(path, "rename") }
+            try rename(temporary, path)
+            return
         }
         try syncDirectory(parent(of: path))
+    }
+
+    /// Moves a file over another name of the same directory; durable when it returns.
+    static func rename(_ path: String, _ target: String) throws(StorageError) {
+        guard Glibc.rename(path, target) == 0 else { throw failure(target, "rename") }
+        try syncDirectory(parent(of: target))
     }
 
     static func write(_ file: Int32, _ path: String, _ bytes: [UInt8], offset: UInt64) throws(StorageError) {
