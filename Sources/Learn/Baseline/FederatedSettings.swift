@@ -11,6 +11,8 @@ public struct FederatedSettings: Equatable, Sendable {
     public var rule: ServerRule
     /// SCAFFOLD's second vector; needs plain SGD. Its changes are summed as real numbers here.
     public var usesScaffold = false
+    /// Nil sends every coordinate.
+    public var compression: CompressionSettings?
 
     public init(
         rounds: Int, training: TrainingSettings, quantiser: Quantiser? = .standard, clipNorm: Float? = nil,
@@ -33,6 +35,7 @@ public struct FederatedSettings: Equatable, Sendable {
         guard !usesScaffold || training.optimiser == .sgd else {
             throw .invalid(field: "train.optimiser", reason: "SCAFFOLD needs plain SGD", next: "use sgd")
         }
+        try compression?.validate()
         if let clipNorm, !(clipNorm > 0 && clipNorm.isFinite) {
             throw .invalid(field: "clip_norm", reason: "\(clipNorm) is not a positive norm", next: "use for example 10")
         }
@@ -51,12 +54,17 @@ public struct RoundMetrics: Equatable, Sendable {
     public let saturations: Int
     /// Participants whose update was clipped.
     public let clipped: Int
+    /// Coordinates that each participant sent.
+    public let sent: Int
 
-    public init(round: Int, test: Metrics, trainingLoss: Double?, saturations: Int = 0, clipped: Int = 0) {
+    public init(
+        round: Int, test: Metrics, trainingLoss: Double?, saturations: Int = 0, clipped: Int = 0, sent: Int = 0
+    ) {
         self.round = round
         self.test = test
         self.trainingLoss = trainingLoss
         self.saturations = saturations
         self.clipped = clipped
+        self.sent = sent
     }
 }

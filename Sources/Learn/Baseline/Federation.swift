@@ -8,16 +8,30 @@ public struct Federation: Sendable {
     public private(set) var state = ServerState()
     /// Rounds done.
     public private(set) var round = 0
-    /// The last round's integer sum; empty without a quantiser.
+    /// The last round's integer sum on its support; empty without a quantiser.
     public private(set) var lastSum: [Int64] = []
     /// SCAFFOLD's c and every participant's c_i; empty unless it is used.
     private var serverControl: [Float] = []
     private var controls: [Scaffold] = []
+    /// The common support and every participant's residual; nil and empty without compression.
+    private var support: CommonSupport?
+    private var residuals: [Residual] = []
 
-    /// - Parameter seed: initial weights, row orders and rounding all derive from it.
-    public init(
-        model: Model, parts: [Dataset], settings: FederatedSettings, seed: [UInt8]
-    ) throws(LearnError) {
+    /// What one round did, before evaluation.
+    public struct RoundResult: Equatable, Sendable {
+        /// Mean over the participants, by rows.
+        public var trainingLoss = 0.0
+        public var saturations = 0
+        /// Participants whose update was clipped.
+        public var clipped = 0
+        /// Coordinates that each participant sent.
+        public var sent = 0
+        /// Largest magnitude offered to the quantiser, before weighting.
+        public var largest: Float = 0
+    }
+
+    /// - Parameter seed: initial weights, row orders, ties and rounding all derive from it.
+    public init(model: Model, parts: [Dataset], settings: FederatedSettings, seed: [UInt8]) throws(LearnError) {
         try settings.validate()
         guard !parts.isEmpty else {
             throw .invalid(field: "participants", reason: "there are none", next: "give one part or more")
@@ -31,6 +45,10 @@ public struct Federation: Sendable {
             serverControl = [Float](repeating: 0, count: weights.count)
             controls = parts.map { _ in Scaffold(count: model.parameterCount) }
         }
+        if let compression = settings.compression {
+            support = try CommonSupport(settings: compression, manifest: model.manifest, taskSeed: seed)
+            if compression.variant == .residual { residuals = parts.map { _ in Residual(count: model.parameterCount) } }
+        }
     }
 
     /// The seed of one participant and round, for training and for rounding.
@@ -38,61 +56,105 @@ public struct Federation: Sendable {
         Seed.derive(seed, label: "participant/\(participant)", index: UInt64(round))
     }
 
+    private var rowTotal: Int { parts.reduce(0) { $0 + $1.count } }
+    private var rowCap: Int { settings.weighsByRows ? parts.reduce(1) { max($0, $1.count) } : 1 }
+
     /// Trains everyone, sums, steps.
-    public mutating func runRound() throws(LearnError) -> (trainingLoss: Double, saturations: Int, clipped: Int) {
-        let rowTotal = parts.reduce(0) { $0 + $1.count }
-        let cap = settings.weighsByRows ? parts.reduce(1) { max($0, $1.count) } : 1
-        var integers = [Int64](repeating: 0, count: settings.quantiser == nil ? 0 : weights.count)
-        var reals = [Double](repeating: 0, count: settings.quantiser == nil ? weights.count : 0)
+    public mutating func runRound() throws(LearnError) -> RoundResult {
+        let chosen = support?.support(round: round)
+        let width = chosen?.count ?? weights.count
+        var result = RoundResult()
+        result.sent = width
+        var integers = [Int64](repeating: 0, count: settings.quantiser == nil ? 0 : width)
+        var reals = [Double](repeating: 0, count: settings.quantiser == nil ? width : 0)
         var controlChange = [Float](repeating: 0, count: settings.usesScaffold ? weights.count : 0)
-        var loss = 0.0
-        var saturations = 0
-        var clipped = 0
-        for (index, part) in parts.enumerated() {
-            let own = Self.seed(seed, participant: index, round: round)
-            let outcome = try trainer.train(
-                parameters: weights, data: part, settings: settings.training, round: round, rounds: settings.rounds,
-                seed: own, correction: settings.usesScaffold ? try controls[index].correction(server: serverControl) : nil)
-            if settings.usesScaffold {
-                let change = try controls[index].update(
-                    old: weights, outcome: outcome, server: serverControl, settings: settings.training)
-                for (position, value) in change.enumerated() { controlChange[position] += value / Float(parts.count) }
+        for index in parts.indices {
+            let outcome = try train(index, support: chosen, controlChange: &controlChange)
+            result.trainingLoss += outcome.loss * Double(parts[index].count) / Double(rowTotal)
+            var update = try UpdatePath.delta(old: weights, new: outcome.parameters)
+            if let clipNorm = settings.clipNorm {
+                let (bounded, wasClipped) = try Clipping.clip(update, to: clipNorm)
+                update = bounded
+                result.clipped += wasClipped ? 1 : 0
             }
-            loss += outcome.loss * Double(part.count) / Double(rowTotal)
-            let rows = settings.weighsByRows ? part.count : 1
-            if let quantiser = settings.quantiser {
-                let prepared = try UpdatePath.prepare(
-                    old: weights, new: outcome.parameters, clipNorm: settings.clipNorm, quantiser: quantiser,
-                    rows: rows, rowCap: cap, seed: own)
-                for (position, value) in prepared.values.enumerated() { integers[position] += Int64(value) }
-                saturations += prepared.saturations
-                clipped += prepared.wasClipped ? 1 : 0
-            } else {
-                var update = try UpdatePath.delta(old: weights, new: outcome.parameters)
-                if let clipNorm = settings.clipNorm {
-                    let (bounded, wasClipped) = try Clipping.clip(update, to: clipNorm)
-                    update = bounded
-                    clipped += wasClipped ? 1 : 0
-                }
-                let share = settings.weighsByRows ? Double(part.count) / Double(rowTotal) : 1 / Double(parts.count)
-                for (position, value) in update.enumerated() { reals[position] += Double(value) * share }
-            }
+            try send(index, update, support: chosen, integers: &integers, reals: &reals, result: &result)
         }
-        let step = try ServerStep(rule: settings.rule)
-        if let quantiser = settings.quantiser {
-            let rows = settings.weighsByRows ? rowTotal : parts.count
-            let scale = try ServerStep.Scale(step: quantiser.step, rows: rows, rowCap: cap)
-            (weights, state) = try step.apply(weights: weights, state: state, sum: integers, scale: scale)
-            lastSum = integers
-        } else {
-            (weights, state) = try step.apply(weights: weights, state: state, mean: reals.map { Float($0) })
-        }
+        try apply(integers: integers, reals: reals.map { Float($0) }, support: chosen)
         if settings.usesScaffold {
             serverControl = try Scaffold.serverControl(
                 serverControl, mean: controlChange, submitters: parts.count, participants: parts.count)
         }
         round += 1
-        return (loss, saturations, clipped)
+        return result
+    }
+
+    private mutating func train(
+        _ index: Int, support: [Int]?, controlChange: inout [Float]
+    ) throws(LearnError) -> TrainingOutcome {
+        var training = settings.training
+        let isMasked = settings.compression?.variant == .maskedTraining
+        if isMasked, let factor = settings.compression?.rateFactor { training.learningRate *= factor }
+        let outcome = try trainer.train(
+            parameters: weights, data: parts[index], settings: training, round: round, rounds: settings.rounds,
+            seed: Self.seed(seed, participant: index, round: round), mask: isMasked ? support : nil,
+            correction: settings.usesScaffold ? try controls[index].correction(server: serverControl) : nil)
+        if settings.usesScaffold {
+            let change = try controls[index].update(
+                old: weights, outcome: outcome, server: serverControl, settings: training)
+            for (position, value) in change.enumerated() { controlChange[position] += value / Float(parts.count) }
+        }
+        return outcome
+    }
+
+    private mutating func send(
+        _ index: Int, _ update: [Float], support: [Int]?, integers: inout [Int64], reals: inout [Double],
+        result: inout RoundResult
+    ) throws(LearnError) {
+        let rows = settings.weighsByRows ? parts[index].count : 1
+        var offered = update
+        var pending: Residual?
+        if let support {
+            if residuals.isEmpty {
+                offered = support.map { update[$0] }
+            } else {
+                let sum = try residuals[index].adding(update, decay: settings.compression?.decay ?? 1)
+                offered = sum.part(support)
+                pending = sum
+            }
+        }
+        result.largest = offered.reduce(result.largest) { max($0, abs($1)) }
+        var sent = offered
+        if let quantiser = settings.quantiser {
+            let quantised = try quantiser.quantise(
+                offered, rows: rows, rowCap: rowCap, seed: Self.seed(seed, participant: index, round: round))
+            for (position, value) in quantised.values.enumerated() { integers[position] += Int64(value) }
+            result.saturations += quantised.saturations
+            sent = quantiser.dequantise(quantised.values, rows: rows, rowCap: rowCap)
+        } else {
+            let share = settings.weighsByRows ? Double(rows) / Double(rowTotal) : 1 / Double(parts.count)
+            for (position, value) in offered.enumerated() { reals[position] += Double(value) * share }
+        }
+        if let support, let pending { residuals[index] = try pending.confirmed(support: support, sent: sent) }
+    }
+
+    private mutating func apply(integers: [Int64], reals: [Float], support chosen: [Int]?) throws(LearnError) {
+        let step = try ServerStep(rule: settings.rule)
+        var mean = reals
+        if let quantiser = settings.quantiser {
+            let scale = try ServerStep.Scale(
+                step: quantiser.step, rows: settings.weighsByRows ? rowTotal : parts.count, rowCap: rowCap)
+            mean = ServerStep.mean(of: integers, scale: scale)
+            (weights, state) = try step.apply(
+                weights: weights, state: state, sum: integers, scale: scale, support: chosen)
+            lastSum = integers
+        } else if let chosen {
+            var wide = [Float](repeating: 0, count: weights.count)
+            for (position, index) in chosen.enumerated() { wide[index] = mean[position] }
+            (weights, state) = try step.apply(weights: weights, state: state, mean: wide)
+        } else {
+            (weights, state) = try step.apply(weights: weights, state: state, mean: mean)
+        }
+        if let chosen { try support?.record(support: chosen, mean: mean) }
     }
 
     /// All remaining rounds; the first line is the initial model.
@@ -107,7 +169,7 @@ public struct Federation: Sendable {
             let done = try runRound()
             let line = RoundMetrics(
                 round: round, test: try trainer.evaluate(parameters: weights, data: test),
-                trainingLoss: done.trainingLoss, saturations: done.saturations, clipped: done.clipped)
+                trainingLoss: done.trainingLoss, saturations: done.saturations, clipped: done.clipped, sent: done.sent)
             lines.append(line)
             progress?(line)
         }
