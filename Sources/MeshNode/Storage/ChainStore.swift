@@ -11,7 +11,7 @@ public final class ChainStore: Sendable {
     /// Header, certificate, genesis, chain info, peer record, JSON: bytes each.
     public static let longestField = 16 << 20
 
-    let file: DatabaseFile
+    package let file: DatabaseFile
     public var path: String { file.path }
 
     /// - Throws: `missing`, `damaged`, `wrongFile`, `newerVersion`, `locked`, `operation`.

@@ -15,7 +15,7 @@ public enum StoreOpening: Sendable, Equatable {
 /// WAL with synchronous=FULL: a transaction that returned survives a power cut. GRDB's pool switches its writer to
 /// synchronous=NORMAL, where acknowledged rows can be lost, so the level is set again after it has been opened and
 /// read back.
-final class DatabaseFile: Sendable {
+package final class DatabaseFile: Sendable {
     struct Format: Sendable {
         /// For errors: "durable store".
         let name: String
@@ -91,10 +91,24 @@ final class DatabaseFile: Sendable {
     }
 
     /// Moves the write-ahead log into the main file; called on a clean end.
-    func checkpoint() {
+    package func checkpoint() {
         guard let writer else { return }
         // A refused checkpoint loses nothing: the log is read at the next opening.
         try? writer.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+    }
+
+    /// 2 is FULL, read from the connection that writes.
+    package func synchronousLevel() throws(StorageError) -> Int {
+        do {
+            return try writer?.writeWithoutTransaction { db in try Int.fetchOne(db, sql: "PRAGMA synchronous") } ?? 0
+        } catch { throw translate(error, "reading") }
+    }
+
+    /// For tests alone: shows what a weaker level loses.
+    package func insecure_setSynchronousNormal() throws(StorageError) {
+        do {
+            try writer?.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = NORMAL") }
+        } catch { throw translate(error, "setting") }
     }
 
     /// An error whose cause is a row, not SQLite.

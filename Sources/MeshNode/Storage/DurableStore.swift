@@ -14,7 +14,7 @@ public final class DurableStore: Sendable {
     public static let longestRecord = 4 << 20
     private static let longestKey = 1024
 
-    private let file: DatabaseFile
+    package let file: DatabaseFile
     public var path: String { file.path }
 
     /// - Parameters:

@@ -1,0 +1,144 @@
+import Foundation
+import MeshNode
+import Testing
+import Wire
+
+/// The stores' own code on a disk that loses and tears whatever was not synced.
+@Suite(.serialized) struct PowerCutTests {
+    /// More cuts for a long run: `MESHNODE_POWER_CUTS=10000`.
+    private static var cuts: Int {
+        ProcessInfo.processInfo.environment["MESHNODE_POWER_CUTS"].flatMap { Int($0) } ?? 250
+    }
+
+    @Test func acknowledgedSignaturesSurvivePowerCuts() async {
+        await #expect(processExitsWith: .success) {
+            let (lost, damaged, cuts) = try PowerCutTests.cutDurableStore(weakened: false)
+            #expect(
+                lost == 0 && damaged == 0,
+                "\(lost) of \(cuts) cuts lost acknowledged records, \(damaged) damaged the file")
+        }
+    }
+
+    /// The check above can fail: with the level that GRDB's pool would set, most cuts lose records.
+    @Test func weakerSynchronousLosesAcknowledgedSignatures() async {
+        await #expect(processExitsWith: .success) {
+            let (lost, _, cuts) = try PowerCutTests.cutDurableStore(weakened: true)
+            #expect(lost > cuts / 4, "only \(lost) of \(cuts) cuts lost records")
+        }
+    }
+
+    @Test func acknowledgedBlocksSurvivePowerCuts() async {
+        await #expect(processExitsWith: .success) {
+            let (lost, damaged, cuts) = try PowerCutTests.cutChainStore(weakened: false)
+            #expect(
+                lost == 0 && damaged == 0,
+                "\(lost) of \(cuts) cuts lost acknowledged blocks, \(damaged) damaged the file")
+        }
+    }
+
+    @Test func weakerSynchronousLosesAcknowledgedBlocks() async {
+        await #expect(processExitsWith: .success) {
+            let (lost, _, cuts) = try PowerCutTests.cutChainStore(weakened: true)
+            #expect(lost > cuts / 4, "only \(lost) of \(cuts) cuts lost blocks")
+        }
+    }
+
+    @Test func bothStoresWriteWithFullSync() throws {
+        let scratch = Scratch()
+        let durable = try DurableStore(path: scratch.file("d.sqlite"), owner: testNode, opening: .createIfMissing)
+        let chain = try ChainStore(path: scratch.file("c.sqlite"), opening: .createIfMissing)
+        #expect(try durable.file.synchronousLevel() == 2)
+        #expect(try chain.file.synchronousLevel() == 2)
+    }
+
+    fileprivate static func cutDurableStore(weakened: Bool) throws -> (lost: Int, damaged: Int, cuts: Int) {
+        let disk = PowerCutDisk.install()
+        let scratch = FastScratch()
+        let store = try DurableStore(path: scratch.file("a.sqlite"), owner: testNode, opening: .createIfMissing)
+        if weakened { try store.file.insecure_setSynchronousNormal() }
+        for number in 1...120 {
+            try store.commit([
+                .slot(
+                    kind: UInt8(number % 3), chain: testChain, major: UInt64(number), minor: 0,
+                    message: pattern(40 + number * 37 % 3000, seed: UInt64(number))),
+                .voteState(chain: testChain, bytes: pattern(90, seed: UInt64(number))),
+            ])
+            disk.acknowledge(number)
+            if number % 40 == 0 { store.file.checkpoint() }
+        }
+        return try cut(disk.finish(), scratch, name: "a.sqlite") { path, acknowledged in
+            let store = try DurableStore(path: path, owner: testNode)
+            let found = try store.slotMessages(chain: testChain)
+            let state = try store.voteState(chain: testChain)
+            #expect(state == (found.isEmpty ? nil : pattern(90, seed: UInt64(found.count))))
+            return found.count >= acknowledged
+        }
+    }
+
+    fileprivate static func cutChainStore(weakened: Bool) throws -> (lost: Int, damaged: Int, cuts: Int) {
+        let disk = PowerCutDisk.install()
+        let scratch = FastScratch()
+        let store = try ChainStore(path: scratch.file("a.sqlite"), opening: .createIfMissing)
+        if weakened { try store.file.insecure_setSynchronousNormal() }
+        try store.store([.chain(ChainRecord(id: testChain, kind: 0))])
+        for number in 1...80 as ClosedRange<UInt64> {
+            try store.append(
+                block: StoredBlock(
+                    chain: testChain, height: number, id: BlockID([UInt8](repeating: UInt8(number), count: 32)),
+                    header: pattern(200, seed: number), body: .inline(pattern(Int(number) * 411 % 9000, seed: number)),
+                    certificate: pattern(300, seed: number), timeStored: 1),
+                derived: [.event(time: 1, kind: "block", json: "{}")])
+            disk.acknowledge(Int(number))
+            if number % 30 == 0 { store.file.checkpoint() }
+        }
+        return try cut(disk.finish(), scratch, name: "a.sqlite") { path, acknowledged in
+            let store = try ChainStore(path: path)
+            let height = Int(try store.head(chain: testChain)?.height ?? 0)
+            let events = try store.events(limit: .max).count
+            #expect(events == height, "block and derived rows differ")
+            #expect(try store.blocks(chain: testChain, from: 1, limit: .max).count == height)
+            return height >= acknowledged
+        }
+    }
+
+    /// Cuts the recorded run at many places and opens what is left with the real code.
+    private static func cut(
+        _ log: PowerCutDisk.Log, _ scratch: FastScratch, name: String,
+        _ isKept: (String, Int) throws -> Bool
+    ) throws -> (lost: Int, damaged: Int, cuts: Int) {
+        let cuts = cuts
+        var random = CutRandom(seed: 20_261_121)
+        var (lost, damaged) = (0, 0)
+        let path = scratch.file("cut-" + name)
+        for _ in 0..<cuts {
+            let position = 1 + random.below(log.events.count)
+            let (files, acknowledged) = log.files(cutAt: position, random: &random)
+            for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
+            for suffix in ["", "-wal"] {
+                if let bytes = files[scratch.file(name) + suffix] { overwrite(path + suffix, bytes) }
+            }
+            do {
+                if try !isKept(path, acknowledged) { lost += 1 }
+            } catch let error as StorageError {
+                damaged += 1
+                print("cut at event \(position): \(error)")
+            }
+        }
+        return (lost, damaged, cuts)
+    }
+}
+
+/// A folder in memory where there is one: thousands of files are written that need no disk.
+private final class FastScratch {
+    private let path: String
+
+    init() {
+        let parent = FileManager.default.isWritableFile(atPath: "/dev/shm") ? "/dev/shm" : NSTemporaryDirectory()
+        path = parent + "/power-cut-\(getpid())"
+        try! FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func file(_ name: String) -> String { path + "/" + name }
+}
