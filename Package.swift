@@ -44,7 +44,7 @@ let package = Package(
             name: "MeshCrypto", dependencies: ["Wire", "Sodium", "Kernels"], path: "Sources/Crypto",
             swiftSettings: audited),
         .target(name: "Gossip", dependencies: ["Wire", "MeshCrypto"], swiftSettings: strict),
-        .target(name: "Chain", dependencies: ["Wire", "MeshCrypto"], swiftSettings: strict),
+        .target(name: "Chain", dependencies: ["Wire", "MeshCrypto", "Gossip"], swiftSettings: strict),
         .target(name: "Learn", dependencies: ["OpenBLAS", "Zlib", "Zstd"], swiftSettings: strict),
         .target(name: "MeshSim", dependencies: ["Wire", "MeshCrypto", "Gossip", "Chain"], swiftSettings: strict),
 

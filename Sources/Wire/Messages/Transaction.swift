@@ -1,7 +1,8 @@
 /// Payload of a registry transaction. The envelope's slot carries the account nonce, its signer is the account.
 public enum Transaction: WireMessage, Hashable {
-    /// Publishes a task and moves its reward into escrow.
-    case publish(TaskSpec)
+    /// Publishes a task and moves its reward into escrow. The sealing key serves profile (1,0), where the publisher
+    /// is the only holder.
+    case publish(TaskSpec, sealingKey: SealingKey)
     /// Joins a task with a bond.
     case enrol(Enrolment)
     /// Ends enrolment: by anyone at the maximum, or with the minimum after the deadline.
@@ -11,9 +12,10 @@ public enum Transaction: WireMessage, Hashable {
 
     public func encodeFields(into encoder: inout WireEncoder) {
         switch self {
-        case .publish(let spec):
+        case .publish(let spec, let sealingKey):
             encoder.u8(1)
             encoder.value(spec)
+            encoder.value(sealingKey)
         case .enrol(let enrolment):
             encoder.u8(2)
             encoder.value(enrolment)
@@ -25,7 +27,7 @@ public enum Transaction: WireMessage, Hashable {
 
     public init(fieldsFrom decoder: inout WireDecoder) throws(WireError) {
         switch try decoder.u8("transaction") {
-        case 1: self = .publish(try decoder.value())
+        case 1: self = .publish(try decoder.value(), sealingKey: try decoder.value())
         case 2: self = .enrol(try decoder.value())
         case 3: self = .close(task: try decoder.value())
         case let other: throw .invalid(field: "transaction", reason: "unknown kind \(other)")

@@ -1,0 +1,151 @@
+internal import MeshCrypto
+internal import Wire
+
+/// What both kinds of chain share: one consensus instance, the messages of its height, signing in the right order,
+/// and certificates. It knows nothing of what a block means.
+struct ChainCore: Sendable {
+    let network: NetworkID
+    let chain: ChainID
+    let key: SigningKey
+    private(set) var consensus: ConsensusMachine
+    var book = SlotBook()
+    /// The bodies of this height's proposals.
+    var bodies: [ContentID: [UInt8]] = [:]
+    /// A decision whose header or body has not come yet.
+    var undelivered: (block: BlockID, view: UInt32)?
+
+    enum Event {
+        case directive(ChainDirective)
+        case requestProposal(view: UInt32)
+        case validate(BlockHeader, view: UInt32)
+        case enteredView(UInt32, proposer: NodeID)
+        case decided(BlockID, view: UInt32)
+    }
+
+    init(network: NetworkID, chain: ChainID, key: SigningKey, consensus: ConsensusMachine) {
+        self.network = network
+        self.chain = chain
+        self.key = key
+        self.consensus = consensus
+    }
+
+    var me: NodeID { key.nodeID }
+    var height: UInt64 { consensus.height }
+    var isVoter: Bool { consensus.me != nil }
+
+    /// Moves to the next height; what was kept for this one goes.
+    mutating func advance(to consensus: ConsensusMachine) {
+        self.consensus = consensus
+        bodies = [:]
+        undelivered = nil
+        let height = consensus.height
+        book.removeAll { slot in
+            switch slot.kind {
+            case .proposal, .prevote, .precommit, .received, .candidate, .opinion: slot.major < height
+            case .submission, .ready, .keyStatement, .transaction, .complaint: false
+            }
+        }
+    }
+
+    mutating func handle(_ input: ConsensusInput) -> [Event] {
+        var events: [Event] = []
+        var state: VoteState?
+        for directive in consensus.handle(input) {
+            switch directive {
+            case .saveState(let saved):
+                state = saved
+            case .sign(let message):
+                let envelope = sign(message)
+                events.append(.directive(.persist([envelope], state)))
+                events.append(.directive(.broadcast(envelope)))
+                if case .proposal(let view, let proposal) = message {
+                    events.append(
+                        .directive(.event(.proposed(kind: proposal.header.kind, height: height, view: view))))
+                }
+                state = nil
+            case .requestProposal(let view): events.append(.requestProposal(view: view))
+            case .validate(let header, let view): events.append(.validate(header, view: view))
+            case .schedule(let view, let step, let delay):
+                events.append(
+                    .directive(.schedule(.consensus(height: height, view: view, step: step), afterMs: delay)))
+            case .enteredView(let view, let proposer):
+                events.append(.directive(.event(.view(height: height, view, proposer: proposer))))
+                events.append(.enteredView(view, proposer: proposer))
+            case .decided(let block, let view, _):
+                events.append(.decided(block, view: view))
+            }
+        }
+        if let state { events.append(.directive(.persist([], state))) }
+        return events
+    }
+
+    /// Signs a message of this node for a slot and keeps it.
+    mutating func signed(_ payload: [UInt8], _ kind: MessageKind, major: UInt64, minor: UInt32) -> Envelope {
+        let slot = Slot(kind: kind, chain: chain, major: major, minor: minor)
+        let envelope = Envelope.signed(payload, slot: slot, network: network, by: key)
+        precondition(book.outcome(of: envelope) != .conflict, "this node would sign twice in \(slot)")
+        book.insert(envelope)
+        return envelope
+    }
+
+    private mutating func sign(_ message: ConsensusDirective.Signable) -> Envelope {
+        switch message {
+        case .proposal(let view, let proposal): signed(proposal.wireBytes, .proposal, major: height, minor: view)
+        case .prevote(let view, let block): signed(Vote(block: block).wireBytes, .prevote, major: height, minor: view)
+        case .precommit(let view, let block):
+            signed(Vote(block: block).wireBytes, .precommit, major: height, minor: view)
+        }
+    }
+
+    /// Turns a verified proposal or vote into an input of the consensus instance.
+    static func consensusInput(_ envelope: Envelope) throws(WireError) -> ConsensusInput? {
+        switch envelope.slot.kind {
+        case .proposal:
+            .proposal(
+                view: envelope.slot.minor, signer: envelope.signer, try Proposal(wireBytes: envelope.payload))
+        case .prevote, .precommit:
+            .vote(
+                envelope.slot.kind, view: envelope.slot.minor, signer: envelope.signer,
+                block: try Vote(wireBytes: envelope.payload).block)
+        default: nil
+        }
+    }
+
+    /// Puts this node's own stored messages back, before the height starts.
+    mutating func restore(_ own: [Envelope], state: VoteState?) {
+        var inputs: [ConsensusInput] = []
+        for envelope in own where envelope.slot.chain == chain {
+            book.insert(envelope)
+            guard envelope.slot.major == height else { continue }
+            if let input = try? Self.consensusInput(envelope) { inputs.append(input) }
+        }
+        guard let state, state.height == height else { return }
+        _ = consensus.handle(.restored(state, own: inputs))
+    }
+
+    /// The certificate of a decision, from the precommits kept.
+    func certificate(block: BlockID, view: UInt32) -> Certificate {
+        let payload = Vote(block: block).wireBytes
+        let precommits = book.all(.precommit, major: height, minor: view).filter { $0.payload == payload }
+            .compactMap { envelope in
+                consensus.electorate.index(of: envelope.signer).map {
+                    Certificate.Precommit(voter: UInt8($0), signature: envelope.signature)
+                }
+            }
+        return Certificate(chain: chain, height: height, view: view, block: block, precommits: precommits)
+    }
+
+    /// The cheap checks of a gossiped message, before anything is decoded or verified.
+    func precheck(_ envelope: Envelope, participants: [NodeID]) -> Admission {
+        guard envelope.network == network else { return .reject("of network \(envelope.network.short)") }
+        guard envelope.slot.chain == chain else { return .ignore("of another chain") }
+        guard participants.contains(envelope.signer) else {
+            return .reject("\(envelope.signer.short) takes no part in this chain")
+        }
+        switch book.outcome(of: envelope) {
+        case .duplicate: return .ignore("known")
+        case .full: return .ignore("two messages of this slot are known")
+        case .new, .conflict: return .accept
+        }
+    }
+}

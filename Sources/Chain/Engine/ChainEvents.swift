@@ -1,0 +1,111 @@
+public import Wire
+
+/// The clocks that an input arrives with. Machines own no clock.
+public struct Instant: Sendable, Equatable {
+    /// Milliseconds of a monotonic clock: every deadline is measured with it.
+    public let monotonicMs: UInt64
+    /// Milliseconds since 1970 by this node's wall clock: only for block times and their admission.
+    public let wallMs: UInt64
+
+    public init(monotonicMs: UInt64, wallMs: UInt64) {
+        self.monotonicMs = monotonicMs
+        self.wallMs = wallMs
+    }
+}
+
+/// What a peer's message was worth.
+public enum Admission: Sendable, Equatable {
+    /// New and valid: pass it on.
+    case accept
+    /// Provably wrong: whoever sent it did not check it. Penalise.
+    case reject(String)
+    /// Old, early, known or not for this node. No penalty.
+    case ignore(String)
+}
+
+/// A clock that a chain asked for; it comes back as an input.
+public enum ChainTimer: Hashable, Sendable {
+    case consensus(height: UInt64, view: UInt32, step: VoteState.Step)
+    /// The phase deadline of the height that is being decided.
+    case phase(height: UInt64)
+    /// A quorum of lists, or of opinions, is there: the rest gets this long.
+    case grace(height: UInt64, Grace)
+
+    public enum Grace: UInt8, Hashable, Sendable {
+        case lists
+        case ready
+        case opinions
+    }
+}
+
+/// What a chain asks of its shell. Directives are performed in order; a `persist` or `commit` is durable before
+/// anything after it leaves the machine.
+public enum ChainDirective: Sendable {
+    /// Own slotted messages and the vote state, in one durable transaction.
+    case persist([Envelope], VoteState?)
+    case broadcast(Envelope)
+    /// Keep and serve these bytes.
+    case store([UInt8], ContentReference, ContentRole)
+    /// Pull these bytes and hand them in with `content`.
+    case fetch(ContentReference, ContentRole)
+    case commit(DecidedBlock)
+    case schedule(ChainTimer, afterMs: UInt64)
+    /// Registry: enrolment of a task is closed and its beacon known.
+    case openTask(TaskGenesis)
+    case work(RoundWork)
+    case event(ChainEvent)
+    /// Two certificates at one height, or a decided block that cannot be applied: the chain stops, with an alarm.
+    case halt(String)
+}
+
+/// Work of a round that takes data, group arithmetic or a peer's bytes. Results come back as inputs.
+public enum RoundWork: Sendable, Equatable {
+    /// Train on `model`, encrypt for `context`, persist, and answer with `trained`.
+    case train(RoundJob)
+    /// Pull and check the body of an announced submission, answer with `bodyChecked`.
+    case pullBody(SubmissionID, SubmissionHeader)
+    /// Open the seeds that are sealed to this holder, answer with `seedsOpened`.
+    case openSeeds(SubmissionID)
+    /// Derive, store and answer with `keysDerived`; only ever once for an attempt.
+    case deriveKeys(KeyJob)
+    /// Seal the stored vectors to this node and hand them over.
+    case releaseKeys(KeyJob, to: NodeID)
+    /// Collect vectors that match these statements, recover the sum, answer with `aggregated`.
+    case aggregate(KeyJob, statements: [Envelope])
+    /// Check the block equation, the digits and the new model, evaluate; answer with `candidateChecked`.
+    case checkCandidate(Candidate, KeyJob)
+}
+
+/// What a miner trains on.
+public struct RoundJob: Sendable, Equatable {
+    public let round: UInt32
+    public let attempt: UInt16
+    public let context: Digest
+    public let seed: Digest
+    public let model: ContentReference
+}
+
+/// A decided set and what its key belongs to.
+public struct KeyJob: Sendable, Equatable {
+    public let manifest: BlockID
+    public let round: UInt32
+    public let attempt: UInt16
+    public let context: Digest
+    public let set: [TaskState.SetMember]
+    public let model: ContentReference
+}
+
+/// What happened, for people and logs.
+public enum ChainEvent: Sendable, Equatable {
+    case roundStarted(round: UInt32, attempt: UInt16)
+    case submission(NodeID, stored: Int, of: Int)
+    case listSigned(count: Int)
+    case keyStatement(NodeID)
+    case candidate(aggregator: NodeID)
+    case opinion(NodeID)
+    case view(height: UInt64, UInt32, proposer: NodeID)
+    case proposed(kind: BlockKind, height: UInt64, view: UInt32)
+    case decided(BlockHeader)
+    case conflict(NodeID, MessageKind)
+    case warning(String)
+}

@@ -1,0 +1,156 @@
+internal import MeshCrypto
+public import Wire
+
+/// The accepted messages of the height that is being decided, by slot and signer: at most two different ones each.
+/// It answers a peer's digest with what that peer lacks.
+public struct SlotBook: Sendable {
+    public enum Insertion: Sendable, Equatable {
+        case new
+        case duplicate
+        /// The second, different message of its signer in its slot: both together are evidence.
+        case conflict
+        case full
+    }
+
+    private struct Place: Hashable, Comparable, Sendable {
+        let slot: Slot
+        let signer: NodeID
+        static func < (lhs: Place, rhs: Place) -> Bool { (lhs.slot, lhs.signer) < (rhs.slot, rhs.signer) }
+    }
+
+    private var messages: [Place: [Envelope]] = [:]
+
+    public init() {}
+
+    /// Whether `insert` would take it: asked before the signature is checked, charged only after.
+    public func outcome(of envelope: Envelope) -> Insertion {
+        guard let present = messages[Place(slot: envelope.slot, signer: envelope.signer)] else { return .new }
+        // What was signed counts: Ed25519 lets its signer make several signatures of one message.
+        if present.contains(where: { $0.payload == envelope.payload }) { return .duplicate }
+        return present.count >= 2 ? .full : .conflict
+    }
+
+    @discardableResult
+    public mutating func insert(_ envelope: Envelope) -> Insertion {
+        let outcome = outcome(of: envelope)
+        if outcome == .new || outcome == .conflict {
+            messages[Place(slot: envelope.slot, signer: envelope.signer), default: []].append(envelope)
+        }
+        return outcome
+    }
+
+    public mutating func removeAll(where shouldRemove: (Slot) -> Bool) {
+        messages = messages.filter { !shouldRemove($0.key.slot) }
+    }
+
+    /// The first message of every signer in these slots, ascending by signer.
+    public func first(_ kind: MessageKind, major: UInt64, minor: UInt32) -> [Envelope] {
+        messages.filter { $0.key.slot.kind == kind && $0.key.slot.major == major && $0.key.slot.minor == minor }
+            .compactMap { $0.value.first }
+            .sorted { $0.signer < $1.signer }
+    }
+
+    /// Everything of one slot group, second messages included, ascending by signer and then by payload name.
+    public func all(_ kind: MessageKind, major: UInt64, minor: UInt32) -> [Envelope] {
+        messages.filter { $0.key.slot.kind == kind && $0.key.slot.major == major && $0.key.slot.minor == minor }
+            .sorted { $0.key < $1.key }
+            .flatMap(\.value)
+    }
+
+    public func contains(_ kind: MessageKind, major: UInt64, minor: UInt32, signer: NodeID, chain: ChainID) -> Bool {
+        messages[Place(slot: Slot(kind: kind, chain: chain, major: major, minor: minor), signer: signer)] != nil
+    }
+
+    /// Which signers of `participants` are here, slot by slot.
+    public func groups(participants: [NodeID]) -> [SlotGroup] {
+        var bitmaps: [Slot: [UInt8]] = [:]
+        for place in messages.keys {
+            guard let index = participants.firstIndex(of: place.signer) else { continue }
+            bitmaps[place.slot, default: [UInt8](repeating: 0, count: (participants.count + 7) / 8)][index / 8] |=
+                1 << UInt8(index % 8)
+        }
+        return bitmaps.keys.sorted().map { slot in
+            SlotGroup(kind: slot.kind, major: slot.major, minor: slot.minor, bitmap: bitmaps[slot]!)
+        }
+    }
+
+    /// Messages that are here and not in a peer's groups.
+    public func missing(from groups: [SlotGroup], participants: [NodeID], limit: Int) -> [Envelope] {
+        var known: [Slot: [UInt8]] = [:]
+        for place in messages.keys where known[place.slot] == nil {
+            let group = groups.first {
+                $0.kind == place.slot.kind && $0.major == place.slot.major && $0.minor == place.slot.minor
+            }
+            known[place.slot] = group?.bitmap ?? []
+        }
+        return Array(
+            messages.keys.sorted().lazy.filter { place in
+                guard let index = participants.firstIndex(of: place.signer) else { return false }
+                let bitmap = known[place.slot] ?? []
+                return index / 8 >= bitmap.count || bitmap[index / 8] >> UInt8(index % 8) & 1 == 0
+            }.prefix(limit).flatMap { messages[$0] ?? [] })
+    }
+}
+
+/// Signers of one slot that a node has heard, a bit per participant of the chain.
+public struct SlotGroup: WireCodable, Hashable {
+    public let kind: MessageKind
+    public let major: UInt64
+    public let minor: UInt32
+    public let bitmap: [UInt8]
+
+    public init(kind: MessageKind, major: UInt64, minor: UInt32, bitmap: [UInt8]) {
+        self.kind = kind
+        self.major = major
+        self.minor = minor
+        self.bitmap = bitmap
+    }
+
+    public func encode(into encoder: inout WireEncoder) {
+        encoder.value(kind)
+        encoder.u64(major)
+        encoder.u32(minor)
+        encoder.data(bitmap)
+    }
+
+    public init(from decoder: inout WireDecoder) throws(WireError) {
+        kind = try decoder.value()
+        major = try decoder.u64("major")
+        minor = try decoder.u32("minor")
+        bitmap = try decoder.data(limit: Limits.accounts / 8, "bitmap")
+    }
+}
+
+/// What a node knows of the height that it is deciding: sent to neighbours each heartbeat, answered with what the
+/// sender lacks, so that nothing that a decision needs is lost in a partition.
+public struct ChainDigest: WireMessage, Hashable {
+    public let chain: ChainID
+    /// The height being decided: everything below it is decided here.
+    public let height: UInt64
+    public let groups: [SlotGroup]
+    /// Registry: pending transactions.
+    public let pending: [TransactionID]
+
+    public init(chain: ChainID, height: UInt64, groups: [SlotGroup], pending: [TransactionID]) {
+        self.chain = chain
+        self.height = height
+        self.groups = groups
+        self.pending = pending
+    }
+
+    public static var domain: WireDomain { .digest }
+
+    public func encodeFields(into encoder: inout WireEncoder) {
+        encoder.value(chain)
+        encoder.u64(height)
+        encoder.list(groups)
+        encoder.list(pending)
+    }
+
+    public init(fieldsFrom decoder: inout WireDecoder) throws(WireError) {
+        chain = try decoder.value()
+        height = try decoder.u64("height")
+        groups = try decoder.list(limit: 1_024, "groups")
+        pending = try decoder.list(limit: 1_024, "pending")
+    }
+}

@@ -1,0 +1,307 @@
+public import MeshCrypto
+public import Wire
+
+/// A task chain of a node: rounds of submissions, a decided set, key statements, a candidate, opinions and a
+/// result. Sans-IO; `Node` performs its directives and hands their results back.
+///
+/// Heights are not rounds. A round is MANIFEST, then RESULT or VOID; only these end an attempt. Every phase has a
+/// deadline, so that what cannot go on ends in a VOID block with its reason and never hangs.
+///
+/// Deviation from the design's text: messages of the next height or attempt from participants are kept, at most
+/// eight a signer, and replayed after the commit, because a fast peer's first message would otherwise cost one
+/// digest interval.
+public struct TaskMachine: Sendable {
+    public internal(set) var state: TaskState
+    var core: ChainCore
+    let participants: [NodeID]
+    /// Whether this node votes by hand: opinions wait for `verdict` until their deadline.
+    let manual: Bool
+    var isHalted = false
+
+    // What is known of the present attempt.
+    var context: RoundContext
+    var headers: [SubmissionID: SubmissionHeader] = [:]
+    var stored: Set<SubmissionID> = []
+    var badBodies: Set<SubmissionID> = []
+    var openedSeeds: Set<SubmissionID> = []
+    var openRequested: Set<SubmissionID> = []
+    var unopenable: Set<SubmissionID> = []
+    var phaseDeadlinePassed = false
+    var graceRunning: Set<ChainTimer> = []
+    var gracePassed: Set<ChainTimer> = []
+    var phaseStartedMs: UInt64 = 0
+    var phaseDurationMs: UInt64 = 0
+
+    // What is known of the candidate.
+    var candidates: [PayloadID: Candidate] = [:]
+    var checkRequested: Set<PayloadID> = []
+    var checked: [PayloadID: CandidateCheck] = [:]
+    var manualVerdict: Opinion.Verdict?
+
+    var awaited: [ContentID: [BlockHeader]] = [:]
+    var awaitedChecks: [PayloadID: [BlockHeader]] = [:]
+    var deferred: [NodeID: [Envelope]] = [:]
+
+    /// What a voter found when it checked a candidate.
+    public struct CandidateCheck: Sendable, Equatable {
+        public let isValid: Bool
+        public let reason: String
+        public let verdict: Opinion.Verdict
+        public let accuracyPpm: UInt32
+        public let lossPpm: UInt64
+        public let evaluatedRows: UInt32
+
+        public init(
+            isValid: Bool, reason: String = "", verdict: Opinion.Verdict = .abstain, accuracyPpm: UInt32 = 0,
+            lossPpm: UInt64 = 0, evaluatedRows: UInt32 = 0
+        ) {
+            self.isValid = isValid
+            self.reason = reason
+            self.verdict = verdict
+            self.accuracyPpm = accuracyPpm
+            self.lossPpm = lossPpm
+            self.evaluatedRows = evaluatedRows
+        }
+    }
+
+    /// - Parameters:
+    ///   - state: the fold over all stored blocks.
+    ///   - own: this node's stored messages of undecided heights and attempts.
+    public init(state: TaskState, key: SigningKey, manual: Bool, own: [Envelope], voteState: VoteState?) {
+        self.state = state
+        self.manual = manual
+        participants = state.genesis.participants
+        context = RoundContext(state)
+        core = ChainCore(
+            network: state.genesis.network, chain: state.chain, key: key,
+            consensus: Self.consensus(state, me: key.nodeID))
+        core.restore(own.filter { Self.isCurrent($0.slot, state) }, state: voteState)
+    }
+
+    public var chain: ChainID { state.chain }
+    public var height: UInt64 { core.height }
+    public var view: UInt32 { core.consensus.view }
+    public var aggregator: NodeID { core.consensus.proposer(view: view) }
+    public var currentContext: RoundContext { context }
+    var me: NodeID { core.me }
+    var holderPlace: Int? { state.holders.firstIndex { $0.node == me } }
+
+    static func isCurrent(_ slot: Slot, _ state: TaskState) -> Bool {
+        switch slot.kind {
+        case .proposal, .prevote, .precommit, .received, .candidate, .opinion: slot.major == state.height + 1
+        case .submission, .ready, .keyStatement, .complaint:
+            slot.major == UInt64(state.round) && slot.minor == UInt32(state.attempt)
+        case .transaction: false
+        }
+    }
+
+    static func consensus(_ state: TaskState, me: NodeID) -> ConsensusMachine {
+        let parameters = state.genesis.parameters
+        var propose = UInt64(parameters.proposeMs)
+        if case .aggregating = state.phase {
+            // The proposer of a result first collects keys, recovers the sum and waits for opinions.
+            propose += UInt64(state.spec.deadlines.aggregateMs) + UInt64(state.spec.deadlines.opinionMs)
+        }
+        return ConsensusMachine(
+            chain: state.chain, height: state.height + 1, electorate: state.electorate, order: state.nextProposers,
+            me: me, timing: ConsensusTiming(proposeMs: propose, voteMs: UInt64(parameters.voteMs)))
+    }
+
+    // MARK: Life of a height
+
+    /// After start: enters the phase that the stored blocks lead to.
+    public mutating func resume(_ now: Instant) -> [ChainDirective] {
+        var out: [ChainDirective] = []
+        enterPhase(now, &out)
+        return out
+    }
+
+    mutating func enterPhase(_ now: Instant, _ out: inout [ChainDirective]) {
+        guard !state.isEnded, !isHalted else { return }
+        phaseDeadlinePassed = false
+        graceRunning = []
+        gracePassed = []
+        phaseStartedMs = now.monotonicMs
+        if state.impliedControl != nil {
+            phaseDurationMs = UInt64(state.genesis.parameters.proposeMs)
+            drive(.start, now, &out)
+            return
+        }
+        let deadlines = state.spec.deadlines
+        switch state.phase {
+        case .collecting:
+            phaseDurationMs = UInt64(deadlines.submitMs) << UInt64(min(state.unkeyedAttempts, 10))
+            out.append(.event(.roundStarted(round: state.round, attempt: state.attempt)))
+            out.append(.schedule(.phase(height: height), afterMs: phaseDurationMs))
+            beginAttempt(&out)
+            if core.book.contains(.received, major: height, minor: 0, signer: me, chain: chain) { startVoting(now, &out) }
+        case .aggregating:
+            phaseDurationMs = UInt64(deadlines.aggregateMs) + UInt64(deadlines.opinionMs)
+            out.append(.schedule(.phase(height: height), afterMs: phaseDurationMs))
+            drive(.start, now, &out)
+            if let job = keyJob, holderPlace != nil, ownKeyStatement == nil { out.append(.work(.deriveKeys(job))) }
+        case .ended: break
+        }
+        replayDeferred(now, &out)
+        react(now, &out)
+    }
+
+    private mutating func beginAttempt(_ out: inout [ChainDirective]) {
+        guard state.roster.contains(me) else { return }
+        if let own = core.book.first(.submission, major: UInt64(state.round), minor: UInt32(state.attempt))
+            .first(where: { $0.signer == me })
+        {
+            // Announced before a crash: the same bytes again, never another update.
+            out.append(.broadcast(own))
+            note(own, &out)
+        } else if state.spec.voting == .automatic {
+            out.append(.work(.train(trainingJob)))
+        }
+    }
+
+    public var trainingJob: RoundJob {
+        RoundJob(
+            round: state.round, attempt: state.attempt, context: context.digest, seed: state.roundSeed,
+            model: state.model)
+    }
+
+    var keyJob: KeyJob? {
+        guard case .aggregating(let manifest, let set) = state.phase else { return nil }
+        return KeyJob(
+            manifest: manifest, round: state.round, attempt: state.attempt, context: context.digest, set: set,
+            model: state.model)
+    }
+
+    mutating func startVoting(_ now: Instant, _ out: inout [ChainDirective]) {
+        if !core.consensus.isStarted { drive(.start, now, &out) }
+    }
+
+    // MARK: Consensus
+
+    mutating func drive(_ input: ConsensusInput, _ now: Instant, _ out: inout [ChainDirective]) {
+        for event in core.handle(input) {
+            switch event {
+            case .directive(let directive): out.append(directive)
+            case .requestProposal: offerProposal(now, &out)
+            case .validate(let header, _): validate(header, now, &out)
+            case .enteredView: enteredView(now, &out)
+            case .decided(let block, let view):
+                core.undelivered = (block, view)
+                deliver(now, &out)
+            }
+        }
+    }
+
+    private mutating func enteredView(_ now: Instant, _ out: inout [ChainDirective]) {
+        guard let job = keyJob else { return }
+        if ownKeyStatement != nil { out.append(.work(.releaseKeys(job, to: aggregator))) }
+        requestAggregation(&out)
+    }
+
+    mutating func validate(_ header: BlockHeader, _ now: Instant, _ out: inout [ChainDirective]) {
+        guard header.height == height else { return }
+        guard let body = core.bodies[header.body.id] else {
+            awaited[header.body.id, default: []].append(header)
+            out.append(.fetch(header.body, .blockBody))
+            return
+        }
+        let content: TaskBlockContent
+        do {
+            content = try TaskRules.check(header: header, body: body, state: state)
+        } catch {
+            out.append(.event(.warning("proposal of \(header.author.short): \(error)")))
+            drive(.validated(header.id, false), now, &out)
+            return
+        }
+        switch content {
+        case .manifest:
+            drive(.validated(header.id, true), now, &out)
+        case .void(let body):
+            let admitted = body.reason != .deadline || phaseDeadlinePassed
+            drive(.validated(header.id, admitted), now, &out)
+        case .control(let control):
+            let admitted = control != .failed(.expired) || header.timeMs <= now.wallMs + 10_000
+            drive(.validated(header.id, admitted), now, &out)
+        case .result(let body, _):
+            let candidate = Self.candidate(of: body)
+            if let known = checked[candidate.payload] {
+                drive(.validated(header.id, known.isValid), now, &out)
+            } else {
+                awaitedChecks[candidate.payload, default: []].append(header)
+                requestCheck(candidate, &out)
+            }
+        }
+    }
+
+    static func candidate(of body: ResultBody) -> Candidate {
+        Candidate(
+            manifest: body.manifest,
+            payload: TaskRules.payloadID(
+                manifest: body.manifest, aggregate: body.aggregate, model: body.model, opening: body.opening),
+            aggregate: body.aggregate, model: body.model, opening: body.opening)
+    }
+
+    mutating func requestCheck(_ candidate: Candidate, _ out: inout [ChainDirective]) {
+        guard let job = keyJob, checked[candidate.payload] == nil, checkRequested.insert(candidate.payload).inserted
+        else { return }
+        candidates[candidate.payload] = candidate
+        out.append(.work(.checkCandidate(candidate, job)))
+    }
+
+    mutating func deliver(_ now: Instant, _ out: inout [ChainDirective]) {
+        guard let (block, view) = core.undelivered, let header = core.consensus.header(of: block) else { return }
+        guard let body = core.bodies[header.body.id] else {
+            out.append(.fetch(header.body, .blockBody))
+            return
+        }
+        let certificate = core.certificate(block: block, view: view)
+        commit(DecidedBlock(header: header, body: body, certificate: certificate), now, &out)
+    }
+
+    mutating func commit(_ decided: DecidedBlock, _ now: Instant, _ out: inout [ChainDirective]) {
+        let content: TaskBlockContent
+        do {
+            content = try TaskRules.check(header: decided.header, body: decided.body, state: state)
+        } catch {
+            isHalted = true
+            out.append(.halt("task \(chain.short) height \(decided.header.height): a decided block is invalid: \(error)"))
+            return
+        }
+        let before = (state.round, state.attempt)
+        state.apply(content, header: decided.header, block: decided.header.id)
+        out.append(.commit(decided))
+        out.append(.event(.decided(decided.header)))
+        core.advance(to: Self.consensus(state, me: me))
+        awaited = [:]
+        awaitedChecks = [:]
+        candidates = [:]
+        checkRequested = []
+        checked = [:]
+        manualVerdict = nil
+        if before != (state.round, state.attempt) { forgetAttempt() }
+        enterPhase(now, &out)
+    }
+
+    private mutating func forgetAttempt() {
+        context = RoundContext(state)
+        headers = [:]
+        stored = []
+        badBodies = []
+        openedSeeds = []
+        openRequested = []
+        unopenable = []
+        core.book.removeAll { [.submission, .ready, .keyStatement, .complaint].contains($0.kind) }
+    }
+
+    // MARK: Digest
+
+    public func digest() -> ChainDigest {
+        ChainDigest(chain: chain, height: height, groups: core.book.groups(participants: participants), pending: [])
+    }
+
+    /// What the sender of a digest of this height lacks.
+    public func answer(_ digest: ChainDigest, limit: Int = 64) -> [Envelope] {
+        guard digest.height == height else { return [] }
+        return core.book.missing(from: digest.groups, participants: participants, limit: limit)
+    }
+}

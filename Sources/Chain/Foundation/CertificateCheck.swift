@@ -1,0 +1,23 @@
+internal import MeshCrypto
+public import Wire
+
+extension Certificate {
+    /// Checks that at least a quorum of `electorate` precommitted this block at this height and view.
+    public func check(network: NetworkID, header: BlockHeader, electorate: Electorate) throws(ChainError) {
+        try require(chain == header.chain && height == header.height, "certificate names another chain or height")
+        try require(block == header.id, "certificate names block \(block.short), not \(header.id.short)")
+        let payload = Vote(block: block).wireBytes
+        let slot = Slot(kind: .precommit, chain: chain, major: height, minor: view)
+        var weight: UInt64 = 0
+        for precommit in precommits {
+            try require(Int(precommit.voter) < electorate.members.count, "certificate names an unknown voter")
+            let member = electorate.members[Int(precommit.voter)]
+            let bytes = Envelope.signedBytes(network: network, slot: slot, signer: member.node, payload: payload)
+            try require(
+                verifySignature(precommit.signature, bytes, signer: member.node),
+                "precommit of \(member.node.short) is not signed by it")
+            weight += member.weight
+        }
+        try require(weight >= electorate.quorum, "precommits weigh \(weight), the quorum is \(electorate.quorum)")
+    }
+}

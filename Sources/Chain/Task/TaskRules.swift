@@ -1,0 +1,366 @@
+public import MeshCrypto
+public import Wire
+
+/// Validity of task blocks: a function of decided and carried bytes only. No clock, no arrival, no retrievability.
+///
+/// The one part that is missing here, because it needs bodies and group arithmetic, is the block equation and the
+/// new model of a RESULT; see `ResultCheck`.
+public enum TaskRules {
+    /// Checks a block that extends `state` and returns its content.
+    public static func check(
+        header: BlockHeader, body: [UInt8], state: TaskState
+    ) throws(ChainError) -> TaskBlockContent {
+        try require(!state.isEnded, "the task chain has ended at height \(state.height)")
+        try require(header.chain == state.chain, "the block belongs to another chain")
+        try require(header.height == state.height + 1, "height \(header.height) does not follow \(state.height)")
+        try require(header.parent == state.head, "parent \(header.parent.short) is not the head \(state.head.short)")
+        try require(header.timeMs > state.headTimeMs, "time does not advance")
+        let proposers = state.nextProposers
+        try require(
+            header.author == proposers[Int(header.originView) % proposers.count],
+            "view \(header.originView) does not belong to author \(header.author.short)")
+        try require(header.round == state.round && header.attempt == state.attempt, "wrong round or attempt")
+        try require(
+            header.electionProof.count == Int(state.genesis.parameters.electionProofBytes),
+            "the election proof has \(header.electionProof.count) bytes")
+        try require(header.body == .of(body, kind: .blockBody), "the body is not the one that the header names")
+        try require(
+            header.nextElectorate == .zero && header.secondElectorate == .zero, "a task's electorate never changes")
+
+        let content = try self.content(header: header, body: body, state: state)
+        var next = state
+        next.apply(content, header: header, block: header.id)
+        try require(header.stateRoot == next.root, "the state root does not match the block's content")
+        try require(header.payoutRoot == next.payoutRoot, "the payout root does not match the block's content")
+        return content
+    }
+
+    private static func content(
+        header: BlockHeader, body: [UInt8], state: TaskState
+    ) throws(ChainError) -> TaskBlockContent {
+        if let implied = state.impliedControl {
+            try require(header.kind == .control, "decided blocks imply \(implied): nothing else may follow")
+        }
+        switch header.kind {
+        case .registry: throw .invalid("a registry block on a task chain")
+        case .manifest:
+            let manifest = try decoded(ManifestBody.self, body)
+            return .manifest(manifest, set: try set(of: manifest, header: header, state: state))
+        case .result:
+            let result = try decoded(ResultBody.self, body)
+            return .result(result, accuracyPpm: try check(result, header: header, state: state))
+        case .void:
+            let void = try decoded(VoidBody.self, body)
+            try check(void, header: header, state: state)
+            return .void(void)
+        case .control:
+            let control = try decoded(ControlBody.self, body)
+            if control == .failed(.expired) {
+                try require(
+                    state.impliedControl == nil && header.timeMs >= state.expiresMs, "the task has not expired")
+            } else {
+                try require(control == state.impliedControl, "decided blocks do not imply \(control)")
+            }
+            return .control(control)
+        }
+    }
+
+    // MARK: MANIFEST
+
+    /// The set that a manifest decides, after checking all that it carries.
+    static func set(
+        of manifest: ManifestBody, header: BlockHeader, state: TaskState
+    ) throws(ChainError) -> [TaskState.SetMember] {
+        guard case .collecting = state.phase else { throw .invalid("a set is already decided") }
+        let context = RoundContext(state)
+        try require(manifest.context == context.digest, "the manifest belongs to another context")
+        try checkLists(manifest.union, manifest.lists, height: header.height, state: state)
+        let listed = SetSelection.listed(union: manifest.union, lists: manifest.lists, electorate: state.electorate)
+
+        // The announcements of all of L, so that everybody can order it by key.
+        try require(
+            manifest.submissions.map(\.submissionID).sorted() == listed,
+            "the carried announcements are not those listed by a third of the weight")
+        var byKey: [NodeID: [SubmissionID]] = [:]
+        var previous: (NodeID, SubmissionID)?
+        for envelope in manifest.submissions {
+            _ = try checkSubmission(envelope, context: context, state: state)
+            let place = (envelope.signer, envelope.submissionID)
+            if let previous { try require(previous < place, "announcements are not in order") }
+            previous = place
+            byKey[envelope.signer, default: []].append(envelope.submissionID)
+        }
+        let set = select(byKey, state: state)
+        try require(
+            set.count >= Int(state.spec.participants.smallestSet), "the set has \(set.count) members, too few to key")
+        try checkReadys(manifest.readys, set: set, context: context, state: state)
+        return set
+    }
+
+    static func select(_ byKey: [NodeID: [SubmissionID]], state: TaskState) -> [TaskState.SetMember] {
+        let submitters = byKey.filter { $0.value.count == 1 }.map(\.key).sorted()
+        let keys = SetSelection.select(
+            submitters: submitters, decidedSets: state.decidedSets, provenBad: state.evicted,
+            smallestSet: Int(state.spec.participants.smallestSet))
+        return keys.compactMap { key in
+            byKey[key]?.first.map { TaskState.SetMember(node: key, submission: $0) }
+        }
+    }
+
+    static func checkLists(
+        _ union: [SubmissionID], _ lists: [ReceivedList], height: UInt64, state: TaskState
+    ) throws(ChainError) {
+        try require(zip(union, union.dropFirst()).allSatisfy { $0 < $1 }, "the union is not in order")
+        try require(
+            zip(lists, lists.dropFirst()).allSatisfy { $0.signer < $1.signer }, "lists are not in order of signer")
+        var named = [Bool](repeating: false, count: union.count)
+        for list in lists {
+            try require(state.electorate.contains(list.signer), "\(list.signer.short) has no vote here")
+            try require(list.bitmap.count == (union.count + 7) / 8, "a list's bitmap has the wrong length")
+            var ids: [SubmissionID] = []
+            for (index, id) in union.enumerated() where list.bitmap[index / 8] >> UInt8(index % 8) & 1 == 1 {
+                ids.append(id)
+                named[index] = true
+            }
+            // Unused bits must be zero, or one list would have several encodings.
+            try require(list.bitmap == bitmap(of: ids, in: union), "a list's unused bits are set")
+            let bytes = Envelope.signedBytes(
+                network: state.genesis.network,
+                slot: Slot(kind: .received, chain: state.chain, major: height, minor: 0), signer: list.signer,
+                payload: Received(submissions: ids).wireBytes)
+            try require(
+                verifySignature(list.signature, bytes, signer: list.signer),
+                "the list of \(list.signer.short) is not signed by it")
+        }
+        try require(named.allSatisfy { $0 }, "the union names an id that no list has")
+        let weight = state.electorate.weight(of: lists.map(\.signer))
+        try require(
+            weight >= state.electorate.quorum, "lists weigh \(weight), the quorum is \(state.electorate.quorum)")
+    }
+
+    public static func bitmap(of ids: [SubmissionID], in union: [SubmissionID]) -> [UInt8] {
+        var bitmap = [UInt8](repeating: 0, count: (union.count + 7) / 8)
+        let present = Set(ids)
+        for (index, id) in union.enumerated() where present.contains(id) { bitmap[index / 8] |= 1 << UInt8(index % 8) }
+        return bitmap
+    }
+
+    /// Checks an announcement's signature, place and fields against the context. Bodies are checked by who stores
+    /// them.
+    public static func checkSubmission(
+        _ envelope: Envelope, context: RoundContext, state: TaskState, signatureKnown: Bool = false
+    ) throws(ChainError) -> SubmissionHeader {
+        let slot = Slot(
+            kind: .submission, chain: state.chain, major: UInt64(context.round), minor: UInt32(context.attempt))
+        try require(
+            envelope.network == state.genesis.network && envelope.slot == slot, "an announcement of another slot")
+        try require(state.roster.contains(envelope.signer), "\(envelope.signer.short) is not in the roster")
+        let header = try decoded(SubmissionHeader.self, envelope.payload)
+        try require(header.submitter == envelope.signer, "an announcement names another submitter")
+        try require(
+            header.context == context.digest && header.round == context.round && header.attempt == context.attempt,
+            "an announcement of another context")
+        try require(Int(header.elementCount) == state.spec.elementCount, "an announcement of another size")
+        if !signatureKnown {
+            try require(envelope.isSignatureValid, "the announcement of \(envelope.signer.short) is not signed by it")
+        }
+        return header
+    }
+
+    private static func checkReadys(
+        _ readys: [Envelope], set: [TaskState.SetMember], context: RoundContext, state: TaskState
+    ) throws(ChainError) {
+        try require(
+            zip(readys, readys.dropFirst()).allSatisfy { $0.signer < $1.signer }, "Readys are not in order of signer")
+        var opened: [Int: Set<SubmissionID>] = [:]
+        for envelope in readys {
+            let ready = try checkReady(envelope, context: context, state: state)
+            guard let place = state.holders.firstIndex(where: { $0.node == envelope.signer }) else { continue }
+            opened[place] = Set(ready.opened)
+        }
+        try require(covers(opened, set: set, state: state), "the holders' Readys do not cover the set")
+    }
+
+    public static func checkReady(
+        _ envelope: Envelope, context: RoundContext, state: TaskState, signatureKnown: Bool = false
+    ) throws(ChainError) -> Ready {
+        let slot = Slot(
+            kind: .ready, chain: state.chain, major: UInt64(context.round), minor: UInt32(context.attempt))
+        try require(envelope.network == state.genesis.network && envelope.slot == slot, "a Ready of another slot")
+        try require(
+            state.holders.contains { $0.node == envelope.signer }, "\(envelope.signer.short) is not a holder")
+        let ready = try decoded(Ready.self, envelope.payload)
+        try require(ready.context == context.digest, "a Ready of another context")
+        if !signatureKnown {
+            try require(envelope.isSignatureValid, "the Ready of \(envelope.signer.short) is not signed by it")
+        }
+        return ready
+    }
+
+    /// Whether for every member and component some holder of it has opened that member's seeds.
+    static func covers(_ opened: [Int: Set<SubmissionID>], set: [TaskState.SetMember], state: TaskState) -> Bool {
+        guard let profile = state.holderProfile else { return false }
+        return set.allSatisfy { member in
+            (0..<profile.componentCount).allSatisfy { component in
+                profile.holders(of: component).contains { opened[$0]?.contains(member.submission) ?? false }
+            }
+        }
+    }
+
+    // MARK: RESULT
+
+    /// Checks what a RESULT carries and returns the weight-median accuracy.
+    static func check(
+        _ result: ResultBody, header: BlockHeader, state: TaskState
+    ) throws(ChainError) -> UInt32 {
+        guard case .aggregating(let manifest, _) = state.phase else { throw .invalid("no set is decided") }
+        try require(result.manifest == manifest, "the result belongs to another manifest")
+        let context = RoundContext(state)
+        try require(
+            zip(result.keyStatements, result.keyStatements.dropFirst()).allSatisfy { $0.signer < $1.signer },
+            "key statements are not in order of signer")
+        var stated: Set<UInt8> = []
+        for envelope in result.keyStatements {
+            let statement = try checkKeyStatement(envelope, context: context, manifest: manifest, state: state)
+            stated.formUnion(statement.roots.map(\.component))
+        }
+        try require(
+            stated.count == state.holderProfile?.componentCount ?? 0, "key statements do not cover every component")
+
+        let payload = payloadID(
+            manifest: manifest, aggregate: result.aggregate, model: result.model, opening: result.opening)
+        try require(
+            zip(result.opinions, result.opinions.dropFirst()).allSatisfy { $0.signer < $1.signer },
+            "opinions are not in order of signer")
+        var opinions: [(weight: UInt64, opinion: Opinion)] = []
+        for envelope in result.opinions {
+            let opinion = try checkOpinion(envelope, height: header.height, state: state)
+            try require(opinion.payload == payload, "an opinion of another candidate")
+            opinions.append((state.electorate.weight(of: envelope.signer), opinion))
+        }
+        let weight = opinions.reduce(0) { $0 + $1.weight }
+        try require(
+            weight >= state.electorate.quorum, "opinions weigh \(weight), the quorum is \(state.electorate.quorum)")
+        let against = opinions.filter { $0.opinion.verdict == .reject }.reduce(0) { $0 + $1.weight }
+        try require(result.rejected == (against >= state.electorate.third), "'rejected' does not follow the opinions")
+        return median(opinions.map { ($0.weight, $0.opinion) }) { UInt64($0.accuracyPpm) }.map(UInt32.init) ?? 0
+    }
+
+    /// Weight-median of a metric over the opinions that evaluated rows; nil if none did.
+    public static func median(
+        _ opinions: [(weight: UInt64, opinion: Opinion)], _ metric: (Opinion) -> UInt64
+    ) -> UInt64? {
+        let values = opinions.filter { $0.opinion.evaluatedRows > 0 }
+            .map { (value: metric($0.opinion), weight: $0.weight) }
+            .sorted { ($0.value, $0.weight) < ($1.value, $1.weight) }
+        let total = values.reduce(0) { $0 + $1.weight }
+        var passed: UInt64 = 0
+        for entry in values {
+            passed += entry.weight
+            if passed * 2 >= total { return entry.value }
+        }
+        return nil
+    }
+
+    /// The payload that opinions name: the same for every proposer of one manifest.
+    public static func payloadID(
+        manifest: BlockID, aggregate: ContentReference, model: ContentReference, opening: Digest
+    ) -> PayloadID {
+        var transcript = Transcript("meshnode/payload/1")
+        transcript.append(manifest)
+        transcript.append(aggregate.wireBytes)
+        transcript.append(model.wireBytes)
+        transcript.append(opening)
+        return transcript.identifier()
+    }
+
+    public static func checkKeyStatement(
+        _ envelope: Envelope, context: RoundContext, manifest: BlockID, state: TaskState, signatureKnown: Bool = false
+    ) throws(ChainError) -> KeyStatement {
+        let slot = Slot(
+            kind: .keyStatement, chain: state.chain, major: UInt64(context.round), minor: UInt32(context.attempt))
+        try require(
+            envelope.network == state.genesis.network && envelope.slot == slot, "a key statement of another slot")
+        guard let profile = state.holderProfile,
+            let place = state.holders.firstIndex(where: { $0.node == envelope.signer })
+        else { throw .invalid("\(envelope.signer.short) is not a holder") }
+        let statement = try decoded(KeyStatement.self, envelope.payload)
+        try require(
+            statement.context == context.digest && statement.manifest == manifest, "a key statement of another set")
+        try require(
+            statement.roots.map { Int($0.component) } == profile.components(of: place).sorted(),
+            "a key statement must give a root for every component of its holder")
+        if !signatureKnown {
+            try require(envelope.isSignatureValid, "the statement of \(envelope.signer.short) is not signed by it")
+        }
+        return statement
+    }
+
+    public static func checkOpinion(
+        _ envelope: Envelope, height: UInt64, state: TaskState, signatureKnown: Bool = false
+    ) throws(ChainError) -> Opinion {
+        let slot = Slot(kind: .opinion, chain: state.chain, major: height, minor: 0)
+        try require(envelope.network == state.genesis.network && envelope.slot == slot, "an opinion of another slot")
+        try require(state.electorate.contains(envelope.signer), "\(envelope.signer.short) has no vote here")
+        if !signatureKnown {
+            try require(envelope.isSignatureValid, "the opinion of \(envelope.signer.short) is not signed by it")
+        }
+        return try decoded(Opinion.self, envelope.payload)
+    }
+
+    // MARK: VOID
+
+    private static func check(_ void: VoidBody, header: BlockHeader, state: TaskState) throws(ChainError) {
+        try require(void.evicted.isEmpty, "this version evicts nobody")
+        switch void.reason {
+        case .tooFew:
+            guard case .collecting = state.phase else { throw .invalid("a set is already decided") }
+            try checkLists(void.union, void.lists, height: header.height, state: state)
+            let listed = SetSelection.listed(union: void.union, lists: void.lists, electorate: state.electorate)
+            try require(
+                listed.count < Int(state.spec.participants.smallestSet),
+                "\(listed.count) submissions are listed, enough for a set")
+        case .deadline:
+            try require(void.union.isEmpty && void.lists.isEmpty, "a deadline needs no lists")
+            try require(
+                header.originView >= firstVoidView(state), "view \(header.originView) is too early to give up")
+        case .holders, .blame:
+            throw .invalid("this version has no proof of \(void.reason)")
+        }
+    }
+
+    /// VOID by deadline is valid from max(3, the first view whose preceding slots weigh at least T).
+    public static func firstVoidView(_ state: TaskState) -> UInt32 {
+        var weight: UInt64 = 0
+        for (view, node) in state.nextProposers.enumerated() {
+            if weight >= state.electorate.third { return max(3, UInt32(view)) }
+            weight += state.electorate.weight(of: node)
+        }
+        return max(3, UInt32(state.nextProposers.count))
+    }
+
+    // MARK: Building
+
+    /// The header of a block with this content; the same function that checks roots makes them.
+    public static func header(
+        for content: TaskBlockContent, state: TaskState, author: NodeID, view: UInt32, timeMs: UInt64
+    ) -> BlockHeader {
+        var header = BlockHeader(
+            chain: state.chain, height: state.height + 1, parent: state.head, timeMs: max(timeMs, state.headTimeMs + 1),
+            author: author, originView: view, kind: content.kind, round: state.round, attempt: state.attempt,
+            body: .of(content.bytes, kind: .blockBody), stateRoot: .zero, payoutRoot: .zero, nextElectorate: .zero,
+            secondElectorate: .zero, electionProof: [])
+        var next = state
+        next.apply(content, header: header, block: .zero)
+        header.stateRoot = next.root
+        header.payoutRoot = next.payoutRoot
+        return header
+    }
+}
+
+extension TaskState {
+    /// nil only for a spec that the validator refuses.
+    public var holderProfile: HolderProfile? {
+        try? HolderProfile(holders: Int(spec.holders.count), threshold: Int(spec.holders.threshold))
+    }
+}

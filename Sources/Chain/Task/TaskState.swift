@@ -1,0 +1,241 @@
+internal import MeshCrypto
+public import Wire
+
+/// The state of a task chain: a fold over its decided blocks, the same at every node.
+public struct TaskState: Hashable, Sendable {
+    public enum Phase: Hashable, Sendable {
+        /// Submissions of (round, attempt) are being collected; the next block is MANIFEST or VOID.
+        case collecting
+        /// The set is decided; the next block is RESULT or VOID.
+        case aggregating(manifest: BlockID, set: [SetMember])
+        /// Terminal.
+        case ended(ControlBody)
+    }
+
+    /// A member of a decided set, with the announcement that counts.
+    public struct SetMember: Hashable, Sendable, WireCodable {
+        public let node: NodeID
+        public let submission: SubmissionID
+
+        public init(node: NodeID, submission: SubmissionID) {
+            self.node = node
+            self.submission = submission
+        }
+
+        public func encode(into encoder: inout WireEncoder) {
+            encoder.value(node)
+            encoder.value(submission)
+        }
+
+        public init(from decoder: inout WireDecoder) throws(WireError) {
+            node = try decoder.value()
+            submission = try decoder.value()
+        }
+    }
+
+    public let genesis: TaskGenesis
+    public let electorate: Electorate
+    public let holders: [TaskGenesis.Holder]
+
+    /// Height of the last decided block; 0 before the first.
+    public private(set) var height: UInt64 = 0
+    public private(set) var head: BlockID
+    public private(set) var headTimeMs: UInt64
+    /// R of the last decided block.
+    public private(set) var beacon: Digest
+    /// R of the block that ended the round before this one: the seed of the present round.
+    public private(set) var roundBeacon: Digest
+    public private(set) var round: UInt32 = 1
+    public private(set) var attempt: UInt16 = 0
+    /// Attempts of this round that had a decided MANIFEST.
+    public private(set) var keyedAttempts: UInt32 = 0
+    /// Attempts of this round without one: each doubles the deadlines.
+    public private(set) var unkeyedAttempts: UInt32 = 0
+    public private(set) var phase = Phase.collecting
+    public private(set) var model: ContentReference
+    /// Every set decided on the present base model, in order: each is contained in the one before.
+    public private(set) var decidedSets: [[NodeID]] = []
+    public private(set) var evicted: [NodeID] = []
+    public private(set) var rejectionsInRow: UInt32 = 0
+    /// Rounds in which a member was in an accepted sum.
+    public private(set) var contributions: [Contribution] = []
+    /// Weight-median accuracy of the last accepted round, ppm.
+    public private(set) var accuracyPpm: UInt32 = 0
+
+    public struct Contribution: Hashable, Sendable, WireCodable {
+        public let node: NodeID
+        public var rounds: UInt32
+
+        public init(node: NodeID, rounds: UInt32) {
+            self.node = node
+            self.rounds = rounds
+        }
+
+        public func encode(into encoder: inout WireEncoder) {
+            encoder.value(node)
+            encoder.u32(rounds)
+        }
+
+        public init(from decoder: inout WireDecoder) throws(WireError) {
+            node = try decoder.value()
+            rounds = try decoder.u32("rounds")
+        }
+    }
+
+    public init(genesis: TaskGenesis) {
+        self.genesis = genesis
+        electorate = genesis.electorate
+        holders = genesis.holders
+        head = genesis.closeBlock
+        headTimeMs = genesis.publishedMs
+        beacon = genesis.beacon
+        roundBeacon = genesis.beacon
+        model = genesis.spec.model.initial
+        contributions = genesis.members.map { Contribution(node: $0.node, rounds: 0) }
+    }
+
+    public var spec: TaskSpec { genesis.spec }
+    public var chain: ChainID { genesis.task }
+    public var isEnded: Bool { if case .ended = phase { true } else { false } }
+
+    /// Members that may still submit, ascending.
+    public var roster: [NodeID] { genesis.members.map(\.node).filter { !evicted.contains($0) } }
+
+    /// The order in which the next height's views are given out.
+    public var nextProposers: [NodeID] {
+        Election.proposers(
+            electorate: electorate, beacon: beacon,
+            holders: spec.holders.publisherAlone ? [] : holders.map(\.node))
+    }
+
+    /// H("round" ‖ r ‖ R of the block that ended round r−1), the same in every attempt.
+    public var roundSeed: Digest {
+        var transcript = Transcript("round")
+        transcript.append(UInt64(round))
+        transcript.append(roundBeacon)
+        return transcript.identifier()
+    }
+
+    /// The CONTROL block that decided blocks imply, if any: nothing else may follow then.
+    public var impliedControl: ControlBody? {
+        guard !isEnded else { return nil }
+        if rejectionsInRow >= 3 { return .failed(.quality) }
+        if round > spec.rounds { return .complete }
+        if spec.evaluation.targetPpm > 0, accuracyPpm >= spec.evaluation.targetPpm { return .complete }
+        if case .collecting = phase, keyedAttempts >= 3 { return .failed(.attempts) }
+        return nil
+    }
+
+    public var expiresMs: UInt64 { genesis.publishedMs &+ spec.deadlines.expiryMs }
+
+    /// Hash of everything above: what the header's state root must be after a block.
+    public var root: Digest {
+        var encoder = WireEncoder()
+        encoder.u16(WireDomain.taskState.rawValue)
+        encoder.u8(WireDomain.taskState.version)
+        encoder.value(chain)
+        encoder.u64(height)
+        encoder.value(beacon)
+        encoder.value(roundBeacon)
+        encoder.u32(round)
+        encoder.u16(attempt)
+        encoder.u32(keyedAttempts)
+        encoder.u32(unkeyedAttempts)
+        switch phase {
+        case .collecting: encoder.u8(1)
+        case .aggregating(_, let set):
+            encoder.u8(2)
+            encoder.list(set)
+        case .ended(let control):
+            encoder.u8(3)
+            encoder.value(control)
+        }
+        encoder.value(model)
+        encoder.list(decidedSets) { encoder, set in encoder.list(set) }
+        encoder.list(evicted)
+        encoder.u32(rejectionsInRow)
+        encoder.list(contributions)
+        encoder.u32(accuracyPpm)
+        return Digest(Transcript.hash("meshnode/task-state/1", encoder.bytes))
+    }
+
+    /// Root of what each member has earned so far, in rounds of accepted sums.
+    public var payoutRoot: Digest {
+        var encoder = WireEncoder()
+        encoder.list(contributions)
+        return Digest(Transcript.hash("meshnode/payout/1", encoder.bytes))
+    }
+
+    // MARK: Fold
+
+    /// Applies a decided block's content. Roots are compared by the caller, who may be building the block.
+    ///
+    /// - Parameter block: id of the block when it is known; a proposer passes a placeholder, because the id depends
+    ///   on the state root. The state root does not cover it.
+    public mutating func apply(_ content: TaskBlockContent, header: BlockHeader, block: BlockID, output: [UInt8] = []) {
+        height = header.height
+        head = block
+        headTimeMs = header.timeMs
+        beacon = Election.beacon(after: beacon, height: header.height, output: output)
+        switch content {
+        case .manifest(_, let set):
+            keyedAttempts += 1
+            decidedSets.append(set.map(\.node))
+            phase = .aggregating(manifest: block, set: set)
+        case .result(let body, let accuracy):
+            if body.rejected {
+                rejectionsInRow += 1
+            } else {
+                rejectionsInRow = 0
+                accuracyPpm = accuracy
+                model = body.model
+                if case .aggregating(_, let set) = phase {
+                    for index in contributions.indices where set.contains(where: { $0.node == contributions[index].node })
+                    {
+                        contributions[index].rounds += 1
+                    }
+                }
+                decidedSets = []
+            }
+            round += 1
+            attempt = 0
+            keyedAttempts = 0
+            unkeyedAttempts = 0
+            roundBeacon = beacon
+            phase = .collecting
+        case .void(let body):
+            if case .collecting = phase { unkeyedAttempts += 1 }
+            evicted = Set(evicted).union(body.evicted).sorted()
+            attempt += 1
+            phase = .collecting
+        case .control(let control):
+            phase = .ended(control)
+        }
+    }
+}
+
+/// A task block's body, decoded, with what validity derived from it.
+public enum TaskBlockContent: Hashable, Sendable {
+    case manifest(ManifestBody, set: [TaskState.SetMember])
+    case result(ResultBody, accuracyPpm: UInt32)
+    case void(VoidBody)
+    case control(ControlBody)
+
+    public var bytes: [UInt8] {
+        switch self {
+        case .manifest(let body, _): body.wireBytes
+        case .result(let body, _): body.wireBytes
+        case .void(let body): body.wireBytes
+        case .control(let body): body.wireBytes
+        }
+    }
+
+    public var kind: BlockKind {
+        switch self {
+        case .manifest: .manifest
+        case .result: .result
+        case .void: .void
+        case .control: .control
+        }
+    }
+}

@@ -1,0 +1,281 @@
+/// One thing that is wrong with a document: where, and why in words that say what is allowed.
+public struct Fault: Error, Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// Dotted path of the field as the document spells it, for example `update.bits`.
+    public let path: String
+    public let reason: String
+
+    public init(_ path: String, _ reason: String) {
+        self.path = path
+        self.reason = reason
+    }
+
+    public var description: String { path.isEmpty ? reason : "\(path): \(reason)" }
+
+    public static func < (lhs: Fault, rhs: Fault) -> Bool {
+        (lhs.path, lhs.reason) < (rhs.path, rhs.reason)
+    }
+}
+
+/// The one judge of task specifications: for files, for the API and for what peers publish.
+///
+/// Decoding has already bounded lengths; here every value is held against its range and against the others. All faults
+/// are found at once. No arithmetic on the spec's numbers can overflow, whatever they are.
+public enum TaskSpecValidator {
+    public static let trainer = "builtin/1"
+    /// (k, t) of the holder profiles that exist.
+    public static let holderProfiles: [(count: UInt8, threshold: UInt8)] = [(1, 0), (3, 1), (5, 2), (7, 3)]
+    /// n_min is never below this, whatever the profile.
+    public static let leastSet: UInt32 = 4
+    /// Largest |sum| that recovery serves with two coordinates an element, and with one.
+    public static let packedRange: UInt64 = 1 << 23
+    public static let unpackedRange: UInt64 = 1 << 32
+
+    /// Everything that is wrong with `spec`, in the order of its fields; empty when it may be published.
+    ///
+    /// - Parameter ignoring: paths that are known to be wrong already; rules that need them are left out.
+    public static func faults(_ spec: TaskSpec, ignoring: Set<String> = []) -> [Fault] {
+        var check = Check(ignoring: ignoring)
+        check.text("name", spec.name)
+        check.range("rounds", spec.rounds, 1, UInt32(Limits.rounds))
+        check.range("body_retention", spec.bodyRetention, 1, UInt32(Limits.rounds))
+        model(spec, &check)
+        data(spec.data, &check)
+        participants(spec, &check)
+        deadlines(spec.deadlines, &check)
+        training(spec.training, &check)
+        update(spec, &check)
+        check.range("evaluation.tolerance", spec.evaluation.tolerancePpm, 0, 1_000_000, parts: true)
+        check.range("evaluation.target", spec.evaluation.targetPpm, 0, 1_000_000, parts: true)
+        check.range("reward.credits", spec.reward.credits, 0, UInt64(Int64.max))
+        check.range("reward.minimum_bond", spec.reward.minimumBond, 1, UInt64(Int64.max))
+        return check.faults
+    }
+
+    /// What is allowed but should be read before publishing, in plain words.
+    public static func warnings(_ spec: TaskSpec) -> [String] {
+        var lines: [String] = []
+        if spec.holders.publisherAlone {
+            lines.append(
+                "holders (1,0): the publisher alone holds the keys and could read every single update; with 5 "
+                    + "participants or more use count = 3, threshold = 1")
+        }
+        if spec.participants.minimum < 2 * spec.participants.smallestSet {
+            lines.append(
+                "participants.minimum is below twice the smallest set (\(spec.participants.smallestSet)): a member "
+                    + "that is lost for good after its round was keyed and voided ends the task")
+        }
+        if spec.voting == .manual {
+            lines.append("voting = manual: every round waits for people, up to deadlines.opinion")
+        }
+        return lines
+    }
+
+    /// Who, together with whom, could read one participant's update.
+    public static func readers(_ holders: TaskSpec.Holders) -> String {
+        holders.publisherAlone
+            ? "the publisher alone could read every single update (holder profile 1,0)"
+            : "a single update can be read only if \(holders.threshold + 1) of the \(holders.count) key holders collude"
+    }
+
+    /// Trainable values of the model; nil when the numbers are too large to count.
+    public static func parameterCount(_ spec: TaskSpec) -> UInt64? {
+        var total: UInt64 = 0
+        var width = UInt64(spec.data.features)
+        for next in spec.model.hidden.map({ UInt64($0) }) + [UInt64(spec.data.labels.count)] {
+            // Two factors below 2^32 and one addend: only the running total can overflow.
+            let (sum, overflow) = total.addingReportingOverflow(width * next)
+            let (withBias, biasOverflow) = sum.addingReportingOverflow(next)
+            if overflow || biasOverflow { return nil }
+            total = withBias
+            width = next
+        }
+        return total
+    }
+
+    private static func model(_ spec: TaskSpec, _ check: inout Check) {
+        switch spec.model.architecture {
+        case .softmax:
+            check.require(
+                "model.hidden", spec.model.hidden.isEmpty, uses: ["model.architecture"], "softmax has no hidden layers; use []")
+        case .mlp:
+            check.require(
+                "model.hidden", !spec.model.hidden.isEmpty && spec.model.hidden.count <= Limits.layers,
+                uses: ["model.architecture"],
+                "mlp needs 1 to \(Limits.layers) hidden layers, found \(spec.model.hidden.count)")
+        }
+        for (index, units) in spec.model.hidden.enumerated() {
+            check.range("model.hidden[\(index)]", units, 1, 65_536)
+        }
+        guard let parameters = parameterCount(spec), parameters <= UInt64(Limits.elements) else {
+            check.require(
+                "model", false, uses: ["model.hidden", "data.features", "data.labels"],
+                "has more than \(Limits.elements) parameters; use smaller layers or fewer features")
+            return
+        }
+        // A safetensors file is a header and four bytes a value.
+        let bytes = spec.model.initial.length
+        check.require(
+            "model.initial", bytes >= 4 * parameters && bytes <= 4 * parameters + (1 << 20),
+            "\(bytes) bytes cannot hold \(parameters) values of 4 bytes and a header; make the weights again")
+    }
+
+    private static func data(_ data: TaskSpec.Data, _ check: inout Check) {
+        check.text("data.type", data.type)
+        check.range("data.features", data.features, 1, 1 << 20)
+        check.require(
+            "data.labels", (2...10_000).contains(data.labels.count),
+            "2 to 10000 labels are allowed, found \(data.labels.count)")
+        var seen: Set<String> = []
+        for (index, label) in data.labels.enumerated() {
+            check.text("data.labels[\(index)]", label)
+            check.require("data.labels[\(index)]", seen.insert(label).inserted, "\"\(label)\" appears twice")
+        }
+        check.range("data.scale", data.scalePpm, 1, 1_000_000_000_000, parts: true)
+        check.range("data.minimum_rows", data.minimumRows, 1, 1_000_000_000)
+    }
+
+    private static func participants(_ spec: TaskSpec, _ check: inout Check) {
+        let group = spec.participants
+        check.range("participants.minimum", group.minimum, 1, UInt32(Limits.submitters))
+        check.range("participants.maximum", group.maximum, 1, UInt32(Limits.submitters))
+        check.require(
+            "participants.maximum", group.maximum >= group.minimum, uses: ["participants.minimum"],
+            "\(group.maximum) is below participants.minimum \(group.minimum)")
+        check.require(
+            "participants.smallest_set", group.smallestSet >= leastSet,
+            "\(group.smallestSet) is below \(leastSet): the sum of fewer tells too much about each")
+        check.require(
+            "participants.smallest_set", group.smallestSet <= group.minimum, uses: ["participants.minimum"],
+            "\(group.smallestSet) exceeds participants.minimum \(group.minimum): no round could ever be keyed")
+        let holders = spec.holders
+        guard holderProfiles.contains(where: { $0.count == holders.count && $0.threshold == holders.threshold }) else {
+            check.require(
+                "holders", false, uses: ["holders.count", "holders.threshold"],
+                "(\(holders.count), \(holders.threshold)) is no profile; use (1, 0), (3, 1), (5, 2) or (7, 3)")
+            return
+        }
+        // The aggregator is never a holder, and t + 1 colluders must stay a minority of the task.
+        let needed = holders.publisherAlone ? 1 : max(5, UInt32(holders.count) + 1)
+        check.require(
+            "participants.minimum", group.minimum >= needed, uses: ["holders.count", "holders.threshold"],
+            "holders (\(holders.count), \(holders.threshold)) need \(needed) participants or more, found "
+                + "\(group.minimum); below 5 use (1, 0)")
+    }
+
+    private static func deadlines(_ deadlines: TaskSpec.Deadlines, _ check: inout Check) {
+        let day: UInt32 = 86_400_000
+        check.milliseconds("deadlines.enrol", UInt64(deadlines.enrolMs), 100, UInt64(day) * 30)
+        check.milliseconds("deadlines.submit", UInt64(deadlines.submitMs), 100, UInt64(day) * 7)
+        check.milliseconds("deadlines.aggregate", UInt64(deadlines.aggregateMs), 100, UInt64(day) * 7)
+        check.milliseconds("deadlines.opinion", UInt64(deadlines.opinionMs), 100, UInt64(day) * 7)
+        check.milliseconds("deadlines.expiry", deadlines.expiryMs, 1_000, UInt64(day) * 365)
+        let oneRound =
+            UInt64(deadlines.enrolMs) + UInt64(deadlines.submitMs) + UInt64(deadlines.aggregateMs)
+            + UInt64(deadlines.opinionMs)
+        check.require(
+            "deadlines.expiry", deadlines.expiryMs >= oneRound,
+            uses: ["deadlines.enrol", "deadlines.submit", "deadlines.aggregate", "deadlines.opinion"],
+            "\(deadlines.expiryMs) ms end before the enrolment and one round may (\(oneRound) ms)")
+    }
+
+    private static func training(_ training: TaskSpec.Training, _ check: inout Check) {
+        check.require(
+            "training.trainer", training.trainer == trainer, "\"\(training.trainer)\" is unknown; use \"\(trainer)\"")
+        check.range("training.local_epochs", training.localEpochs, 1, 1_000)
+        check.range("training.batch_size", training.batchSize, 1, 10_000)
+        check.range("training.learning_rate", training.learningRatePpm, 1, 1_000_000, parts: true)
+        check.range("training.server_rate", training.serverRatePpm, 1, 100_000_000, parts: true)
+        switch training.weighting {
+        case .uniform:
+            check.require(
+                "training.row_cap", training.rowCap == 0, uses: ["training.weighting"], "only weighting = \"rows\" has a row cap; use 0")
+        case .rows: check.range("training.row_cap", training.rowCap, 1, 1_000_000_000)
+        }
+    }
+
+    private static func update(_ spec: TaskSpec, _ check: inout Check) {
+        let update = spec.update
+        check.range("update.clip_norm", update.clipNormPpm, 1, 1_000_000_000_000, parts: true)
+        check.range("update.range", update.rangePpm, 1, 1_000_000_000, parts: true)
+        check.range("update.bits", update.bits, 4, 16)
+        check.require(
+            "update.packing", (1...2).contains(update.packing), "\(update.packing) is not allowed; use 1 or 2")
+        guard (4...16).contains(update.bits), (1...2).contains(update.packing),
+            spec.participants.maximum <= Limits.submitters
+        else { return }
+        // B below 2^15 and n_max below 2^9: R^2 stays below 2^50.
+        let radix = 2 * UInt64(spec.participants.maximum) * UInt64(update.bound) + 1
+        let reach = ((update.packing == 2 ? radix * radix : radix) - 1) / 2
+        check.require(
+            "update.packing", reach <= (update.packing == 2 ? packedRange : unpackedRange),
+            uses: ["update.bits", "participants.maximum"],
+            "\(update.packing) coordinates of \(update.bits) bits from \(spec.participants.maximum) participants reach "
+                + "\(reach), more than \(packedRange) can be recovered; use packing = 1, fewer bits or fewer participants")
+    }
+}
+
+/// Collects faults field by field.
+private struct Check {
+    let ignoring: Set<String>
+    var faults: [Fault] = []
+
+    init(ignoring: Set<String>) { self.ignoring = ignoring }
+
+    /// - Parameter uses: other fields that the rule needs.
+    mutating func require(
+        _ path: String, _ isMet: Bool, uses: [String] = [], _ reason: @autoclosure () -> String
+    ) {
+        if isMet || ignoring.contains(path) || uses.contains(where: ignoring.contains) { return }
+        faults.append(Fault(path, reason()))
+    }
+
+    mutating func text(_ path: String, _ text: String) {
+        let bytes = text.utf8
+        require(path, !bytes.isEmpty && bytes.count <= Limits.name, "1 to \(Limits.name) bytes are allowed, found \(bytes.count)")
+        require(
+            path, !text.unicodeScalars.contains { $0.properties.generalCategory == .control },
+            "control characters are not allowed")
+    }
+
+    /// - Parameter parts: the value is in millionths and is shown as the fraction that people write.
+    mutating func range<Number: FixedWidthInteger & UnsignedInteger>(
+        _ path: String, _ value: Number, _ least: Number, _ most: Number, parts: Bool = false
+    ) {
+        func shown(_ number: Number) -> String { parts ? Ppm.text(UInt64(number)) : "\(number)" }
+        require(
+            path, value >= least && value <= most,
+            "\(shown(value)) is out of range; \(shown(least)) to \(shown(most)) is allowed")
+    }
+
+    mutating func milliseconds(_ path: String, _ value: UInt64, _ least: UInt64, _ most: UInt64) {
+        require(
+            path, value >= least && value <= most,
+            "\(value) ms are out of range; \(least) ms to \(most) ms are allowed")
+    }
+}
+
+/// Fractions as integers in millionths: exact in every language, unlike binary floating point.
+public enum Ppm {
+    public static let one: UInt64 = 1_000_000
+
+    /// The shortest decimal text of `millionths`, for example 0.1 or 16.
+    public static func text(_ millionths: UInt64) -> String {
+        let whole = millionths / one
+        let rest = millionths % one
+        guard rest > 0 else { return "\(whole)" }
+        var digits = String(rest)
+        digits = String(repeating: "0", count: 6 - digits.count) + digits
+        while digits.hasSuffix("0") { digits.removeLast() }
+        return "\(whole).\(digits)"
+    }
+
+    /// The millionths that `value` stands for; nil when it is negative, not finite, too large or finer than millionths.
+    public static func exactly(_ value: Double) -> UInt64? {
+        let scaled = value * 1_000_000
+        guard scaled.isFinite, scaled >= 0, scaled < 9_007_199_254_740_992 else { return nil }
+        let rounded = scaled.rounded()
+        // A decimal with six places or fewer is off by rounding only, far below half a millionth.
+        guard (scaled - rounded).magnitude <= max(1e-6, scaled * 1e-15) else { return nil }
+        return UInt64(rounded)
+    }
+}
