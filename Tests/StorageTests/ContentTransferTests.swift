@@ -1,0 +1,182 @@
+import Foundation
+import Gossip
+import MeshNode
+import Testing
+import Wire
+
+/// Nodes with their contents on disk, connected in memory.
+private struct TransferMesh {
+    var nodes: [NodeID: ContentTransfer] = [:]
+    var outcomes: [NodeID: [ContentOutcome]] = [:]
+    /// Messages under way, oldest first.
+    var mail: [(from: NodeID, to: NodeID, message: ContentMessage)] = []
+    var timers: [NodeID: Duration] = [:]
+    var now: Duration = .zero
+    var chunks: [NodeID: Int] = [:]
+
+    mutating func give(_ input: ContentInput, to id: NodeID) {
+        for outcome in nodes[id]?.handle(input, now: now) ?? [] {
+            switch outcome {
+            case .send(let to, let message): mail.append((id, to, message))
+            case .schedule(let at): timers[id] = at
+            default: outcomes[id, default: []].append(outcome)
+            }
+        }
+    }
+
+    /// Delivers one message, or lets the next timer fire.
+    mutating func step() -> Bool {
+        if !mail.isEmpty {
+            let (from, to, message) = mail.removeFirst()
+            if case .chunk = message { chunks[from, default: 0] += 1 }
+            give(.frame(from: from, message), to: to)
+            return true
+        }
+        guard let (id, at) = timers.min(by: { ($0.value, $0.key) < ($1.value, $1.key) }) else { return false }
+        timers[id] = nil
+        now = max(now, at)
+        give(.timer, to: id)
+        return true
+    }
+
+    mutating func run(_ limit: Int = 20_000, until done: (TransferMesh) -> Bool) -> Bool {
+        for _ in 0..<limit {
+            if done(self) { return true }
+            if !step() { return done(self) }
+        }
+        return false
+    }
+}
+
+@Suite struct ContentTransferTests {
+    private let source = NodeID([UInt8](repeating: 1, count: 32))
+    private let mirror = NodeID([UInt8](repeating: 2, count: 32))
+    private let reader = NodeID([UInt8](repeating: 3, count: 32))
+    private let value = pattern(40 * ContentLimits.chunkBytes + 5)
+
+    private func store(_ scratch: Scratch, _ name: String, quota: UInt64 = 1 << 30) throws -> ContentStore {
+        try ContentStore(directory: scratch.file(name), quota: quota)
+    }
+
+    @Test func contentArrivesOnDisk() throws {
+        let scratch = Scratch()
+        let origin = try store(scratch, "a")
+        let id = try origin.put(value, kind: .submission)
+        var mesh = TransferMesh()
+        mesh.nodes[source] = ContentTransfer(store: origin)
+        mesh.nodes[reader] = ContentTransfer(store: try store(scratch, "b"))
+        let want = ContentInput.want(id, expectedLength: UInt64(value.count), providers: [source], deadline: nil)
+        mesh.give(want, to: reader)
+        #expect(mesh.run { $0.outcomes[reader] == [.completed(id)] })
+        #expect(try store(scratch, "b").get(id) == value)
+        #expect(mesh.chunks[source] == 41)
+        // What is here is not fetched again, and a lie about its length is told at once.
+        mesh.give(want, to: reader)
+        #expect(mesh.outcomes[reader] == [.completed(id), .completed(id)])
+        mesh.give(.want(id, expectedLength: 3, providers: [source], deadline: nil), to: reader)
+        #expect(mesh.outcomes[reader]?.last == .failed(id, .lengthMismatch(announced: 3, manifest: UInt64(value.count))))
+        #expect(mesh.mail.isEmpty)
+    }
+
+    @Test func restartResumesWhereItStopped() throws {
+        let scratch = Scratch()
+        let origin = try store(scratch, "a")
+        let id = try origin.put(value, kind: .submission)
+        var mesh = TransferMesh()
+        mesh.nodes[source] = ContentTransfer(store: origin)
+        mesh.nodes[reader] = ContentTransfer(store: try store(scratch, "b"))
+        let want = ContentInput.want(id, expectedLength: UInt64(value.count), providers: [source], deadline: nil)
+        mesh.give(want, to: reader)
+        #expect(mesh.run { $0.chunks[source] == 20 })
+        // The process ends: its exchange, its open files and the mail are gone; the folder stays.
+        mesh.nodes[reader] = nil
+        mesh.mail = []
+        mesh.timers = [:]
+        mesh.give(.peerGone(reader), to: source)
+        mesh.chunks = [:]
+        mesh.nodes[reader] = ContentTransfer(store: try store(scratch, "b"))
+        mesh.give(want, to: reader)
+        #expect(mesh.run { $0.outcomes[reader] == [.completed(id)] })
+        #expect(mesh.chunks[source] == 21)
+        #expect(try store(scratch, "b").get(id) == value)
+    }
+
+    @Test func damageAtTheProviderIsItsOwnAlarmAndNoLie() throws {
+        let scratch = Scratch()
+        let origin = try store(scratch, "a")
+        let id = try origin.put(value, kind: .submission)
+        let second = try store(scratch, "c")
+        try second.put(value, kind: .submission)
+        let path = scratch.file("a/\(id.hex).data")
+        var file = bytes(path)
+        file[file.count - value.count] ^= 1
+        overwrite(path, file)
+        var mesh = TransferMesh()
+        mesh.nodes[source] = ContentTransfer(store: origin)
+        mesh.nodes[mirror] = ContentTransfer(store: second)
+        mesh.nodes[reader] = ContentTransfer(store: try store(scratch, "b"))
+        mesh.give(
+            .want(id, expectedLength: UInt64(value.count), providers: [source, mirror], deadline: nil), to: reader)
+        #expect(mesh.run { $0.outcomes[reader]?.contains(.completed(id)) == true })
+        #expect(mesh.outcomes[reader] == [.completed(id)])
+        guard case .damaged(id, _)? = mesh.outcomes[source]?.first else {
+            Issue.record("\(String(describing: mesh.outcomes[source]))")
+            return
+        }
+        #expect(!origin.has(id))
+    }
+
+    @Test func fullDiskFailsTheWantAlone() throws {
+        let scratch = Scratch()
+        let origin = try store(scratch, "a")
+        let large = try origin.put(value, kind: .submission)
+        let small = try origin.put([1, 2, 3], kind: .submission)
+        var mesh = TransferMesh()
+        mesh.nodes[source] = ContentTransfer(store: origin)
+        mesh.nodes[reader] = ContentTransfer(store: try store(scratch, "b", quota: 100_000))
+        mesh.give(.want(large, expectedLength: UInt64(value.count), providers: [source], deadline: nil), to: reader)
+        mesh.give(.want(small, expectedLength: 3, providers: [source], deadline: nil), to: reader)
+        #expect(mesh.run { $0.outcomes[reader]?.count == 2 })
+        #expect(mesh.outcomes[reader]?.contains(.completed(small)) == true)
+        guard case .failed(large, .store(let reason))? = mesh.outcomes[reader]?.first else {
+            Issue.record("\(String(describing: mesh.outcomes[reader]))")
+            return
+        }
+        #expect(reason.contains("quota"))
+    }
+
+    @Test func contentBeyondOneManifestIsServedFromDisk() throws {
+        let scratch = Scratch()
+        let origin = try store(scratch, "a")
+        let long = [UInt8](repeating: 5, count: 1024 * ContentLimits.chunkBytes + 1)
+        let id = try origin.put(long, kind: .model)
+        var mesh = TransferMesh()
+        mesh.nodes[source] = ContentTransfer(store: origin)
+        mesh.nodes[reader] = ContentTransfer(store: try store(scratch, "b"))
+        mesh.give(.want(id, expectedLength: UInt64(long.count), providers: [source], deadline: nil), to: reader)
+        #expect(mesh.run { $0.outcomes[reader] == [.completed(id)] })
+        #expect(try store(scratch, "b").get(id) == long)
+        #expect(mesh.chunks[source] == 1025 + 2)
+    }
+
+    @Test func requestsBeyondTheEndAreAnswered() throws {
+        let scratch = Scratch()
+        let origin = try store(scratch, "a")
+        let id = try origin.put([1, 2, 3], kind: .model)
+        var mesh = TransferMesh()
+        mesh.nodes[source] = ContentTransfer(store: origin)
+        for (name, tier) in [(id, .content), (id, .manifest), (.zero, .content)] as [(ContentID, ContentMessage.Tier)] {
+            for first in [1, 99, UInt32.max, UInt32.max - 3] {
+                mesh.give(.frame(from: reader, .getChunks(name, tier, first: first, bitmap: [255])), to: source)
+            }
+        }
+        #expect(mesh.outcomes[source] == nil)
+        #expect(!mesh.mail.isEmpty)
+        for (_, _, message) in mesh.mail {
+            guard case .notFound(_, .absent) = message else {
+                Issue.record("\(message)")
+                continue
+            }
+        }
+    }
+}
