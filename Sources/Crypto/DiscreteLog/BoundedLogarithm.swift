@@ -24,16 +24,32 @@ public struct BoundedLogarithm: Sendable {
     /// Bounds above the table are searched in giant steps; 120 bytes are kept for each.
     public init(bound: Int64, maximumTable: Int64 = defaultMaximumTable) {
         precondition(bound >= 1 && maximumTable >= 1)
-        let range = min(bound, min(maximumTable, (1 << 23) - 1))
-        tableRange = range
+        let range = BoundedLogarithm.tableRange(bound: bound, maximumTable: maximumTable)
+        self.init(
+            bound: bound, tableRange: range,
+            slots: BoundedLogarithm.build(
+                base: EdwardsPoint.base.doubled(times: 3), range: Int(range),
+                capacity: BoundedLogarithm.capacity(range: range)))
+    }
+
+    // Restores a table; the slots were checked against their hash.
+    init(bound: Int64, tableRange: Int64, slots: [UInt64]) {
+        self.bound = bound
+        self.tableRange = tableRange
+        self.slots = slots
+        slotMask = slots.count - 1
         let base = EdwardsPoint.base.doubled(times: 3)
         check = FixedBaseTable(base: base, window: 12, bits: 25)
+        giants = BoundedLogarithm.giantSteps(base: base, range: tableRange, bound: bound)
+    }
+
+    static func tableRange(bound: Int64, maximumTable: Int64) -> Int64 { min(bound, min(maximumTable, (1 << 23) - 1)) }
+
+    /// Slots of a table of `range` entries: a power of two, at least twice as many.
+    static func capacity(range: Int64) -> Int {
         var capacity = 1 << 4
         while capacity < 2 * Int(range) { capacity *= 2 }
-        slotMask = capacity - 1
-        slots = BoundedLogarithm.build(base: base, range: Int(range), capacity: capacity)
-        self.bound = bound
-        giants = BoundedLogarithm.giantSteps(base: base, range: range, bound: bound)
+        return capacity
     }
 
     /// Bytes the table takes.

@@ -12,7 +12,7 @@ public struct PointVector: Sendable {
 public enum Aggregate {
     /// S_j = Σ_i U_ij over whole bodies.
     ///
-    /// Holds 160 bytes an element; `Decryption` streams instead.
+    /// Holds 160 bytes an element; `decrypt` streams instead.
     ///
     /// - Throws: `wrongLength` naming the body, or `elementRejected` with the lowest body and its lowest bad element.
     public static func sum(
@@ -47,17 +47,7 @@ public enum Aggregate {
     static func sumPiece(
         _ bodies: [[UInt8]], range: Range<Int>, encoding: ElementEncoding
     ) -> Result<[EdwardsPoint], NDDFEError> {
-        let kernel = NDDFEBases.kernel
-        var sums = [EdwardsPoint](repeating: .identity, count: range.count)
-        let bytes = range.lowerBound * encoding.width..<range.upperBound * encoding.width
-        for (index, body) in bodies.enumerated() {
-            if let refusal = kernel.accumulate(body[bytes], encoding: encoding, into: &sums) {
-                return .failure(
-                    .elementRejected(
-                        body: index, element: range.lowerBound + refusal.index, fault: refusal.fault))
-            }
-        }
-        return .success(sums)
+        BodySource(bodies).sum(range, encoding: encoding)
     }
 }
 
@@ -69,9 +59,7 @@ extension [Result<[EdwardsPoint], NDDFEError>] {
         for case .success(let piece) in self { points.append(contentsOf: piece) }
         return points
     }
-}
 
-extension [Result<[EdwardsPoint], NDDFEError>] {
     func lowestRefusal() -> NDDFEError? {
         var lowest: (Int, Int, NDDFEError)?
         for case .failure(let error) in self {
