@@ -1,0 +1,32 @@
+/// Why the API could not be served or reached.
+public enum APIError: Error, Equatable, Sendable {
+    /// The directory of the socket lets others in.
+    case openDirectory(path: String, mode: String)
+    /// The socket cannot be made.
+    case cannotListen(path: String, reason: String)
+    /// Nobody listens.
+    case unreachable(path: String, reason: String)
+    /// The node answered with something that is no answer of this API.
+    case malformed(path: String, reason: String)
+    /// The node did not answer in time.
+    case timedOut(path: String, seconds: Int)
+    /// The node refused or failed.
+    case problem(Problem)
+}
+
+extension APIError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .openDirectory(let path, let mode):
+            "the directory \(path) of the API socket has mode \(mode), which lets others in; run `chmod 700 \(path)`"
+        case .cannotListen(let path, let reason):
+            "cannot listen on the API socket \(path): \(reason); check that its directory exists and is yours"
+        case .unreachable(let path, let reason): "no node answers at \(path): \(reason)"
+        case .malformed(let path, let reason):
+            "what answers at \(path) is no meshnode of this release: \(reason); use the same release on both sides"
+        case .timedOut(let path, let seconds):
+            "the node at \(path) did not answer within \(seconds) s; look at its log and try again"
+        case .problem(let problem): problem.message
+        }
+    }
+}

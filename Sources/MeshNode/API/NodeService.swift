@@ -1,0 +1,75 @@
+public import Wire
+
+/// What a node offers to its operator. The HTTP server speaks to this protocol alone, the node implements it.
+///
+/// Task and chain names that people write (prefixes, names) are resolved by the server from ``tasks()`` and
+/// ``chains()``; the service sees full identifiers.
+public protocol NodeService: Sendable {
+    func status() async -> NodeStatus
+    func peers() async -> [PeerView]
+    func ticket() async throws(ServiceError) -> TicketView
+
+    /// Every task that the registry knows, oldest first.
+    func tasks() async -> [TaskView]
+    func task(_ task: TaskID) async throws(ServiceError) -> TaskView
+    /// Signs and gossips a Publish transaction and serves the initial weights. The specification has been validated.
+    func publish(_ task: PreparedTask) async throws(ServiceError) -> PublishedView
+    /// Signs and gossips an Enrol transaction with this node's own rows.
+    /// - Parameter bond: credits; nil takes the configured bond.
+    func join(_ task: TaskID, bond: UInt64?) async throws(ServiceError) -> Receipt
+
+    /// Decided and running rounds in ascending order.
+    /// - Parameter after: only rounds above this number; 0 for all.
+    func rounds(of task: TaskID, after: UInt32) async throws(ServiceError) -> [RoundView]
+    func round(_ round: UInt32, of task: TaskID) async throws(ServiceError) -> RoundView
+
+    /// Hands in an update made elsewhere: the safetensors of Δ = old − new in the task's manifest.
+    /// - Parameter rows: rows it was trained on; nil takes the enrolled number.
+    func submit(_ update: [UInt8], rows: UInt32?, to task: TaskID) async throws(ServiceError) -> Receipt
+    /// Votes by hand where task and configuration say `manual`; VALID is signed only after the node's own check.
+    func vote(_ vote: ManualVote, round: UInt32, task: TaskID) async throws(ServiceError) -> Receipt
+
+    func chains() async -> [ChainView]
+    func block(_ height: UInt64, of chain: ChainID) async throws(ServiceError) -> BlockView
+
+    /// Models of decided rounds that are stored here, in ascending order of round.
+    func models(of task: TaskID) async throws(ServiceError) -> [ModelView]
+    /// The safetensors file after `round`; nil: the latest, 0: the initial weights.
+    func model(of task: TaskID, round: UInt32?) async throws(ServiceError) -> [UInt8]
+
+    /// What happens here, numbered.
+    var events: EventLog { get }
+
+    /// Begins an orderly end; returns before the process does.
+    func shutdown() async
+}
+
+/// The answer of a person to a candidate.
+public struct ManualVote: Codable, Equatable, Sendable {
+    public let isValid: Bool
+    /// Needed when it is not valid.
+    public let reason: String?
+
+    public init(isValid: Bool, reason: String?) {
+        self.isValid = isValid
+        self.reason = reason
+    }
+}
+
+/// Runs a node until it is told to stop. The command line calls it; the node module implements it.
+public protocol NodeRunner: Sendable {
+    /// - Parameters:
+    ///   - home: exists, holds keys and genesis.
+    /// - Throws: errors whose description is one clear line for the operator.
+    func run(_ configuration: NodeConfiguration, home: HomeDirectory) async throws
+}
+
+/// Checks a home offline, without secrets. The chain module implements it.
+public protocol ChainVerification: Sendable {
+    /// - Parameters:
+    ///   - isFull: also the block equation and the new models; without it signatures, links and electorates.
+    ///   - progress: called once a block.
+    func verify(
+        home: HomeDirectory, isFull: Bool, progress: @Sendable (VerificationProgress) -> Void
+    ) throws -> VerificationReport
+}

@@ -1,0 +1,132 @@
+internal import Glibc
+internal import HTTPTypes
+internal import Hummingbird
+public import Logging
+internal import NIOCore
+
+/// Serves a node's API over a Unix socket of mode 0600, in a directory that only its owner can enter.
+public struct APIServer<Service: NodeService>: Sendable {
+    /// Bytes of a body, unless a route allows more.
+    static var bodyLimit: Int { 1 << 20 }
+
+    private let service: Service
+    private let socket: String
+    private let logger: Logger
+
+    /// - Parameter socket: absolute path, at most 107 bytes.
+    public init(service: Service, socket: String, logger: Logger) {
+        self.service = service
+        self.socket = socket
+        self.logger = logger
+    }
+
+    /// Serves until the calling task is cancelled; the socket is gone when this returns.
+    ///
+    /// - Parameter onReady: called once the socket accepts connections and has its mode.
+    public func run(onReady: @escaping @Sendable () async -> Void = {}) async throws(APIError) {
+        try Self.checkDirectory(of: socket)
+        try Self.removeStaleSocket(socket)
+        defer { unlink(socket) }
+        let router = Router(context: APIContext.self)
+        router.add(middleware: ProblemMiddleware())
+        for route in RouteTable<Service>.routes {
+            router.on(RouterPath(route.path), method: route.method) { [service] request, context in
+                try await route.handle(service, request, context)
+            }
+        }
+        var quiet = logger
+        // Requests of the operator are no news.
+        quiet.logLevel = max(logger.logLevel, .warning)
+        let application = Application(
+            router: router,
+            configuration: .init(address: .unixDomainSocket(path: socket), serverName: "meshnode"),
+            onServerRunning: { [socket] _ in
+                // The directory keeps others out until this is done.
+                chmod(socket, 0o600)
+                await onReady()
+            },
+            logger: quiet)
+        do {
+            try await application.run()
+        } catch is CancellationError {
+            return
+        } catch let error as IOError {
+            throw .cannotListen(path: socket, reason: String(cString: strerror(error.errnoCode)))
+        } catch {
+            throw .cannotListen(path: socket, reason: "\(error)")
+        }
+    }
+
+    private static func checkDirectory(of socket: String) throws(APIError) {
+        let directory = FileSystem.parent(of: socket)
+        guard let status = try status(directory, of: socket) else {
+            throw .cannotListen(path: socket, reason: "its directory does not exist")
+        }
+        guard status.isDirectory else { throw .cannotListen(path: socket, reason: "\(directory) is not a directory") }
+        guard status.mode & 0o077 == 0 else { throw .openDirectory(path: directory, mode: status.permissions) }
+    }
+
+    /// A socket that a killed process left behind; anything else at that path is not ours to remove.
+    private static func removeStaleSocket(_ path: String) throws(APIError) {
+        guard let status = try status(path, of: path) else { return }
+        let isSocket = status.mode & 0o170000 == 0o140000
+        guard isSocket else { throw .cannotListen(path: path, reason: "a file that is no socket is in the way") }
+        unlink(path)
+    }
+
+    private static func status(_ path: String, of socket: String) throws(APIError) -> FileSystem.Status? {
+        do {
+            return try FileSystem.status(path)
+        } catch {
+            throw .cannotListen(path: socket, reason: error.description)
+        }
+    }
+}
+
+/// What a handler knows about its request.
+struct APIContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+
+    init(source: Source) { coreContext = .init(source: source) }
+}
+
+/// Turns every error, also an unknown route, into `application/problem+json`.
+struct ProblemMiddleware: RouterMiddleware {
+    func handle(
+        _ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response
+    ) async throws -> Response {
+        let problem: Problem
+        do {
+            return try await next(request, context)
+        } catch let error as ServiceError {
+            problem = Problem(error)
+        } catch let error as Problem {
+            problem = error
+        } catch let error as TaskError {
+            problem = Problem(.invalid(error.faults))
+        } catch let error as HTTPError where error.status == .notFound {
+            problem = Problem(
+                type: "no-route", title: "No such route", status: 404,
+                detail: "\(request.method.rawValue) \(request.uri.path.prefix(200)) is no route of this API",
+                next: "see /openapi.json")
+        } catch let error as any HTTPResponseError {
+            problem = Problem(
+                type: "http", title: error.status.reasonPhrase, status: Int(error.status.code),
+                detail: error.status == .contentTooLarge ? "the body is longer than this route allows" : "\(error)")
+        } catch {
+            context.logger.error("request failed", metadata: ["error": "\(error)", "path": "\(request.uri.path)"])
+            problem = Problem(
+                type: "failed", title: "Failed", status: 500, detail: "the node could not answer: \(error)",
+                next: "look at the node's log")
+        }
+        return problem.response
+    }
+}
+
+extension Problem {
+    var response: Response {
+        Response(
+            status: .init(code: status), headers: [.contentType: "application/problem+json"],
+            body: .init(byteBuffer: ByteBuffer(bytes: APICoding.encode(self))))
+    }
+}

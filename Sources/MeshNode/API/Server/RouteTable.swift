@@ -1,0 +1,159 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import NIOCore
+internal import Wire
+
+/// A route with what the OpenAPI document says about it.
+struct Route<Service: NodeService>: Sendable {
+    let method: HTTPRequest.Method
+    /// With parameters as `{name}`.
+    let path: String
+    let summary: String
+    let handle: @Sendable (Service, Request, APIContext) async throws -> Response
+
+    init(
+        _ method: HTTPRequest.Method, _ path: String, _ summary: String,
+        _ handle: @escaping @Sendable (Service, Request, APIContext) async throws -> Response
+    ) {
+        self.method = method
+        self.path = path
+        self.summary = summary
+        self.handle = handle
+    }
+}
+
+/// Every route of the API.
+enum RouteTable<Service: NodeService> {
+    static var routes: [Route<Service>] { nodeRoutes + taskRoutes + roundRoutes + chainRoutes }
+
+    private static var nodeRoutes: [Route<Service>] {
+        [
+            Route(.get, "/healthz", "Whether the process serves.") { _, _, _ in .json(["status": "ok"]) },
+            Route(.get, "/readyz", "Whether the node takes part; 503 with reasons otherwise.") { service, _, _ in
+                let waiting = await service.status().notReady
+                guard waiting.isEmpty else {
+                    throw ServiceError.unavailable(
+                        reason: "not ready: \(waiting.joined(separator: ", "))", next: "wait and ask again")
+                }
+                return .json(["status": "ready"])
+            },
+            Route(.get, "/openapi.json", "This document.") { _, _, _ in
+                .bytes(OpenAPI.document(routes.map { ($0.method.rawValue, $0.path, $0.summary) }), "application/json")
+            },
+            Route(.get, "/v1/node", "The node as it sees itself.") { service, _, _ in .json(await service.status()) },
+            Route(.get, "/v1/peers", "Known nodes.") { service, _, _ in .json(await service.peers()) },
+            Route(.get, "/v1/ticket", "What another node needs to join through this one.") { service, _, _ in
+                .json(try await service.ticket())
+            },
+            Route(.get, "/v1/events", "Server-sent events; Last-Event-ID or ?after=N resumes, ?after=0 gives all kept.") {
+                service, request, _ in try EventStream.response(service.events, request)
+            },
+            Route(.post, "/v1/shutdown", "Ends the node in order.") { service, _, _ in
+                await service.shutdown()
+                return .json(Receipt(reference: "shutdown", text: "the node is ending"), status: .accepted)
+            },
+        ]
+    }
+
+    private static var taskRoutes: [Route<Service>] {
+        [
+            Route(.get, "/v1/tasks", "Every task of the registry.") { service, _, _ in .json(await service.tasks()) },
+            Route(.post, "/v1/tasks", "Publishes a task: a task file (application/toml) or an encoded specification.") {
+                service, request, context in
+                let bytes = try await request.body(upTo: APIServer<Service>.bodyLimit)
+                let task: PreparedTask
+                switch request.headers[.contentType]?.prefix(while: { $0 != ";" }) {
+                case "application/toml"?:
+                    task = try TaskFile.read(String(decoding: bytes, as: UTF8.self), file: "request body")
+                case "application/octet-stream"?: task = try TaskDocument.read(bytes)
+                default:
+                    throw Problem(
+                        type: "media-type", title: "Unsupported media type", status: 415,
+                        detail: "a task is application/toml or application/octet-stream")
+                }
+                return .json(try await service.publish(task), status: .accepted)
+            },
+            Route(.get, "/v1/tasks/{task}", "One task, by id, unique prefix of it, or name.") { service, request, context in
+                .json(try await service.task(try await context.task(service)))
+            },
+            Route(.post, "/v1/tasks/{task}/join", "Enrols this node; ?bond=N.") { service, request, context in
+                let bond = try request.number("bond", UInt64.self)
+                return .json(try await service.join(try await context.task(service), bond: bond), status: .accepted)
+            },
+            Route(.post, "/v1/tasks/{task}/submissions", "Hands in an update made elsewhere, safetensors; ?rows=N.") {
+                service, request, context in
+                let rows = try request.number("rows", UInt32.self)
+                let task = try await context.task(service)
+                let update = try await request.body(upTo: 4 * Limits.elements + (1 << 20))
+                return .json(try await service.submit(update, rows: rows, to: task), status: .accepted)
+            },
+            Route(.get, "/v1/tasks/{task}/models", "Models stored here.") { service, _, context in
+                .json(try await service.models(of: try await context.task(service)))
+            },
+            Route(.get, "/v1/tasks/{task}/model", "A model as safetensors; ?round=N, the latest without it.") {
+                service, request, context in
+                let round = try request.number("round", UInt32.self)
+                let bytes = try await service.model(of: try await context.task(service), round: round)
+                return .bytes(bytes, "application/octet-stream")
+            },
+        ]
+    }
+
+    private static var roundRoutes: [Route<Service>] {
+        [
+            Route(.get, "/v1/tasks/{task}/rounds", "Rounds in ascending order; ?after=N.") { service, request, context in
+                let after = try request.number("after", UInt32.self) ?? 0
+                return .json(try await service.rounds(of: try await context.task(service), after: after))
+            },
+            Route(.get, "/v1/tasks/{task}/rounds/{round}", "One round.") { service, _, context in
+                let round = try context.number("round", UInt32.self)
+                return .json(try await service.round(round, of: try await context.task(service)))
+            },
+            Route(.post, "/v1/tasks/{task}/rounds/{round}/vote", "A vote by hand: {\"is_valid\": BOOL, \"reason\": TEXT}.") {
+                service, request, context in
+                let round = try context.number("round", UInt32.self)
+                let vote = try APICoding.decode(
+                    ManualVote.self, from: try await request.body(upTo: APIServer<Service>.bodyLimit))
+                guard vote.isValid || vote.reason?.isEmpty == false else {
+                    throw ServiceError.invalid([Fault("reason", "is needed when is_valid is false")])
+                }
+                let reasonBytes = vote.reason?.utf8.count ?? 0
+                guard reasonBytes <= Limits.reason else {
+                    throw ServiceError.invalid(
+                        [Fault("reason", "has \(reasonBytes) bytes; up to \(Limits.reason) are allowed")])
+                }
+                let task = try await context.task(service)
+                return .json(try await service.vote(vote, round: round, task: task), status: .accepted)
+            },
+        ]
+    }
+
+    private static var chainRoutes: [Route<Service>] {
+        [
+            Route(.get, "/v1/chain", "Heads of all chains.") { service, _, _ in .json(await service.chains()) },
+            Route(.get, "/v1/chain/{chain}/head", "Head block; the chain by id, prefix, name, or `registry`.") {
+                service, _, context in
+                let view = try await context.chain(service)
+                guard let id = ChainID(hex: view.chain), let height = view.height else {
+                    throw ServiceError.notFound(what: "chain \(view.chain.prefix(8)) has no block yet", next: "wait for one")
+                }
+                return .json(try await service.block(height, of: id))
+            },
+            Route(.get, "/v1/chain/{chain}/blocks/{height}", "One block.") { service, _, context in
+                let view = try await context.chain(service)
+                let height = try context.number("height", UInt64.self)
+                return .json(try await service.block(height, of: ChainID(hex: view.chain) ?? .zero))
+            },
+        ]
+    }
+}
+
+extension Response {
+    static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) -> Response {
+        bytes(APICoding.encode(value), "application/json", status: status)
+    }
+
+    static func bytes(_ bytes: [UInt8], _ type: String, status: HTTPResponse.Status = .ok) -> Response {
+        Response(status: status, headers: [.contentType: type], body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+}

@@ -1,0 +1,139 @@
+/// A node as it sees itself. Unknown values are absent, never 0.
+public struct NodeStatus: Codable, Equatable, Sendable {
+    public struct Current: Codable, Equatable, Sendable {
+        public var task: String
+        public var name: String
+        public var state: TaskState
+        public var round: UInt32
+        public var rounds: UInt32
+        public var attempt: UInt16
+        /// train, collect, keys, recover, opinions, vote or idle.
+        public var phase: String
+        /// Why it waits, for example "4/5 submissions, c3a1... missing"; absent when it does not.
+        public var waiting: String?
+        /// Until the phase's deadline.
+        public var remainingMs: UInt64?
+
+        public init(
+            task: String, name: String, state: TaskState, round: UInt32, rounds: UInt32, attempt: UInt16, phase: String,
+            waiting: String? = nil, remainingMs: UInt64? = nil
+        ) {
+            self.task = task
+            self.name = name
+            self.state = state
+            self.round = round
+            self.rounds = rounds
+            self.attempt = attempt
+            self.phase = phase
+            self.waiting = waiting
+            self.remainingMs = remainingMs
+        }
+    }
+
+    public struct Counter: Codable, Equatable, Sendable {
+        public var name: String
+        public var count: UInt64
+
+        public init(name: String, count: UInt64) {
+            self.name = name
+            self.count = count
+        }
+    }
+
+    /// Hexadecimal node id.
+    public var node: String
+    public var name: String
+    public var network: String
+    public var version: String
+    public var processNumber: Int32
+    public var uptimeSeconds: Double
+    /// Addresses that it listens on, `host:port`.
+    public var listening: [String]
+    public var peers: Int
+    /// Empty when the node is ready; otherwise what it still waits for.
+    public var notReady: [String]
+    public var balance: UInt64?
+    public var chains: [ChainView]
+    public var current: [Current]
+    public var bytesIn: UInt64
+    public var bytesOut: UInt64
+    /// Messages that were dropped, by reason, in ascending order of name.
+    public var drops: [Counter]
+
+    public init(
+        node: String, name: String, network: String, version: String = ProgramVersion.text, processNumber: Int32,
+        uptimeSeconds: Double, listening: [String], peers: Int, notReady: [String] = [], balance: UInt64? = nil,
+        chains: [ChainView] = [], current: [Current] = [], bytesIn: UInt64 = 0, bytesOut: UInt64 = 0,
+        drops: [Counter] = []
+    ) {
+        self.node = node
+        self.name = name
+        self.network = network
+        self.version = version
+        self.processNumber = processNumber
+        self.uptimeSeconds = uptimeSeconds
+        self.listening = listening
+        self.peers = peers
+        self.notReady = notReady
+        self.balance = balance
+        self.chains = chains
+        self.current = current
+        self.bytesIn = bytesIn
+        self.bytesOut = bytesOut
+        self.drops = drops
+    }
+}
+
+public struct PeerView: Codable, Equatable, Sendable {
+    public var node: String
+    public var name: String?
+    public var addresses: [String]
+    /// linked, alive, suspect or dead.
+    public var state: String
+    /// in or out, when linked.
+    public var direction: String?
+    public var roundTripMs: Double?
+    public var bytesIn: UInt64?
+    public var bytesOut: UInt64?
+
+    public init(
+        node: String, name: String? = nil, addresses: [String], state: String, direction: String? = nil,
+        roundTripMs: Double? = nil, bytesIn: UInt64? = nil, bytesOut: UInt64? = nil
+    ) {
+        self.node = node
+        self.name = name
+        self.addresses = addresses
+        self.state = state
+        self.direction = direction
+        self.roundTripMs = roundTripMs
+        self.bytesIn = bytesIn
+        self.bytesOut = bytesOut
+    }
+}
+
+public struct TicketView: Codable, Equatable, Sendable {
+    public var ticket: String
+    public var node: String
+    public var network: String
+    public var addresses: [String]
+
+    public init(ticket: String, node: String, network: String, addresses: [String]) {
+        self.ticket = ticket
+        self.node = node
+        self.network = network
+        self.addresses = addresses
+    }
+}
+
+/// What a request set going.
+public struct Receipt: Codable, Equatable, Sendable {
+    /// Transaction, submission or message id.
+    public var reference: String
+    /// One line for people.
+    public var text: String
+
+    public init(reference: String, text: String) {
+        self.reference = reference
+        self.text = text
+    }
+}

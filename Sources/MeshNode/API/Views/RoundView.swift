@@ -1,0 +1,103 @@
+/// One attempt of one round as this node saw it.
+public struct RoundView: Codable, Equatable, Sendable {
+    /// Seconds of each phase; absent where this node did not see or do it.
+    public struct Seconds: Codable, Equatable, Sendable {
+        public var train: Double?
+        public var encrypt: Double?
+        public var collect: Double?
+        public var keys: Double?
+        public var recover: Double?
+        public var opinions: Double?
+        public var vote: Double?
+        /// From the base model's decision to this round's.
+        public var total: Double?
+
+        public init(
+            train: Double? = nil, encrypt: Double? = nil, collect: Double? = nil, keys: Double? = nil,
+            recover: Double? = nil, opinions: Double? = nil, vote: Double? = nil, total: Double? = nil
+        ) {
+            self.train = train
+            self.encrypt = encrypt
+            self.collect = collect
+            self.keys = keys
+            self.recover = recover
+            self.opinions = opinions
+            self.vote = vote
+            self.total = total
+        }
+
+        /// Every phase with its name, in order.
+        public var phases: [(name: String, seconds: Double?)] {
+            [
+                ("train", train), ("encrypt", encrypt), ("collect", collect), ("keys", keys), ("recover", recover),
+                ("opinions", opinions), ("vote", vote),
+            ]
+        }
+    }
+
+    public enum Outcome: String, Codable, Equatable, Sendable { case running, accepted, rejected, void }
+
+    public var task: String
+    public var round: UInt32
+    public var attempt: UInt16
+    public var outcome: Outcome
+    /// Why it is void or what it waits for.
+    public var reason: String?
+    /// k of n.
+    public var submitted: Int?
+    public var enrolled: Int
+    public var aggregator: String?
+    /// Views that the RESULT took; 1 is the least.
+    public var views: UInt32?
+    /// Weighted medians of the voters' own held-out data.
+    public var accuracy: Double?
+    public var loss: Double?
+    /// On this node's own held-out data.
+    public var ownAccuracy: Double?
+    public var ownLoss: Double?
+    /// Coordinates of this node's update that the quantiser cut.
+    public var saturations: Int?
+    public var seconds: Seconds
+    /// Sent and received by this node during the round.
+    public var bytesIn: UInt64?
+    public var bytesOut: UInt64?
+    public var height: UInt64?
+    /// Head of the task's chain after it.
+    public var head: String?
+    /// Content ids.
+    public var aggregate: String?
+    public var model: String?
+    /// Whether the node's own quantised update is in the sum.
+    public var containsOwnUpdate: Bool?
+
+    public init(
+        task: String, round: UInt32, attempt: UInt16, outcome: Outcome, reason: String? = nil, submitted: Int? = nil,
+        enrolled: Int, aggregator: String? = nil, views: UInt32? = nil, accuracy: Double? = nil, loss: Double? = nil,
+        ownAccuracy: Double? = nil, ownLoss: Double? = nil, saturations: Int? = nil, seconds: Seconds = Seconds(),
+        bytesIn: UInt64? = nil, bytesOut: UInt64? = nil, height: UInt64? = nil, head: String? = nil,
+        aggregate: String? = nil, model: String? = nil, containsOwnUpdate: Bool? = nil
+    ) {
+        self.task = task
+        self.round = round
+        self.attempt = attempt
+        self.outcome = outcome
+        self.reason = reason
+        self.submitted = submitted
+        self.enrolled = enrolled
+        self.aggregator = aggregator
+        self.views = views
+        self.accuracy = accuracy
+        self.loss = loss
+        self.ownAccuracy = ownAccuracy
+        self.ownLoss = ownLoss
+        self.saturations = saturations
+        self.seconds = seconds
+        self.bytesIn = bytesIn
+        self.bytesOut = bytesOut
+        self.height = height
+        self.head = head
+        self.aggregate = aggregate
+        self.model = model
+        self.containsOwnUpdate = containsOwnUpdate
+    }
+}

@@ -1,0 +1,80 @@
+internal import Gossip
+internal import Wire
+
+extension ConfigurationLoader {
+    /// Turns checked values into the configuration; what needs more than a range is checked here.
+    func assemble(
+        _ values: [String: SettingValue], _ origins: [String: SettingOrigin], _ faults: inout [Fault]
+    ) -> NodeConfiguration? {
+        func from(_ path: String) -> String { "(from \(origins[path] ?? .builtIn))" }
+        func text(_ path: String) -> String { if case .text(let text)? = values[path] { text } else { "" } }
+        func integer(_ path: String) -> Int64 { if case .integer(let number)? = values[path] { number } else { 0 } }
+        func flag(_ path: String) -> Bool { if case .flag(let flag)? = values[path] { flag } else { false } }
+
+        for path in ["node.name", "listen.host", "data.label", "data.type", "data.train", "data.evaluation", "api.socket"] {
+            if text(path).isEmpty { faults.append(Fault(path, "must not be empty \(from(path))")) }
+            if text(path).unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
+                faults.append(Fault(path, "must not hold control characters \(from(path))"))
+            }
+        }
+        var tickets: [Ticket] = []
+        if case .list(let items)? = values["mesh.bootstrap"] {
+            for (index, item) in items.enumerated() {
+                do {
+                    tickets.append(try Ticket(text: item))
+                } catch {
+                    faults.append(Fault("mesh.bootstrap[\(index)]", "\(error) \(from("mesh.bootstrap"))"))
+                }
+            }
+        }
+        let kill = text("debug.kill_aggregator")
+        let killPoint = NodeConfiguration.KillPoint(parsing: kill)
+        if !kill.isEmpty, killPoint == nil {
+            let points = NodeConfiguration.KillPoint.Point.allCases.map(\.rawValue).joined(separator: ", ")
+            faults.append(
+                Fault(
+                    "debug.kill_aggregator",
+                    "\(SettingValue.text(kill).toml) is not ROUND:POINT with a round from 1 to 1000 and a point of "
+                        + "\(points) \(from("debug.kill_aggregator"))"))
+        }
+        let advertise = text("listen.advertise")
+        let host = text("listen.host")
+        for (path, name) in [("listen.host", host), ("listen.advertise", advertise)] where !name.isEmpty {
+            if (try? PeerAddress(host: name, port: 1)) == nil {
+                faults.append(
+                    Fault(path, "\(SettingValue.text(name).toml) is no host name or address; no port, no brackets \(from(path))"))
+            }
+        }
+        let socket = absolute(text("api.socket"))
+        if socket.utf8.count > 107 {
+            faults.append(
+                Fault(
+                    "api.socket",
+                    "\(socket) has \(socket.utf8.count) bytes and the system allows 107 for a socket; "
+                        + "use a shorter absolute path \(from("api.socket"))"))
+        }
+        guard let profile = NodeConfiguration.Profile(rawValue: text("mesh.profile")),
+            let voting = NodeConfiguration.VotingMode(rawValue: text("voting.mode")),
+            let level = NodeConfiguration.LogLevel(rawValue: text("log.level")),
+            let format = NodeConfiguration.LogFormat(rawValue: text("log.format")),
+            let port = UInt16(exactly: integer("listen.port")), let bond = UInt64(exactly: integer("miner.bond")),
+            let dropRound = UInt32(exactly: integer("debug.drop_miner"))
+        else {
+            // Only a choice that the table allows and no case has could end here.
+            faults.append(Fault("", "a choice of the settings table has no meaning"))
+            return nil
+        }
+        return NodeConfiguration(
+            name: text("node.name"),
+            listen: .init(host: host, port: port, advertise: advertise.isEmpty ? nil : advertise), bootstrap: tickets,
+            profile: profile,
+            data: .init(
+                train: absolute(text("data.train")), evaluation: absolute(text("data.evaluation")),
+                label: text("data.label"), type: text("data.type")),
+            miner: .init(isEnabled: flag("miner.enabled"), joinsByItself: flag("miner.auto_join"), bond: bond),
+            voting: voting, socket: socket, logLevel: level, logFormat: format,
+            debug: .init(
+                keepsOwnUpdates: flag("debug.keep_own_updates"), killAggregator: killPoint,
+                dropMiner: dropRound == 0 ? nil : dropRound))
+    }
+}

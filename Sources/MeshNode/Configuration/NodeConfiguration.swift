@@ -1,0 +1,88 @@
+public import Gossip
+public import Wire
+
+/// How one node is set up. Made by ``ConfigurationLoader``, which has checked every value.
+public struct NodeConfiguration: Sendable, Equatable {
+    public enum Profile: String, Sendable { case loopback, wan }
+    public enum VotingMode: String, Sendable { case automatic, manual }
+    public enum LogLevel: String, Sendable { case trace, debug, info, notice, warning, error }
+    public enum LogFormat: String, Sendable { case text, json }
+
+    public struct Listen: Sendable, Equatable {
+        public var host: String
+        /// 0 takes any free port.
+        public var port: UInt16
+        /// What others are told to dial; nil: the listening address.
+        public var advertise: String?
+    }
+
+    public struct Data: Sendable, Equatable {
+        /// Absolute path of this node's own rows.
+        public var train: String
+        /// Absolute path of the held-out rows.
+        public var evaluation: String
+        public var label: String
+        public var type: String
+    }
+
+    public struct Miner: Sendable, Equatable {
+        public var isEnabled: Bool
+        public var joinsByItself: Bool
+        /// Credits.
+        public var bond: UInt64
+    }
+
+    /// Where the aggregator of a round kills itself.
+    public struct KillPoint: Sendable, Equatable {
+        public enum Point: String, Sendable, CaseIterable {
+            case beforeManifest = "before-manifest"
+            case afterKeys = "after-keys"
+            case afterProposal = "after-proposal"
+        }
+
+        public var round: UInt32
+        public var point: Point
+
+        /// Reads `ROUND:POINT`; nil when it is something else.
+        public init?(parsing text: String) {
+            let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+            guard parts.count == 2, let round = UInt32(parts[0]), (1...1_000).contains(round),
+                let point = Point(rawValue: String(parts[1]))
+            else { return nil }
+            self.round = round
+            self.point = point
+        }
+    }
+
+    public struct Debug: Sendable, Equatable {
+        public var keepsOwnUpdates: Bool
+        public var killAggregator: KillPoint?
+        /// Round in which this node kills itself before it submits.
+        public var dropMiner: UInt32?
+    }
+
+    public var name: String
+    public var listen: Listen
+    public var bootstrap: [Ticket]
+    public var profile: Profile
+    public var data: Data
+    public var miner: Miner
+    public var voting: VotingMode
+    /// Absolute path.
+    public var socket: String
+    public var logLevel: LogLevel
+    public var logFormat: LogFormat
+    public var debug: Debug
+}
+
+/// Why a configuration is not usable: all of it at once.
+public struct ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The file that was read, for messages.
+    public let file: String
+    public let faults: [Fault]
+
+    public var description: String {
+        "the configuration has \(faults.count == 1 ? "one fault" : "\(faults.count) faults") (file \(file)):\n"
+            + faults.map { "  \($0)" }.joined(separator: "\n")
+    }
+}

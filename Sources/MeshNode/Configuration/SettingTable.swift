@@ -1,0 +1,103 @@
+/// Every key that a node knows.
+public enum SettingTable {
+    public static let all: [Setting] = [
+        Setting(
+            path: "node.name", kind: .text(64), builtIn: .text("node"),
+            meaning: "Name of this node in logs and views. Other nodes are told it, nobody trusts it.\n"),
+        Setting(
+            path: "listen.host", kind: .text(253), builtIn: .text("127.0.0.1"),
+            meaning: "Address to listen on, for links (TCP) and membership datagrams (UDP).\n"),
+        Setting(
+            path: "listen.port", kind: .integer(0...65_535), builtIn: .integer(0),
+            meaning: "Port of both; 0 takes any free port.\n"),
+        Setting(
+            path: "listen.advertise", kind: .text(253), builtIn: .text(""),
+            meaning: "Name or address that others are told to dial; empty: the listening address.\n"),
+        Setting(
+            path: "mesh.bootstrap", kind: .list, builtIn: .list([]),
+            meaning: "Tickets of nodes to join through (`meshnode ticket` prints one). Retried for ever.\n"),
+        Setting(
+            path: "mesh.profile", kind: .choice(["loopback", "wan"]), builtIn: .text("wan"),
+            meaning: "Timers of links and membership: \"loopback\" for one machine, \"wan\" for everything else.\n"),
+        Setting(
+            path: "data.train", kind: .text(4096), builtIn: .text("data/train.csv"),
+            meaning: "This node's own training rows, CSV with a header; relative to the home. They never leave it.\n"),
+        Setting(
+            path: "data.evaluation", kind: .text(4096), builtIn: .text("data/holdout.csv"),
+            meaning: "Rows held out, on which this node judges candidates; relative to the home.\n"),
+        Setting(
+            path: "data.label", kind: .text(255), builtIn: .text("label"),
+            meaning: "Column of the class. Every other column is a feature.\n"),
+        Setting(
+            path: "data.type", kind: .text(255), builtIn: .text("digits"),
+            meaning: "What the rows are. Only tasks that ask for the same type fit this node.\n"),
+        Setting(
+            path: "miner.enabled", kind: .flag, builtIn: .flag(true),
+            meaning: "Whether this node trains at all.\n"),
+        Setting(
+            path: "miner.auto_join", kind: .flag, builtIn: .flag(false),
+            meaning: "Join every announced task that fits data type, rows and bond, without being asked.\n"),
+        Setting(
+            path: "miner.bond", kind: .integer(1...Int64.max), builtIn: .integer(100),
+            meaning: "Credits put up when joining a task. The largest 32 bonds of a task vote.\n"),
+        Setting(
+            path: "voting.mode", kind: .choice(["automatic", "manual"]), builtIn: .text("automatic"),
+            meaning: "\"manual\" waits for `meshnode vote` in tasks that allow it; the node's own checks come first.\n"),
+        Setting(
+            path: "api.socket", kind: .text(107), builtIn: .text("api.sock"),
+            meaning: "Unix socket of the HTTP API, mode 0600; relative to the home. The system allows 107 bytes.\n"),
+        Setting(
+            path: "log.level", kind: .choice(["trace", "debug", "info", "notice", "warning", "error"]),
+            builtIn: .text("info"), meaning: "Least level that is logged to stderr.\n"),
+        Setting(
+            path: "log.format", kind: .choice(["text", "json"]), builtIn: .text("text"),
+            meaning: "Form of a log line.\n"),
+        Setting(
+            path: "debug.keep_own_updates", kind: .flag, builtIn: .flag(false),
+            meaning: "Keep this node's own quantised updates, mode 0600, so that a test can compare sums. Says so at start.\n"),
+        Setting(
+            path: "debug.kill_aggregator", kind: .text(64), builtIn: .text(""),
+            meaning: "ROUND:POINT: the node kills itself with SIGKILL there when it is the aggregator.\n"
+                + "Points: before-manifest, after-keys, after-proposal. For tests of succession; empty: never.\n"),
+        Setting(
+            path: "debug.drop_miner", kind: .integer(0...1_000), builtIn: .integer(0),
+            meaning: "Round in which the node kills itself with SIGKILL before it submits; 0: never.\n"),
+    ]
+
+    public static func setting(_ path: String) -> Setting? { all.first { $0.path == path } }
+
+    /// Variables that begin like settings and are none.
+    static let otherVariables: Set<String> = ["MESHNODE_HOME", "MESHNODE_DATA"]
+    static let testVariables = "MESHNODE_TEST_"
+}
+
+/// The annotated configuration file: every key with its meaning, those without a value commented out.
+public enum ConfigurationTemplate {
+    /// - Parameter values: by path; they are written as they are, others as comments with their default.
+    public static func text(values: [String: SettingValue] = [:]) -> String {
+        var text = """
+            # Configuration of one meshnode.
+            #
+            # Every key is shown with its default. A flag (--set listen.port=7000) wins over the environment
+            # (MESHNODE_LISTEN_PORT=7000), which wins over this file, which wins over the default.
+            # `meshnode config show --origin` tells which one is in force.
+
+            """
+        var table = ""
+        for setting in SettingTable.all {
+            let parts = setting.path.split(separator: ".", maxSplits: 1).map(String.init)
+            if parts[0] != table {
+                table = parts[0]
+                text += "\n[\(table)]\n"
+            }
+            for line in setting.meaning.split(separator: "\n") { text += "# \(line)\n" }
+            text += "# Allowed: \(setting.allowed).\n"
+            if let value = values[setting.path] {
+                text += "\(parts[1]) = \(value.toml)\n"
+            } else {
+                text += "# \(parts[1]) = \(setting.builtIn.toml)\n"
+            }
+        }
+        return text
+    }
+}

@@ -1,0 +1,182 @@
+internal import Wire
+
+/// Reads the fields of a task file. A field that is missing or of a wrong kind is a fault and gets a stand-in, so that
+/// all others can still be judged.
+struct TaskFileReader {
+    private var document: DocumentReader
+
+    init(_ root: [String: TOMLNode]) { document = DocumentReader(root) }
+
+    var faults: [Fault] { document.faults }
+
+    mutating func spec() -> TaskSpec {
+        let spec = TaskSpec(
+            name: text("name"), seed: whole("seed"),
+            model: TaskSpec.Model(
+                architecture: choice("model.architecture", else: .softmax), hidden: wholes("model.hidden"),
+                initial: ContentReference(id: .zero, length: 0)),
+            data: TaskSpec.Data(
+                type: text("data.type"), features: whole("data.features"), labels: texts("data.labels"),
+                scalePpm: parts("data.scale"), minimumRows: whole("data.minimum_rows")),
+            rounds: whole("rounds"),
+            participants: TaskSpec.Participants(
+                minimum: whole("participants.minimum"), maximum: whole("participants.maximum"),
+                smallestSet: whole("participants.smallest_set")),
+            deadlines: TaskSpec.Deadlines(
+                enrolMs: duration("deadlines.enrol"), submitMs: duration("deadlines.submit"),
+                aggregateMs: duration("deadlines.aggregate"), opinionMs: duration("deadlines.opinion"),
+                expiryMs: duration("deadlines.expiry")),
+            training: TaskSpec.Training(
+                trainer: text("training.trainer"), localEpochs: whole("training.local_epochs"),
+                batchSize: whole("training.batch_size"), learningRatePpm: parts("training.learning_rate"),
+                server: choice("training.server", else: .fedAvg), serverRatePpm: parts("training.server_rate"),
+                weighting: choice("training.weighting", else: .uniform), rowCap: whole("training.row_cap")),
+            update: TaskSpec.Update(
+                clipNormPpm: parts("update.clip_norm"), bits: whole("update.bits", standIn: 4),
+                rangePpm: parts("update.range"), compression: choice("update.compression", else: .none),
+                packing: whole("update.packing"), encoding: choice("update.encoding", else: .ristretto)),
+            holders: TaskSpec.Holders(count: whole("holders.count"), threshold: whole("holders.threshold")),
+            evaluation: TaskSpec.Evaluation(
+                tolerancePpm: parts("evaluation.tolerance"), targetPpm: parts("evaluation.target")),
+            reward: TaskSpec.Reward(
+                credits: whole("reward.credits"), rule: choice("reward.rule", else: .equal),
+                minimumBond: whole("reward.minimum_bond")),
+            bodyRetention: whole("body_retention"), voting: choice("voting", else: .automatic))
+        document.refuseUnknownKeys()
+        return spec
+    }
+
+    /// The value at `path`, with a fault when it is absent: nothing is filled in silently.
+    private mutating func required(_ path: String, _ kind: String) -> TOMLNode? {
+        let before = document.faults.count
+        guard let node = document.value(path) else {
+            if document.faults.count == before {
+                document.fault(path, "is missing; it must be \(kind), nothing has a hidden default")
+            } else {
+                document.fault(path, "cannot be read, its table is something else")
+            }
+            return nil
+        }
+        return node
+    }
+
+    private mutating func wrong(_ path: String, _ kind: String, _ node: TOMLNode) {
+        document.fault(path, "must be \(kind), found \(node.kind)")
+    }
+
+    private mutating func text(_ path: String) -> String {
+        let kind = "a text"
+        guard let node = required(path, kind) else { return "" }
+        guard case .text(let text) = node else {
+            wrong(path, kind, node)
+            return ""
+        }
+        return text
+    }
+
+    private mutating func texts(_ path: String) -> [String] {
+        let kind = "a list of texts"
+        guard let node = required(path, kind) else { return [] }
+        guard case .list(let items) = node else {
+            wrong(path, kind, node)
+            return []
+        }
+        var result: [String] = []
+        for (index, item) in items.enumerated() {
+            if case .text(let text) = item {
+                result.append(text)
+            } else {
+                wrong("\(path)[\(index)]", "a text", item)
+            }
+        }
+        if result.count != items.count { document.fault(path, "not every item is a text") }
+        return result
+    }
+
+    private mutating func whole<Number: FixedWidthInteger>(_ path: String, standIn: Number = 0) -> Number {
+        // TOML's integers end at 2^63 - 1.
+        let most = min(UInt64(Number.max), UInt64(Int64.max))
+        let kind = "a whole number from 0 to \(most)"
+        guard let node = required(path, kind) else { return standIn }
+        guard case .integer(let value) = node else {
+            wrong(path, kind, node)
+            return standIn
+        }
+        guard let number = Number(exactly: value), value >= 0 else {
+            document.fault(path, "must be \(kind), found \(value)")
+            return standIn
+        }
+        return number
+    }
+
+    private mutating func wholes(_ path: String) -> [UInt32] {
+        let kind = "a list of whole numbers"
+        guard let node = required(path, kind) else { return [] }
+        guard case .list(let items) = node else {
+            wrong(path, kind, node)
+            return []
+        }
+        var result: [UInt32] = []
+        for (index, item) in items.enumerated() {
+            if case .integer(let value) = item, let number = UInt32(exactly: value) {
+                result.append(number)
+            } else {
+                wrong("\(path)[\(index)]", "a whole number from 0 to \(UInt32.max)", item)
+            }
+        }
+        if result.count != items.count { document.fault(path, "not every item is a whole number") }
+        return result
+    }
+
+    /// A fraction as millionths.
+    private mutating func parts<Number: FixedWidthInteger>(_ path: String) -> Number {
+        let most = Double(min(UInt64(Number.max), 1 << 53)) / 1_000_000
+        let kind = "a number from 0 to \(most) with at most six decimals"
+        guard let node = required(path, kind) else { return 0 }
+        let value: Double
+        switch node {
+        case .integer(let number): value = Double(number)
+        case .number(let number): value = number
+        default:
+            wrong(path, kind, node)
+            return 0
+        }
+        guard let millionths = Ppm.exactly(value), let number = Number(exactly: millionths) else {
+            document.fault(path, "must be \(kind), found \(value)")
+            return 0
+        }
+        return number
+    }
+
+    private mutating func duration<Number: FixedWidthInteger>(_ path: String) -> Number {
+        let kind = "a duration such as \"500ms\", \"30s\", \"10m\", \"2h\" or \"7d\""
+        guard let node = required(path, kind) else { return 0 }
+        guard case .text(let text) = node else {
+            wrong(path, kind, node)
+            return 0
+        }
+        guard let milliseconds = DurationText.milliseconds(text) else {
+            document.fault(path, "\(SettingValue.quoted(String(text.prefix(40)))) is not \(kind)")
+            return 0
+        }
+        guard let number = Number(exactly: milliseconds) else {
+            document.fault(path, "\(text) is longer than \(DurationText.text(UInt64(Number.max)))")
+            return 0
+        }
+        return number
+    }
+
+    private mutating func choice<Choice: WordChoice>(_ path: String, else standIn: Choice) -> Choice {
+        let kind = Choice.allCases.map { "\"\($0.word)\"" }.joined(separator: " or ")
+        guard let node = required(path, kind) else { return standIn }
+        guard case .text(let word) = node else {
+            wrong(path, kind, node)
+            return standIn
+        }
+        guard let choice = Choice(word: word) else {
+            document.fault(path, "\(SettingValue.quoted(String(word.prefix(40)))) is unknown; use \(kind)")
+            return standIn
+        }
+        return choice
+    }
+}
