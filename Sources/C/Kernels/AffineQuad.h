@@ -18,21 +18,40 @@ KERNEL_INLINE NielsQuad niels_from_affine(FieldReduced x, FieldReduced y, FieldR
     return niels;
 }
 
-/// All ones in the lanes whose words are the small number `value`.
-KERNEL_INLINE __m256i words_equal_small(FieldWords words, int64_t value) {
-    __m256i rest = _mm256_or_si256(_mm256_or_si256(words.word[1], words.word[2]), words.word[3]);
-    __m256i all = _mm256_or_si256(_mm256_xor_si256(words.word[0], _mm256_set1_epi64x(value)), rest);
-    return _mm256_cmpeq_epi64(all, _mm256_setzero_si256());
+/// Bits of the lanes whose point (canonical words) has order 1, 2, 4 or 8: a zero coordinate, or one of the two y that
+/// the points of order 8 share.
+static inline int affine_small_order(FieldWords x_words, FieldWords y_words) {
+    uint64_t x[4][4], y[4][4];
+    __builtin_memcpy(x, &x_words, sizeof x);
+    __builtin_memcpy(y, &y_words, sizeof y);
+    int lanes = 0;
+    for (int lane = 0; lane < 4; lane++) {
+        uint64_t x_any = 0, y_any = 0, plus = 0, minus = 0;
+        for (int k = 0; k < 4; k++) {
+            x_any |= x[k][lane];
+            y_any |= y[k][lane];
+            plus |= y[k][lane] ^ ORDER_EIGHT_Y[k];
+            minus |= y[k][lane] ^ ORDER_EIGHT_MINUS_Y[k];
+        }
+        if (x_any == 0 || y_any == 0 || plus == 0 || minus == 0) lanes |= 1 << lane;
+    }
+    return lanes;
+}
+
+/// Whether a lane may have small order, from the low words only: false alarms are rare, misses impossible.
+KERNEL_INLINE bool affine_suspect_small_order(FieldWords x, FieldWords y) {
+    __m256i zero = _mm256_setzero_si256();
+    __m256i plus = _mm256_set1_epi64x((int64_t)ORDER_EIGHT_Y[0]), minus = _mm256_set1_epi64x((int64_t)ORDER_EIGHT_MINUS_Y[0]);
+    __m256i zeros = _mm256_or_si256(_mm256_cmpeq_epi64(x.word[0], zero), _mm256_cmpeq_epi64(y.word[0], zero));
+    __m256i eights = _mm256_or_si256(_mm256_cmpeq_epi64(y.word[0], plus), _mm256_cmpeq_epi64(y.word[0], minus));
+    return _mm256_movemask_epi8(_mm256_or_si256(zeros, eights)) != 0;
 }
 
 /// Reads four points of 64 bytes and returns a bit for each lane that holds canonical coordinates of a point of the
-/// curve, -x^2 + y^2 = 1 + d x^2 y^2, other than the identity (0, 1).
+/// curve, -x^2 + y^2 = 1 + d x^2 y^2, whose order does not divide 8.
 KERNEL_INLINE int affine_load(AffineQuad *points, const uint8_t *bytes) {
     FieldWords x_words = field_load_words(bytes, 64), y_words = field_load_words(bytes + 32, 64);
     __m256d accepted = _mm256_and_pd(field_words_below_p(x_words), field_words_below_p(y_words));
-    __m256i identity = _mm256_and_si256(words_equal_small(x_words, 0), words_equal_small(y_words, 1));
-    accepted = _mm256_andnot_pd(_mm256_castsi256_pd(identity), accepted);
-
     FieldReduced x = field_from_words(x_words), y = field_from_words(y_words);
     FieldReduced t = field_multiply(x, y);
     points->difference = field_reduce(field_subtract(y, x));
@@ -46,7 +65,11 @@ KERNEL_INLINE int affine_load(AffineQuad *points, const uint8_t *bytes) {
     uint64_t offset[5];
     UNROLL for (int k = 0; k < 5; k++) offset[k] = field_product_offset(k) + (k == 0 ? 2 : 0);
     accepted = _mm256_and_pd(accepted, field_is_zero(field_carry(error, offset)));
-    return _mm256_movemask_pd(accepted);
+    int lanes = _mm256_movemask_pd(accepted);
+    if (__builtin_expect(affine_suspect_small_order(x_words, y_words), 0)) {
+        lanes &= ~affine_small_order(x_words, y_words);
+    }
+    return lanes;
 }
 
 KERNEL_INLINE AffineQuad affine_negate(AffineQuad q) {
@@ -61,7 +84,6 @@ KERNEL_INLINE AffineQuad affine_negate(AffineQuad q) {
 KERNEL_INLINE PointQuad point_add_affine(PointQuad p, AffineQuad q) {
     FieldRaw a = field_multiply_raw(field_subtract(p.y, p.x), q.difference);
     FieldRaw b = field_multiply_raw(field_add(p.y, p.x), q.sum);
-    FieldRaw c = field_multiply_raw(field_loose(p.t), q.product_twice_d);
     // E = B - A, H = B + A, F = 2 Z - C, G = 2 Z + C, each carried once from the raw product.
     uint64_t no_offset[5], h_offset[5], f_offset[5], g_offset[5];
     UNROLL for (int k = 0; k < 5; k++) {
@@ -74,6 +96,7 @@ KERNEL_INLINE PointQuad point_add_affine(PointQuad p, AffineQuad q) {
     FieldRaw twice_z = field_raw_add(z, z);
     FieldReduced e = field_carry(field_raw_subtract(b, a), no_offset);
     FieldReduced h = field_carry(field_raw_add(b, a), h_offset);
+    FieldRaw c = field_multiply_raw(field_loose(p.t), q.product_twice_d);
     FieldReduced f = field_carry(field_raw_subtract(twice_z, c), f_offset);
     FieldReduced g = field_carry(field_raw_add(twice_z, c), g_offset);
     return point_complete(e, f, field_loose(g), h);

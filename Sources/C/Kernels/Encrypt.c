@@ -13,8 +13,8 @@ typedef struct {
     DoubledQuad doubled[BLOCK_QUADS];
     FieldReduced inverses[BLOCK_QUADS];
     FieldReduced scratch[BLOCK_QUADS];
-    int32_t mask_digits[TABLE_MOST_WINDOWS * DIGIT_STRIDE + 4 * PREFETCH_QUADS];
-    int32_t value_digits[TABLE_MOST_WINDOWS * DIGIT_STRIDE + 4 * PREFETCH_QUADS];
+    /// Digits of the masks, then of the values, window after window.
+    int32_t digits[];
 } EncryptionMemory;
 
 /// One block of at most BLOCK_ELEMENTS elements.
@@ -22,14 +22,17 @@ KERNEL_WORKER void encrypt_block(EncryptionMemory *memory, const KernelTable *va
                                  const KernelTable *mask_table, const int64_t *values, const uint8_t *scalars,
                                  size_t count, KernelEncoding encoding, uint8_t *output) {
     size_t quads = (count + 3) / 4;
-    mask_digits(mask_table, scalars, count, false, memory->mask_digits);
-    value_digits(value_table, value_windows, values, count, memory->value_digits);
-    points_set_window(memory->points, quads, table_window(value_table, 0), memory->value_digits);
+    // The tables hold halves: the ristretto encoder doubles, the affine one takes doubled scalars.
+    int factor = encoding == KERNEL_AFFINE ? 2 : 1;
+    int32_t *of_masks = memory->digits, *of_values = of_masks + mask_table->windows * DIGIT_STRIDE;
+    mask_digits(mask_table, scalars, count, factor, false, of_masks);
+    value_digits(value_table, value_windows, values, count, factor, of_values);
+    points_set_window(memory->points, quads, table_window(value_table, 0), of_values);
     for (unsigned k = 1; k < value_windows; k++) {
-        points_add_window(memory->points, quads, table_window(value_table, k), memory->value_digits + k * DIGIT_STRIDE);
+        points_add_window(memory->points, quads, table_window(value_table, k), of_values + k * DIGIT_STRIDE);
     }
     for (unsigned k = 0; k < mask_table->windows; k++) {
-        points_add_window(memory->points, quads, table_window(mask_table, k), memory->mask_digits + k * DIGIT_STRIDE);
+        points_add_window(memory->points, quads, table_window(mask_table, k), of_masks + k * DIGIT_STRIDE);
     }
     if (encoding == KERNEL_AFFINE) {
         points_encode_affine(memory->points, count, output, memory->inverses, memory->scratch);
@@ -42,7 +45,7 @@ KERNEL_WORKER void encrypt_block(EncryptionMemory *memory, const KernelTable *va
 static size_t first_bad_value(const int64_t *values, unsigned value_bits, size_t count) {
     for (size_t j = 0; j < count; j++) {
         uint64_t magnitude = values[j] < 0 ? 0 - (uint64_t)values[j] : (uint64_t)values[j];
-        if (value_bits < 64 && magnitude >> value_bits != 0) return j;
+        if (magnitude >> value_bits != 0) return j;
     }
     return count;
 }
@@ -51,18 +54,19 @@ KernelResult kernel_encrypt(const KernelTable *value_table, const KernelTable *m
                             unsigned value_bits, const uint8_t *scalars, size_t count, KernelEncoding encoding,
                             uint8_t *output) {
     if (!kernel_is_supported()) return (KernelResult){KERNEL_UNSUPPORTED, 0};
-    if (!table_serves_masks(mask_table) || value_bits < 1 || value_bits > value_table->scalar_bits
-        || (encoding != KERNEL_AFFINE && encoding != KERNEL_RISTRETTO)) {
+    if (!table_serves_masks(mask_table) || value_bits < 1 || value_bits > 62
+        || value_bits >= value_table->scalar_bits || (encoding != KERNEL_AFFINE && encoding != KERNEL_RISTRETTO)) {
         return (KernelResult){KERNEL_BAD_ARGUMENT, 0};
     }
     size_t bad_value = first_bad_value(values, value_bits, count), bad_scalar = first_bad_scalar(scalars, count);
     size_t bad = bad_value < bad_scalar ? bad_value : bad_scalar;
     if (bad < count) return (KernelResult){KERNEL_BAD_ELEMENT, bad};
 
-    EncryptionMemory *memory = kernel_allocate(1, sizeof *memory, 64);
+    unsigned value_windows = table_windows(value_table->window, value_bits + 1);
+    size_t digit_bytes = digits_bytes(mask_table->windows + value_windows), bytes = sizeof(EncryptionMemory) + digit_bytes;
+    EncryptionMemory *memory = kernel_allocate(1, bytes, 64);
     if (memory == NULL) return (KernelResult){KERNEL_OUT_OF_MEMORY, 0};
-    memset(memory, 0, sizeof *memory);
-    unsigned value_windows = table_windows(value_table->window, value_bits);
+    memset(memory->digits, 0, digit_bytes);
     size_t element_bytes = encoding == KERNEL_AFFINE ? 64 : 32;
     unsigned saved = floating_point_guard_enter();
     for (size_t first = 0; first < count; first += BLOCK_ELEMENTS) {
@@ -71,7 +75,7 @@ KernelResult kernel_encrypt(const KernelTable *value_table, const KernelTable *m
                       encoding, output + element_bytes * first);
     }
     floating_point_guard_leave(saved);
-    kernel_wipe(memory, sizeof *memory);
+    kernel_wipe(memory, bytes);
     free(memory);
     return (KernelResult){KERNEL_OK, 0};
 }

@@ -19,6 +19,11 @@ static const double FIELD_SQRT_MINUS_ONE[5] = {-533094393274192.0, 2349088835565
 static const double FIELD_INVSQRT_A_MINUS_D[5] = {278908739862781.0, 821645201101625.0, 8113234426968.0,
                                                   -473840635492097.0, -133279003116800.0};
 
+/// The two y of the four points of order 8, d y^4 + 2 y^2 = 1, as words, least significant first.
+static const uint64_t ORDER_EIGHT_Y[4] = {0xb027b2c28f95e826, 0xf098eff289f4c345, 0x3933c6d305acdfd5, 0x05fc536d880238b1};
+static const uint64_t ORDER_EIGHT_MINUS_Y[4] = {0x4fd84d3d706a17c7, 0x0f67100d760b3cba, 0xc6cc392cfa53202a,
+                                                0x7a03ac9277fdc74e};
+
 /// The group order 2^252 + 27742317777372353535851937790883648493, least significant word first.
 static const uint64_t GROUP_ORDER[4] = {0x5812631a5cf5d3ed, 0x14def9dea2f79cd6, 0, 0x1000000000000000};
 /// (order - 1) / 2.

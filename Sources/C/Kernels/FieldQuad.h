@@ -22,8 +22,16 @@
 #define MESHNODE_FIELD_QUAD_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+// The control word is set at run time (FloatingPointGuard.h). The pragma also keeps floating-point operations in
+// program order, which matters more here: LLVM's scheduler otherwise hoists all products and spills them, at twice
+// the run time.
+#if defined(__clang__)
+#pragma STDC FENV_ACCESS ON
+#endif
 
 #define KERNEL_TARGET __attribute__((target("avx2,fma")))
 #define KERNEL_INLINE KERNEL_TARGET static inline __attribute__((always_inline))
@@ -73,54 +81,63 @@ KERNEL_INLINE uint64_t field_square_offset(int k) {
         + 19 * (field_column_squares(k + 5) * LOW_HALF_BITS + field_column_squares(k + 4) * HIGH_HALF_BITS);
 }
 
+/// 19 x by shifts; the empty assembly hides the constant, which the compiler would turn into two slow multiplications.
 KERNEL_INLINE __m256i times19(__m256i x) {
-    return _mm256_add_epi64(x, _mm256_add_epi64(_mm256_slli_epi64(x, 1), _mm256_slli_epi64(x, 4)));
+    __m256i three = _mm256_add_epi64(x, _mm256_slli_epi64(x, 1));
+    __asm__("" : "+x"(three));
+    return _mm256_add_epi64(three, _mm256_slli_epi64(x, 4));
 }
 
-/// Adds the halves of a * b to two neighbouring columns.
-/// The empty assembly keeps the compiler from reordering the products, which would spill nearly all of them.
-KERNEL_INLINE void field_accumulate_product(__m256i *low_column, __m256i *high_column, __m256d a, __m256d b) {
+/// The halves of a * b, each with its offset, added to two neighbouring columns; a column's `first` product sets it.
+/// The empty assembly pins the order of the products, without which the compiler spills nearly all of them.
+KERNEL_INLINE void field_accumulate_product(__m256i *low_column, bool first_low, __m256i *high_column, bool first_high,
+                                            __m256d a, __m256d b) {
     const __m256d split = _mm256_set1_pd(0x1.8p103);
     const __m256d split_and_low = _mm256_set1_pd(0x1.8p103 + 0x1.8p52);
     __m256d high = _mm256_fmadd_pd(a, b, split);
     __m256d low = _mm256_fmadd_pd(a, b, _mm256_sub_pd(split_and_low, high));
-    *low_column = _mm256_add_epi64(*low_column, _mm256_castpd_si256(low));
-    *high_column = _mm256_add_epi64(*high_column, _mm256_castpd_si256(high));
+    __m256i high_bits = _mm256_castpd_si256(high), low_bits = _mm256_castpd_si256(low);
+    *low_column = first_low ? low_bits : _mm256_add_epi64(*low_column, low_bits);
+    *high_column = first_high ? high_bits : _mm256_add_epi64(*high_column, high_bits);
     __asm__ volatile("" : "+x"(*low_column), "+x"(*high_column));
+}
+
+/// limb[k] = column[k] + 19 column[k + 5], since 2^255 = 19.
+KERNEL_INLINE FieldRaw field_fold(const __m256i column[10]) {
+    FieldRaw raw;
+    UNROLL for (int k = 0; k < 5; k++) raw.limb[k] = _mm256_add_epi64(column[k], times19(column[k + 5]));
+    return raw;
 }
 
 /// a * b as five integer limbs, each its value plus `field_product_offset(k)` mod 2^64.
 KERNEL_INLINE FieldRaw field_multiply_raw(FieldLoose a, FieldReduced b) {
     __m256i column[10];
-    UNROLL for (int k = 0; k < 10; k++) column[k] = _mm256_setzero_si256();
     UNROLL for (int k = 0; k < 9; k++) {
+        int first = k < 5 ? 0 : k - 4;
         UNROLL for (int i = 0; i < 5; i++) {
             int j = k - i;
             if (j < 0 || j > 4) continue;
-            field_accumulate_product(&column[k], &column[k + 1], a.limb[i], b.limb[j]);
+            field_accumulate_product(&column[k], k == 0, &column[k + 1], i == first, a.limb[i], b.limb[j]);
         }
     }
-    FieldRaw raw;
-    UNROLL for (int k = 0; k < 5; k++) raw.limb[k] = _mm256_add_epi64(column[k], times19(column[k + 5]));
-    return raw;
+    return field_fold(column);
 }
 
 /// a^2 as five integer limbs, each its value plus `field_square_offset(k)` mod 2^64.
 KERNEL_INLINE FieldRaw field_square_raw(FieldReduced a) {
     __m256i column[10];
     __m256d twice[5];
-    UNROLL for (int k = 0; k < 10; k++) column[k] = _mm256_setzero_si256();
     UNROLL for (int k = 0; k < 5; k++) twice[k] = _mm256_add_pd(a.limb[k], a.limb[k]);
     UNROLL for (int k = 0; k < 9; k++) {
+        int first = k < 5 ? 0 : k - 4;
         UNROLL for (int i = 0; i < 5; i++) {
             int j = k - i;
             if (j < i || j > 4) continue;
-            field_accumulate_product(&column[k], &column[k + 1], i == j ? a.limb[i] : twice[i], a.limb[j]);
+            field_accumulate_product(&column[k], k == 0, &column[k + 1], i == first, i == j ? a.limb[i] : twice[i],
+                                     a.limb[j]);
         }
     }
-    FieldRaw raw;
-    UNROLL for (int k = 0; k < 5; k++) raw.limb[k] = _mm256_add_epi64(column[k], times19(column[k + 5]));
-    return raw;
+    return field_fold(column);
 }
 
 /// Takes `offset` off and carries once in every limb, all limbs at the same time.
@@ -129,6 +146,8 @@ KERNEL_INLINE FieldReduced field_carry(FieldRaw raw, const uint64_t offset[5]) {
     // the carry (2^11) and to the rest (2^50) leaves with the conversion to double.
     const __m256i limb_mask = _mm256_set1_epi64x((int64_t)LIMB_MASK);
     const __m256i two52 = _mm256_set1_epi64x(0x4330000000000000);
+    const __m256d excess = _mm256_set1_pd(0x1p52 + 0x1p50 + 0x1p11);
+    const __m256d excess_lowest = _mm256_set1_pd(0x1p52 + 0x1p50 + 0x13p11);
     __m256i carry[5], rest[5];
     UNROLL for (int k = 0; k < 5; k++) {
         uint64_t bias = (1ull << 62) + (1ull << 50) - offset[k];
@@ -139,9 +158,8 @@ KERNEL_INLINE FieldReduced field_carry(FieldRaw raw, const uint64_t offset[5]) {
     FieldReduced result;
     UNROLL for (int k = 0; k < 5; k++) {
         __m256i incoming = k == 0 ? _mm256_mul_epu32(carry[4], _mm256_set1_epi64x(19)) : carry[k - 1];
-        double excess = 0x1p52 + 0x1p50 + (k == 0 ? 19 * 0x1p11 : 0x1p11);
         __m256i sum = _mm256_or_si256(_mm256_add_epi64(rest[k], incoming), two52);
-        result.limb[k] = _mm256_sub_pd(_mm256_castsi256_pd(sum), _mm256_set1_pd(excess));
+        result.limb[k] = _mm256_sub_pd(_mm256_castsi256_pd(sum), k == 0 ? excess_lowest : excess);
     }
     return result;
 }
@@ -196,7 +214,7 @@ KERNEL_INLINE FieldReduced field_reduce(FieldLoose a) {
         result.limb[k] = _mm256_sub_pd(a.limb[k], carried[k]);
     }
     UNROLL for (int k = 0; k < 5; k++) {
-        __m256d scale = _mm256_set1_pd(k == 0 ? 19 * 0x1p-51 : 0x1p-51);
+        __m256d scale = k == 0 ? _mm256_set1_pd(0x13p-51) : _mm256_set1_pd(0x1p-51);
         result.limb[k] = _mm256_fmadd_pd(carried[k == 0 ? 4 : k - 1], scale, result.limb[k]);
     }
     return result;

@@ -30,14 +30,19 @@ KERNEL_TARGET __attribute__((unused)) static void points_set_window(PointQuad *p
     }
 }
 
-/// Distance in digits from one window to the next: the prefetched ones past the end belong to the next window, and 16
-/// more keep windows off the same cache sets.
-#define DIGIT_STRIDE (BLOCK_ELEMENTS + 4 * PREFETCH_QUADS + 4)
+/// Distance in digits from one window to the next: the odd remainder keeps windows off the same cache
+/// sets. What is prefetched past the end of a window belongs to the next one.
+#define DIGIT_STRIDE (BLOCK_ELEMENTS + 16)
 
-/// Digits of `count` masks for every window of `table`; masks past the end are zero.
+/// Bytes of the digits of `windows` windows, with those that are prefetched past the end.
+static inline size_t digits_bytes(unsigned windows) {
+    return ((size_t)windows * DIGIT_STRIDE + 4 * PREFETCH_QUADS) * sizeof(int32_t);
+}
+
+/// Digits of `factor` (1 or 2) times `count` masks for every window of `table`; masks past the end are zero.
 /// `negated` flips every sign.
 KERNEL_TARGET __attribute__((unused)) static void mask_digits(const KernelTable *table, const uint8_t *scalars, size_t count,
-                                                             bool negated, int32_t *digits) {
+                                                             int factor, bool negated, int32_t *digits) {
     static const uint8_t zero[32];
     uint64_t offset[4];
     table_digit_offset(table->window, table->windows, offset);
@@ -45,7 +50,7 @@ KERNEL_TARGET __attribute__((unused)) static void mask_digits(const KernelTable 
         ScalarQuad quad;
         for (int lane = 0; lane < 4; lane++) {
             size_t index = j + (size_t)lane;
-            scalar_set_mask(&quad, lane, index < count ? scalars + 32 * index : zero);
+            scalar_set_mask(&quad, lane, index < count ? scalars + 32 * index : zero, factor);
             scalar_add_offset(&quad, lane, offset);
             if (negated) quad.sign[lane] = ~quad.sign[lane];
         }
@@ -53,16 +58,17 @@ KERNEL_TARGET __attribute__((unused)) static void mask_digits(const KernelTable 
     }
 }
 
-/// Digits of `count` values for the first `windows` windows of `table`; values past the end are zero.
+/// Digits of `factor` (1 or 2) times `count` values for the first `windows` windows of `table`; values past the end are zero.
 KERNEL_TARGET __attribute__((unused)) static void value_digits(const KernelTable *table, unsigned windows,
-                                                              const int64_t *values, size_t count, int32_t *digits) {
+                                                              const int64_t *values, size_t count, int factor,
+                                                              int32_t *digits) {
     uint64_t offset[4];
     table_digit_offset(table->window, windows, offset);
     for (size_t j = 0; j < count; j += 4) {
         ScalarQuad quad;
         for (int lane = 0; lane < 4; lane++) {
             size_t index = j + (size_t)lane;
-            scalar_set_value(&quad, lane, index < count ? values[index] : 0);
+            scalar_set_value(&quad, lane, index < count ? values[index] : 0, factor);
             scalar_add_offset(&quad, lane, offset);
         }
         scalar_write_digits(&quad, table->window, windows, digits + j, DIGIT_STRIDE);

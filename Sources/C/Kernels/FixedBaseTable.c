@@ -8,9 +8,6 @@
 #include "FloatingPointGuard.h"
 #include "Memory.h"
 
-/// Large pages make the look-ups cheap for the address translation; tables begin on one.
-#define TABLE_ALIGNMENT (2u << 20)
-
 /// Writes the entries 0...count-1 of up to four windows, one window a lane.
 /// points[j] = j * base in every lane; z_inverses[j] = 1 / Z of points[j].
 KERNEL_TARGET static void table_write_entries(double *const windows[4], unsigned lanes, const PointQuad *points,
@@ -78,12 +75,12 @@ KERNEL_WORKER KernelStatus table_fill(KernelTable *table, const uint8_t base[64]
     return status;
 }
 
-KernelTable *kernel_table_create(const uint8_t base[64], unsigned window, unsigned scalar_bits, KernelStatus *status) {
+KernelTable *kernel_table_create(const uint8_t half_base[64], unsigned window, unsigned scalar_bits, KernelStatus *status) {
     if (!kernel_is_supported()) {
         *status = KERNEL_UNSUPPORTED;
         return NULL;
     }
-    if (window < TABLE_SMALLEST_WINDOW || window > TABLE_LARGEST_WINDOW || scalar_bits < 1
+    if (window < TABLE_SMALLEST_WINDOW || window > TABLE_LARGEST_WINDOW || scalar_bits < 2
         || scalar_bits > TABLE_LARGEST_SCALAR_BITS) {
         *status = KERNEL_BAD_ARGUMENT;
         return NULL;
@@ -98,13 +95,12 @@ KernelTable *kernel_table_create(const uint8_t base[64], unsigned window, unsign
     table->scalar_bits = scalar_bits;
     table->entries_per_window = ((size_t)1 << (window - 1)) + 1;
     table->bytes = table->windows * table->entries_per_window * TABLE_ENTRY_DOUBLES * sizeof(double);
-    table->entries = kernel_allocate(1, table->bytes, table->bytes < TABLE_ALIGNMENT ? 128 : TABLE_ALIGNMENT);
+    table->entries = kernel_allocate_large(table->bytes);
     if (table->entries == NULL) {
         *status = KERNEL_OUT_OF_MEMORY;
     } else {
-        kernel_advise_large_pages(table->entries, table->bytes);
         unsigned saved = floating_point_guard_enter();
-        *status = table_fill(table, base);
+        *status = table_fill(table, half_base);
         floating_point_guard_leave(saved);
     }
     if (*status != KERNEL_OK) {

@@ -16,7 +16,6 @@
 #define TABLE_SMALLEST_WINDOW 4
 #define TABLE_LARGEST_WINDOW 14
 #define TABLE_LARGEST_SCALAR_BITS 251
-#define TABLE_MOST_WINDOWS 63
 
 struct KernelTable {
     unsigned window;
@@ -62,28 +61,41 @@ static inline void table_digit_offset(unsigned window, unsigned windows, uint64_
     }
 }
 
-/// Sets one lane from a value of magnitude below 2^63 + 1.
-static inline void scalar_set_value(ScalarQuad *scalars, int lane, int64_t value) {
+/// Sets one lane from `factor` (1 or 2) times a value of magnitude below 2^62.
+static inline void scalar_set_value(ScalarQuad *scalars, int lane, int64_t value, int factor) {
     uint64_t negative = value < 0 ? ~0ull : 0;
-    scalars->word[0][lane] = ((uint64_t)value ^ negative) - negative;
+    scalars->word[0][lane] = (((uint64_t)value ^ negative) - negative) << (factor - 1);
     for (int k = 1; k < 4; k++) scalars->word[k][lane] = 0;
     scalars->sign[lane] = negative;
 }
 
-/// Sets one lane from 32 little-endian bytes below the group order, as r or r - l without a branch.
-static inline void scalar_set_mask(ScalarQuad *scalars, int lane, const uint8_t bytes[32]) {
-    uint64_t r[4], flipped[4];
-    __builtin_memcpy(r, bytes, sizeof r);
-    unsigned char borrow = 0, above = 0;
+/// Replaces r (below the group order) by l - r where that is smaller, without a branch; returns all ones if it did.
+static inline uint64_t scalar_centre(uint64_t r[4]) {
+    uint64_t flipped[4];
+    uint64_t borrow = 0, above = 0;
     for (int k = 0; k < 4; k++) {
         unsigned __int128 difference = (unsigned __int128)GROUP_ORDER[k] - r[k] - borrow;
         flipped[k] = (uint64_t)difference;
-        borrow = (unsigned char)((difference >> 64) & 1);
+        borrow = (uint64_t)(difference >> 64) & 1;
         unsigned __int128 compared = (unsigned __int128)HALF_GROUP_ORDER[k] - r[k] - above;
-        above = (unsigned char)((compared >> 64) & 1);
+        above = (uint64_t)(compared >> 64) & 1;
     }
-    uint64_t negative = 0 - (uint64_t)above;
-    for (int k = 0; k < 4; k++) scalars->word[k][lane] = (flipped[k] & negative) | (r[k] & ~negative);
+    uint64_t negated = 0 - above;
+    for (int k = 0; k < 4; k++) r[k] = (flipped[k] & negated) | (r[k] & ~negated);
+    return negated;
+}
+
+/// Sets one lane from `factor` (1 or 2) times 32 little-endian bytes below the group order, in (-l/2, l/2].
+static inline void scalar_set_mask(ScalarQuad *scalars, int lane, const uint8_t bytes[32], int factor) {
+    uint64_t r[4];
+    __builtin_memcpy(r, bytes, sizeof r);
+    uint64_t negative = scalar_centre(r);
+    if (factor == 2) {
+        for (int k = 3; k > 0; k--) r[k] = r[k] << 1 | r[k - 1] >> 63;
+        r[0] <<= 1;
+        negative ^= scalar_centre(r);
+    }
+    for (int k = 0; k < 4; k++) scalars->word[k][lane] = r[k];
     scalars->sign[lane] = negative;
 }
 

@@ -17,14 +17,16 @@ static inline void *kernel_allocate(size_t count, size_t size, size_t alignment)
     return aligned_alloc(alignment, bytes == 0 ? alignment : bytes);
 }
 
-/// Asks for large pages, where the system has them; whether it grants them changes speed only.
-static inline void kernel_advise_large_pages(void *memory, size_t bytes) {
+/// The size of a large page.
+#define LARGE_PAGE (2u << 20)
+
+/// Memory for a table that is read at random: large pages, where the system grants them, spare address translations.
+static inline void *kernel_allocate_large(size_t bytes) {
+    void *memory = kernel_allocate(1, bytes, bytes < LARGE_PAGE ? 128 : LARGE_PAGE);
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-    (void)madvise(memory, bytes, MADV_HUGEPAGE);
-#else
-    (void)memory;
-    (void)bytes;
+    if (memory != NULL && bytes >= LARGE_PAGE) (void)madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
+    return memory;
 }
 
 /// Zeroes memory that held secrets; the empty assembly keeps the store although the memory is freed next.

@@ -6,12 +6,14 @@
 #include "FieldPower.h"
 
 /// Reads four encodings of 32 bytes and returns a bit for each lane that is a valid one: s canonical and not negative,
-/// and the point exists, with t not negative and y not zero.
+/// and the point exists, with t not negative and y not zero. The identity's encoding (zero) is refused too.
 KERNEL_INLINE int ristretto_load(AffineQuad *points, const uint8_t *bytes) {
     const FieldReduced one = field_small(1), i = field_broadcast(FIELD_SQRT_MINUS_ONE);
     FieldWords words = field_load_words(bytes, 32);
     __m256d accepted = field_words_below_p(words);
     accepted = _mm256_andnot_pd(_mm256_castsi256_pd(_mm256_slli_epi64(words.word[0], 63)), accepted);
+    __m256i any = _mm256_or_si256(_mm256_or_si256(words.word[0], words.word[1]), _mm256_or_si256(words.word[2], words.word[3]));
+    accepted = _mm256_andnot_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(any, _mm256_setzero_si256())), accepted);
 
     FieldReduced s = field_from_words(words);
     FieldReduced ss = field_square(s);

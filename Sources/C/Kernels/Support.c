@@ -14,8 +14,8 @@ bool kernel_is_supported(void) {
     return false;
 }
 
-KernelTable *kernel_table_create(const uint8_t base[64], unsigned window, unsigned scalar_bits, KernelStatus *status) {
-    (void)base, (void)window, (void)scalar_bits;
+KernelTable *kernel_table_create(const uint8_t half_base[64], unsigned window, unsigned scalar_bits, KernelStatus *status) {
+    (void)half_base, (void)window, (void)scalar_bits;
     *status = KERNEL_UNSUPPORTED;
     return NULL;
 }
@@ -37,45 +37,40 @@ KernelResult kernel_encrypt(const KernelTable *value_table, const KernelTable *m
     return (KernelResult){KERNEL_UNSUPPORTED, 0};
 }
 
-KernelStatus kernel_sums_clear(KernelPointQuad *sums, size_t count) {
-    (void)sums, (void)count;
-    return KERNEL_UNSUPPORTED;
-}
-
-KernelResult kernel_accumulate(KernelPointQuad *sums, const uint8_t *elements, size_t count, KernelEncoding encoding) {
+KernelResult kernel_accumulate(KernelPoint *sums, const uint8_t *elements, size_t count, KernelEncoding encoding) {
     (void)sums, (void)elements, (void)count, (void)encoding;
     return (KernelResult){KERNEL_UNSUPPORTED, 0};
 }
 
-KernelResult kernel_unmask(KernelPointQuad *sums, const KernelTable *mask_table, const uint8_t *scalars, size_t count) {
+KernelResult kernel_unmask(KernelPoint *sums, const KernelTable *mask_table, const uint8_t *scalars, size_t count) {
     (void)sums, (void)mask_table, (void)scalars, (void)count;
     return (KernelResult){KERNEL_UNSUPPORTED, 0};
 }
 
-KernelStatus kernel_lookup_keys(const KernelPointQuad *sums, size_t count, uint64_t *keys, uint8_t *x_is_odd) {
-    (void)sums, (void)count, (void)keys, (void)x_is_odd;
+KernelStatus kernel_eightfold_affine(const KernelPoint *points, size_t count, uint8_t *output) {
+    (void)points, (void)count, (void)output;
     return KERNEL_UNSUPPORTED;
 }
 
-KernelStatus kernel_multiples_keys(const uint8_t base[64], uint64_t first, size_t count, uint64_t *keys,
-                                   uint8_t *x_is_odd) {
-    (void)base, (void)first, (void)count, (void)keys, (void)x_is_odd;
-    return KERNEL_UNSUPPORTED;
+KernelLogarithms *kernel_logarithms_create(const uint8_t base[64], uint32_t range, KernelStatus *status) {
+    (void)base, (void)range;
+    *status = KERNEL_UNSUPPORTED;
+    return NULL;
 }
 
-KernelStatus kernel_sums_affine(const KernelPointQuad *sums, size_t count, uint8_t *output) {
-    (void)sums, (void)count, (void)output;
-    return KERNEL_UNSUPPORTED;
+void kernel_logarithms_destroy(KernelLogarithms *table) {
+    (void)table;
 }
 
-KernelStatus kernel_sums_export(const KernelPointQuad *sums, size_t count, uint8_t *output) {
-    (void)sums, (void)count, (void)output;
-    return KERNEL_UNSUPPORTED;
+size_t kernel_logarithms_bytes(const KernelLogarithms *table) {
+    (void)table;
+    return 0;
 }
 
-KernelResult kernel_sums_import(KernelPointQuad *sums, const uint8_t *extended, size_t count) {
-    (void)sums, (void)extended, (void)count;
-    return (KernelResult){KERNEL_UNSUPPORTED, 0};
+KernelStatus kernel_logarithms_find(const KernelLogarithms *table, const KernelPoint *points, size_t count,
+                                    int64_t *values, size_t *missing) {
+    (void)table, (void)points, (void)count, (void)values, (void)missing;
+    return KERNEL_UNSUPPORTED;
 }
 
 #endif

@@ -2,8 +2,8 @@
 //
 // Every function may be called from any thread; tables are immutable after creation. The floating-point control
 // word is saved, set and restored inside each function, so callers may run in any rounding mode.
-// All integers are little-endian. Nothing here is constant-time: table look-ups are indexed by secret digits
-// (see the crypto design's list of what is not protected). Scratch memory that held secrets is wiped.
+// All integers are little-endian. Look-ups are indexed by digits of secrets, so nothing here is constant-time against
+// somebody who shares the machine's caches. Scratch memory that held secrets is wiped.
 #ifndef MESHNODE_KERNELS_H
 #define MESHNODE_KERNELS_H
 
@@ -20,7 +20,7 @@ typedef enum {
     /// An input element is not acceptable; `KernelResult.index` names the first one.
     KERNEL_BAD_ELEMENT = 1,
     KERNEL_OUT_OF_MEMORY = 2,
-    /// A size, window or alignment outside the documented range.
+    /// A size, window or table outside the documented range.
     KERNEL_BAD_ARGUMENT = 3,
     /// The processor lacks AVX2 or FMA, or the kernel was built for another architecture.
     KERNEL_UNSUPPORTED = 4,
@@ -38,27 +38,31 @@ typedef enum {
     KERNEL_RISTRETTO = 1,
 } KernelEncoding;
 
+/// A point in extended coordinates X, Y, Z, T, each in five limbs of radix 2^51, least first: X is limbs 0...4.
+/// Limbs read must be below 2^52; limbs written are below 2^51 + 2^6.
+typedef struct {
+    uint64_t limbs[20];
+} KernelPoint;
+
 /// Multiples of one base point for fixed-base multiplication with signed windows. Immutable.
 typedef struct KernelTable KernelTable;
 
-/// Four points in the kernel's own form: X, Y, Z, T, each five limbs of four lanes. Opaque, 640 bytes.
-typedef struct {
-    double limbs[80];
-} KernelPointQuad;
-
-/// Alignment that every `KernelPointQuad` array needs.
-#define KERNEL_POINT_ALIGNMENT 32
+/// Multiples of one point for the look-up of logarithms. Immutable.
+typedef struct KernelLogarithms KernelLogarithms;
 
 /// Whether the functions below work on this machine.
 bool kernel_is_supported(void);
 
-/// Builds the table of a base point.
-/// - base: affine x and y, 64 bytes, canonical and on the curve (the order is not checked).
+/// Builds the table of a base point B from half of it.
+/// - half_base: B / 2 (by the inverse of two modulo the group order) as affine x and y, 64 bytes, canonical, of the
+///   prime-order subgroup. Halves serve the encoder that doubles ("batch double-and-encode"); where the point itself is
+///   wanted the scalars are doubled.
 /// - window: bits a digit, 4...14. Memory is 128 bytes * ceil((scalar_bits + 1) / window) * (2^(window - 1) + 1).
-/// - scalar_bits: the largest magnitude of a multiplier is 2^scalar_bits - 1, scalar_bits in 1...251; masks modulo
-///   the group order need 251 (they are taken in (-l/2, l/2]).
-/// Returns NULL and sets *status on failure. Free with `kernel_table_destroy`.
-KernelTable *kernel_table_create(const uint8_t base[64], unsigned window, unsigned scalar_bits, KernelStatus *status);
+/// - scalar_bits: doubled multipliers have a magnitude below 2^scalar_bits, 2...251; masks modulo the group order need
+///   251 (they are taken in (-l/2, l/2]).
+/// Returns NULL and sets *status on failure: KERNEL_BAD_ELEMENT when the bytes are no point. Free with
+/// `kernel_table_destroy`.
+KernelTable *kernel_table_create(const uint8_t half_base[64], unsigned window, unsigned scalar_bits, KernelStatus *status);
 
 void kernel_table_destroy(KernelTable *table);
 
@@ -66,42 +70,46 @@ void kernel_table_destroy(KernelTable *table);
 size_t kernel_table_bytes(const KernelTable *table);
 
 /// Encrypts: element j is values[j] * G + scalars[j] * H.
-/// - value_table: the table of G (affine) or of G / 2 (ristretto: the encoder doubles, "batch double-and-encode").
-/// - mask_table: likewise for H, made with scalar_bits = 251.
-/// - values: `count` signed integers of magnitude below 2^value_bits, value_bits at most the table's scalar_bits.
+/// - value_table, mask_table: made from G / 2 and from H / 2, the latter with scalar_bits = 251.
+/// - values: `count` signed integers of magnitude below 2^value_bits; value_bits in 1...62, below the table's scalar_bits.
 /// - scalars: `count` integers of 32 bytes, below the group order.
 /// - output: 64 or 32 bytes an element. The identity is written as (0, 1) or as 32 zero bytes.
-/// KERNEL_BAD_ELEMENT: a value or scalar outside its range. The output is then not complete.
+/// KERNEL_BAD_ELEMENT: a value or scalar outside its range. Nothing is written then.
 KernelResult kernel_encrypt(const KernelTable *value_table, const KernelTable *mask_table, const int64_t *values,
                             unsigned value_bits, const uint8_t *scalars, size_t count, KernelEncoding encoding,
                             uint8_t *output);
 
-/// Fills the sums of `count` elements, ceil(count / 4) quads, with the identity.
-KernelStatus kernel_sums_clear(KernelPointQuad *sums, size_t count);
-
-/// Decodes, checks and adds `count` elements to the sums. Affine elements must be canonical, on the curve and not
-/// the identity; ristretto elements must be canonical encodings (RFC 9496; the identity is one).
+/// Decodes, checks and adds `count` elements to `count` sums.
+/// Affine elements must be canonical, on the curve and not of order 1, 2, 4 or 8; ristretto elements must be canonical
+/// encodings (RFC 9496) other than the identity's.
 /// KERNEL_BAD_ELEMENT: the first bad element; the sums then stand for the same points as before the call.
-KernelResult kernel_accumulate(KernelPointQuad *sums, const uint8_t *elements, size_t count, KernelEncoding encoding);
+KernelResult kernel_accumulate(KernelPoint *sums, const uint8_t *elements, size_t count, KernelEncoding encoding);
 
 /// Subtracts scalars[j] * H from the sums.
-/// KERNEL_BAD_ELEMENT: a scalar not below the group order; the sums are then not touched.
-KernelResult kernel_unmask(KernelPointQuad *sums, const KernelTable *mask_table, const uint8_t *scalars, size_t count);
+/// KERNEL_BAD_ELEMENT: a scalar not below the group order; the sums are not touched then.
+KernelResult kernel_unmask(KernelPoint *sums, const KernelTable *mask_table, const uint8_t *scalars, size_t count);
 
-/// For every sum P the low 64 bits of the canonical y of 8 P (equal for 8 P and -8 P), and whether the canonical x
-/// of 8 P is odd (which tells them apart; 0 for the identity).
-KernelStatus kernel_lookup_keys(const KernelPointQuad *sums, size_t count, uint64_t *keys, uint8_t *x_is_odd);
+/// The canonical affine coordinates of 8 P, x then y, 64 bytes each.
+KernelStatus kernel_eightfold_affine(const KernelPoint *points, size_t count, uint8_t *output);
 
-/// The same keys for first * B, (first + 1) * B, ... (`count` of them) without the factor eight, to fill a table:
-/// B is 8 G for the keys above. B as 64 bytes affine, canonical, on the curve.
-KernelStatus kernel_multiples_keys(const uint8_t base[64], uint64_t first, size_t count, uint64_t *keys, uint8_t *x_is_odd);
+/// Builds the table of j * 8 G for 1 <= j <= range.
+/// - base: 8 G as affine x and y, 64 bytes.
+/// - range: 1...2^23 - 1. Memory is 8 bytes * range + 4 bytes * (the power of two that is at least 2 * range).
+/// Returns NULL and sets *status on failure. Free with `kernel_logarithms_destroy`.
+KernelLogarithms *kernel_logarithms_create(const uint8_t base[64], uint32_t range, KernelStatus *status);
 
-/// The sums as canonical affine points, 64 bytes each.
-KernelStatus kernel_sums_affine(const KernelPointQuad *sums, size_t count, uint8_t *output);
+void kernel_logarithms_destroy(KernelLogarithms *table);
 
-/// The sums as extended coordinates X, Y, Z, T, 32 canonical bytes each, and back. Import checks canonical bytes only.
-KernelStatus kernel_sums_export(const KernelPointQuad *sums, size_t count, uint8_t *output);
-KernelResult kernel_sums_import(KernelPointQuad *sums, const uint8_t *extended, size_t count);
+/// Bytes that the table occupies.
+size_t kernel_logarithms_bytes(const KernelLogarithms *table);
+
+/// The logarithms e with 8 P = e * 8 G and |e| <= range of `count` points, torsion of P notwithstanding.
+/// - values: e, or INT64_MIN where the table holds none.
+/// A hit agrees with the entry in the 64 bits of x that the table keeps, eight more in its slot and the home position;
+/// to compare all bits, use the block equation or recompute e * 8 G.
+/// Returns the number of points without a logarithm in *missing.
+KernelStatus kernel_logarithms_find(const KernelLogarithms *table, const KernelPoint *points, size_t count,
+                                    int64_t *values, size_t *missing);
 
 #ifdef __cplusplus
 }
