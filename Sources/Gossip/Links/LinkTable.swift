@@ -1,0 +1,303 @@
+public import Wire
+
+/// Names one connection of this process.
+public typealias ConnectionID = UInt64
+
+/// Which connections a node keeps: dials, admissions, limits, simultaneous dials, retries. Without I/O.
+///
+/// Between two nodes one link stays: the connection that the smaller node id dialled. Both sides judge by that rule
+/// alone, so they agree whatever the order of events. A newer connection with the same dialler replaces the older one
+/// (the dialler lost it), and so does any connection of a restarted peer (another `instance`).
+public struct LinkTable: Sendable {
+    public enum Input: Sendable {
+        /// Addresses to hold on to for ever; `expected` if a ticket names the node.
+        case bootstrap([PeerAddress], expected: NodeID?)
+        /// A verified record of another node.
+        case record(NodeRecord)
+        /// The record is no longer known; stop dialling it.
+        case forget(NodeID)
+        case accepted(ConnectionID)
+        case unreachable(ConnectionID, String)
+        case identified(ConnectionID, NodeID, instance: UInt64)
+        case established(ConnectionID)
+        case closed(ConnectionID, LinkEnd)
+        case ban(NodeID)
+        case allow(NodeID)
+        case tick
+    }
+
+    public enum Directive: Equatable, Sendable {
+        case dial(ConnectionID, PeerAddress, expected: NodeID?)
+        /// Go on with the handshake.
+        case admit(ConnectionID)
+        /// Say why, then close. For connections at any stage.
+        case close(ConnectionID, LinkCode)
+        case linkUp(NodeID, ConnectionID)
+        /// The link goes on over another connection; queued frames move along.
+        case linkMoved(NodeID, from: ConnectionID, to: ConnectionID)
+        case linkDown(NodeID, LinkEnd)
+    }
+
+    public enum Direction: Sendable, Equatable {
+        case dialled
+        case accepted
+    }
+
+    struct Connection: Sendable {
+        let direction: Direction
+        let target: LinkTarget.Key?
+        var node: NodeID?
+        var instance: UInt64 = 0
+        var established = false
+    }
+
+    public struct Link: Sendable, Equatable {
+        public var connection: ConnectionID
+        public var direction: Direction
+        public var instance: UInt64
+        public var since: Duration
+        /// The peer closed `connection` as a duplicate before the other one was established.
+        var bridging = false
+    }
+
+    private let own: NodeID
+    private let settings: LinkSettings
+    private var generator: MeshGenerator
+    private var nextDialled: ConnectionID = 1
+    private var acceptBucket: TokenBucket
+    private(set) var connections: [ConnectionID: Connection] = [:]
+    private(set) var targets: [LinkTarget] = []
+    public private(set) var links: [NodeID: Link] = [:]
+    public private(set) var banned: Set<NodeID> = []
+    public private(set) var refusals: UInt64 = 0
+
+    /// - Parameter seed: of the retry jitter; nothing else is random.
+    public init(own: NodeID, settings: LinkSettings, seed: UInt64, now: Duration) {
+        self.own = own
+        self.settings = settings
+        generator = MeshGenerator(seed: seed)
+        acceptBucket = TokenBucket(rate: settings.handshakesPerSecond, now: now)
+    }
+
+    /// Dialled connections have odd names from ``Directive/dial(_:_:expected:)``; the shell gives accepted ones even names.
+    public static func acceptedConnection(_ count: UInt64) -> ConnectionID { count &* 2 }
+
+    public mutating func handle(_ input: Input, now: Duration) -> [Directive] {
+        var directives: [Directive] = []
+        switch input {
+        case .bootstrap(let addresses, let expected): bootstrap(addresses, expected, now)
+        case .record(let record): learn(record, now)
+        case .forget(let node): targets.removeAll { $0.key == .node(node) && $0.inProgress == nil }
+        case .accepted(let id): accepted(id, now, &directives)
+        case .unreachable(let id, let reason): closed(id, .unreachable(reason), now, &directives)
+        case .identified(let id, let node, let instance): identified(id, node, instance, now, &directives)
+        case .established(let id): established(id, now, &directives)
+        case .closed(let id, let end): closed(id, end, now, &directives)
+        case .ban(let node):
+            banned.insert(node)
+            for id in connections.keys.sorted() where connections[id]?.node == node {
+                directives.append(.close(id, .banned))
+            }
+        case .allow(let node): banned.remove(node)
+        case .tick: dialDue(now, &directives)
+        }
+        return directives
+    }
+
+    /// When the next dial is due, if any is waiting.
+    public var nextDeadline: Duration? {
+        targets.filter { $0.inProgress == nil && !$0.isOwn }.map(\.nextAttempt).min()
+    }
+
+    // MARK: Targets
+
+    private mutating func bootstrap(_ addresses: [PeerAddress], _ expected: NodeID?, _ now: Duration) {
+        for address in addresses where !targets.contains(where: { $0.key == .address(address) }) {
+            targets.append(
+                LinkTarget(key: .address(address), addresses: [address], expected: expected, nextAttempt: now))
+        }
+    }
+
+    private mutating func learn(_ record: NodeRecord, _ now: Duration) {
+        guard record.node != own else { return }
+        if let index = targets.firstIndex(where: { $0.key == .node(record.node) }) {
+            // Fresh addresses deserve a fresh try.
+            if targets[index].addresses != record.addresses {
+                targets[index].addresses = record.addresses
+                targets[index].nextAttempt = min(targets[index].nextAttempt, now + jittered(settings.retryBase))
+            }
+            return
+        }
+        guard targets.count < 2 * LinkLimits.recordsMax else { return }
+        // The smaller id's connection stays anyway, so the larger one lets it go first.
+        let pause = own < record.node ? settings.retryBase / 4 : settings.retryBase * 2
+        targets.append(
+            LinkTarget(
+                key: .node(record.node), addresses: record.addresses, expected: record.node,
+                nextAttempt: now + jittered(pause)))
+    }
+
+    private mutating func dialDue(_ now: Duration, _ directives: inout [Directive]) {
+        var dialled = connections.values.count { $0.direction == .dialled }
+        var inProgress = connections.values.count { $0.direction == .dialled && !$0.established }
+        let bootstrapWaits = targets.contains { $0.isBootstrap && !isReached($0) }
+        for index in targets.indices {
+            guard dialled < settings.dialledMax, inProgress < settings.dialsInProgressMax else { return }
+            let target = targets[index]
+            guard target.inProgress == nil, !target.isOwn, target.nextAttempt <= now, !target.addresses.isEmpty,
+                !isReached(target)
+            else { continue }
+            // Two places are kept for bootstrap addresses, so that meshes that started apart can merge.
+            if !target.isBootstrap, bootstrapWaits, dialled >= settings.dialledMax - 2 { continue }
+            if let expected = target.expected, banned.contains(expected) { continue }
+            let id = nextDialled
+            nextDialled += 2
+            targets[index].inProgress = id
+            let address = target.addresses[target.attempts % target.addresses.count]
+            connections[id] = Connection(direction: .dialled, target: target.key)
+            directives.append(.dial(id, address, expected: target.expected))
+            dialled += 1
+            inProgress += 1
+        }
+    }
+
+    private func isReached(_ target: LinkTarget) -> Bool {
+        guard let node = target.expected ?? target.resolved else { return false }
+        return links[node] != nil
+    }
+
+    /// Times a factor drawn from [0.5, 1).
+    private mutating func jittered(_ duration: Duration) -> Duration {
+        duration * (0.5 + Double(generator.next() >> 11) / Double(1 << 54))
+    }
+
+    private mutating func retryLater(_ key: LinkTarget.Key, _ end: LinkEnd, wasUp: Duration?, _ now: Duration) {
+        guard let index = targets.firstIndex(where: { $0.key == key }) else { return }
+        targets[index].inProgress = nil
+        if end == .here(.ownKey) || end == .peer(.ownKey) {
+            targets[index].isOwn = true
+            return
+        }
+        if let wasUp, now - wasUp >= settings.retryMax { targets[index].attempts = 0 }
+        var pause = settings.retryBase
+        for _ in 0..<targets[index].attempts where pause < settings.retryMax { pause = pause * 2 }
+        targets[index].attempts = min(targets[index].attempts + 1, 1 << 16)
+        targets[index].nextAttempt = now + jittered(min(pause, settings.retryMax))
+    }
+
+    // MARK: Connections
+
+    private mutating func accepted(_ id: ConnectionID, _ now: Duration, _ directives: inout [Directive]) {
+        let inbound = connections.values.filter { $0.direction == .accepted }
+        let halfOpen = inbound.count { !$0.established }
+        connections[id] = Connection(direction: .accepted, target: nil)
+        // Half-open ones have a bound of their own: strangers that never finish must not take the links' places.
+        if inbound.count - halfOpen >= settings.acceptedMax {
+            refuse(id, .full, &directives)
+        } else if halfOpen >= settings.halfOpenMax || !acceptBucket.take(now: now) {
+            refuse(id, .busy, &directives)
+        }
+    }
+
+    private mutating func refuse(_ id: ConnectionID, _ code: LinkCode, _ directives: inout [Directive]) {
+        refusals += 1
+        directives.append(.close(id, code))
+    }
+
+    private mutating func identified(
+        _ id: ConnectionID, _ node: NodeID, _ instance: UInt64, _ now: Duration, _ directives: inout [Directive]
+    ) {
+        guard var connection = connections[id] else { return }
+        connection.node = node
+        connection.instance = instance
+        connections[id] = connection
+        if let key = connection.target, let index = targets.firstIndex(where: { $0.key == key }) {
+            targets[index].resolved = node
+        }
+        if banned.contains(node) { return refuse(id, .banned, &directives) }
+        if let link = links[node], !replaces(connection, link, node: node) {
+            return refuse(id, .duplicate, &directives)
+        }
+        if connection.direction == .accepted, links[node] == nil,
+            links.values.count(where: { $0.direction == .accepted }) >= settings.acceptedMax
+        {
+            return refuse(id, .full, &directives)
+        }
+        directives.append(.admit(id))
+    }
+
+    /// Whether `connection` takes the place of `link` to the same node.
+    private func replaces(_ connection: Connection, _ link: Link, node: NodeID) -> Bool {
+        if link.bridging || connection.instance != link.instance { return true }
+        if connection.direction == link.direction {
+            // The dialler's side sees its own second dial; the acceptor's side trusts that the dialler knows why.
+            return connection.direction == .accepted || connection.established
+        }
+        let preferred: Direction = own < node ? .dialled : .accepted
+        return connection.direction == preferred
+    }
+
+    private mutating func established(_ id: ConnectionID, _ now: Duration, _ directives: inout [Directive]) {
+        guard connections[id] != nil else { return }
+        connections[id]!.established = true
+        let connection = connections[id]!
+        guard let node = connection.node else { return }
+        guard let link = links[node] else {
+            links[node] = Link(
+                connection: id, direction: connection.direction, instance: connection.instance, since: now)
+            directives.append(.linkUp(node, id))
+            return
+        }
+        guard replaces(connection, link, node: node) else { return refuse(id, .duplicate, &directives) }
+        links[node] = Link(
+            connection: id, direction: connection.direction, instance: connection.instance, since: link.since)
+        directives.append(.linkMoved(node, from: link.connection, to: id))
+        if connections[link.connection] != nil { directives.append(.close(link.connection, .duplicate)) }
+    }
+
+    private mutating func closed(
+        _ id: ConnectionID, _ end: LinkEnd, _ now: Duration, _ directives: inout [Directive]
+    ) {
+        guard let connection = connections.removeValue(forKey: id) else { return }
+        let node = connection.node
+        let link = node.flatMap { links[$0] }
+        let carriesLink = link?.connection == id
+        if let key = connection.target {
+            retryLater(key, end, wasUp: carriesLink ? link?.since : nil, now)
+        }
+        guard let node else { return }
+        let successor = connections.contains { $0.value.node == node && !$0.value.established }
+        if carriesLink {
+            if end == .peer(.duplicate), successor {
+                links[node]!.bridging = true
+            } else {
+                links[node] = nil
+                directives.append(.linkDown(node, end))
+                hurry(node, end, now)
+            }
+        } else if link?.bridging == true, !successor {
+            links[node] = nil
+            directives.append(.linkDown(node, end))
+            hurry(node, end, now)
+        }
+    }
+
+    /// A link that was lost without anybody's fault is dialled again soon, by both sides, the smaller id first.
+    private mutating func hurry(_ node: NodeID, _ end: LinkEnd, _ now: Duration) {
+        switch end {
+        case .lost, .here(.idle), .peer(.idle), .peer(.shutdown): break
+        default: return
+        }
+        let pause = jittered(own < node ? settings.retryBase : settings.retryBase * 2)
+        for index in targets.indices where targets[index].expected ?? targets[index].resolved == node {
+            targets[index].nextAttempt = min(targets[index].nextAttempt, now + pause)
+        }
+    }
+}
+
+extension LinkTable {
+    /// Known nodes with a dial under way.
+    public var diallingNodes: Set<NodeID> {
+        Set(targets.compactMap { $0.inProgress == nil ? nil : $0.expected ?? $0.resolved })
+    }
+}

@@ -1,0 +1,34 @@
+/// Constants of SWIM with Lifeguard (arXiv 1707.00788), as memberlist's LAN profile has them where not said otherwise.
+public struct MembershipSettings: Sendable, Equatable {
+    /// One probe each interval, times the local health multiplier.
+    public var probeInterval: Duration
+    /// Direct answer awaited 3 · round trip, within these bounds.
+    public var probeTimeoutMin: Duration = .milliseconds(100)
+    public var probeTimeoutMax: Duration = .milliseconds(500)
+    public var indirectProbes = 3
+    /// Suspicion lasts multiplier · max(1, log10 N) · interval once confirmed, at most `suspicionMaxFactor` times that.
+    public var suspicionMultiplier = 4
+    public var suspicionMaxFactor = 6
+    public var localHealthMax = 8
+    /// An update is sent retransmitMultiplier · ⌈log10(N + 1)⌉ times.
+    public var retransmitMultiplier = 4
+    /// Full exchange of records with one linked node.
+    public var pushPullInterval: Duration
+    /// How long a dead node is still known, so that a healed partition can find itself again.
+    public var tombstone: Duration
+    /// Bytes of one message, at most: a datagram less ``DatagramGate/overhead``.
+    public var messageBytesMax = 1_080
+
+    public init(profile: LinkProfile) {
+        switch profile {
+        case .loopback:
+            probeInterval = .milliseconds(200)
+            pushPullInterval = .seconds(5)
+            tombstone = .seconds(600)
+        case .wan:
+            probeInterval = .seconds(1)
+            pushPullInterval = .seconds(30)
+            tombstone = .seconds(3600)
+        }
+    }
+}

@@ -1,0 +1,289 @@
+internal import Wire
+
+extension MembershipState {
+    // MARK: Time
+
+    mutating func tick(_ now: Duration, _ directives: inout [Directive]) {
+        advanceProbe(now, &directives)
+        advanceErrands(now, &directives)
+        expireSuspicions(now, &directives)
+        if now >= nextProbeAt { startProbe(now, &directives) }
+        if now >= nextPushPullAt { pushPull(now, &directives) }
+    }
+
+    private mutating func pushPull(_ now: Duration, _ directives: inout [Directive]) {
+        nextPushPullAt = now + settings.pushPullInterval
+        let linked = members.keys.sorted().filter { members[$0]!.isLinked }
+        guard !linked.isEmpty else { return }
+        let partner = linked[Int(generator.next(upperBound: UInt64(linked.count)))]
+        directives.append(.sendRecords(allRecords, to: partner))
+        directives.append(.requestRecords(from: partner))
+        for node in members.keys.sorted() {
+            let member = members[node]!
+            if member.status == .dead, !member.isLinked, now - member.since > settings.tombstone {
+                forget(node, &directives)
+            }
+        }
+    }
+
+    // MARK: Probes
+
+    private mutating func startProbe(_ now: Duration, _ directives: inout [Directive]) {
+        let interval = settings.probeInterval * (1 + localHealth)
+        nextProbeAt = now + interval
+        guard probe == nil, let target = nextTarget(), let member = members[target] else { return }
+        sequence &+= 1
+        let timeout = directTimeout(member)
+        probe = Probe(
+            target: target, sequence: sequence, sentAt: now, directUntil: now + timeout,
+            endsAt: now + max(interval, timeout * 2))
+        let accusation = member.status == .suspect ? accusation(member, target) : nil
+        directives.append(.send(message(.ping, to: target, extra: accusation, sequence: sequence), to: target))
+    }
+
+    private func directTimeout(_ member: Member) -> Duration {
+        let wanted = member.roundTrip.map { $0 * 3 } ?? settings.probeTimeoutMax
+        return min(max(wanted, settings.probeTimeoutMin), settings.probeTimeoutMax) * (1 + localHealth)
+    }
+
+    /// Round robin over a shuffled order (SWIM §4.3): every live member is probed within two rounds.
+    private mutating func nextTarget() -> NodeID? {
+        for _ in 0..<order.count {
+            if orderIndex >= order.count {
+                orderIndex = 0
+                for last in stride(from: order.count - 1, to: 0, by: -1) {
+                    order.swapAt(last, Int(generator.next(upperBound: UInt64(last + 1))))
+                }
+            }
+            let candidate = order[orderIndex]
+            orderIndex += 1
+            if let status = members[candidate]?.status, status != .dead { return candidate }
+        }
+        return nil
+    }
+
+    private mutating func advanceProbe(_ now: Duration, _ directives: inout [Directive]) {
+        guard var current = probe else { return }
+        if !current.indirect, now >= current.directUntil {
+            current.indirect = true
+            var helpers = members.keys.sorted().filter { $0 != current.target && members[$0]!.status == .alive }
+            for _ in 0..<min(settings.indirectProbes, helpers.count) {
+                let helper = helpers.remove(at: Int(generator.next(upperBound: UInt64(helpers.count))))
+                current.nacksExpected += 1
+                directives.append(
+                    .send(
+                        message(.pingRequest(target: current.target), to: helper, sequence: current.sequence),
+                        to: helper))
+            }
+            if members[current.target]?.isLinked == true { directives.append(.probeLink(current.target)) }
+            probe = current
+        }
+        guard now >= current.endsAt else { return }
+        probe = nil
+        // Lifeguard: missing answers of helpers mean that this node is the slow one.
+        let blame = current.nacksExpected > 0 ? max(0, current.nacksExpected - current.nacks) : 1
+        localHealth = min(settings.localHealthMax, localHealth + blame)
+        accuse(current.target, by: own.node, now, &directives)
+    }
+
+    mutating func probeAnswered(_ now: Duration, directRoundTrip: Bool, _ directives: inout [Directive]) {
+        guard let answered = probe else { return }
+        probe = nil
+        localHealth = max(0, localHealth - 1)
+        if directRoundTrip, !answered.indirect, members[answered.target] != nil {
+            let sample = now - answered.sentAt
+            let smoothed = members[answered.target]!.roundTrip.map { ($0 * 7 + sample) / 8 } ?? sample
+            members[answered.target]!.roundTrip = smoothed
+        }
+        markAlive(answered.target, now, &directives)
+    }
+
+    private mutating func advanceErrands(_ now: Duration, _ directives: inout [Directive]) {
+        for index in errands.indices where !errands[index].nacked && now >= errands[index].nackAt {
+            errands[index].nacked = true
+            let errand = errands[index]
+            directives.append(
+                .send(message(.nack, to: errand.origin, sequence: errand.originSequence), to: errand.origin))
+        }
+        errands.removeAll { now >= $0.endsAt }
+    }
+
+    // MARK: Messages
+
+    mutating func receive(
+        _ message: MembershipMessage, from sender: NodeID, _ now: Duration, _ directives: inout [Directive]
+    ) {
+        guard members[sender] != nil, sender != own.node else {
+            rejected += 1
+            return
+        }
+        switch message.body {
+        case .ping:
+            directives.append(.send(self.message(.ack, to: sender, sequence: message.sequence), to: sender))
+            if members[sender]?.status == .dead { markAlive(sender, now, &directives) }
+        case .ack:
+            if probe?.target == sender, probe?.sequence == message.sequence {
+                probeAnswered(now, directRoundTrip: true, &directives)
+            } else if let index = errands.firstIndex(where: { $0.target == sender && $0.sequence == message.sequence }) {
+                let errand = errands.remove(at: index)
+                directives.append(
+                    .send(
+                        self.message(.ack, to: errand.origin, sequence: errand.originSequence), to: errand.origin))
+            } else if probe?.indirect == true, probe?.sequence == message.sequence {
+                // A helper passes the answer on under the sequence that it was asked with.
+                probeAnswered(now, directRoundTrip: false, &directives)
+            }
+        case .nack:
+            if probe?.indirect == true, probe?.sequence == message.sequence { probe!.nacks += 1 }
+        case .pingRequest(let target):
+            guard target != own.node, members[target] != nil, errands.count < 64 else { break }
+            sequence &+= 1
+            let wait = settings.probeTimeoutMax * 4 / 5
+            errands.append(
+                Errand(
+                    origin: sender, originSequence: message.sequence, target: target, sequence: sequence,
+                    nackAt: now + wait, endsAt: now + settings.probeTimeoutMax * 4))
+            directives.append(.send(self.message(.ping, to: target, sequence: sequence), to: target))
+        }
+        for update in message.updates { apply(update, from: sender, now, &directives) }
+    }
+
+    private mutating func apply(
+        _ update: MembershipUpdate, from sender: NodeID, _ now: Duration, _ directives: inout [Directive]
+    ) {
+        switch update {
+        case .alive(let record): accept(record, from: sender, now, &directives)
+        case .suspect(let node, let incarnation, let accuser):
+            if node == own.node { return refute(incarnation, &directives) }
+            guard members[node]?.record.incarnation == incarnation else { return }
+            accuse(node, by: accuser, now, &directives)
+        case .dead(let node, let incarnation, let accuser):
+            if node == own.node { return refute(incarnation, &directives) }
+            guard let member = members[node], member.record.incarnation == incarnation, member.status != .dead else {
+                return
+            }
+            // A node that is linked here and talks is not dead because somebody says so.
+            if member.isLinked { return accuse(node, by: accuser, now, &directives) }
+            bury(node, now, &directives)
+        }
+    }
+
+    private mutating func refute(_ incarnation: UInt64, _ directives: inout [Directive]) {
+        // Only the current incarnation can be accused; a higher number is a lie that would burn the counter.
+        guard incarnation == own.incarnation else { return }
+        localHealth = min(settings.localHealthMax, localHealth + 1)
+        renew(above: own.incarnation, &directives)
+    }
+
+    // MARK: Status
+
+    mutating func accuse(_ node: NodeID, by accuser: NodeID, _ now: Duration, _ directives: inout [Directive]) {
+        guard let member = members[node], member.status != .dead else { return }
+        let incarnation = member.record.incarnation
+        if member.status == .alive {
+            setStatus(node, .suspect, now, &directives)
+            members[node]!.accusers = [accuser]
+            rumours.add(
+                .suspect(node, incarnation: incarnation, accuser: own.node), limit: retransmissions)
+        } else if member.accusers.count <= suspicionConfirmations, !member.accusers.contains(accuser) {
+            members[node]!.accusers.append(accuser)
+            rumours.add(
+                .suspect(node, incarnation: incarnation, accuser: accuser), limit: retransmissions)
+        }
+    }
+
+    private mutating func expireSuspicions(_ now: Duration, _ directives: inout [Directive]) {
+        let due = members.filter {
+            $0.value.status == .suspect && now - $0.value.since >= suspicionTimeout($0.value)
+        }
+        for node in due.keys.sorted() { bury(node, now, &directives) }
+    }
+
+    private mutating func bury(_ node: NodeID, _ now: Duration, _ directives: inout [Directive]) {
+        guard let member = members[node] else { return }
+        setStatus(node, .dead, now, &directives)
+        rumours.add(
+            .dead(node, incarnation: member.record.incarnation, accuser: own.node), limit: retransmissions)
+    }
+
+    /// Direct, authenticated evidence of life. Only this node's opinion: others need the subject's new record.
+    mutating func markAlive(_ node: NodeID, _ now: Duration, _ directives: inout [Directive]) {
+        guard let member = members[node], member.status != .alive else { return }
+        setStatus(node, .alive, now, &directives)
+    }
+
+    mutating func setStatus(
+        _ node: NodeID, _ status: MemberStatus, _ now: Duration, _ directives: inout [Directive]
+    ) {
+        guard members[node]!.status != status else { return }
+        members[node]!.status = status
+        members[node]!.since = now
+        members[node]!.accusers = []
+        directives.append(.status(node, status))
+    }
+
+    // MARK: Formulas
+
+    private var population: Int { members.values.count { $0.status != .dead } + 1 }
+
+    var retransmissions: Int {
+        var digits = 0
+        var reach = 1
+        while reach < population + 1 {
+            reach *= 10
+            digits += 1
+        }
+        return settings.retransmitMultiplier * digits
+    }
+
+    /// Independent accusers after which suspicion is shortest: none if there is nobody to ask.
+    private var suspicionConfirmations: Int {
+        let wanted = settings.suspicionMultiplier - 2
+        return population - 2 < wanted ? 0 : wanted
+    }
+
+    /// Lifeguard §IV-B: max − (max − min) · log(C + 1) / log(K + 1), with K ≤ 2 so that a table of three is exact enough.
+    private func suspicionTimeout(_ member: Member) -> Duration {
+        let milli = max(1000, Self.log10Milli(population))
+        let least = settings.probeInterval * settings.suspicionMultiplier * milli / 1000
+        let most = least * settings.suspicionMaxFactor
+        let confirmations = max(0, member.accusers.count - 1)
+        switch (suspicionConfirmations, confirmations) {
+        case (0, _): return least
+        case (let all, let seen) where seen >= all: return least
+        case (_, 0): return most
+        default: return most - (most - least) * 631 / 1000
+        }
+    }
+
+    /// 1000 · log10, linear between powers of ten (error below 9 %, on a timer).
+    static func log10Milli(_ value: Int) -> Int {
+        var rest = max(1, value)
+        var whole = 0
+        var power = 1
+        while rest >= 10 {
+            rest /= 10
+            power *= 10
+            whole += 1000
+        }
+        return whole + (max(1, value) - power) * 1000 / (9 * power)
+    }
+
+    // MARK: Making messages
+
+    mutating func message(
+        _ body: MembershipMessage.Body, to node: NodeID, extra: MembershipUpdate? = nil, sequence: UInt32? = nil
+    ) -> MembershipMessage {
+        var number = sequence ?? 0
+        if sequence == nil {
+            self.sequence &+= 1
+            number = self.sequence
+        }
+        let fixed = MembershipMessage(sequence: number, body: body, updates: extra.map { [$0] } ?? [])
+        let room = settings.messageBytesMax - fixed.wireBytes.count
+        var updates = fixed.updates
+        for update in rumours.take(bytes: max(0, room)) where update != extra { updates.append(update) }
+        return MembershipMessage(
+            sequence: number, body: body, updates: Array(updates.prefix(MembershipMessage.updatesMax)))
+    }
+}

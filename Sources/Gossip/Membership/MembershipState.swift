@@ -1,0 +1,244 @@
+public import MeshCrypto
+public import Wire
+
+/// Who is there: SWIM (Das et al. 2002) with Lifeguard (arXiv 1707.00788), without I/O.
+///
+/// Deviations: alive updates carry the subject's signed record, so nobody can invent or refute for another; a node
+/// whose link answers is alive even if datagrams do not pass; records travel over links too (push/pull at join and
+/// each interval, fresh ones at once); dead nodes are remembered for a while, so that a healed partition merges.
+/// What is said here never decides who may vote.
+public struct MembershipState: Sendable {
+    public enum Input: Sendable {
+        /// Records from the peer cache or another trusted place, verified here too.
+        case knownRecords([NodeRecord])
+        case linkUp(NodeID)
+        case linkDown(NodeID)
+        /// The peer answered on its link just now.
+        case linkAnswered(NodeID)
+        case records(from: NodeID, [NodeRecord])
+        case recordsRequested(from: NodeID)
+        /// An authenticated datagram.
+        case message(from: NodeID, MembershipMessage)
+        case tick
+    }
+
+    public enum Directive: Sendable, Equatable {
+        case send(MembershipMessage, to: NodeID)
+        /// Over the link; never more than ``LinkLimits/recordsMax``.
+        case sendRecords([NodeRecord], to: NodeID)
+        case requestRecords(from: NodeID)
+        /// Ask for an answer over the link, if there is one.
+        case probeLink(NodeID)
+        /// A new or newer record of another node was accepted.
+        case learned(NodeRecord)
+        case forgotten(NodeID)
+        case status(NodeID, MemberStatus)
+        /// This node signed a new record of itself.
+        case ownRecord(NodeRecord)
+    }
+
+    struct Probe: Sendable {
+        let target: NodeID
+        let sequence: UInt32
+        let sentAt: Duration
+        let directUntil: Duration
+        let endsAt: Duration
+        var indirect = false
+        var nacksExpected = 0
+        var nacks = 0
+    }
+
+    /// A probe made for another node.
+    struct Errand: Sendable {
+        let origin: NodeID
+        let originSequence: UInt32
+        let target: NodeID
+        let sequence: UInt32
+        let nackAt: Duration
+        let endsAt: Duration
+        var nacked = false
+    }
+
+    let identity: SigningKey
+    let settings: MembershipSettings
+    var generator: MeshGenerator
+    public internal(set) var own: NodeRecord
+    public internal(set) var members: [NodeID: Member] = [:]
+    var order: [NodeID] = []
+    var orderIndex = 0
+    var probe: Probe?
+    var errands: [Errand] = []
+    var nextProbeAt: Duration
+    var nextPushPullAt: Duration
+    var sequence: UInt32 = 0
+    /// Lifeguard's local health multiplier, 0 when healthy.
+    public internal(set) var localHealth = 0
+    var rumours = RumourQueue()
+    var verifyBuckets: [NodeID: TokenBucket] = [:]
+    let recordsPerSecond: Int
+    /// Records whose signature was wrong, updates that contradict their sender, and the like.
+    public internal(set) var rejected: UInt64 = 0
+
+    /// - Parameters:
+    ///   - own: this node's first record of this run, signed with `identity`.
+    ///   - seed: of peer choice; the same seed and inputs give the same directives.
+    public init(
+        own: NodeRecord, identity: SigningKey, settings: MembershipSettings, recordsPerSecond: Int = 256,
+        seed: UInt64, now: Duration
+    ) {
+        precondition(own.node == identity.nodeID, "the record of another node")
+        self.own = own
+        self.identity = identity
+        self.settings = settings
+        self.recordsPerSecond = recordsPerSecond
+        generator = MeshGenerator(seed: seed)
+        nextProbeAt = now + settings.probeInterval
+        nextPushPullAt = now + settings.pushPullInterval
+    }
+
+    public mutating func handle(_ input: Input, now: Duration) -> [Directive] {
+        var directives: [Directive] = []
+        switch input {
+        case .knownRecords(let records):
+            for record in records { accept(record, from: nil, now, &directives) }
+        case .linkUp(let node): linkUp(node, now, &directives)
+        case .linkDown(let node): members[node]?.isLinked = false
+        case .linkAnswered(let node):
+            if probe?.target == node { probeAnswered(now, directRoundTrip: false, &directives) }
+            markAlive(node, now, &directives)
+        case .records(let sender, let records): receive(records, from: sender, now, &directives)
+        case .recordsRequested(let sender): directives.append(.sendRecords(allRecords, to: sender))
+        case .message(let sender, let message): receive(message, from: sender, now, &directives)
+        case .tick: tick(now, &directives)
+        }
+        return directives
+    }
+
+    /// When the next `tick` has something to do, at the latest.
+    public var nextDeadline: Duration {
+        var deadline = min(nextProbeAt, nextPushPullAt)
+        if let probe { deadline = min(deadline, probe.indirect ? probe.endsAt : probe.directUntil) }
+        for errand in errands { deadline = min(deadline, errand.nacked ? errand.endsAt : errand.nackAt) }
+        return deadline
+    }
+
+    /// One's own record and those of all known nodes, ordered by node.
+    public var allRecords: [NodeRecord] {
+        [own] + members.keys.sorted().compactMap { members[$0]?.record }
+    }
+
+    // MARK: Records
+
+    private mutating func linkUp(_ node: NodeID, _ now: Duration, _ directives: inout [Directive]) {
+        directives.append(.sendRecords(allRecords, to: node))
+        if let member = members[node], member.status != .alive {
+            // The accused hears it first, while the accusation still stands here, and can refute it.
+            let update = accusation(member, node)
+            directives.append(.send(message(.ping, to: node, extra: update), to: node))
+        }
+        members[node]?.isLinked = true
+        linkedEarly.removeAll { $0 == node }
+        if members[node] == nil { linkedEarly.append(node) }
+        markAlive(node, now, &directives)
+    }
+
+    /// Linked nodes whose record has not come yet.
+    var linkedEarly: [NodeID] = []
+
+    private mutating func receive(
+        _ records: [NodeRecord], from sender: NodeID, _ now: Duration, _ directives: inout [Directive]
+    ) {
+        for record in records { accept(record, from: sender, now, &directives) }
+    }
+
+    /// Takes a record if it is news and authentic. Cheap checks first: a signature costs more than all the rest.
+    mutating func accept(
+        _ record: NodeRecord, from sender: NodeID?, _ now: Duration, _ directives: inout [Directive]
+    ) {
+        if record.node == own.node { return reclaim(record, &directives) }
+        let known = members[record.node]
+        if let known, record.incarnation <= known.record.incarnation { return }
+        if known == nil, members.count >= LinkLimits.recordsMax, !evictOneDead(&directives) { return }
+        if let sender, !mayVerify(from: sender, now) { return }
+        guard record.isAuthentic else {
+            rejected += 1
+            return
+        }
+        if known == nil {
+            var member = Member(record: record, status: .alive, since: now)
+            if let index = linkedEarly.firstIndex(of: record.node) {
+                linkedEarly.remove(at: index)
+                member.isLinked = true
+            }
+            members[record.node] = member
+            // A new member joins the probe order at a random place (SWIM §4.3).
+            order.insert(record.node, at: Int(generator.next(upperBound: UInt64(order.count + 1))))
+        } else {
+            members[record.node]!.record = record
+            setStatus(record.node, .alive, now, &directives)
+        }
+        directives.append(.learned(record))
+        if known == nil { directives.append(.status(record.node, .alive)) }
+        rumours.add(.alive(record), limit: retransmissions)
+        for node in members.keys.sorted() where node != sender && node != record.node {
+            if members[node]!.isLinked { directives.append(.sendRecords([record], to: node)) }
+        }
+    }
+
+    private mutating func mayVerify(from sender: NodeID, _ now: Duration) -> Bool {
+        if verifyBuckets.count > LinkLimits.recordsMax { verifyBuckets.removeAll() }
+        var bucket = verifyBuckets[sender] ?? TokenBucket(rate: recordsPerSecond, burst: LinkLimits.recordsMax, now: now)
+        defer { verifyBuckets[sender] = bucket }
+        return bucket.take(now: now)
+    }
+
+    /// Somebody holds a record of ours that is not the current one: an earlier run with a clock ahead. Go above it.
+    private mutating func reclaim(_ record: NodeRecord, _ directives: inout [Directive]) {
+        guard record.incarnation >= own.incarnation, record != own, record.isAuthentic else { return }
+        renew(above: record.incarnation, &directives)
+    }
+
+    mutating func renew(above incarnation: UInt64, _ directives: inout [Directive]) {
+        guard incarnation < .max else { return }
+        own = NodeRecord(
+            incarnation: incarnation + 1, addresses: own.addresses, datagramKey: own.datagramKey,
+            capabilities: own.capabilities, signedWith: identity)
+        directives.append(.ownRecord(own))
+        rumours.add(.alive(own), limit: retransmissions)
+        for node in members.keys.sorted() where members[node]!.isLinked {
+            directives.append(.sendRecords([own], to: node))
+        }
+        for node in linkedEarly { directives.append(.sendRecords([own], to: node)) }
+    }
+
+    private mutating func evictOneDead(_ directives: inout [Directive]) -> Bool {
+        let dead = members.filter { $0.value.status == .dead && !$0.value.isLinked }
+        guard let oldest = dead.min(by: { ($0.value.since, $0.key) < ($1.value.since, $1.key) }) else { return false }
+        forget(oldest.key, &directives)
+        return true
+    }
+
+    mutating func forget(_ node: NodeID, _ directives: inout [Directive]) {
+        members[node] = nil
+        verifyBuckets[node] = nil
+        if let index = order.firstIndex(of: node) {
+            order.remove(at: index)
+            if index < orderIndex { orderIndex -= 1 }
+        }
+        directives.append(.forgotten(node))
+    }
+
+    func accusation(_ member: Member, _ node: NodeID) -> MembershipUpdate {
+        let incarnation = member.record.incarnation
+        return member.status == .dead
+            ? .dead(node, incarnation: incarnation, accuser: own.node)
+            : .suspect(node, incarnation: incarnation, accuser: own.node)
+    }
+}
+
+extension MeshGenerator {
+    mutating func next(upperBound: UInt64) -> UInt64 {
+        // The bias of one 64-bit draw over a few thousand is below 2^-50.
+        next() % upperBound
+    }
+}

@@ -1,0 +1,119 @@
+internal import Gossip
+internal import Logging
+internal import MeshCrypto
+internal import NIOCore
+internal import NIOPosix
+internal import Wire
+
+extension MeshTransport {
+    // MARK: Membership
+
+    func feedMembership(_ input: MembershipState.Input) {
+        guard let directives = membership?.handle(input, now: now) else { return }
+        for directive in directives {
+            switch directive {
+            case .send(let message, let to): sendDatagram(message, to: to)
+            case .sendRecords(let records, let to):
+                guard let peer = linked[to] else { continue }
+                for frame in LinkFrame.packing(records) where linked[to] === peer {
+                    _ = enqueue(frame.bytes, lane: .control, peer: peer)
+                }
+            case .requestRecords(let node):
+                guard let peer = linked[node] else { continue }
+                _ = enqueue(LinkFrame.recordsRequest.bytes, lane: .control, peer: peer)
+            case .probeLink(let node):
+                guard let peer = linked[node] else { continue }
+                feed(peer.connection, .ping)
+                schedulePump(peer.connection)
+            case .learned(let record):
+                routes[record.node] = nil
+                performTable(table.handle(.record(record), now: now))
+                _ = mailbox.push(.record(record))
+            case .forgotten(let node):
+                routes[node] = nil
+                gate.forget(node)
+                performTable(table.handle(.forget(node), now: now))
+            case .status(let node, let status):
+                logger.debug("member", metadata: ["node": "\(node.short)", "status": "\(status.rawValue)"])
+                _ = mailbox.push(.status(node, status))
+            case .ownRecord(let record):
+                logger.debug("own record renewed", metadata: ["incarnation": "\(record.incarnation)"])
+            }
+        }
+    }
+
+    // MARK: Datagrams out
+
+    private func sendDatagram(_ message: MembershipMessage, to node: NodeID) {
+        guard let record = membership?.members[node]?.record, let address = route(to: record) else { return }
+        guard let bytes = gate.seal(message, to: record) else { return }
+        write(bytes, to: address)
+    }
+
+    private func write(_ bytes: [UInt8], to address: SocketAddress) {
+        guard let channel = datagrams else { return }
+        totals.datagramsSent.frames += 1
+        totals.datagramsSent.bytes += UInt64(bytes.count)
+        let envelope = AddressedEnvelope(remoteAddress: address, data: channel.allocator.buffer(bytes: bytes))
+        channel.writeAndFlush(envelope, promise: nil)
+    }
+
+    /// Where the node's last authentic datagram came from, else its addresses in turn.
+    private func route(to record: NodeRecord) -> SocketAddress? {
+        if let known = routes[record.node] { return known }
+        guard !record.addresses.isEmpty else { return nil }
+        probeCount &+= 1
+        return socketAddress(record.addresses[probeCount % record.addresses.count])
+    }
+
+    /// Nil while a name is being looked up; the next datagram finds the answer.
+    private func socketAddress(_ address: PeerAddress) -> SocketAddress? {
+        if let literal = try? SocketAddress(ipAddress: address.host, port: Int(address.port)) { return literal }
+        if let known = resolved[address.description], now < known.until { return known.address }
+        if resolved.count > LinkLimits.recordsMax { resolved.removeAll() }
+        let key = address.description
+        resolved[key] = (nil, now + .seconds(5))
+        let host = address.host
+        let port = Int(address.port)
+        NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
+            try SocketAddress.makeAddressResolvingHost(host, port: port)
+        }.whenSuccess { [weak self] found in
+            self?.assumeIsolated { $0.resolved[key] = (found, $0.now + .seconds(60)) }
+        }
+        return nil
+    }
+
+    /// While no link is up, bootstrap addresses are asked by datagram too.
+    func joinByDatagram() {
+        let now = now
+        guard phase == .running, linked.isEmpty, !bootstrapAddresses.isEmpty, now >= nextJoinAt else { return }
+        nextJoinAt = now + configuration.links.retryMax
+        for address in bootstrapAddresses.prefix(8) {
+            guard let target = socketAddress(address) else { continue }
+            write(gate.joinRequest(nonce: randomBytes(16)), to: target)
+        }
+    }
+
+    // MARK: Datagrams in
+
+    func datagramReceived(_ bytes: [UInt8], from source: SocketAddress) {
+        totals.datagramsReceived.frames += 1
+        totals.datagramsReceived.bytes += UInt64(bytes.count)
+        guard let known = membership, let text = PeerAddress(source)?.description else { return }
+        let outcome = gate.open(bytes, from: text, now: now) { node in
+            node == known.own.node ? known.own : known.members[node]?.record
+        }
+        switch outcome {
+        case .message(let sender, let message):
+            guard !table.banned.contains(sender) else { return }
+            routes[sender] = source
+            feedMembership(.message(from: sender, message))
+        case .reply(let reply): write(reply, to: source)
+        case .joined(let record):
+            guard !table.banned.contains(record.node) else { return }
+            feedMembership(.knownRecords([record]))
+        case .dropped(let reason):
+            logger.trace("datagram dropped", metadata: ["source": "\(text)", "reason": "\(reason.rawValue)"])
+        }
+    }
+}
