@@ -15,6 +15,9 @@ enum NDDFEBases {
         elements < 50_000 ? narrow : wide
     }
 
+    /// The kernels this machine can run, the fastest last.
+    static let kernels: [any GroupKernel] = [PortableKernel()]
+
     /// The kernel in use.
-    static var kernel: any GroupKernel { PortableKernel() }
+    static let kernel: any GroupKernel = kernels[kernels.count - 1]
 }
