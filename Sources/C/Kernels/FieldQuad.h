@@ -88,14 +88,23 @@ KERNEL_INLINE __m256i times19(__m256i x) {
     return _mm256_add_epi64(three, _mm256_slli_epi64(x, 4));
 }
 
+/// The two constants of the split, kept from the compiler, which would load them anew for nearly every product.
+typedef struct {
+    __m256d high, high_and_low;
+} SplitConstants;
+
+KERNEL_INLINE SplitConstants split_constants(void) {
+    SplitConstants split = {_mm256_set1_pd(0x1.8p103), _mm256_set1_pd(0x1.8p103 + 0x1.8p52)};
+    __asm__("" : "+x"(split.high), "+x"(split.high_and_low));
+    return split;
+}
+
 /// The halves of a * b, each with its offset, added to two neighbouring columns; a column's `first` product sets it.
 /// The empty assembly pins the order of the products, without which the compiler spills nearly all of them.
-KERNEL_INLINE void field_accumulate_product(__m256i *low_column, bool first_low, __m256i *high_column, bool first_high,
-                                            __m256d a, __m256d b) {
-    const __m256d split = _mm256_set1_pd(0x1.8p103);
-    const __m256d split_and_low = _mm256_set1_pd(0x1.8p103 + 0x1.8p52);
-    __m256d high = _mm256_fmadd_pd(a, b, split);
-    __m256d low = _mm256_fmadd_pd(a, b, _mm256_sub_pd(split_and_low, high));
+KERNEL_INLINE void field_accumulate_product(SplitConstants split, __m256i *low_column, bool first_low,
+                                            __m256i *high_column, bool first_high, __m256d a, __m256d b) {
+    __m256d high = _mm256_fmadd_pd(a, b, split.high);
+    __m256d low = _mm256_fmadd_pd(a, b, _mm256_sub_pd(split.high_and_low, high));
     __m256i high_bits = _mm256_castpd_si256(high), low_bits = _mm256_castpd_si256(low);
     *low_column = first_low ? low_bits : _mm256_add_epi64(*low_column, low_bits);
     *high_column = first_high ? high_bits : _mm256_add_epi64(*high_column, high_bits);
@@ -111,13 +120,14 @@ KERNEL_INLINE FieldRaw field_fold(const __m256i column[10]) {
 
 /// a * b as five integer limbs, each its value plus `field_product_offset(k)` mod 2^64.
 KERNEL_INLINE FieldRaw field_multiply_raw(FieldLoose a, FieldReduced b) {
+    const SplitConstants split = split_constants();
     __m256i column[10];
     UNROLL for (int k = 0; k < 9; k++) {
         int first = k < 5 ? 0 : k - 4;
         UNROLL for (int i = 0; i < 5; i++) {
             int j = k - i;
             if (j < 0 || j > 4) continue;
-            field_accumulate_product(&column[k], k == 0, &column[k + 1], i == first, a.limb[i], b.limb[j]);
+            field_accumulate_product(split, &column[k], k == 0, &column[k + 1], i == first, a.limb[i], b.limb[j]);
         }
     }
     return field_fold(column);
@@ -125,6 +135,7 @@ KERNEL_INLINE FieldRaw field_multiply_raw(FieldLoose a, FieldReduced b) {
 
 /// a^2 as five integer limbs, each its value plus `field_square_offset(k)` mod 2^64.
 KERNEL_INLINE FieldRaw field_square_raw(FieldReduced a) {
+    const SplitConstants split = split_constants();
     __m256i column[10];
     __m256d twice[5];
     UNROLL for (int k = 0; k < 5; k++) twice[k] = _mm256_add_pd(a.limb[k], a.limb[k]);
@@ -133,7 +144,7 @@ KERNEL_INLINE FieldRaw field_square_raw(FieldReduced a) {
         UNROLL for (int i = 0; i < 5; i++) {
             int j = k - i;
             if (j < i || j > 4) continue;
-            field_accumulate_product(&column[k], k == 0, &column[k + 1], i == first, i == j ? a.limb[i] : twice[i],
+            field_accumulate_product(split, &column[k], k == 0, &column[k + 1], i == first, i == j ? a.limb[i] : twice[i],
                                      a.limb[j]);
         }
     }

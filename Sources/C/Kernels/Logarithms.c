@@ -180,8 +180,12 @@ KERNEL_WORKER size_t find_block(const KernelLogarithms *table, LogarithmMemory *
                                 size_t count, int64_t *values) {
     size_t quads = (count + 3) / 4;
     points_load(memory->points, points, count);
+    // One doubling of all points, then the next: consecutive steps are independent and overlap.
+    for (int doubling = 0; doubling < 2; doubling++) {
+        for (size_t i = 0; i < quads; i++) memory->points[i] = point_double_without_t(memory->points[i]);
+    }
     for (size_t i = 0; i < quads; i++) {
-        PointQuad p = point_double_without_t(point_double_without_t(memory->points[i]));
+        PointQuad p = memory->points[i];
         // x(8 P) = 2 X Y / (Y^2 - X^2) of 4 P. The divisor is never zero on the curve: it would make 1 + d x^2 y^2 zero.
         uint64_t no_offset[5] = {0, 0, 0, 0, 0};
         FieldRaw yy = field_square_raw(p.y), xx = field_square_raw(p.x);

@@ -127,10 +127,8 @@ typedef struct {
 /// One block of at most BLOCK_ELEMENTS points.
 KERNEL_WORKER void eightfold_block(EightfoldMemory *memory, const KernelPoint *points, size_t count, uint8_t *output) {
     points_load(memory->points, points, count);
-    for (size_t i = 0; 4 * i < count; i++) {
-        PointQuad p = memory->points[i];
-        for (int doubling = 0; doubling < 3; doubling++) p = point_double_without_t(p);
-        memory->points[i] = p;
+    for (int doubling = 0; doubling < 3; doubling++) {
+        for (size_t i = 0; 4 * i < count; i++) memory->points[i] = point_double_without_t(memory->points[i]);
     }
     points_encode_affine(memory->points, count, output, memory->inverses, memory->scratch);
 }
