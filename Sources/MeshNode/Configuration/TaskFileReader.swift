@@ -51,7 +51,7 @@ struct TaskFileReader {
         let before = document.faults.count
         guard let node = document.value(path) else {
             if document.faults.count == before {
-                document.fault(path, "is missing; it must be \(kind), nothing has a hidden default")
+                document.fault(path, "is missing; write it out, \(kind): nothing has a hidden default")
             } else {
                 document.fault(path, "cannot be read, its table is something else")
             }
@@ -96,14 +96,14 @@ struct TaskFileReader {
     private mutating func whole<Number: FixedWidthInteger>(_ path: String, standIn: Number = 0) -> Number {
         // TOML's integers end at 2^63 - 1.
         let most = min(UInt64(Number.max), UInt64(Int64.max))
-        let kind = "a whole number from 0 to \(most)"
+        let kind = "a whole number"
         guard let node = required(path, kind) else { return standIn }
         guard case .integer(let value) = node else {
             wrong(path, kind, node)
             return standIn
         }
         guard let number = Number(exactly: value), value >= 0 else {
-            document.fault(path, "must be \(kind), found \(value)")
+            document.fault(path, "\(value) is out of range; 0 to \(most) can be written")
             return standIn
         }
         return number
@@ -130,8 +130,8 @@ struct TaskFileReader {
 
     /// A fraction as millionths.
     private mutating func parts<Number: FixedWidthInteger>(_ path: String) -> Number {
-        let most = Double(min(UInt64(Number.max), 1 << 53)) / 1_000_000
-        let kind = "a number from 0 to \(most) with at most six decimals"
+        let most = min(UInt64(Number.max), 1 << 53) / Ppm.one
+        let kind = "a number with at most six decimals"
         guard let node = required(path, kind) else { return 0 }
         let value: Double
         switch node {
@@ -142,7 +142,7 @@ struct TaskFileReader {
             return 0
         }
         guard let millionths = Ppm.exactly(value), let number = Number(exactly: millionths) else {
-            document.fault(path, "must be \(kind), found \(value)")
+            document.fault(path, "\(value) cannot be taken exactly; 0 to \(most) with at most six decimals can be written")
             return 0
         }
         return number

@@ -1,0 +1,156 @@
+internal import ArgumentParser
+internal import Chain
+internal import MeshNode
+internal import Wire
+
+struct ChainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "chain", abstract: "Blocks of the registry and of tasks.",
+        subcommands: [Head.self, Show.self, Verify.self])
+
+    struct Head: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Heads of all chains; works without the node, too.")
+        @OptionGroup var global: GlobalArguments
+
+        func run() async throws {
+            let heads: [ChainView]
+            do {
+                heads = try await global.client.api.get("/v1/chain", as: [ChainView].self)
+            } catch APIError.unreachable {
+                heads = try OfflineChains(global.homeDirectory).heads()
+            }
+            global.output.show(heads, empty: "no chain is stored here") { heads in
+                Table.text(
+                    ["CHAIN", "KIND", "NAME", "HEIGHT", "HEAD"],
+                    heads.map {
+                        [
+                            Text.short($0.chain), $0.kind, $0.name ?? Text.unknown, Text.number($0.height),
+                            $0.head ?? Text.unknown,
+                        ]
+                    })
+            }
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "One block; works without the node, too.")
+        @OptionGroup var global: GlobalArguments
+        @Argument(help: "registry, or a chain by id, unique prefix of it, or name.") var chain: String
+        @Argument(help: "Height.") var height: UInt64
+
+        func run() async throws {
+            let block: BlockView
+            do {
+                block = try await global.client.api.get(
+                    "/v1/chain/\(NodeClient.part(chain))/blocks/\(height)", as: BlockView.self)
+            } catch APIError.unreachable {
+                block = try OfflineChains(global.homeDirectory).block(height, of: chain)
+            }
+            global.output.show(block, text: Self.text)
+        }
+
+        static func text(_ block: BlockView) -> String {
+            Table.fields(
+                [
+                    ("block", block.block), ("chain", block.chain), ("height", "\(block.height)"),
+                    ("kind", block.kind + (block.round.map { ", round \($0), attempt \(block.attempt ?? 0)" } ?? "")),
+                    ("parent", block.parent), ("author", block.author),
+                    ("views", "proposed in \(block.originView), decided in \(block.decidedView)"),
+                    ("time", "\(block.timeMs) ms since 1970"), ("body", block.body), ("state", block.stateRoot),
+                    ("voters", block.voters.map { String($0.prefix(8)) }.joined(separator: " ")),
+                ] + block.summary.map { ("", $0) })
+        }
+    }
+
+    struct Verify: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Checks every block of a home, offline and without secrets; exit 2 names height and cause.")
+        @OptionGroup var global: GlobalArguments
+        @Flag(help: "Also the block equation and every new model.") var full = false
+
+        func run() throws {
+            let output = global.output
+            guard let verification = Seams.verification else { throw Seams.missing("chain verification") }
+            let report: VerificationReport
+            do {
+                report = try verification.verify(home: global.homeDirectory, isFull: full) { progress in
+                    output.detail("chain \(progress.chain.prefix(8))  \(progress.height)/\(progress.head)")
+                }
+            } catch let error as StorageError {
+                // A home whose files do not hold what was written has failed the check.
+                switch error {
+                case .damaged, .damagedContent, .blockConflict, .blockGap:
+                    throw CommandFailure(ExitStatus.verification, error.description)
+                default: throw error
+                }
+            }
+            output.show(report, text: Self.text)
+            guard report.failures.isEmpty else {
+                let first = report.failures[0]
+                throw CommandFailure(
+                    ExitStatus.verification,
+                    "chain \(first.chain.prefix(8)), height \(first.height): \(first.cause); "
+                        + "fetch the chain again from peers, or restore the home")
+            }
+        }
+
+        static func text(_ report: VerificationReport) -> String {
+            var lines = report.chains.map { chain in
+                var line = "chain \(chain.chain.prefix(8))  \(chain.kind)\(chain.name.map { " \($0)" } ?? "")  "
+                line += "\(chain.blocks) blocks  head \(Text.short(chain.head))"
+                if report.isFull { line += "  \(chain.resultsChecked) results computed again" }
+                if !chain.heightsWithoutBodies.isEmpty {
+                    line += "  bodies gone at " + chain.heightsWithoutBodies.map(String.init).joined(separator: ", ")
+                }
+                return line
+            }
+            lines += report.failures.map { "chain \($0.chain.prefix(8))  height \($0.height)  FAILED: \($0.cause)" }
+            lines.append(report.failures.isEmpty ? "every block holds" : "\(report.failures.count) failures")
+            return lines.joined(separator: "\n")
+        }
+    }
+}
+
+/// Reads chains from a home's database while no node serves it.
+struct OfflineChains {
+    private let store: ChainStore
+
+    init(_ home: HomeDirectory) throws {
+        store = try ChainStore.openReadOnly(path: home.chainDatabase)
+    }
+
+    func heads() throws -> [ChainView] {
+        var registry: ChainID?
+        if let bytes = try store.genesis() { registry = try Genesis(wireBytes: bytes).networkID.registryChain }
+        return try store.chains().map { record in
+            let head = try store.head(chain: record.id)
+            return ChainView(
+                chain: record.id.hex, kind: record.id == registry ? "registry" : "task", height: head?.height,
+                head: head?.id.hex)
+        }
+    }
+
+    func block(_ height: UInt64, of name: String) throws -> BlockView {
+        let found = try heads().filter { chain in
+            name == "registry" ? chain.kind == "registry" : name.count >= 4 && chain.chain.hasPrefix(name.lowercased())
+        }
+        guard found.count == 1, let chain = ChainID(hex: found[0].chain) else {
+            throw CommandFailure(
+                ExitStatus.failed,
+                "\(found.count) chains of this home fit \"\(name)\"; `meshnode chain head` lists them "
+                    + "(names of tasks are known to a running node only)")
+        }
+        guard let block = try store.block(chain: chain, height: height) else {
+            throw CommandFailure(ExitStatus.failed, "chain \(chain.short) has no block \(height); `meshnode chain head` tells how many")
+        }
+        let header = try BlockHeader(wireBytes: block.header)
+        let certificate = try Certificate(wireBytes: block.certificate)
+        let isRegistry = header.kind == .registry
+        return BlockView(
+            chain: chain.hex, height: header.height, block: block.id.hex, parent: header.parent.hex, timeMs: header.timeMs,
+            author: header.author.hex, originView: header.originView, decidedView: certificate.view,
+            kind: "\(header.kind)", round: isRegistry ? nil : header.round, attempt: isRegistry ? nil : header.attempt,
+            body: header.body.id.hex, stateRoot: header.stateRoot.hex,
+            voters: certificate.precommits.map { "place \($0.voter)" }, summary: [])
+    }
+}

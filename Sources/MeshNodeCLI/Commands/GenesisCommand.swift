@@ -1,0 +1,100 @@
+internal import ArgumentParser
+internal import Chain
+internal import MeshCrypto
+internal import MeshNode
+internal import Wire
+
+struct GenesisCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "genesis", abstract: "The first agreement of a network.", subcommands: [Create.self])
+
+    struct Create: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Writes the genesis file that every node of a network imports.",
+            discussion: "Example: meshnode genesis create --name lab --member a --member b --member c --member d --out lab.genesis")
+
+        @OptionGroup var global: GlobalArguments
+        @Option(help: "Name of the network.") var name: String
+        @Option(
+            name: .customLong("account"), parsing: .singleValue,
+            help: ArgumentHelp("An account; a bond makes it a validator.", valueName: "NODE_ID=BALANCE[:BOND]"))
+        var accounts: [String] = []
+        @Option(
+            name: .customLong("member"), parsing: .singleValue,
+            help: "A home on this machine (made by init) that becomes an account with --balance and --bond.")
+        var members: [String] = []
+        @Option(help: "Credits of each --member.") var balance: UInt64 = 10_000
+        @Option(help: "Validator bond of each --member; 0 for none.") var bond: UInt64 = 1_000
+        @Option(help: "First timeouts of a view: loopback (1 s, 0.5 s) or wan (5 s, 2.5 s).") var profile = Profile.wan
+        @Option(help: "First proposal timeout in ms, instead of the profile's.") var proposeMs: UInt32?
+        @Option(help: "First vote timeout in ms, instead of the profile's.") var voteMs: UInt32?
+        @Option(help: "Milliseconds since 1970; now without it.") var timeMs: UInt64?
+        @Option(help: "File to write.") var out: String
+
+        enum Profile: String, ExpressibleByArgument, CaseIterable { case loopback, wan }
+
+        struct Result: Encodable {
+            let network: String
+            let name: String
+            let registry: String
+            let accounts: Int
+            let validators: Int
+            let file: String
+        }
+
+        func run() throws {
+            var list: [Genesis.Account] = []
+            for text in accounts { list.append(try Self.account(text)) }
+            for home in members {
+                let identity = try HomeDirectory.open(at: Files.absolute(home)).loadIdentity()
+                list.append(.init(node: identity.signingKey().nodeID, balance: balance, validatorBond: bond))
+            }
+            list.sort { $0.node < $1.node }
+            if let twice = zip(list, list.dropFirst()).first(where: { $0.node == $1.node }) {
+                throw CommandFailure(ExitStatus.data, "account \(twice.0.node.short) is named twice; name every node once")
+            }
+            let validators = list.count { $0.validatorBond > 0 }
+            guard validators > 0 else {
+                throw CommandFailure(
+                    ExitStatus.data, "the network has no validator; give one --member or --account with a bond or more")
+            }
+            let genesis = Genesis(
+                name: name, timeMs: timeMs ?? Files.nowMs, accounts: list,
+                parameters: .init(
+                    electionProofBytes: 0, proposeMs: proposeMs ?? (profile == .loopback ? 1_000 : 5_000),
+                    voteMs: voteMs ?? (profile == .loopback ? 500 : 2_500)))
+            // Decoding checks names, sums and timeouts: nobody else would take what it refuses.
+            guard try Genesis(wireBytes: genesis.wireBytes) == genesis, !name.isEmpty else {
+                throw CommandFailure(ExitStatus.data, "name: 1 to 255 bytes are allowed")
+            }
+            if validators < 4 {
+                global.output.note("warning: \(validators) validators tolerate no faulty one; use 4 or more")
+            }
+            try Files.write(genesis.wireBytes, to: out)
+            let network = genesis.networkID
+            global.output.show(
+                Result(
+                    network: network.hex, name: name, registry: network.registryChain.hex, accounts: list.count,
+                    validators: validators, file: out)
+            ) { result in
+                Table.fields([
+                    ("network", result.network), ("name", result.name), ("accounts", "\(result.accounts)"),
+                    ("validators", "\(result.validators)"), ("file", result.file),
+                ])
+            }
+        }
+
+        static func account(_ text: String) throws(CommandFailure) -> Genesis.Account {
+            let parts = text.split(separator: "=", omittingEmptySubsequences: false)
+            let numbers = parts.count == 2 ? parts[1].split(separator: ":", omittingEmptySubsequences: false) : []
+            guard let node = parts.first.flatMap({ NodeID(hex: String($0)) }), (1...2).contains(numbers.count),
+                let balance = UInt64(numbers[0]), let bond = numbers.count == 2 ? UInt64(numbers[1]) : 0
+            else {
+                throw CommandFailure(
+                    ExitStatus.usage,
+                    "--account \(text.prefix(90)): write NODE_ID=BALANCE[:BOND], NODE_ID being 64 hexadecimal digits")
+            }
+            return .init(node: node, balance: balance, validatorBond: bond)
+        }
+    }
+}

@@ -1,0 +1,135 @@
+internal import ArgumentParser
+internal import MeshNode
+
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "status", abstract: "The node as it sees itself.")
+    @OptionGroup var global: GlobalArguments
+
+    func run() async throws {
+        let status = try await global.client.get("/v1/node", as: NodeStatus.self)
+        global.output.show(status, text: Self.text)
+    }
+
+    static func text(_ status: NodeStatus) -> String {
+        var lines = Table.fields([
+            ("node", "\(status.node)  \(status.name)"), ("network", status.network),
+            ("version", "\(status.version), process \(status.processNumber), up \(Text.seconds(status.uptimeSeconds)) s"),
+            ("listening", status.listening.joined(separator: ", ")), ("peers", "\(status.peers)"),
+            ("balance", status.balance.map { "\($0) credits" }),
+            ("traffic", "\(Text.bytes(status.bytesIn)) in, \(Text.bytes(status.bytesOut)) out"),
+            ("ready", status.notReady.isEmpty ? "yes" : "no: " + status.notReady.joined(separator: ", ")),
+        ])
+        for chain in status.chains {
+            lines += "\nchain \(Text.short(chain.chain))  \(chain.kind)\(chain.name.map { " \($0)" } ?? "")  "
+            lines += "height \(Text.number(chain.height))  head \(Text.short(chain.head))"
+        }
+        for current in status.current { lines += "\n" + text(current) }
+        for drop in status.drops where drop.count > 0 { lines += "\ndropped  \(drop.name) \(drop.count)" }
+        return lines
+    }
+
+    static func text(_ current: NodeStatus.Current) -> String {
+        var line = "task \(current.name)  \(current.state.rawValue)  round \(current.round)/\(current.rounds)"
+        if current.attempt > 0 { line += "  attempt \(current.attempt)" }
+        line += "  \(current.phase)"
+        if let waiting = current.waiting { line += "  waiting: \(waiting)" }
+        if let remaining = current.remainingMs { line += "  \(Text.seconds(Double(remaining) / 1000)) s left" }
+        return line
+    }
+}
+
+struct PeersCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "peers", abstract: "Nodes that this node knows.")
+    @OptionGroup var global: GlobalArguments
+
+    func run() async throws {
+        let peers = try await global.client.get("/v1/peers", as: [PeerView].self)
+        global.output.show(peers, empty: "no peers yet") { peers in
+            Table.text(
+                ["NODE", "NAME", "STATE", "LINK", "RTT MS", "IN", "OUT", "ADDRESSES"],
+                peers.map { peer in
+                    [
+                        Text.short(peer.node), peer.name ?? Text.unknown, peer.state, peer.direction ?? Text.unknown,
+                        peer.roundTripMs.map { Text.fixed($0, 2) } ?? Text.unknown, Text.bytes(peer.bytesIn),
+                        Text.bytes(peer.bytesOut), peer.addresses.joined(separator: " "),
+                    ]
+                })
+        }
+    }
+}
+
+struct TicketCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ticket", abstract: "Prints what another node needs to join through this one.")
+    @OptionGroup var global: GlobalArguments
+
+    func run() async throws {
+        let ticket = try await global.client.get("/v1/ticket", as: TicketView.self)
+        global.output.show(ticket, text: \.ticket)
+    }
+}
+
+struct StopCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "stop", abstract: "Ends the node in order.")
+    @OptionGroup var global: GlobalArguments
+
+    func run() async throws {
+        let receipt = try await global.client.post("/v1/shutdown", as: Receipt.self)
+        global.output.show(receipt, text: \.text)
+    }
+}
+
+struct DemoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo", abstract: "A mesh inside this process: offline, in seconds.")
+    @OptionGroup var global: GlobalArguments
+    @Option(help: "Nodes, 5 or more.") var nodes = 5
+    @Option(help: "Rounds.") var rounds = 3
+    @Option(help: "How the rows are dealt.") var partition = "shards:2"
+    @Option(help: "Seed of everything.") var seed: UInt64 = 0
+
+    func run() async throws {
+        guard let demo = Seams.demo else { throw Seams.missing("the demo") }
+        let output = global.output
+        let held = try await demo.run(nodes: nodes, rounds: rounds, partition: partition, seed: seed) { line in
+            output.format == .text ? Terminal.result(line) : output.note(line)
+        }
+        if !held { throw CommandFailure(ExitStatus.verification, "a gate failed, see above") }
+    }
+}
+
+struct ConfigCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config", abstract: "The node's configuration.", subcommands: [Show.self, Template.self])
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Values in force: flag > environment > file > default.")
+        @OptionGroup var global: GlobalArguments
+        @Flag(help: "Also where each value comes from.") var origin = false
+        @Option(name: .customLong("set"), parsing: .singleValue, help: "A value as for run, PATH=VALUE.")
+        var assignments: [String] = []
+
+        struct Line: Encodable {
+            let path: String
+            let value: String
+            let origin: String?
+        }
+
+        func run() throws {
+            let loaded = try global.configuration(flags: try Assignments.parse(assignments))
+            let lines = loaded.lines.map { line in
+                Line(path: line.path, value: line.value.toml, origin: origin ? line.origin.description : nil)
+            }
+            global.output.show(lines, empty: "") { lines in
+                lines.map { "\($0.path) = \($0.value)\($0.origin.map { "  # \($0)" } ?? "")" }.joined(separator: "\n")
+            }
+        }
+    }
+
+    struct Template: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Prints an annotated config.toml.")
+        @OptionGroup var global: GlobalArguments
+
+        func run() { Terminal.result(String(ConfigurationTemplate.text().dropLast())) }
+    }
+}

@@ -1,0 +1,152 @@
+internal import ArgumentParser
+internal import MeshNode
+
+struct RoundCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "round", abstract: "Rounds of a task.", subcommands: [List.self, Show.self])
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "One line a round.")
+        @OptionGroup var global: GlobalArguments
+        @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
+        @Option(help: "Only rounds after this one.") var after: UInt32 = 0
+
+        func run() async throws {
+            let rounds = try await global.client.get(
+                "/v1/tasks/\(NodeClient.part(task))/rounds?after=\(after)", as: [RoundView].self)
+            global.output.show(rounds, empty: "no rounds yet") { rounds in
+                Table.text(
+                    [
+                        "ROUND", "ACCURACY", "LOSS", "SENT", "AGGREGATOR", "VIEWS", "TRAIN", "ENCRYPT", "COLLECT", "KEYS",
+                        "RECOVER", "OPINIONS", "VOTE", "BYTES", "OUTCOME",
+                    ], rounds.map(Self.row))
+            }
+        }
+
+        static func row(_ round: RoundView) -> [String] {
+            let traffic = round.bytesIn.flatMap { bytes in round.bytesOut.map { bytes &+ $0 } }
+            return [
+                "\(round.round)" + (round.attempt > 0 ? ".\(round.attempt)" : ""), Text.share(round.accuracy),
+                Text.share(round.loss), "\(Text.number(round.submitted))/\(round.enrolled)", Text.short(round.aggregator),
+                Text.number(round.views),
+            ] + round.seconds.phases.map { Text.seconds($0.seconds) } + [
+                Text.bytes(traffic), round.outcome.rawValue + (round.reason.map { ": \($0)" } ?? ""),
+            ]
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "One round in full.")
+        @OptionGroup var global: GlobalArguments
+        @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
+        @Argument(help: "Number of the round, from 1.") var round: UInt32
+
+        func run() async throws {
+            let view = try await global.client.get(
+                "/v1/tasks/\(NodeClient.part(task))/rounds/\(round)", as: RoundView.self)
+            global.output.show(view) { view in
+                Table.fields(
+                    [
+                        ("round", "\(view.round), attempt \(view.attempt)"),
+                        ("outcome", view.outcome.rawValue + (view.reason.map { ": \($0)" } ?? "")),
+                        ("submissions", "\(Text.number(view.submitted)) of \(view.enrolled)"),
+                        ("aggregator", view.aggregator), ("views", Text.number(view.views)),
+                        ("accuracy", Text.share(view.accuracy)), ("loss", Text.share(view.loss)),
+                        ("own accuracy", Text.share(view.ownAccuracy)), ("own loss", Text.share(view.ownLoss)),
+                        ("saturations", Text.number(view.saturations)),
+                    ] + view.seconds.phases.map { ("seconds \($0.name)", Text.seconds($0.seconds)) } + [
+                        ("seconds total", Text.seconds(view.seconds.total)),
+                        ("traffic", "\(Text.bytes(view.bytesIn)) in, \(Text.bytes(view.bytesOut)) out"),
+                        ("height", Text.number(view.height)), ("head", view.head), ("aggregate", view.aggregate),
+                        ("model", view.model),
+                    ])
+            }
+        }
+    }
+}
+
+struct SubmitCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "submit", abstract: "Hands in an update that was trained elsewhere.",
+        discussion: "The file holds the difference old minus new of every tensor of the task, as safetensors.")
+    @OptionGroup var global: GlobalArguments
+    @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
+    @Option(help: "The update, safetensors.") var update: String
+    @Option(help: "Rows that it was trained on; the enrolled number without it.") var rows: UInt32?
+
+    func run() async throws {
+        let bytes = try Files.read(update)
+        let query = rows.map { "?rows=\($0)" } ?? ""
+        let receipt = try await global.client.post(
+            "/v1/tasks/\(NodeClient.part(task))/submissions\(query)", bytes, contentType: "application/octet-stream",
+            as: Receipt.self)
+        global.output.show(receipt, text: \.text)
+    }
+}
+
+struct VoteCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "vote", abstract: "Votes by hand where task and configuration say manual.",
+        discussion: "A vote for validity is only signed after the node's own check of the candidate.")
+    @OptionGroup var global: GlobalArguments
+    @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
+    @Argument(help: "Number of the round, from 1.") var round: UInt32
+    @Flag(help: "Accept the candidate.") var valid = false
+    @Option(help: ArgumentHelp("Reject the candidate.", valueName: "REASON")) var invalid: String?
+
+    func validate() throws {
+        guard valid != (invalid != nil) else { throw ValidationError("give either --valid or --invalid REASON") }
+    }
+
+    func run() async throws {
+        let vote = ManualVote(isValid: valid, reason: invalid)
+        let receipt = try await global.client.post(
+            "/v1/tasks/\(NodeClient.part(task))/rounds/\(round)/vote", APICoding.encode(vote), as: Receipt.self)
+        global.output.show(receipt, text: \.text)
+    }
+}
+
+struct ModelCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "model", abstract: "Models of decided rounds.", subcommands: [List.self, Export.self])
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Models that this node stores.")
+        @OptionGroup var global: GlobalArguments
+        @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
+
+        func run() async throws {
+            let models = try await global.client.get("/v1/tasks/\(NodeClient.part(task))/models", as: [ModelView].self)
+            global.output.show(models, empty: "no models are stored here") { models in
+                Table.text(
+                    ["ROUND", "MODEL", "BYTES", "ACCURACY", "LOSS"],
+                    models.map { model in
+                        [
+                            "\(model.round)", model.model, "\(model.bytes)", Text.share(model.accuracy),
+                            Text.share(model.loss),
+                        ]
+                    })
+            }
+        }
+    }
+
+    struct Export: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Writes a model as safetensors.")
+        @OptionGroup var global: GlobalArguments
+        @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
+        @Option(help: "Round, 0 for the initial weights; the latest without it.") var round: UInt32?
+        @Option(help: "File to write.") var out: String
+
+        struct Result: Encodable {
+            let file: String
+            let bytes: Int
+        }
+
+        func run() async throws {
+            let query = round.map { "?round=\($0)" } ?? ""
+            let bytes = try await global.client.bytes("/v1/tasks/\(NodeClient.part(task))/model\(query)")
+            try Files.write(bytes, to: out)
+            global.output.show(Result(file: out, bytes: bytes.count)) { "\($0.file)  \($0.bytes) bytes" }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+internal import ArgumentParser
+internal import MeshNode
+internal import Wire
+
+struct TaskCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "task", abstract: "Training tasks.",
+        subcommands: [Create.self, Publish.self, Join.self, List.self, Show.self])
+
+    /// A task from a TOML file, or from what `task create` wrote.
+    static func read(_ path: String, assignments: [String]) throws -> PreparedTask {
+        let bytes = try Files.read(path, limit: 1 << 20)
+        let overrides = try Assignments.parse(assignments)
+        // Encoded tasks begin with their domain tag, 6 and 0, which no text file does.
+        if bytes.starts(with: [6, 0]) {
+            guard overrides.isEmpty else {
+                throw CommandFailure(ExitStatus.usage, "--set works on task files in TOML; change the file and create it again")
+            }
+            do {
+                return try TaskDocument.read(bytes)
+            } catch {
+                throw TaskError(file: path, faults: error.faults)
+            }
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw FileError(path: path, reason: "is neither UTF-8 text nor an encoded task")
+        }
+        return try TaskFile.read(text, file: path, overrides: overrides)
+    }
+
+    struct Create: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Checks a task file, makes its initial weights and writes both.")
+        @OptionGroup var global: GlobalArguments
+        @Argument(help: "Task file (TOML).") var file: String
+        @Option(name: .customLong("set"), parsing: .singleValue, help: "Another value, PATH=TOML_VALUE, for example rounds=3.")
+        var assignments: [String] = []
+        @Option(help: "File to write; the weights go beside it as FILE.safetensors. Nothing is written without it.")
+        var out: String?
+
+        struct Result: Encodable {
+            let name: String
+            let rounds: UInt32
+            let parameters: UInt64
+            let model: String
+            let modelBytes: UInt64
+            let readers: String
+            let warnings: [String]
+            let file: String?
+            let weights: String?
+        }
+
+        func run() throws {
+            let task = try TaskCommand.read(file, assignments: assignments)
+            if let out {
+                try Files.write(task.spec.wireBytes, to: out)
+                try Files.write(task.initialWeights, to: out + ".safetensors")
+            }
+            let result = Result(
+                name: task.spec.name, rounds: task.spec.rounds,
+                parameters: TaskSpecValidator.parameterCount(task.spec) ?? 0, model: task.spec.model.initial.id.hex,
+                modelBytes: task.spec.model.initial.length, readers: TaskSpecValidator.readers(task.spec.holders),
+                warnings: task.warnings, file: out, weights: out.map { $0 + ".safetensors" })
+            for warning in result.warnings { global.output.note("warning: \(warning)") }
+            global.output.show(result) { result in
+                Table.fields([
+                    ("task", "\(result.name), \(result.rounds) rounds, \(result.parameters) parameters"),
+                    ("initial model", "\(result.model) (\(result.modelBytes) bytes)"), ("privacy", result.readers),
+                    ("file", result.file ?? "not written, give --out FILE"),
+                ])
+            }
+        }
+    }
+
+    struct Publish: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Publishes a task and puts its reward into escrow.")
+        @OptionGroup var global: GlobalArguments
+        @Argument(help: "Task file (TOML), or what `task create` wrote.") var file: String
+        @Option(name: .customLong("set"), parsing: .singleValue, help: "Another value, PATH=TOML_VALUE, for example rounds=3.")
+        var assignments: [String] = []
+
+        func run() async throws {
+            let task = try TaskCommand.read(file, assignments: assignments)
+            let published = try await global.client.post(
+                "/v1/tasks", task.spec.wireBytes, contentType: "application/octet-stream", as: PublishedView.self)
+            for warning in published.warnings { global.output.note("warning: \(warning)") }
+            global.output.note("privacy: \(published.readers)")
+            global.output.show(published, text: \.task)
+        }
+    }
+
+    struct Join: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Enrols this node with its own rows.")
+        @OptionGroup var global: GlobalArguments
+        @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
+        @Option(help: "Credits to put up; miner.bond without it.") var bond: UInt64?
+
+        func run() async throws {
+            let query = bond.map { "?bond=\($0)" } ?? ""
+            let receipt = try await global.client.post(
+                "/v1/tasks/\(NodeClient.part(task))/join\(query)", as: Receipt.self)
+            global.output.show(receipt, text: \.text)
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Every task of the registry.")
+        @OptionGroup var global: GlobalArguments
+
+        func run() async throws {
+            let tasks = try await global.client.get("/v1/tasks", as: [TaskView].self)
+            global.output.show(tasks, empty: "no tasks yet; publish one with: meshnode task publish examples/digits.toml") {
+                Table.text(
+                    ["TASK", "NAME", "STATE", "ROUND", "NODES", "ACCURACY", "MINE"],
+                    $0.map { task in
+                        [
+                            Text.short(task.task), task.name, task.state.rawValue, "\(task.round)/\(task.rounds)",
+                            "\(task.participants.count) of \(task.minimumParticipants)-\(task.maximumParticipants)",
+                            Text.share(task.accuracy), task.isMember ? "yes" : "no",
+                        ]
+                    })
+            }
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "One task, its participants and who could read what.")
+        @OptionGroup var global: GlobalArguments
+        @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
+        @Flag(help: "Print only the specification, as a task file.") var specification = false
+
+        func run() async throws {
+            let view = try await global.client.get("/v1/tasks/\(NodeClient.part(task))", as: TaskView.self)
+            if specification, global.output.format == .text { return Terminal.result(view.specification) }
+            global.output.show(view, text: Self.text)
+        }
+
+        static func text(_ task: TaskView) -> String {
+            var text = Table.fields([
+                ("task", task.task), ("name", task.name),
+                ("state", task.state.rawValue + (task.reason.map { ": \($0)" } ?? "")),
+                ("publisher", task.publisher), ("round", "\(task.round)/\(task.rounds)"),
+                ("accuracy", Text.share(task.accuracy)), ("loss", Text.share(task.loss)), ("model", task.model),
+                ("head", task.head), ("reward", "\(task.reward) credits"), ("privacy", task.readers),
+            ])
+            if !task.participants.isEmpty {
+                text += "\n\n" + Table.text(
+                    ["PARTICIPANT", "ROWS", "BOND", "VOTES", "HOLDS KEYS"],
+                    task.participants.map { one in
+                        [
+                            Text.short(one.node), "\(one.rows)", "\(one.bond)", one.votes ? "yes" : "no",
+                            one.holdsKeys ? "yes" : "no",
+                        ]
+                    })
+            }
+            return text
+        }
+    }
+}

@@ -1,0 +1,91 @@
+internal import ArgumentParser
+internal import MeshNode
+internal import Synchronization
+
+struct WatchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch", abstract: "Follows the node: one line an event, and why it waits.")
+
+    @OptionGroup var global: GlobalArguments
+    @Option(help: "Begin after this event; 0 for all that are kept.") var after: UInt64?
+    @Option(help: "Only this task, by id or name; ends when the task does, with 1 when it failed.") var task: String?
+
+    func run() async throws {
+        let client = global.client
+        let output = global.output
+        var wanted: TaskView?
+        if let task {
+            let view = try await client.get("/v1/tasks/\(NodeClient.part(task))", as: TaskView.self)
+            if let end = Self.end(view) { return try Self.finish(end) }
+            wanted = view
+        }
+        if output.format == .text {
+            output.note(StatusCommand.text(try await client.get("/v1/node", as: NodeStatus.self)))
+        }
+        let wantedTask = wanted?.task
+        let waits = Task { await Self.showWaits(client, output, task: wantedTask) }
+        defer { waits.cancel() }
+        let final = Mutex<TaskView?>(nil)
+        try await client.events(after: after) { event in
+            if let wantedTask, event.task != wantedTask { return true }
+            if output.format == .text {
+                Terminal.result(Self.line(event))
+            } else {
+                Terminal.result(APICoding.text(event))
+            }
+            guard let wantedTask, event.kind == "task" else { return true }
+            let view = try? await client.get("/v1/tasks/\(wantedTask)", as: TaskView.self)
+            guard let view, Self.end(view) != nil else { return true }
+            final.withLock { $0 = view }
+            return false
+        }
+        if let view = final.withLock({ $0 }), let end = Self.end(view) { return try Self.finish(end) }
+        throw CommandFailure(ExitStatus.unreachable, "the node ended; start it with: meshnode run --home \(global.homePath)")
+    }
+
+    private enum End {
+        case completed
+        case failed(String)
+    }
+
+    private static func end(_ view: TaskView) -> End? {
+        switch view.state {
+        case .announced, .enrolling, .running: nil
+        case .completed: .completed
+        case .failed, .cancelled, .expired:
+            .failed("task \(view.name) \(view.state.rawValue)\(view.reason.map { ": \($0)" } ?? "")")
+        }
+    }
+
+    private static func finish(_ end: End) throws(CommandFailure) {
+        if case .failed(let reason) = end { throw CommandFailure(ExitStatus.failed, reason) }
+    }
+
+    /// `12:34:56.789 text`, in UTC.
+    static func line(_ event: NodeEvent) -> String {
+        let day = event.timeMs % 86_400_000
+        func two(_ number: UInt64) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        let milliseconds = String(1_000 + day % 1_000).dropFirst()
+        return "\(two(day / 3_600_000)):\(two(day / 60_000 % 60)):\(two(day / 1_000 % 60)).\(milliseconds) "
+            + "\(event.kind)  \(event.text)"
+    }
+
+    /// Once a second, on stderr: what the node is doing and why it waits. On a terminal one line that is rewritten,
+    /// elsewhere a line whenever the reason changes.
+    private static func showWaits(_ client: NodeClient, _ output: Output, task: String?) async {
+        guard output.format == .text, !output.isQuiet else { return }
+        var last = ""
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(1))
+            guard let status = try? await client.get("/v1/node", as: NodeStatus.self) else { continue }
+            let lines = status.current.filter { task == nil || $0.task == task }
+            if Terminal.errorIsTerminal {
+                if let line = lines.first { Terminal.raw("\r\u{1b}[K\(StatusCommand.text(line).prefix(110))\r") }
+            } else {
+                let reasons = lines.compactMap(\.waiting).joined(separator: "; ")
+                if reasons != last, !reasons.isEmpty { Terminal.error("waiting: \(reasons)") }
+                last = reasons
+            }
+        }
+    }
+}

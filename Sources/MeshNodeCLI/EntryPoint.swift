@@ -1,0 +1,42 @@
+internal import ArgumentParser
+
+/// `meshnode`: parses, runs, and turns every error into one message and one exit code.
+@main
+enum EntryPoint {
+    static func main() async {
+        let arguments = GlobalArguments.moved(behindCommand: Array(CommandLine.arguments.dropFirst()))
+        do {
+            var command = try MeshNodeCommand.parseAsRoot(arguments)
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            guard let failure = CommandFailure(any: error) else {
+                // Help, version and usage errors: ArgumentParser's own, with 0 or 64.
+                MeshNodeCommand.exit(withError: error)
+            }
+            if !failure.message.isEmpty { Terminal.error("meshnode: \(failure.message)") }
+            Terminal.exit(failure.code)
+        }
+    }
+}
+
+struct MeshNodeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "meshnode",
+        abstract: "Training without a server: nodes that hold their own data, encrypted sums, voted blocks.",
+        discussion: """
+            Results go to stdout, progress and logs to stderr.
+            Exit codes: 0 done, 1 failed, 2 verification or gate failed, 64 usage, 65 bad data or specification, \
+            69 node unreachable, 75 temporary, 77 denied, 78 node configuration.
+            """,
+        version: "meshnode \(programVersion)",
+        subcommands: [
+            GenesisCommand.self, InitCommand.self, RunCommand.self, StopCommand.self, StatusCommand.self,
+            WatchCommand.self, PeersCommand.self, TicketCommand.self, TaskCommand.self, SubmitCommand.self,
+            VoteCommand.self, RoundCommand.self, ChainCommand.self, ModelCommand.self, BaselineCommand.self,
+            DataCommand.self, ConfigCommand.self, DemoCommand.self,
+        ])
+}

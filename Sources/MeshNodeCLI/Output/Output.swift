@@ -1,0 +1,94 @@
+internal import ArgumentParser
+internal import MeshNode
+
+enum OutputFormat: String, CaseIterable, ExpressibleByArgument {
+    case text, json, jsonl
+}
+
+/// Writes results in the form that was asked for.
+struct Output {
+    let format: OutputFormat
+    let isQuiet: Bool
+    let isVerbose: Bool
+    let usesColour: Bool
+
+    /// One result.
+    func show<Value: Encodable>(_ value: Value, text: (Value) -> String) {
+        switch format {
+        case .text: Terminal.result(text(value))
+        case .json: Terminal.result(APICoding.text(value, pretty: true))
+        case .jsonl: Terminal.result(APICoding.text(value))
+        }
+    }
+
+    /// Many results: a table, an array, or a line each.
+    func show<Value: Encodable>(_ values: [Value], empty: String, text: ([Value]) -> String) {
+        switch format {
+        case .text: values.isEmpty ? note(empty) : Terminal.result(text(values))
+        case .json: Terminal.result(APICoding.text(values, pretty: true))
+        case .jsonl: for value in values { Terminal.result(APICoding.text(value)) }
+        }
+    }
+
+    /// A remark for people, on stderr.
+    func note(_ text: String) { if !isQuiet { Terminal.error(text) } }
+    func detail(_ text: String) { if isVerbose { Terminal.error(text) } }
+
+    func strong(_ text: String) -> String { usesColour ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
+    func faulty(_ text: String) -> String { usesColour ? "\u{1b}[31m\(text)\u{1b}[0m" : text }
+}
+
+/// Columns as wide as their widest cell.
+enum Table {
+    static func text(_ header: [String], _ rows: [[String]]) -> String {
+        let lines = [header] + rows
+        let widths = header.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
+        return lines.map { line in
+            var text = ""
+            for (column, cell) in line.enumerated() {
+                text += cell
+                if column < line.count - 1 { text += String(repeating: " ", count: widths[column] - cell.count + 2) }
+            }
+            return text
+        }.joined(separator: "\n")
+    }
+
+    /// `name: value` lines with aligned values; absent values are "–".
+    static func fields(_ fields: [(String, String?)]) -> String {
+        let width = fields.map(\.0.count).max() ?? 0
+        return fields.map { name, value in
+            name + String(repeating: " ", count: width - name.count + 2) + (value ?? Text.unknown)
+        }.joined(separator: "\n")
+    }
+}
+
+/// Values as people read them. Unknown is "–", never 0.
+enum Text {
+    static let unknown = "–"
+
+    static func share(_ value: Double?) -> String { value.map { fixed($0, 4) } ?? unknown }
+    static func number<Number: BinaryInteger>(_ value: Number?) -> String { value.map { "\($0)" } ?? unknown }
+    static func seconds(_ value: Double?) -> String { value.map { fixed($0, 2) } ?? unknown }
+    static func short(_ id: String?) -> String { id.map { String($0.prefix(8)) } ?? unknown }
+
+    static func bytes(_ count: UInt64?) -> String {
+        guard let count else { return unknown }
+        var value = Double(count)
+        for unit in ["B", "KB", "MB", "GB"] {
+            if value < 1000 { return unit == "B" ? "\(count) B" : "\(fixed(value, 1)) \(unit)" }
+            value /= 1000
+        }
+        return "\(fixed(value, 1)) TB"
+    }
+
+    static func fixed(_ value: Double, _ places: Int) -> String {
+        guard value.isFinite, value.magnitude < 1e15 else { return "\(value)" }
+        var scale = 1.0
+        for _ in 0..<places { scale *= 10 }
+        let units = Int64((value.magnitude * scale).rounded())
+        let whole = units / Int64(scale)
+        let rest = String(units % Int64(scale))
+        let sign = value < 0 && units > 0 ? "-" : ""
+        return places == 0 ? "\(sign)\(whole)" : "\(sign)\(whole)." + String(repeating: "0", count: places - rest.count) + rest
+    }
+}

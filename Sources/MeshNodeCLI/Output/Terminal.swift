@@ -1,0 +1,28 @@
+internal import Foundation
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
+/// The two output streams, unbuffered, so that results, progress and a killed process keep their order.
+enum Terminal {
+    static func result(_ text: String) { write(text + "\n", to: 1) }
+    static func error(_ text: String) { write(text + "\n", to: 2) }
+    static func raw(_ text: String) { write(text, to: 2) }
+
+    static var resultIsTerminal: Bool { isatty(1) == 1 }
+    static var errorIsTerminal: Bool { isatty(2) == 1 }
+
+    static func exit(_ code: Int32) -> Never { Foundation.exit(code) }
+
+    private static func write(_ text: String, to file: Int32) {
+        let bytes = Array(text.utf8)
+        var done = 0
+        while done < bytes.count {
+            let put = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress! + done, bytes.count - done) }
+            if put < 0 && errno == EINTR { continue }
+            // Nobody reads any more, as after `| head`: there is nothing left to say it to.
+            guard put > 0 else { Foundation.exit(ExitStatus.failed) }
+            done += put
+        }
+    }
+}

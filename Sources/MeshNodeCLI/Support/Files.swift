@@ -1,0 +1,47 @@
+internal import Foundation
+
+/// A file that a person named and that cannot be used.
+struct FileError: Error, Equatable, CustomStringConvertible {
+    let path: String
+    let reason: String
+    var description: String { "\(path): \(reason); check the path" }
+}
+
+enum Files {
+    static func read(_ path: String, limit: Int = 1 << 30) throws(FileError) -> [UInt8] {
+        guard let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int else {
+            throw FileError(path: path, reason: "there is no such file, or it may not be read")
+        }
+        guard size <= limit else { throw FileError(path: path, reason: "\(size) bytes, at most \(limit) are read") }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw FileError(path: path, reason: "cannot be read")
+        }
+        return Array(data)
+    }
+
+    static func write(_ bytes: [UInt8], to path: String) throws(FileError) {
+        do {
+            try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
+        } catch {
+            throw FileError(path: path, reason: "cannot be written: \(error.localizedDescription)")
+        }
+    }
+
+    static func makeDirectory(_ path: String) throws(FileError) {
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw FileError(path: path, reason: "cannot be made: \(error.localizedDescription)")
+        }
+    }
+
+    static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
+    static func absolute(_ path: String) -> String {
+        let expanded = path == "~" || path.hasPrefix("~/") ? NSHomeDirectory() + path.dropFirst() : path
+        return expanded.hasPrefix("/") ? expanded : FileManager.default.currentDirectoryPath + "/" + expanded
+    }
+
+    static var environment: [String: String] { ProcessInfo.processInfo.environment }
+    static var nowMs: UInt64 { UInt64(max(0, Date().timeIntervalSince1970 * 1000)) }
+}
