@@ -8,11 +8,17 @@ struct CommitmentTables: Sendable {
     /// Multiples of H/2 for every scalar.
     let mask: FixedBaseTable
 
+    /// The same bases for additions by chords, built on first use.
+    let chords: ChordTablesCache
+
     /// Largest magnitude of a committed value (2^46); far above what a bounded logarithm can recover.
     static let maximumValue: Int64 = 1 << 46
 
     init(valueBase: EdwardsPoint, maskBase: EdwardsPoint, window: Int) {
-        value = FixedBaseTable(base: valueBase.vartimeMultiplied(by: .half), window: 12, bits: 48)
-        mask = FixedBaseTable(base: maskBase.vartimeMultiplied(by: .half), window: window)
+        let halfValueBase = valueBase.vartimeMultiplied(by: .half)
+        let halfMaskBase = maskBase.vartimeMultiplied(by: .half)
+        value = FixedBaseTable(base: halfValueBase, window: 12, bits: 48)
+        mask = FixedBaseTable(base: halfMaskBase, window: window)
+        chords = ChordTablesCache(halfValueBase: halfValueBase, halfMaskBase: halfMaskBase, window: window + 1)
     }
 }

@@ -2,9 +2,11 @@
 struct PortableKernel: GroupKernel {
     var name: String { "swift" }
 
-    /// Elements handled together: accumulators of one block stay in the second-level cache while a window's entries
-    /// are read, and one inversion is shared by the block.
-    private static let block = 256
+    /// Elements handled together: their accumulators and one window's entries stay in the second-level cache, and each
+    /// window's inversion is shared by the block.
+    private static let block = 1024
+    /// Elements that share the inversion of an encoding.
+    private static let encodingBlock = 256
 
     func commit(
         values: ArraySlice<Int64>, masks: ArraySlice<UInt8>, tables: CommitmentTables, encoding: ElementEncoding
@@ -30,8 +32,7 @@ struct PortableKernel: GroupKernel {
                     small[index] = small[index] &* 2
                 }
             }
-            var points = Self.multiples(of: scalars, table: tables.mask)
-            Self.addSmallMultiples(of: small, table: tables.value, to: &points)
+            let points = Self.commitments(small, scalars, tables)
             switch encoding {
             case .ristretto: BatchArithmetic.doubledRistrettoBytes(points, into: &output, at: start * 32)
             case .affine: BatchArithmetic.affineBytes(points, into: &output, at: start * 64)
@@ -39,6 +40,25 @@ struct PortableKernel: GroupKernel {
             start += count
         }
         return output
+    }
+
+    /// values[j]·G/2 + scalars[j]·H/2: by chords, or on the Edwards form where those met a special case or the values are
+    /// beyond their tables.
+    private static func commitments(
+        _ values: [Int64], _ scalars: [Scalar], _ tables: CommitmentTables
+    ) -> [EdwardsPoint] {
+        let limit = ChordTables.longOffset
+        if values.count >= 16, values.allSatisfy({ $0 >= -limit && $0 < limit }) {
+            let chords = tables.chords.value
+            if var batch = ChordBatch(scalars: scalars, tables: chords, blinded: true),
+                batch.add(values: values, tables: chords)
+            {
+                return batch.points(values.count)
+            }
+        }
+        var points = multiples(of: scalars, table: tables.mask)
+        addSmallMultiples(of: values, table: tables.value, to: &points)
+        return points
     }
 
     /// scalars[j]·base, window after window over the block.
@@ -120,7 +140,10 @@ struct PortableKernel: GroupKernel {
                 let key = -Scalar(unchecked: w.0, w.1, w.2, w.3)
                 return key + key
             }
-            let multiples = Self.multiples(of: scalars, table: tables.mask)
+            let multiples =
+                (count >= 16
+                    ? ChordBatch(scalars: scalars, tables: tables.chords.value, blinded: false)?.points(count) : nil)
+                ?? Self.multiples(of: scalars, table: tables.mask)
             for index in 0..<count { sums[start + index] = sums[start + index] + multiples[index] }
             start += count
         }
@@ -130,7 +153,7 @@ struct PortableKernel: GroupKernel {
         var result = [UInt8](repeating: 0, count: points.count * 64)
         var start = 0
         while start < points.count {
-            let count = min(Self.block, points.count - start)
+            let count = min(Self.encodingBlock, points.count - start)
             let first = points.startIndex + start
             let eightfold = points[first..<first + count].map { $0.doubled(times: 3) }
             BatchArithmetic.affineBytes(eightfold, into: &result, at: start * 64)

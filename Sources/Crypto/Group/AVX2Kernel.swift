@@ -1,0 +1,202 @@
+#if canImport(Kernels)
+    internal import Kernels
+    internal import Synchronization
+
+    /// The batch operations with AVX2 and FMA, four field elements at once (C target `Kernels`).
+    ///
+    /// Gives the same bytes and the same verdicts as `PortableKernel`, which stands in wherever the vector code answers
+    /// that it cannot (no memory, arguments outside its range) and names the fault of a refused element.
+    struct AVX2Kernel: GroupKernel {
+        private let fallback = PortableKernel()
+
+        var name: String { "avx2" }
+
+        /// `nil` where the processor lacks AVX2 or FMA.
+        init?() {
+            guard kernel_is_supported() else { return nil }
+            // The vector code reads points as twenty limbs in this order.
+            precondition(MemoryLayout<EdwardsPoint>.stride == MemoryLayout<KernelPoint>.stride)
+            precondition(MemoryLayout<EdwardsPoint>.offset(of: \.t) == 120)
+        }
+
+        func commit(
+            values: ArraySlice<Int64>, masks: ArraySlice<UInt8>, tables: CommitmentTables, encoding: ElementEncoding
+        ) -> [UInt8] {
+            precondition(masks.count == values.count * 32)
+            let largest = values.reduce(0 as UInt64) { max($0, $1.magnitude) }
+            precondition(largest <= UInt64(CommitmentTables.maximumValue))
+            let bits = UInt32(max(1, 64 - largest.leadingZeroBitCount))
+            var complete = false
+            if let valueTable = VectorTable.of(tables.value, bits: 48), let maskTable = VectorTable.of(tables.mask) {
+                let output = unsafe [UInt8](unsafeUninitializedCapacity: values.count * encoding.width) { bytes, count in
+                    let result = unsafe values.withUnsafeBufferPointer { values in
+                        unsafe masks.withUnsafeBufferPointer { masks in
+                            unsafe kernel_encrypt(
+                                valueTable.pointer, maskTable.pointer, values.baseAddress, bits, masks.baseAddress,
+                                values.count, encoding.vectorEncoding, bytes.baseAddress)
+                        }
+                    }
+                    complete = result.status == KERNEL_OK
+                    count = complete ? bytes.count : 0
+                }
+                if complete { return output }
+            }
+            return fallback.commit(values: values, masks: masks, tables: tables, encoding: encoding)
+        }
+
+        func accumulate(
+            _ bytes: ArraySlice<UInt8>, encoding: ElementEncoding, into sums: inout [EdwardsPoint]
+        ) -> ElementRefusal? {
+            precondition(bytes.count == sums.count * encoding.width)
+            let result = unsafe bytes.withUnsafeBufferPointer { bytes in
+                unsafe sums.withVectorPoints { points, count in
+                    unsafe kernel_accumulate(points, bytes.baseAddress, count, encoding.vectorEncoding)
+                }
+            }
+            if result.status == KERNEL_OK { return nil }
+            if result.status == KERNEL_BAD_ELEMENT {
+                do throws(ElementFault) {
+                    let offset = bytes.startIndex + result.index * encoding.width
+                    _ = try ElementDecoding.decode(bytes, at: offset, encoding: encoding)
+                } catch {
+                    return ElementRefusal(index: result.index, fault: error)
+                }
+            }
+            return fallback.accumulate(bytes, encoding: encoding, into: &sums)
+        }
+
+        func unmask(_ sums: inout [EdwardsPoint], keys: ArraySlice<UInt8>, tables: CommitmentTables) {
+            precondition(keys.count == sums.count * 32)
+            if let table = VectorTable.of(tables.mask) {
+                let result = unsafe keys.withUnsafeBufferPointer { keys in
+                    unsafe sums.withVectorPoints { points, count in
+                        unsafe kernel_unmask(points, table.pointer, keys.baseAddress, count)
+                    }
+                }
+                if result.status == KERNEL_OK { return }
+            }
+            fallback.unmask(&sums, keys: keys, tables: tables)
+        }
+
+        func affineOfEightfold(_ points: ArraySlice<EdwardsPoint>) -> [UInt8] {
+            var complete = false
+            let output = unsafe [UInt8](unsafeUninitializedCapacity: points.count * 64) { bytes, count in
+                let status = unsafe points.withVectorPoints { points, count in
+                    unsafe kernel_eightfold_affine(points, count, bytes.baseAddress)
+                }
+                complete = status == KERNEL_OK
+                count = complete ? bytes.count : 0
+            }
+            return complete ? output : fallback.affineOfEightfold(points)
+        }
+    }
+
+    /// A table of the vector code, made from one of the portable tables and kept as long as the process lives: there are
+    /// three or four (two bases, two windows), 1.7 to 5.5 MB each.
+    @safe
+    private final class VectorTable: @unchecked Sendable {
+        // Immutable after creation, hence safe to share.
+        let pointer: OpaquePointer
+
+        private struct Name: Hashable {
+            var base: [UInt8]
+            var window: Int
+            var bits: Int
+        }
+
+        private static let known = Mutex<[Name: VectorTable]>([:])
+
+        private init?(_ name: Name) {
+            var status = KERNEL_OK
+            guard
+                let pointer = unsafe kernel_table_create(name.base, UInt32(name.window), UInt32(name.bits), &status)
+            else { return nil }
+            unsafe self.pointer = pointer
+        }
+
+        deinit { unsafe kernel_table_destroy(pointer) }
+
+        /// - Parameter bits: doubled multipliers stay below 2^bits; 251 serves every scalar.
+        /// - Returns: `nil` if there is no memory for it.
+        static func of(_ table: FixedBaseTable, bits: Int = 251) -> VectorTable? {
+            guard table.window >= 4 else { return nil }
+            let base = table.entries[1].extended(negatedBy: 0)
+            let name = Name(base: BatchArithmetic.affineBytes([base]), window: table.window, bits: bits)
+            return known.withLock { known in
+                if let made = known[name] { return made }
+                let made = VectorTable(name)
+                known[name] = made
+                return made
+            }
+        }
+    }
+
+    /// j·8G for 1 ≤ j ≤ range, and the look-up of logarithms of whole vectors in it.
+    ///
+    /// Only x of 8·P is computed, and slots are asked for ahead of their use. A hit is compared in 64 bits of x, eight more and the home position, not in all of x: a wrong
+    /// value is left to the block equation, or to recomputing e·8G.
+    @safe
+    final class VectorLogarithms: @unchecked Sendable {
+        // Immutable after creation, hence safe to share.
+        private let pointer: OpaquePointer
+        let range: Int
+
+        /// `nil` where the processor lacks AVX2 or FMA, there is no memory, or the range is outside 1...2^23 − 1.
+        init?(range: Int) {
+            guard (1..<1 << 23).contains(range) else { return nil }
+            let base = BatchArithmetic.affineBytes([EdwardsPoint.base.doubled(times: 3)])
+            var status = KERNEL_OK
+            guard let pointer = unsafe kernel_logarithms_create(base, UInt32(range), &status) else { return nil }
+            unsafe self.pointer = pointer
+            self.range = range
+        }
+
+        deinit { unsafe kernel_logarithms_destroy(pointer) }
+
+        /// Bytes the table takes.
+        var tableBytes: Int { unsafe kernel_logarithms_bytes(pointer) }
+
+        /// e with 8·P = e·8G and |e| ≤ range for every point, or `nil` for those the table does not hold; the whole is
+        /// `nil` if there is no memory.
+        func find(_ points: ArraySlice<EdwardsPoint>) -> [Int64?]? {
+            var values = [Int64](repeating: 0, count: points.count)
+            var missing = 0
+            let status = unsafe points.withVectorPoints { points, count in
+                unsafe kernel_logarithms_find(pointer, points, count, &values, &missing)
+            }
+            guard status == KERNEL_OK else { return nil }
+            return values.map { $0 == .min ? nil : $0 }
+        }
+    }
+
+    extension ElementEncoding {
+        fileprivate var vectorEncoding: KernelEncoding {
+            switch self {
+            case .affine: KERNEL_AFFINE
+            case .ristretto: KERNEL_RISTRETTO
+            }
+        }
+    }
+
+    extension [EdwardsPoint] {
+        fileprivate mutating func withVectorPoints<R>(_ body: (UnsafeMutablePointer<KernelPoint>?, Int) -> R) -> R {
+            unsafe withUnsafeMutableBufferPointer { buffer in
+                guard let address = buffer.baseAddress else { return body(nil, 0) }
+                return unsafe address.withMemoryRebound(to: KernelPoint.self, capacity: buffer.count) { points in
+                    unsafe body(points, buffer.count)
+                }
+            }
+        }
+    }
+
+    extension ArraySlice<EdwardsPoint> {
+        fileprivate func withVectorPoints<R>(_ body: (UnsafePointer<KernelPoint>?, Int) -> R) -> R {
+            unsafe withUnsafeBufferPointer { buffer in
+                guard let address = buffer.baseAddress else { return body(nil, 0) }
+                return unsafe address.withMemoryRebound(to: KernelPoint.self, capacity: buffer.count) { points in
+                    unsafe body(points, buffer.count)
+                }
+            }
+        }
+    }
+#endif
