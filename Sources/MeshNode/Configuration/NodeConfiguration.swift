@@ -14,6 +14,12 @@ public struct NodeConfiguration: Sendable, Equatable {
         public var port: UInt16
         /// What others are told to dial; nil: the listening address.
         public var advertise: String?
+
+        public init(host: String, port: UInt16, advertise: String? = nil) {
+            self.host = host
+            self.port = port
+            self.advertise = advertise
+        }
     }
 
     public struct Data: Sendable, Equatable {
@@ -23,6 +29,13 @@ public struct NodeConfiguration: Sendable, Equatable {
         public var evaluation: String
         public var label: String
         public var type: String
+
+        public init(train: String, evaluation: String, label: String, type: String) {
+            self.train = train
+            self.evaluation = evaluation
+            self.label = label
+            self.type = type
+        }
     }
 
     public struct Miner: Sendable, Equatable {
@@ -30,6 +43,12 @@ public struct NodeConfiguration: Sendable, Equatable {
         public var joinsByItself: Bool
         /// Credits.
         public var bond: UInt64
+
+        public init(isEnabled: Bool, joinsByItself: Bool, bond: UInt64) {
+            self.isEnabled = isEnabled
+            self.joinsByItself = joinsByItself
+            self.bond = bond
+        }
     }
 
     /// Where the aggregator of a round kills itself.
@@ -59,6 +78,12 @@ public struct NodeConfiguration: Sendable, Equatable {
         public var killAggregator: KillPoint?
         /// Round in which this node kills itself before it submits.
         public var dropMiner: UInt32?
+
+        public init(keepsOwnUpdates: Bool, killAggregator: KillPoint?, dropMiner: UInt32?) {
+            self.keepsOwnUpdates = keepsOwnUpdates
+            self.killAggregator = killAggregator
+            self.dropMiner = dropMiner
+        }
     }
 
     public var name: String
@@ -73,6 +98,23 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var logLevel: LogLevel
     public var logFormat: LogFormat
     public var debug: Debug
+
+    public init(
+        name: String, listen: Listen, bootstrap: [Ticket], profile: Profile, data: Data, miner: Miner,
+        voting: VotingMode, socket: String, logLevel: LogLevel, logFormat: LogFormat, debug: Debug
+    ) {
+        self.name = name
+        self.listen = listen
+        self.bootstrap = bootstrap
+        self.profile = profile
+        self.data = data
+        self.miner = miner
+        self.voting = voting
+        self.socket = socket
+        self.logLevel = logLevel
+        self.logFormat = logFormat
+        self.debug = debug
+    }
 }
 
 /// Why a configuration is not usable: all of it at once.
