@@ -63,6 +63,8 @@ public struct MembershipMessage: WireCodable, Hashable {
         case pingRequest(target: NodeID)
         /// The asked target did not answer the receiver's ping in time (Lifeguard §IV-A).
         case nack
+        /// Carries updates alone and wants no answer.
+        case rumours
     }
 
     public static var updatesMax: Int { 32 }
@@ -86,6 +88,7 @@ public struct MembershipMessage: WireCodable, Hashable {
             encoder.u8(2)
             encoder.value(target)
         case .nack: encoder.u8(3)
+        case .rumours: encoder.u8(4)
         }
         encoder.list(updates)
     }
@@ -98,6 +101,7 @@ public struct MembershipMessage: WireCodable, Hashable {
         case 1: body = .ack
         case 2: body = .pingRequest(target: try decoder.value())
         case 3: body = .nack
+        case 4: body = .rumours
         default: throw .invalid(field: "message kind", reason: "unknown kind \(kind)")
         }
         updates = try decoder.list(limit: Self.updatesMax, "updates")

@@ -12,6 +12,9 @@ public struct MembershipSettings: Sendable, Equatable {
     public var localHealthMax = 8
     /// An update is sent retransmitMultiplier · ⌈log10(N + 1)⌉ times.
     public var retransmitMultiplier = 4
+    /// Rumours that wait go to `gossipFanout` nodes each interval.
+    public var gossipInterval: Duration = .milliseconds(200)
+    public var gossipFanout = 3
     /// Full exchange of records with one linked node.
     public var pushPullInterval: Duration
     /// How long a dead node is still known, so that a healed partition can find itself again.

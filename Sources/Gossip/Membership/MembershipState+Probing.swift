@@ -8,6 +8,7 @@ extension MembershipState {
         advanceErrands(now, &directives)
         expireSuspicions(now, &directives)
         if now >= nextProbeAt { startProbe(now, &directives) }
+        if now >= nextGossipAt { gossip(now, &directives) }
         if now >= nextPushPullAt { pushPull(now, &directives) }
     }
 
@@ -26,6 +27,17 @@ extension MembershipState {
         }
     }
 
+    /// Rumours do not wait for the next probe (as in memberlist): to a few nodes at a time while there are any.
+    private mutating func gossip(_ now: Duration, _ directives: inout [Directive]) {
+        nextGossipAt = now + settings.gossipInterval
+        guard !rumours.isEmpty else { return }
+        var candidates = members.keys.sorted().filter { members[$0]!.status != .dead }
+        for _ in 0..<min(settings.gossipFanout, candidates.count) where !rumours.isEmpty {
+            let node = candidates.remove(at: Int(generator.next(upperBound: UInt64(candidates.count))))
+            directives.append(.send(message(.rumours, to: node), to: node))
+        }
+    }
+
     // MARK: Probes
 
     private mutating func startProbe(_ now: Duration, _ directives: inout [Directive]) {
@@ -37,8 +49,7 @@ extension MembershipState {
         probe = Probe(
             target: target, sequence: sequence, sentAt: now, directUntil: now + timeout,
             endsAt: now + max(interval, timeout * 2))
-        let accusation = member.status == .suspect ? accusation(member, target) : nil
-        directives.append(.send(message(.ping, to: target, extra: accusation, sequence: sequence), to: target))
+        directives.append(.send(message(.ping, to: target, sequence: sequence), to: target))
     }
 
     private func directTimeout(_ member: Member) -> Duration {
@@ -133,6 +144,7 @@ extension MembershipState {
                 // A helper passes the answer on under the sequence that it was asked with.
                 probeAnswered(now, directRoundTrip: false, &directives)
             }
+        case .rumours: break
         case .nack:
             if probe?.indirect == true, probe?.sequence == message.sequence { probe!.nacks += 1 }
         case .pingRequest(let target):
@@ -183,12 +195,10 @@ extension MembershipState {
         if member.status == .alive {
             setStatus(node, .suspect, now, &directives)
             members[node]!.accusers = [accuser]
-            rumours.add(
-                .suspect(node, incarnation: incarnation, accuser: own.node), limit: retransmissions)
+            rumours.add(.suspect(node, incarnation: incarnation, accuser: accuser), limit: retransmissions)
         } else if member.accusers.count <= suspicionConfirmations, !member.accusers.contains(accuser) {
             members[node]!.accusers.append(accuser)
-            rumours.add(
-                .suspect(node, incarnation: incarnation, accuser: accuser), limit: retransmissions)
+            rumours.add(.suspect(node, incarnation: incarnation, accuser: accuser), limit: retransmissions)
         }
     }
 
@@ -243,7 +253,7 @@ extension MembershipState {
     }
 
     /// Lifeguard §IV-B: max − (max − min) · log(C + 1) / log(K + 1), with K ≤ 2 so that a table of three is exact enough.
-    private func suspicionTimeout(_ member: Member) -> Duration {
+    func suspicionTimeout(_ member: Member) -> Duration {
         let milli = max(1000, Self.log10Milli(population))
         let least = settings.probeInterval * settings.suspicionMultiplier * milli / 1000
         let most = least * settings.suspicionMaxFactor
@@ -271,9 +281,11 @@ extension MembershipState {
 
     // MARK: Making messages
 
+    /// A message with as many rumours as fit. One who is suspected or buried here hears it first, and can refute it.
     mutating func message(
-        _ body: MembershipMessage.Body, to node: NodeID, extra: MembershipUpdate? = nil, sequence: UInt32? = nil
+        _ body: MembershipMessage.Body, to node: NodeID, sequence: UInt32? = nil
     ) -> MembershipMessage {
+        let extra = members[node].flatMap { $0.status == .alive ? nil : accusation($0, node) }
         var number = sequence ?? 0
         if sequence == nil {
             self.sequence &+= 1

@@ -70,6 +70,7 @@ public struct MembershipState: Sendable {
     var errands: [Errand] = []
     var nextProbeAt: Duration
     var nextPushPullAt: Duration
+    var nextGossipAt: Duration = .zero
     var sequence: UInt32 = 0
     /// Lifeguard's local health multiplier, 0 when healthy.
     public internal(set) var localHealth = 0
@@ -102,7 +103,9 @@ public struct MembershipState: Sendable {
         case .knownRecords(let records):
             for record in records { accept(record, from: nil, now, &directives) }
         case .linkUp(let node): linkUp(node, now, &directives)
-        case .linkDown(let node): members[node]?.isLinked = false
+        case .linkDown(let node):
+            members[node]?.isLinked = false
+            linkedEarly.removeAll { $0 == node }
         case .linkAnswered(let node):
             if probe?.target == node { probeAnswered(now, directRoundTrip: false, &directives) }
             markAlive(node, now, &directives)
@@ -117,6 +120,10 @@ public struct MembershipState: Sendable {
     /// When the next `tick` has something to do, at the latest.
     public var nextDeadline: Duration {
         var deadline = min(nextProbeAt, nextPushPullAt)
+        if !rumours.isEmpty { deadline = min(deadline, nextGossipAt) }
+        for member in members.values where member.status == .suspect {
+            deadline = min(deadline, member.since + suspicionTimeout(member))
+        }
         if let probe { deadline = min(deadline, probe.indirect ? probe.endsAt : probe.directUntil) }
         for errand in errands { deadline = min(deadline, errand.nacked ? errand.endsAt : errand.nackAt) }
         return deadline
@@ -132,9 +139,8 @@ public struct MembershipState: Sendable {
     private mutating func linkUp(_ node: NodeID, _ now: Duration, _ directives: inout [Directive]) {
         directives.append(.sendRecords(allRecords, to: node))
         if let member = members[node], member.status != .alive {
-            // The accused hears it first, while the accusation still stands here, and can refute it.
-            let update = accusation(member, node)
-            directives.append(.send(message(.ping, to: node, extra: update), to: node))
+            // While the accusation still stands here, so that it rides along and can be refuted.
+            directives.append(.send(message(.ping, to: node), to: node))
         }
         members[node]?.isLinked = true
         linkedEarly.removeAll { $0 == node }
@@ -183,6 +189,7 @@ public struct MembershipState: Sendable {
         for node in members.keys.sorted() where node != sender && node != record.node {
             if members[node]!.isLinked { directives.append(.sendRecords([record], to: node)) }
         }
+        for node in linkedEarly where node != sender { directives.append(.sendRecords([record], to: node)) }
     }
 
     private mutating func mayVerify(from sender: NodeID, _ now: Duration) -> Bool {

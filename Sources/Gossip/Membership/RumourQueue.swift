@@ -14,6 +14,8 @@ struct RumourQueue: Sendable {
     private var rumours: [Rumour] = []
     private var nextOrder: UInt64 = 0
 
+    var isEmpty: Bool { rumours.isEmpty }
+
     /// Replaces what was said about the same subject.
     mutating func add(_ update: MembershipUpdate, limit: Int) {
         rumours.removeAll { $0.update.subject == update.subject }

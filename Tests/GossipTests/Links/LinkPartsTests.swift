@@ -1,0 +1,138 @@
+import Gossip
+import MeshCrypto
+import Testing
+import Wire
+
+@Suite("Parts of a link")
+struct LinkPartsTests {
+    @Test("packets are cut out of any division of the stream")
+    func packets() throws {
+        let packets = [[UInt8](), [1], [UInt8](repeating: 2, count: 300), [3, 4]]
+        let stream = packets.flatMap { PacketReader.packet($0) }
+        for size in 1...stream.count {
+            var reader = PacketReader(limit: 300)
+            var found: [[UInt8]] = []
+            for start in stride(from: 0, to: stream.count, by: size) {
+                reader.append(Array(stream[start..<min(stream.count, start + size)]))
+                while let packet = try reader.next() { found.append(packet) }
+            }
+            #expect(found == packets)
+            #expect(reader.bufferedBytes == 0)
+        }
+        var reader = PacketReader(limit: 299)
+        reader.append(Array(stream.dropFirst(9)))
+        #expect(throws: PacketReader.Failure.oversize(length: 300, limit: 299)) { try reader.next() }
+    }
+
+    @Test("control leaves first; neither gossip nor bulk starves")
+    func laneOrder() {
+        var queue = OutboundQueue(limits: QueueLimits())
+        for number: UInt8 in 0..<20 {
+            #expect(queue.push([2, number], lane: .bulk) == .queued)
+            #expect(queue.push([1, number], lane: .gossip) == .queued)
+        }
+        for number: UInt8 in 0..<3 { #expect(queue.push([0, number], lane: .control) == .queued) }
+        var lanes: [Lane] = []
+        while let next = queue.pop() {
+            #expect(next.frame[0] == next.lane.rawValue)
+            lanes.append(next.lane)
+        }
+        #expect(lanes.count == 43)
+        #expect(Array(lanes[0..<3]) == [.control, .control, .control])
+        #expect(lanes[3..<28].count { $0 == .bulk } == 5)
+        #expect(lanes[3..<28].count { $0 == .gossip } == 20)
+        #expect(queue.isEmpty)
+    }
+
+    @Test("each lane keeps its bound in its own way")
+    func laneBounds() {
+        var limits = QueueLimits()
+        limits.controlFrames = 2
+        limits.gossipBytes = 100
+        limits.bulkFrames = 4
+        var queue = OutboundQueue(limits: limits)
+        #expect(queue.push([1], lane: .control) == .queued && queue.push([2], lane: .control) == .queued)
+        #expect(queue.push([3], lane: .control) == .overflow)
+        #expect(queue.push([UInt8](repeating: 1, count: 60), lane: .gossip) == .queued)
+        #expect(queue.push([UInt8](repeating: 2, count: 40), lane: .gossip) == .queued)
+        #expect(queue.push([UInt8](repeating: 3, count: 50), lane: .gossip) == .queuedDroppingOldest(1))
+        #expect(queue.byteCount(.gossip) == 90 && queue.dropped == 1)
+        for _ in 0..<4 { #expect(queue.push([9], lane: .bulk) == .queued) }
+        #expect(queue.push([9], lane: .bulk) == .refused)
+        #expect(queue.takeDrained() == false)
+        while queue.frameCount(.bulk) > 2 { _ = queue.pop() }
+        #expect(queue.takeDrained() == true)
+        #expect(queue.takeDrained() == false, "told once")
+    }
+
+    @Test("a bucket gives its rate and no more")
+    func bucket() {
+        var bucket = TokenBucket(rate: 10, burst: 20, now: .zero)
+        let atOnce = (0..<30).count { _ in bucket.take(now: .zero) }
+        #expect(atOnce == 20)
+        let overTenSeconds = (1...1000).count { bucket.take(now: .milliseconds(10 * $0)) }
+        #expect((99...100).contains(overTenSeconds))
+        #expect(bucket.charge(30, now: .seconds(100)) == .seconds(1))
+        #expect(bucket.charge(0, now: .milliseconds(100_500)) == .milliseconds(500))
+        #expect(bucket.take(now: .seconds(1)) == false, "a clock that goes back gives nothing")
+    }
+
+    @Test("addresses: text forms and what no peer can have")
+    func addresses() throws {
+        #expect(try PeerAddress(parsing: "example.org:80").host == "example.org")
+        let v6 = try PeerAddress(parsing: "[::1]:9000")
+        #expect(v6.host == "::1" && v6.description == "[::1]:9000")
+        for bad in ["", "host", "host:", ":80", "host:0", "host:65536", "::1:80", "a b:80", "h[x:80", "h\u{e9}:80"] {
+            #expect(throws: WireError.self, "\(bad)") { try PeerAddress(parsing: bad) }
+        }
+        #expect(throws: WireError.self) { try PeerAddress(host: String(repeating: "a", count: 254), port: 1) }
+    }
+
+    @Test("a ticket survives copying, and says what is wrong with a bad one")
+    func tickets() throws {
+        let ticket = Ticket(
+            network: testNetwork(3), node: testKey(1).nodeID,
+            addresses: [try PeerAddress(host: "10.1.2.3", port: 7000), try PeerAddress(host: "::1", port: 1)])
+        let text = ticket.text
+        #expect(text.hasPrefix("meshnode1b") && text.count < 180)
+        #expect(try Ticket(text: text) == ticket)
+        #expect(try Ticket(text: "  " + text.uppercased().prefix(40) + "\n" + text.dropFirst(40) + "\n") == ticket)
+        #expect(throws: Ticket.Failure.wrongPrefix(found: "http://me")) { try Ticket(text: "http://meshnode1") }
+        #expect(throws: Ticket.Failure.wrongPrefix(found: "")) { try Ticket(text: "") }
+        #expect(throws: Ticket.Failure.otherVersion("2")) { try Ticket(text: "meshnode2" + text.dropFirst(9)) }
+        #expect(throws: Ticket.Failure.damaged(reason: "a letter that no ticket has")) {
+            try Ticket(text: text.dropLast() + "0")
+        }
+        #expect(throws: Ticket.Failure.damaged(reason: "too short")) { try Ticket(text: "meshnode1baaa") }
+        #expect(throws: Ticket.Failure.damaged(reason: "too long")) {
+            try Ticket(text: "meshnode1" + String(repeating: "b", count: 5000))
+        }
+        let letters = Array(text)
+        for index in 9..<letters.count {
+            var changed = letters
+            changed[index] = changed[index] == "q" ? "r" : "q"
+            #expect(throws: Ticket.Failure.self, "letter \(index)") { try Ticket(text: String(changed)) }
+            #expect(throws: Ticket.Failure.self) { try Ticket(text: String(letters[0..<index])) }
+        }
+    }
+
+    @Test("a record is its node's word: every changed byte is noticed")
+    func records() throws {
+        let record = NodeRecord(
+            incarnation: 7, addresses: [try PeerAddress(host: "127.0.0.1", port: 8)],
+            datagramKey: DatagramKey([UInt8](repeating: 4, count: 32)), capabilities: 5, signedWith: testKey(1))
+        #expect(record.isAuthentic)
+        let bytes = record.wireBytes
+        #expect(try NodeRecord(wireBytes: bytes) == record)
+        for index in bytes.indices {
+            var changed = bytes
+            changed[index] ^= 1
+            if let other = try? NodeRecord(wireBytes: changed) {
+                #expect(!other.isAuthentic, "byte \(index)")
+                #expect(other.wireBytes == changed)
+            }
+            #expect(throws: WireError.self) { try NodeRecord(wireBytes: Array(bytes[..<index])) }
+        }
+        #expect(throws: WireError.trailingBytes(count: 1)) { try NodeRecord(wireBytes: bytes + [0]) }
+    }
+}

@@ -1,0 +1,219 @@
+import Gossip
+import MeshCrypto
+import Testing
+import Wire
+
+@Suite("Link table")
+struct LinkTableTests {
+    @Test("simultaneous dials leave one connection, the smaller id's, in every order of messages")
+    func simultaneousDial() throws {
+        var moved = 0
+        for seed: UInt64 in 0..<400 {
+            let world = LinkWorld(seed: seed)
+            world.add(identity: testKey(1))
+            world.add(identity: testKey(2))
+            world.feed(0, .bootstrap([LinkWorld.address(1)], expected: nil))
+            world.feed(1, .bootstrap([LinkWorld.address(0)], expected: nil))
+            // Both dial before any message has passed.
+            world.feed(0, .tick)
+            world.feed(1, .tick)
+            world.run(for: .seconds(4))
+            let link0 = try #require(world.nodes[0].table.links[testKey(2).nodeID], "seed \(seed)")
+            let link1 = try #require(world.nodes[1].table.links[testKey(1).nodeID], "seed \(seed)")
+            let firstIsSmaller = testKey(1).nodeID < testKey(2).nodeID
+            #expect(link0.direction == (firstIsSmaller ? .dialled : .accepted), "seed \(seed)")
+            #expect(link1.direction == (firstIsSmaller ? .accepted : .dialled), "seed \(seed)")
+            let open = world.ends.filter { $0.side.machine.isOpen }
+            #expect(open.count == 2 && open[0].other === open[1], "seed \(seed)")
+            // A duplicate that goes is no link going down.
+            #expect(world.nodes.allSatisfy { $0.downs.isEmpty && $0.ups == 1 }, "seed \(seed)")
+            if world.nodes.contains(where: { $0.table.refusals > 0 }) { moved += 1 }
+        }
+        #expect(moved > 50, "the race was hardly ever run: \(moved)")
+    }
+
+    @Test("nodes that learn each other's records link once a pair, whatever the order")
+    func manyNodes() {
+        for seed: UInt64 in 0..<12 {
+            let world = LinkWorld(seed: seed)
+            for number: UInt8 in 1...6 { world.add(identity: testKey(number)) }
+            for node in 0..<6 {
+                for other in 0..<6 where other != node { world.feed(node, .record(world.record(other))) }
+            }
+            world.run(for: .seconds(10))
+            for node in world.nodes { #expect(node.table.links.count == 5, "seed \(seed)") }
+            #expect(world.ends.count { $0.side.machine.isOpen } == 30, "seed \(seed)")
+            #expect(world.nodes.allSatisfy { $0.downs.isEmpty }, "seed \(seed)")
+        }
+    }
+
+    @Test("a crashed node's links are dialled again")
+    func redial() {
+        let world = LinkWorld(seed: 3)
+        world.add(identity: testKey(1))
+        world.add(identity: testKey(2))
+        world.feed(0, .bootstrap([LinkWorld.address(1)], expected: testKey(2).nodeID))
+        world.run(for: .seconds(2))
+        #expect(world.nodes[0].table.links.count == 1)
+        // The process is replaced by a new one with the same key and no memory.
+        world.crash(1)
+        world.nodes[1] = LinkWorld.Node(
+            identity: testKey(2), instance: 77, settings: world.settings, seed: 9)
+        world.run(for: .seconds(4))
+        #expect(world.nodes[0].table.links.count == 1 && world.nodes[1].table.links.count == 1)
+        #expect(world.nodes[0].downs == [.lost])
+    }
+
+    @Test("a restarted peer replaces a link that is not known to be dead yet")
+    func restartedPeer() throws {
+        let own = testKey(1).nodeID
+        let peer = testKey(2).nodeID
+        for ownDials in [true, false] {
+            var table = LinkTable(own: own, settings: LinkSettings(profile: .wan), seed: 1, now: .zero)
+            if ownDials {
+                _ = table.handle(.bootstrap([LinkWorld.address(1)], expected: peer), now: .zero)
+                #expect(table.handle(.tick, now: .zero) == [.dial(1, LinkWorld.address(1), expected: peer)])
+                _ = table.handle(.identified(1, peer, instance: 5), now: .zero)
+                #expect(table.handle(.established(1), now: .zero) == [.linkUp(peer, 1)])
+            } else {
+                _ = table.handle(.accepted(2), now: .zero)
+                _ = table.handle(.identified(2, peer, instance: 5), now: .zero)
+                #expect(table.handle(.established(2), now: .zero) == [.linkUp(peer, 2)])
+            }
+            let old: ConnectionID = ownDials ? 1 : 2
+            _ = table.handle(.accepted(4), now: .zero)
+            #expect(table.handle(.identified(4, peer, instance: 6), now: .zero) == [.admit(4)])
+            #expect(
+                table.handle(.established(4), now: .zero) == [
+                    .linkMoved(peer, from: old, to: 4), .close(old, .duplicate),
+                ])
+        }
+    }
+
+    @Test("own addresses are found out once and left alone")
+    func ownAddress() {
+        let world = LinkWorld(seed: 1)
+        world.add(identity: testKey(1))
+        world.feed(0, .bootstrap([LinkWorld.address(0)], expected: nil))
+        world.run(for: .seconds(30))
+        #expect(world.nodes[0].accepted == 1)
+        #expect(world.nodes[0].table.links.isEmpty)
+    }
+
+    @Test("retries pause longer and longer up to the limit, with jitter, for ever")
+    func backoff() {
+        var table = LinkTable(own: testKey(1).nodeID, settings: LinkSettings(profile: .wan), seed: 4, now: .zero)
+        _ = table.handle(.bootstrap([LinkWorld.address(1)], expected: nil), now: .zero)
+        var now: Duration = .zero
+        var pauses: [Duration] = []
+        for _ in 0..<200 {
+            let due = table.nextDeadline!
+            #expect(table.handle(.tick, now: due - .nanoseconds(1)).isEmpty || due == .zero)
+            let directives = table.handle(.tick, now: due)
+            guard case .dial(let id, _, _)? = directives.first else {
+                if due == .zero { continue }
+                Issue.record("no dial at its time")
+                return
+            }
+            pauses.append(due - now)
+            now = due
+            _ = table.handle(.unreachable(id, "refused"), now: now)
+        }
+        #expect(pauses.count > 190)
+        for (index, pause) in pauses.enumerated().dropFirst() {
+            let full = min(60, index < 8 ? 1 << (index - 1) : 60)
+            #expect(pause >= .milliseconds(500 * full) && pause < .seconds(full), "retry \(index): \(pause)")
+        }
+        #expect(Set(pauses.suffix(50)).count > 40)
+    }
+
+    @Test("bounds: dials in progress, dialled, accepted, half-open, handshakes a second")
+    func bounds() {
+        var settings = LinkSettings(profile: .loopback)
+        settings.dialledMax = 6
+        settings.dialsInProgressMax = 3
+        settings.acceptedMax = 4
+        settings.halfOpenMax = 2
+        settings.handshakesPerSecond = 5
+        var table = LinkTable(own: testKey(1).nodeID, settings: settings, seed: 1, now: .zero)
+        _ = table.handle(.bootstrap((2...20).map(LinkWorld.address), expected: nil), now: .zero)
+        #expect(table.handle(.tick, now: .zero).count == 3)
+        #expect(table.handle(.tick, now: .zero).isEmpty)
+        for (index, id) in [ConnectionID(1), 3, 5].enumerated() {
+            _ = table.handle(.identified(id, testKey(UInt8(10 + index)).nodeID, instance: 1), now: .zero)
+            _ = table.handle(.established(id), now: .zero)
+        }
+        #expect(table.handle(.tick, now: .zero).count == 3)
+        for (index, id) in [ConnectionID(7), 9, 11].enumerated() {
+            _ = table.handle(.identified(id, testKey(UInt8(20 + index)).nodeID, instance: 1), now: .zero)
+            _ = table.handle(.established(id), now: .zero)
+        }
+        #expect(table.handle(.tick, now: .seconds(9)).isEmpty, "six are dialled")
+
+        var accepted: ConnectionID = 0
+        func accept(_ now: Duration) -> [LinkTable.Directive] {
+            accepted += 2
+            return table.handle(.accepted(accepted), now: now)
+        }
+        #expect(accept(.seconds(1)) == [] && accept(.seconds(1)) == [])
+        #expect(accept(.seconds(1)) == [.close(6, .busy)], "two are half open")
+        for id: ConnectionID in [2, 4, 6] { _ = table.handle(.closed(id, .lost), now: .seconds(1)) }
+        for _ in 0..<3 {
+            _ = accept(.seconds(1))
+            _ = table.handle(.closed(accepted, .lost), now: .seconds(1))
+        }
+        #expect(accept(.seconds(1)) == [.close(accepted, .busy)], "five a second")
+        _ = table.handle(.closed(accepted, .here(.busy)), now: .seconds(1))
+        for number: UInt8 in 30..<34 {
+            #expect(accept(.seconds(Int(number))) == [])
+            _ = table.handle(.identified(accepted, testKey(number).nodeID, instance: 1), now: .seconds(40))
+            _ = table.handle(.established(accepted), now: .seconds(40))
+        }
+        #expect(accept(.seconds(41)) == [.close(accepted, .full)])
+        #expect(table.links.count == 10)
+    }
+
+    @Test("a banned node is closed, refused and not dialled until it is allowed")
+    func bans() {
+        var table = LinkTable(own: testKey(1).nodeID, settings: LinkSettings(profile: .loopback), seed: 1, now: .zero)
+        let peer = testKey(2).nodeID
+        _ = table.handle(.bootstrap([LinkWorld.address(1)], expected: peer), now: .zero)
+        _ = table.handle(.tick, now: .zero)
+        _ = table.handle(.identified(1, peer, instance: 1), now: .zero)
+        _ = table.handle(.established(1), now: .zero)
+        #expect(table.handle(.ban(peer), now: .zero) == [.close(1, .banned)])
+        #expect(table.handle(.closed(1, .here(.banned)), now: .zero) == [.linkDown(peer, .here(.banned))])
+        #expect(table.handle(.tick, now: .seconds(100)).isEmpty)
+        _ = table.handle(.accepted(2), now: .seconds(100))
+        #expect(table.handle(.identified(2, peer, instance: 1), now: .seconds(100)) == [.close(2, .banned)])
+        _ = table.handle(.closed(2, .here(.banned)), now: .seconds(100))
+        _ = table.handle(.allow(peer), now: .seconds(100))
+        #expect(table.handle(.tick, now: .seconds(101)) == [.dial(3, LinkWorld.address(1), expected: peer)])
+    }
+
+    @Test("two places stay free for bootstrap addresses while one is not reached")
+    func bootstrapPlaces() {
+        var table = LinkTable(own: testKey(1).nodeID, settings: LinkSettings(profile: .loopback), seed: 1, now: .zero)
+        let world = LinkWorld(seed: 1)
+        for number: UInt8 in 0..<30 { world.add(identity: testKey(number + 2)) }
+        for index in 0..<30 { _ = table.handle(.record(world.record(index)), now: .zero) }
+        _ = table.handle(.bootstrap([LinkWorld.address(40)], expected: nil), now: .seconds(2))
+        var dialled = 0
+        var bootstrapDialled = 0
+        for second in 3..<60 {
+            for directive in table.handle(.tick, now: .seconds(second)) {
+                guard case .dial(let id, let address, let expected) = directive else { continue }
+                if address == LinkWorld.address(40) {
+                    bootstrapDialled += 1
+                    _ = table.handle(.unreachable(id, "down"), now: .seconds(second))
+                } else {
+                    dialled += 1
+                    _ = table.handle(.identified(id, expected!, instance: 1), now: .seconds(second))
+                    _ = table.handle(.established(id), now: .seconds(second))
+                }
+            }
+        }
+        #expect(dialled == 14)
+        #expect(bootstrapDialled > 10)
+    }
+}

@@ -1,0 +1,246 @@
+import Gossip
+import MeshCrypto
+import Testing
+import Wire
+
+@Suite("Membership")
+struct MembershipStateTests {
+    private func world(_ count: Int, seed: UInt64 = 1, profile: LinkProfile = .wan) -> MembershipWorld {
+        let world = MembershipWorld(seed: seed, profile: profile)
+        for _ in 0..<count { world.add() }
+        return world
+    }
+
+    @Test("records reach everybody through one common node")
+    func spread() {
+        let world = world(8)
+        world.linked = { first, second in first == 0 || second == 0 }
+        world.introduceAll()
+        world.run(for: .seconds(1))
+        for node in 0..<8 { #expect(world.nodes[node].members.count == 7, "node \(node)") }
+    }
+
+    @Test("nothing is suspected while all answer, and each is probed in turn")
+    func quiet() {
+        let world = world(10)
+        world.introduceAll()
+        world.statusLog = []
+        world.run(for: .seconds(60))
+        #expect(world.statusLog.isEmpty)
+        for node in world.nodes {
+            #expect(node.members.values.allSatisfy { $0.roundTrip != nil })
+            #expect(node.localHealth == 0)
+        }
+        // A ping and an ack for each node and second, and little more.
+        #expect(world.datagrams < 10 * 61 * 3)
+    }
+
+    @Test("a crashed node is dead for everybody within ten seconds at N = 10", arguments: [UInt64(1), 2, 3, 4, 5])
+    func detection(seed: UInt64) {
+        let world = world(10, seed: seed)
+        world.introduceAll()
+        world.statusLog = []
+        world.down = [4]
+        world.linked = { first, second in first != 4 && second != 4 }
+        for node in 0..<10 where node != 4 { world.feed(node, .linkDown(world.id(4))) }
+        world.run(for: .seconds(10))
+        for node in 0..<10 where node != 4 { #expect(world.status(node, of: 4) == .dead, "node \(node)") }
+        #expect(world.statusLog.allSatisfy { $0.subject == world.id(4) })
+    }
+
+    @Test("a fifth of all datagrams lost: nobody alive is buried in five minutes", arguments: [UInt64(1), 2, 3])
+    func lossy(seed: UInt64) {
+        let world = world(10, seed: seed)
+        world.linked = { _, _ in true }
+        world.introduceAll()
+        // Links stay out of it: only datagrams may save a node here.
+        for node in 0..<10 { for other in 0..<10 where other != node { world.feed(node, .linkDown(world.id(other))) } }
+        world.lossPercent = 20
+        world.run(for: .seconds(300))
+        #expect(!world.statusLog.contains { $0.status == .dead })
+    }
+
+    @Test("indirect probes keep a node alive that one observer cannot reach")
+    func indirect() {
+        let world = world(6)
+        world.introduceAll()
+        for node in 0..<6 { for other in 0..<6 where other != node { world.feed(node, .linkDown(world.id(other))) } }
+        world.passes = { from, to in !(from == 0 && to == 1) && !(from == 1 && to == 0) }
+        world.statusLog = []
+        world.run(for: .seconds(120))
+        #expect(!world.statusLog.contains { $0.status == .dead })
+        #expect(world.statusLog.count < 10)
+        world.passes = { from, to in from != 1 && to != 1 }
+        world.run(for: .seconds(40))
+        #expect(world.status(0, of: 1) == .dead, "nobody reaches it any more")
+    }
+
+    @Test("a node whose datagrams are blocked but whose links answer stays alive")
+    func linkFallback() {
+        let world = world(5)
+        world.introduceAll()
+        world.passes = { from, to in from != 2 && to != 2 }
+        world.statusLog = []
+        world.run(for: .seconds(120))
+        #expect(!world.statusLog.contains { $0.status == .dead })
+        for node in 0..<5 where node != 2 { #expect(world.status(node, of: 2) == .alive) }
+    }
+
+    @Test("a suspected node refutes with a signed record of a higher incarnation")
+    func refutation() {
+        let world = world(5)
+        world.introduceAll()
+        let suspicion = MembershipMessage(
+            sequence: 1, body: .ping,
+            updates: [.suspect(world.id(3), incarnation: 1, accuser: world.id(0))])
+        world.feed(1, .message(from: world.id(0), suspicion))
+        #expect(world.status(1, of: 3) == .suspect)
+        world.run(for: .seconds(5))
+        #expect(world.nodes[3].own.incarnation == 2)
+        for node in 0..<5 where node != 3 {
+            #expect(world.status(node, of: 3) == .alive)
+            #expect(world.nodes[node].members[world.id(3)]?.record.incarnation == 2)
+        }
+    }
+
+    @Test("accusations with a made-up incarnation do not burn the counter")
+    func incarnationAttack() {
+        let world = world(3)
+        world.introduceAll()
+        for incarnation: UInt64 in [0, 2, .max - 1, .max] {
+            let lie = MembershipMessage(
+                sequence: 1, body: .ping,
+                updates: [
+                    .dead(world.id(0), incarnation: incarnation, accuser: world.id(1)),
+                    .suspect(world.id(2), incarnation: incarnation, accuser: world.id(1)),
+                ])
+            world.feed(0, .message(from: world.id(1), lie))
+        }
+        #expect(world.nodes[0].own.incarnation == 1)
+        #expect(world.status(0, of: 2) == .alive)
+    }
+
+    @Test("a forged record changes nothing")
+    func forgedRecord() throws {
+        let world = world(3)
+        world.introduceAll()
+        let good = world.nodes[0].members[world.id(2)]!.record
+        var bytes = good.wireBytes
+        bytes[35] = 9  // the incarnation
+        let forged = try NodeRecord(wireBytes: bytes)
+        #expect(forged.node == good.node && forged.incarnation == 9)
+        world.feed(0, .records(from: world.id(1), [forged]))
+        #expect(world.nodes[0].members[world.id(2)]!.record == good)
+        #expect(world.nodes[0].rejected == 1)
+    }
+
+    @Test("a restarted node whose clock went back goes above its own older record")
+    func reclaim() {
+        let world = world(4)
+        world.introduceAll()
+        let older = NodeRecord(
+            incarnation: 900, addresses: [], datagramKey: .zero, capabilities: 0, signedWith: world.identities[2])
+        world.feed(0, .records(from: world.id(2), [older]))
+        world.run(for: .seconds(40))
+        #expect(world.nodes[2].own.incarnation == 901)
+        for node in [0, 1, 3] { #expect(world.nodes[node].members[world.id(2)]?.record.incarnation == 901) }
+    }
+
+    @Test("a healed partition finds itself again, the dead included")
+    func partition() {
+        let world = world(6)
+        world.introduceAll()
+        let side = { (node: Int) in node < 3 }
+        world.passes = { side($0) == side($1) }
+        world.linked = { side($0) == side($1) }
+        for node in 0..<6 {
+            for other in 0..<6 where side(node) != side(other) { world.feed(node, .linkDown(world.id(other))) }
+        }
+        world.run(for: .seconds(40))
+        #expect(world.status(0, of: 5) == .dead && world.status(5, of: 0) == .dead)
+        world.passes = { _, _ in true }
+        world.linked = { _, _ in true }
+        world.feed(0, .linkUp(world.id(5)))
+        world.feed(5, .linkUp(world.id(0)))
+        for node in 0..<6 {
+            for other in 0..<6 where side(node) != side(other) && (node, other) != (0, 5) && (node, other) != (5, 0) {
+                world.feed(node, .linkUp(world.id(other)))
+            }
+        }
+        world.run(for: .seconds(20))
+        for node in 0..<6 {
+            for other in 0..<6 where other != node { #expect(world.status(node, of: other) == .alive) }
+        }
+    }
+
+    @Test("a slow observer blames itself before others")
+    func slowObserver() {
+        let world = world(8)
+        world.introduceAll()
+        for node in 0..<8 { for other in 0..<8 where other != node { world.feed(node, .linkDown(world.id(other))) } }
+        // Everything reaches node 7 a second late, as where a process gets no processor.
+        world.slow = [7: .seconds(1)]
+        world.statusLog = []
+        world.run(for: .seconds(180))
+        #expect(world.nodes[7].localHealth > 0)
+        #expect(!world.statusLog.contains { $0.status == .dead && $0.subject != world.id(7) })
+    }
+
+    @Test("the table is bounded: strangers beyond the limit are not kept, the long dead give way")
+    func bounded() {
+        let world = world(1)
+        var state = world.nodes[0]
+        let records = (1...LinkLimits.recordsMax + 50).map { number in
+            NodeRecord(
+                incarnation: 1, addresses: [], datagramKey: .zero, capabilities: 0,
+                signedWith: MembershipWorld.identity(number))
+        }
+        _ = state.handle(.knownRecords(records), now: .zero)
+        #expect(state.members.count == LinkLimits.recordsMax)
+        // Nobody answers; in time there are dead ones, and a newcomer takes the place of one.
+        var now: Duration = .zero
+        while !state.members.values.contains(where: { $0.status == .dead }), now < .seconds(400) {
+            now += .milliseconds(100)
+            _ = state.handle(.tick, now: now)
+        }
+        let newcomer = records.last!
+        #expect(state.members[newcomer.node] == nil)
+        _ = state.handle(.knownRecords([newcomer]), now: now)
+        #expect(state.members[newcomer.node] != nil)
+        #expect(state.members.count == LinkLimits.recordsMax)
+    }
+
+    @Test("records of one peer are verified at a bounded rate")
+    func verifyRate() {
+        let world = world(1)
+        var state = MembershipState(
+            own: world.nodes[0].own, identity: world.identities[0], settings: world.settings, recordsPerSecond: 10,
+            seed: 1, now: .zero)
+        var record: NodeRecord?
+        for number in 2..<2000 {
+            let next = NodeRecord(
+                incarnation: UInt64(number), addresses: [], datagramKey: .zero, capabilities: 0,
+                signedWith: MembershipWorld.identity(1))
+            record = next
+            _ = state.handle(.records(from: MembershipWorld.identity(1).nodeID, [next]), now: .zero)
+        }
+        #expect(state.members[record!.node]?.record.incarnation == 2 + UInt64(LinkLimits.recordsMax) - 1)
+        _ = state.handle(.records(from: record!.node, [record!]), now: .seconds(1))
+        #expect(state.members[record!.node]?.record == record)
+    }
+
+    @Test("the same seed gives the same run")
+    func deterministic() {
+        func log() -> [String] {
+            let world = world(7, seed: 42)
+            world.introduceAll()
+            world.lossPercent = 40
+            for node in 0..<7 { for other in 0..<7 where other != node { world.feed(node, .linkDown(world.id(other))) } }
+            world.run(for: .seconds(60))
+            return world.statusLog.map { "\($0.at) \($0.observer) \($0.subject.short) \($0.status)" }
+        }
+        let first = log()
+        #expect(!first.isEmpty)
+        #expect(first == log())
+    }
+}
