@@ -71,3 +71,54 @@ import Testing
         for delta in [0, 1, Double.nan] { #expect(throws: LearnError.self) { try once.epsilon(delta: delta) } }
     }
 }
+
+@Suite struct DiscreteGaussianTests {
+    @Test func momentsAndShape() throws {
+        var generator = DeterministicGenerator(seed: Seed.number(12))
+        for variance in [UInt64(1), 2, 9, 400, 1 << 30] {
+            let noise = try DiscreteGaussian(variance: variance)
+            let count = 20_000
+            let draws = (0..<count).map { _ in noise.sample(using: &generator) }
+            let mean = Double(draws.reduce(0, +)) / Double(count)
+            let second = draws.reduce(0.0) { $0 + Double($1) * Double($1) } / Double(count)
+            let sigma = Double(variance).squareRoot()
+            // Five standard errors: sigma / sqrt n for the mean, variance * sqrt(2 / n) for the second moment.
+            #expect(abs(mean) < 5 * sigma / Double(count).squareRoot(), "\(variance)")
+            #expect(abs(second / Double(variance) - 1) < 5 * (2 / Double(count)).squareRoot(), "\(variance): \(second)")
+        }
+        // Exact probabilities at sigma^2 = 1: exp(-x^2 / 2) over their sum.
+        let unit = try DiscreteGaussian(variance: 1)
+        var counts = [Int64: Int]()
+        for _ in 0..<40_000 { counts[unit.sample(using: &generator), default: 0] += 1 }
+        let total = (-10...10).reduce(0.0) { $0 + exp(-Double($1 * $1) / 2) }
+        for value in -3...3 {
+            let expected = exp(-Double(value * value) / 2) / total
+            let error = (expected * (1 - expected) / 40_000).squareRoot()
+            #expect(abs(Double(counts[Int64(value)] ?? 0) / 40_000 - expected) < 5 * error, "\(value)")
+        }
+    }
+
+    @Test func noiseStaysInTheBound() throws {
+        var generator = SystemRandomNumberGenerator()
+        let noise = try DiscreteGaussian(variance: 10_000)
+        let result = noise.add(to: [0, 511, -511, .max, .min], bound: 511, using: &generator)
+        #expect(result.values.allSatisfy { abs(Int64($0)) <= 511 } && result.cut >= 2)
+        #expect(throws: LearnError.self) { try DiscreteGaussian(variance: 0) }
+        #expect(throws: LearnError.self) { try DiscreteGaussian(variance: .max) }
+    }
+
+    @Test func distributedNoiseIsNearlyTheSum() throws {
+        var central = PrivacyAccountant()
+        try central.addGaussian(noiseMultiplier: 4, rounds: 30)
+        var spread = PrivacyAccountant()
+        try spread.addDistributedDiscreteGaussian(clients: 10, variance: 1600, l2: 31.622776601683793, dimension: 650, rounds: 30)
+        let (one, other) = (try central.epsilon(delta: 1e-5), try spread.epsilon(delta: 1e-5))
+        #expect(abs(one / other - 1) < 1e-6)
+        var coarse = PrivacyAccountant()
+        try coarse.addDistributedDiscreteGaussian(clients: 10, variance: 0.25, l2: 0.4, dimension: 650, rounds: 30)
+        #expect(try coarse.epsilon(delta: 1e-5) > one)
+        #expect(throws: LearnError.self) {
+            try coarse.addDistributedDiscreteGaussian(clients: 0, variance: 1, l2: 1, dimension: 1, rounds: 1)
+        }
+    }
+}

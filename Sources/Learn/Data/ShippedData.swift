@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 
 /// The two real data sets that come with the project, with their fixed splits and scaling.
 ///

@@ -63,6 +63,34 @@ public struct PrivacyAccountant: Equatable, Sendable {
         }
     }
 
+    /// Adds `rounds` releases in which each of `clients` honest participants adds discrete Gaussian noise to its own
+    /// integers (Kairouz, Liu, Steinke 2021, theorem 1): the sum is not quite discrete Gaussian, which the term tau pays.
+    /// - Parameters:
+    ///   - clients: those whose noise is counted: submitters less the ones that may collude or drop out.
+    ///   - variance: of one participant's noise, in squared integer units.
+    ///   - l2: largest L2 norm of one integer contribution; `dimension` coordinates.
+    public mutating func addDistributedDiscreteGaussian(
+        clients: Int, variance: Double, l2: Double, dimension: Int, rounds: Int
+    ) throws(LearnError) {
+        guard clients >= 1, clients <= 1_000_000, variance >= 0.25, variance.isFinite, l2 > 0, l2.isFinite, dimension >= 1,
+            rounds >= 0
+        else {
+            throw .invalid(
+                field: "privacy.variance", reason: "\(clients) participants with variance \(variance) each, norm \(l2)",
+                next: "use a variance of at least 0.25 squared units and a positive norm")
+        }
+        var tau = 0.0
+        for k in 1..<max(2, min(clients, 1_000)) where clients > 1 {
+            tau += 10 * Foundation.exp(-2 * Double.pi * Double.pi * variance * Double(k) / Double(k + 1))
+        }
+        if clients > 1_000 { tau += 10 * Double(clients) * Foundation.exp(-2 * Double.pi * Double.pi * variance * 0.999) }
+        let total = Double(clients) * variance
+        let first = (l2 * l2 / total + tau * Double(dimension) / 2).squareRoot()
+        let second = l2 / total.squareRoot() + tau * Double(dimension).squareRoot()
+        let epsilon = min(first, second)
+        for (index, order) in Self.orders.enumerated() { divergence[index] += Double(rounds) * order * epsilon * epsilon / 2 }
+    }
+
     /// Smallest epsilon for a delta in (0, 1).
     public func epsilon(delta: Double) throws(LearnError) -> Double {
         guard delta > 0, delta < 1 else {
@@ -103,6 +131,7 @@ public struct PrivacyAccountant: Equatable, Sendable {
     private static func integratedMoment(_ order: Double, _ noise: Double, _ rate: Double) -> Double {
         let step = noise / 32
         let low = -12 * noise
+        let (logRate, logRest) = (Foundation.log(rate), Foundation.log1p(-rate))
         let count = Int(((order + 24 * noise) / step).rounded(.up))
         guard count < 4_000_000 else { return .infinity }
         var terms: [Double] = []
@@ -110,7 +139,8 @@ public struct PrivacyAccountant: Equatable, Sendable {
         for index in 0...count {
             let x = low + Double(index) * step
             let density = -x * x / (2 * noise * noise)
-            let ratio = logSum([Foundation.log1p(-rate), Foundation.log(rate) + (2 * x - 1) / (2 * noise * noise)])
+            let shifted = logRate + (2 * x - 1) / (2 * noise * noise)
+            let ratio = max(shifted, logRest) + Foundation.log1p(Foundation.exp(-abs(shifted - logRest)))
             terms.append(density + order * ratio)
         }
         return logSum(terms) + Foundation.log(step / (noise * (2 * Double.pi).squareRoot()))
