@@ -59,17 +59,15 @@ public struct ConfigurationLoader: Sendable {
         }
 
         if let fileText {
-            do throws(Fault) {
-                var reader = DocumentReader(try TOMLDocument.parse(fileText, file: home.configuration))
-                for setting in SettingTable.all {
-                    guard let node = reader.value(setting.path) else { continue }
-                    take(setting, setting.read(node), .file(home.configuration), found: Self.shown(node))
-                }
-                reader.refuseUnknownKeys()
-                faults += reader.faults
-            } catch {
-                faults.append(error)
+            let document = TOMLDocument(fileText)
+            faults += document.faults
+            var reader = DocumentReader(document.root)
+            for setting in SettingTable.all {
+                guard let node = reader.value(setting.path) else { continue }
+                take(setting, setting.read(node), .file(home.configuration), found: Self.shown(node))
             }
+            reader.refuseUnknownKeys()
+            faults += reader.faults
         }
         for setting in SettingTable.all {
             let name = setting.environmentName
@@ -106,7 +104,7 @@ public struct ConfigurationLoader: Sendable {
         case .integer(let number): "\(number)"
         case .number(let number): "\(number)"
         case .flag(let flag): "\(flag)"
-        case .list, .table, .time: node.kind
+        case .list, .table: node.kind
         }
     }
 

@@ -34,8 +34,10 @@ struct DocumentReader {
         var unknown: [String] = []
         func walk(_ table: [String: TOMLNode], _ prefix: String) {
             for (key, value) in table {
-                let path = prefix + key
-                if asked.contains(path) { continue }
+                // A quoted key may hold dots, and must not be taken for a path that is known.
+                let isBare = !key.isEmpty && key.utf8.allSatisfy(TOMLParser.isBare)
+                let path = prefix + (isBare ? key : SettingValue.quoted(key))
+                if asked.contains(path) || faults.contains(where: { $0.path == path }) { continue }
                 if case .table(let inner) = value, asked.contains(where: { $0.hasPrefix(path + ".") }) {
                     walk(inner, path + ".")
                 } else {

@@ -10,24 +10,22 @@ public enum TaskFile {
     public static func read(
         _ text: String, file: String, overrides: [String: String] = [:]
     ) throws(TaskError) -> PreparedTask {
-        let root: [String: TOMLNode]
-        do throws(Fault) {
-            var tree = try TOMLDocument.parse(text, file: file)
-            for path in overrides.keys.sorted() {
-                let value = overrides[path] ?? ""
-                guard let node = (try? TOMLDocument.parse("value = \(value)", file: path))?["value"] else {
-                    throw Fault(path, "\"\(value.prefix(60))\" is no TOML value; texts need quotes")
-                }
-                tree = replacing(Array(path.split(separator: ".").map(String.init)), in: tree, by: node)
+        let document = TOMLDocument(text)
+        var root = document.root
+        var faults = document.faults
+        for path in overrides.keys.sorted() {
+            let value = overrides[path] ?? ""
+            if let node = TOMLDocument.value(value) {
+                root = replacing(path.split(separator: ".").map(String.init), in: root, by: node)
+            } else {
+                faults.append(Fault(path, "\(SettingValue.quoted(String(value.prefix(60)))) is no TOML value; texts need quotes"))
             }
-            root = tree
-        } catch {
-            throw TaskError(file: file, faults: [error])
         }
+        guard faults.isEmpty else { throw TaskError(file: file, faults: faults) }
         var reader = TaskFileReader(root)
         let spec = reader.spec()
         let broken = Set(reader.faults.map(\.path))
-        let faults = reader.faults + TaskSpecValidator.faults(spec, ignoring: broken.union(["model.initial"]))
+        faults = reader.faults + TaskSpecValidator.faults(spec, ignoring: broken.union(["model.initial"]))
         guard faults.isEmpty else { throw TaskError(file: file, faults: faults) }
         do {
             return try PreparedTask(completing: spec)

@@ -1,0 +1,110 @@
+import MeshNode
+import Synchronization
+import Wire
+
+/// A service with fixed answers that remembers what it was asked to do.
+final class SampleService: NodeService {
+    let events = EventLog(capacity: 16)
+    let published = Mutex<[PreparedTask]>([])
+    let votes = Mutex<[ManualVote]>([])
+    let updates = Mutex<[Int]>([])
+    let bonds = Mutex<[UInt64?]>([])
+    let isStopped = Mutex(false)
+    /// What publishing throws.
+    let refusal = Mutex<ServiceError?>(nil)
+    let notReady: [String]
+
+    init(notReady: [String] = []) { self.notReady = notReady }
+
+    static let first = TaskID([UInt8](repeating: 0xab, count: 32))
+    static let second = TaskID([UInt8](repeating: 0xab, count: 31) + [0x01])
+    static let registry = ChainID([UInt8](repeating: 0x11, count: 32))
+
+    func status() async -> NodeStatus {
+        NodeStatus(
+            node: String(repeating: "5", count: 64), name: "sample", network: String(repeating: "6", count: 64),
+            processNumber: 7, uptimeSeconds: 1.5, listening: ["127.0.0.1:7000"], peers: 2, notReady: notReady,
+            balance: 900, chains: await chains(),
+            current: [
+                .init(
+                    task: Self.first.hex, name: "one", state: .running, round: 3, rounds: 30, attempt: 0,
+                    phase: "collect", waiting: "4/5 submissions", remainingMs: 8_000)
+            ], bytesIn: 10, bytesOut: UInt64.max, drops: [.init(name: "bad_signature", count: 1)])
+    }
+
+    func peers() async -> [PeerView] { [PeerView(node: "aa", addresses: ["127.0.0.1:1"], state: "linked")] }
+
+    func ticket() async throws(ServiceError) -> TicketView {
+        throw .unavailable(reason: "the node does not listen yet", next: "ask again")
+    }
+
+    func tasks() async -> [TaskView] { [view(Self.first, "one"), view(Self.second, "two words")] }
+
+    private func view(_ task: TaskID, _ name: String) -> TaskView {
+        TaskView(
+            task: task.hex, name: name, state: .running, publisher: "aa", round: 3, rounds: 30, minimumParticipants: 5,
+            maximumParticipants: 5, participants: [], isMember: true, readers: "nobody", reward: 1, specification: "")
+    }
+
+    func task(_ task: TaskID) async throws(ServiceError) -> TaskView {
+        guard let found = await tasks().first(where: { $0.task == task.hex }) else {
+            throw .notFound(what: "no task \(task.short)", next: "list them")
+        }
+        return found
+    }
+
+    func publish(_ task: PreparedTask) async throws(ServiceError) -> PublishedView {
+        if let refusal = refusal.withLock({ $0 }) { throw refusal }
+        published.withLock { $0.append(task) }
+        return PublishedView(
+            task: Self.first.hex, transaction: "tt", model: task.spec.model.initial.id.hex, warnings: task.warnings,
+            readers: "nobody")
+    }
+
+    func join(_ task: TaskID, bond: UInt64?) async throws(ServiceError) -> Receipt {
+        bonds.withLock { $0.append(bond) }
+        return Receipt(reference: task.hex, text: "joined")
+    }
+
+    func rounds(of task: TaskID, after: UInt32) async throws(ServiceError) -> [RoundView] {
+        (1...3).filter { $0 > after }.map { RoundView(task: task.hex, round: $0, attempt: 0, outcome: .accepted, enrolled: 5) }
+    }
+
+    func round(_ round: UInt32, of task: TaskID) async throws(ServiceError) -> RoundView {
+        RoundView(
+            task: task.hex, round: round, attempt: 0, outcome: .accepted, submitted: 5, enrolled: 5, accuracy: 0.5,
+            loss: .infinity, seconds: .init(train: 0.25))
+    }
+
+    func submit(_ update: [UInt8], rows: UInt32?, to task: TaskID) async throws(ServiceError) -> Receipt {
+        updates.withLock { $0.append(update.count) }
+        return Receipt(reference: task.hex, text: "\(rows ?? 0) rows")
+    }
+
+    func vote(_ vote: ManualVote, round: UInt32, task: TaskID) async throws(ServiceError) -> Receipt {
+        votes.withLock { $0.append(vote) }
+        return Receipt(reference: task.hex, text: "round \(round)")
+    }
+
+    func chains() async -> [ChainView] {
+        [
+            ChainView(chain: Self.registry.hex, kind: "registry", height: 4, head: "aa"),
+            ChainView(chain: Self.first.hex, kind: "task", name: "one"),
+        ]
+    }
+
+    func block(_ height: UInt64, of chain: ChainID) async throws(ServiceError) -> BlockView {
+        guard height <= 4 else { throw .notFound(what: "no block \(height)", next: "ask for one up to 4") }
+        return BlockView(
+            chain: chain.hex, height: height, block: "bb", parent: "cc", timeMs: 1, author: "dd", originView: 0,
+            decidedView: 1, kind: "registry", body: "ee", stateRoot: "ff", voters: [], summary: [])
+    }
+
+    func models(of task: TaskID) async throws(ServiceError) -> [ModelView] { [] }
+
+    func model(of task: TaskID, round: UInt32?) async throws(ServiceError) -> [UInt8] {
+        [UInt8](repeating: UInt8(truncatingIfNeeded: round ?? 255), count: 100_000)
+    }
+
+    func shutdown() async { isStopped.withLock { $0 = true } }
+}
