@@ -2,6 +2,7 @@ import Foundation
 import Gossip
 import Logging
 import MeshCrypto
+import NIOCore
 import Synchronization
 import Testing
 import Wire
@@ -54,7 +55,7 @@ final class TestNode: Sendable {
 
 /// Waits for a condition over real sockets; false when `limit` passed first.
 func eventually(
-    within limit: Duration = .seconds(20), _ condition: @Sendable () async -> Bool
+    within limit: Duration = .seconds(60), _ condition: @Sendable () async -> Bool
 ) async -> Bool {
     let end = ContinuousClock.now + limit
     while ContinuousClock.now < end {
@@ -70,4 +71,29 @@ func isFullMesh(_ nodes: [TestNode]) async -> Bool {
         if linked != nodes.map(\.id).filter({ $0 != node.id }).sorted() { return false }
     }
     return true
+}
+
+/// Node ids noted from any thread.
+final class Collected: Sendable {
+    private let nodes = Mutex<[NodeID]>([])
+    var all: [NodeID] { nodes.withLock { $0 } }
+    func add(_ node: NodeID) { nodes.withLock { $0.append(node) } }
+}
+
+extension MeshTransport {
+    var connectionCount: Int { connections.count }
+
+    func probeRoundTrip(of node: NodeID) -> Duration? { membership?.members[node]?.roundTrip }
+
+    /// As a killed process: every socket closes without a word.
+    func abort() async {
+        ticking?.cancel()
+        phase = .stopping
+        let channels = connections.values.map(\.channel)
+        connections = [:]
+        await closeSockets()
+        for channel in channels { try? await channel.close().get() }
+        phase = .stopped
+        mailbox.finish()
+    }
 }

@@ -43,8 +43,8 @@ public struct LinkSettings: Sendable, Equatable {
     public var retryBase: Duration
     public var retryMax: Duration
     /// Inbound, for each peer. Reading pauses while a bucket is empty; nothing is lost.
-    public var framesPerSecond = 20_000
-    public var bytesPerSecond = 512 << 20
+    public var framesPerSecond: Int
+    public var bytesPerSecond: Int
     /// Records from one peer that are verified, a second; further ones are dropped and come again with the next pull.
     public var recordsPerSecond = 256
     public var queues = QueueLimits()
@@ -56,11 +56,16 @@ public struct LinkSettings: Sendable, Equatable {
             idleLimit = .seconds(10)
             retryBase = .milliseconds(200)
             retryMax = .seconds(2)
+            // Nodes of one machine share its processor anyway.
+            framesPerSecond = 50_000
+            bytesPerSecond = 1 << 30
         case .wan:
             pingInterval = .seconds(10)
             idleLimit = .seconds(30)
             retryBase = .seconds(1)
             retryMax = .seconds(60)
+            framesPerSecond = 10_000
+            bytesPerSecond = 128 << 20
         }
     }
 }

@@ -31,8 +31,9 @@ public struct LinkMachine: ~Copyable {
         case close(LinkCode)
         /// Asks for a ping now.
         case ping
-        /// Time passed. `waiting`: bytes wait that the connection does not take.
-        case tick(waiting: Bool)
+        /// Time passed. `waiting`: bytes wait that the connection does not take; `reading`: false while this side chose
+        /// not to read, so that the peer's silence proves nothing.
+        case tick(waiting: Bool, reading: Bool = true)
     }
 
     public enum Directive: Equatable, Sendable {
@@ -136,7 +137,7 @@ public struct LinkMachine: ~Copyable {
         case .admit: admit(now, &directives)
         case .close(let code): close(code, now, &directives)
         case .ping: if phase == .open, !pingOutstanding { pendingPing = true }
-        case .tick(let waiting): tick(waiting, now, &directives)
+        case .tick(let waiting, let reading): tick(waiting, reading, now, &directives)
         }
         return directives
     }
@@ -390,7 +391,10 @@ public struct LinkMachine: ~Copyable {
         finish(.peer(code), &directives)
     }
 
-    private mutating func tick(_ waiting: Bool, _ now: Duration, _ directives: inout [Directive]) {
+    private mutating func tick(
+        _ waiting: Bool, _ reading: Bool, _ now: Duration, _ directives: inout [Directive]
+    ) {
+        if !reading { heardAt = now }
         switch phase {
         case .new, .done: return
         case .awaitingHello, .awaitingProof, .awaitingAdmission, .awaitingAccept:

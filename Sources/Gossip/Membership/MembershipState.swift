@@ -77,6 +77,8 @@ public struct MembershipState: Sendable {
     var rumours = RumourQueue()
     var verifyBuckets: [NodeID: TokenBucket] = [:]
     let recordsPerSecond: Int
+    /// When a linked node last got all records on its request.
+    private var answeredAt: [NodeID: Duration] = [:]
     /// Records whose signature was wrong, updates that contradict their sender, and the like.
     public internal(set) var rejected: UInt64 = 0
 
@@ -106,11 +108,16 @@ public struct MembershipState: Sendable {
         case .linkDown(let node):
             members[node]?.isLinked = false
             linkedEarly.removeAll { $0 == node }
+            answeredAt[node] = nil
         case .linkAnswered(let node):
             if probe?.target == node { probeAnswered(now, directRoundTrip: false, &directives) }
             markAlive(node, now, &directives)
         case .records(let sender, let records): receive(records, from: sender, now, &directives)
-        case .recordsRequested(let sender): directives.append(.sendRecords(allRecords, to: sender))
+        case .recordsRequested(let sender):
+            // The answer is far longer than the request, so a peer gets one only as often as it can need one.
+            if let last = answeredAt[sender], now - last < settings.pushPullInterval / 4 { break }
+            answeredAt[sender] = now
+            directives.append(.sendRecords(allRecords, to: sender))
         case .message(let sender, let message): receive(message, from: sender, now, &directives)
         case .tick: tick(now, &directives)
         }

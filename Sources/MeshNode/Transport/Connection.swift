@@ -31,9 +31,10 @@ final class Connection {
         channel.write(channel.allocator.buffer(bytes: bytes), promise: nil)
     }
 
+    var isReading: Bool { pausedUntil == nil && !pausedByMailbox }
+
     func applyReading() {
-        let reads = pausedUntil == nil && !pausedByMailbox
-        try? channel.syncOptions?.setOption(.autoRead, value: reads)
+        try? channel.syncOptions?.setOption(.autoRead, value: isReading)
     }
 
     /// Flushes, ends this direction, and closes when the peer has ended the other or after a second: closing at once

@@ -15,12 +15,13 @@ extension MeshTransport {
             case .send(let message, let to): sendDatagram(message, to: to)
             case .sendRecords(let records, let to):
                 guard let peer = linked[to] else { continue }
+                // What this lane may drop comes again with the next push/pull.
                 for frame in LinkFrame.packing(records) where linked[to] === peer {
-                    _ = enqueue(frame.bytes, lane: .control, peer: peer)
+                    _ = enqueue(frame.bytes, lane: .gossip, peer: peer)
                 }
             case .requestRecords(let node):
                 guard let peer = linked[node] else { continue }
-                _ = enqueue(LinkFrame.recordsRequest.bytes, lane: .control, peer: peer)
+                _ = enqueue(LinkFrame.recordsRequest.bytes, lane: .gossip, peer: peer)
             case .probeLink(let node):
                 guard let peer = linked[node] else { continue }
                 feed(peer.connection, .ping)

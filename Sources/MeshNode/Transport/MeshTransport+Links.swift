@@ -203,6 +203,7 @@ extension MeshTransport {
 
     private func dialFailed(_ id: ConnectionID, _ address: PeerAddress, _ reason: String) {
         connections[id] = nil
+        totals.failedDials += 1
         logger.debug("dial failed", metadata: ["address": "\(address)", "reason": "\(reason)"])
         performTable(table.handle(.unreachable(id, reason), now: now))
     }

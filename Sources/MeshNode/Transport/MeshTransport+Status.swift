@@ -2,9 +2,10 @@ internal import Gossip
 public import Wire
 
 extension MeshTransport {
-    /// Every node that is linked or known, ordered by id.
+    /// Every node that is linked, known or banned, ordered by id.
     public func peers() -> [PeerInfo] {
         var nodes = Set(linked.keys)
+        nodes.formUnion(table.banned)
         if let membership { nodes.formUnion(membership.members.keys) }
         let dialling = table.diallingNodes
         return nodes.sorted().map { node in

@@ -220,7 +220,7 @@ public actor MeshTransport {
             }
             let peer = connection.machine.peer.flatMap { linked[$0] }
             let waiting = peer?.connection == id && peer?.queue.isEmpty == false && !connection.channel.isWritable
-            feed(id, .tick(waiting: waiting))
+            feed(id, .tick(waiting: waiting, reading: connection.isReading))
             if connection.machine.isOpen { schedulePump(id) }
         }
         feedMembership(.tick)

@@ -53,6 +53,8 @@ public struct TransportCounters: Sendable {
     public internal(set) var datagramDrops: [DatagramGate.Drop: UInt64] = [:]
     /// Connections refused here by the table (full, busy, banned, duplicate).
     public internal(set) var refusals: UInt64 = 0
+    /// Dials that reached nobody.
+    public internal(set) var failedDials: UInt64 = 0
     /// Connections that ended before they were links, here or at the peer.
     public internal(set) var failedHandshakes: UInt64 = 0
     public internal(set) var rejectedRecords: UInt64 = 0

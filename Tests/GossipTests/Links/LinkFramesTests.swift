@@ -150,6 +150,18 @@ struct LinkFramesTests {
         #expect(pair.dialler.end == .peer(.idle))
     }
 
+    @Test("silence is nobody's fault while this side does not read")
+    func notReading() {
+        let pair = LinkPair.standard()
+        pair.open()
+        for second in 1...60 { pair.acceptor.feed(.tick(waiting: false, reading: false), now: .seconds(second)) }
+        pair.acceptor.feed(.tick(waiting: false), now: .seconds(70))
+        #expect(pair.acceptor.end == nil && pair.acceptor.isOpen)
+        pair.acceptor.feed(.tick(waiting: false), now: .milliseconds(70_001))
+        pair.settle(now: .milliseconds(70_001))
+        #expect(pair.acceptor.end == .here(.idle))
+    }
+
     @Test("a peer that takes nothing while bytes wait is dropped as a slow consumer")
     func slowConsumer() {
         let pair = LinkPair.standard()

@@ -229,6 +229,19 @@ struct MembershipStateTests {
         #expect(state.members[record!.node]?.record == record)
     }
 
+    @Test("all records are sent on request, but not to one who asks again at once")
+    func requestRate() {
+        let world = world(3)
+        world.introduceAll()
+        var state = world.nodes[0]
+        let peer = world.id(1)
+        #expect(
+            state.handle(.recordsRequested(from: peer), now: .seconds(2)) == [.sendRecords(state.allRecords, to: peer)])
+        #expect(state.handle(.recordsRequested(from: peer), now: .seconds(3)).isEmpty)
+        #expect(state.handle(.recordsRequested(from: world.id(2)), now: .seconds(3)).count == 1)
+        #expect(state.handle(.recordsRequested(from: peer), now: .seconds(10)).count == 1)
+    }
+
     @Test("the same seed gives the same run")
     func deterministic() {
         func log() -> [String] {

@@ -1,0 +1,185 @@
+import Gossip
+import MeshCrypto
+import Testing
+import Wire
+
+@testable import MeshNode
+
+@Suite("Flow between linked nodes", .serialized)
+struct FlowTests {
+    private func pair(
+        collect: Bool = true, adjust: @escaping (inout TransportConfiguration) -> Void = { _ in }
+    ) async throws -> (TestNode, TestNode) {
+        let first = try await TestNode(adjust: adjust)
+        let second = try await TestNode(collect: collect, adjust: adjust)
+        await second.transport.bootstrap([first.address])
+        #expect(await eventually { await isFullMesh([first, second]) })
+        return (first, second)
+    }
+
+    @Test("a vote passes within half a second while bulk fills the link", .timeLimit(.minutes(3)))
+    func votesPassBulk() async throws {
+        let (first, second) = try await pair()
+        let chunk = [UInt8](repeating: 5, count: 32 << 10)
+        let flooding = Task {
+            var sent = 0
+            while !Task.isCancelled {
+                if await first.transport.send(chunk, to: second.id, lane: .bulk) { sent += 1 }
+                await Task.yield()
+            }
+            return sent
+        }
+        #expect(await eventually { second.frames.contains { $0.lane == .bulk } })
+        var slowest: Duration = .zero
+        for number: UInt8 in 0..<20 {
+            let start = ContinuousClock.now
+            #expect(await first.transport.send([number], to: second.id, lane: .control))
+            #expect(
+                await eventually {
+                    second.frames.contains { $0.lane == .control && $0.bytes == [number] }
+                })
+            slowest = max(slowest, ContinuousClock.now - start)
+        }
+        flooding.cancel()
+        #expect(await flooding.value > 100)
+        #expect(slowest < .milliseconds(500), "\(slowest)")
+        await first.stop()
+        await second.stop()
+    }
+
+    @Test("bulk that nobody takes is refused, told when there is room again, and all of it arrives", .timeLimit(.minutes(3)))
+    func bulkBackPressure() async throws {
+        let (first, second) = try await pair(collect: false)
+        let chunk = [UInt8](repeating: 5, count: 32 << 10)
+        var sent = 0
+        // Nobody reads `second`'s events: its reading pauses, the kernel fills, then the lane.
+        var refusedInARow = 0
+        while refusedInARow < 100 {
+            if await first.transport.send(chunk, to: second.id, lane: .bulk) {
+                sent += 1
+                refusedInARow = 0
+            } else {
+                refusedInARow += 1
+                try await Task.sleep(for: .milliseconds(1))
+            }
+            #expect(sent < 4000, "the lane never filled")
+            if sent >= 4000 { break }
+        }
+        #expect(await first.transport.peers().first?.queuedFrames[.bulk] ?? 0 > 64)
+        var received = 0
+        for await event in second.transport.events {
+            if case .frame = event { received += 1 }
+            if received == sent { break }
+        }
+        #expect(received == sent)
+        #expect(await eventually { first.collected.contains { if case .drained = $0 { true } else { false } } })
+        await first.stop()
+        await second.stop()
+    }
+
+    @Test("a consumer that takes nothing is dropped with that reason once control overflows", .timeLimit(.minutes(3)))
+    func slowConsumer() async throws {
+        let (first, second) = try await pair(collect: false) { $0.links.queues.controlFrames = 64 }
+        let vote = [UInt8](repeating: 1, count: 60_000)
+        #expect(
+            await eventually {
+                for _ in 0..<200 { await first.transport.send(vote, to: second.id, lane: .control) }
+                return first.collected.contains {
+                    if case .linkDown(second.id, .here(.slowConsumer)) = $0 { true } else { false }
+                }
+            })
+        await first.stop()
+        await second.stop()
+    }
+
+    @Test("payloads over the limit and to strangers are refused; the longest passes whole", .timeLimit(.minutes(3)))
+    func sizes() async throws {
+        let (first, second) = try await pair()
+        let longest = (0..<LinkLimits.payloadBytesMax).map { UInt8(truncatingIfNeeded: $0) }
+        #expect(await !first.transport.send(longest + [0], to: second.id, lane: .bulk))
+        #expect(await !first.transport.send([1], to: SigningKey.generate().nodeID, lane: .control))
+        #expect(await first.transport.send(longest, to: second.id, lane: .bulk))
+        #expect(await first.transport.send([], to: second.id, lane: .gossip))
+        #expect(await eventually { second.frames.count == 2 })
+        #expect(second.frames.contains { $0.bytes == longest } && second.frames.contains { $0.bytes.isEmpty })
+        let counters = await first.transport.counters()
+        #expect(counters.traffic.bulk.sent.frames == 1 && counters.traffic.gossip.sent.frames == 1)
+        #expect(counters.traffic.bulk.sent.bytes == 4 + 65_536)
+        await first.stop()
+        await second.stop()
+    }
+
+    @Test("membership probes pass as datagrams", .timeLimit(.minutes(3)))
+    func datagrams() async throws {
+        let (first, second) = try await pair()
+        #expect(
+            await eventually {
+                let (one, two) = await (first.transport.counters(), second.transport.counters())
+                return one.datagramsReceived.frames > 5 && two.datagramsReceived.frames > 5
+            })
+        #expect(await first.transport.counters().datagramDrops.isEmpty)
+        #expect(await first.transport.probeRoundTrip(of: second.id) != nil)
+        await first.stop()
+        await second.stop()
+    }
+}
+
+@Suite("Event mailbox")
+struct EventMailboxTests {
+    private let peer = SigningKey.generate().nodeID
+
+    private func frame(_ lane: Lane, _ count: Int) -> TransportEvent {
+        .frame(from: peer, lane: lane, bytes: [UInt8](repeating: lane.rawValue, count: count))
+    }
+
+    @Test("states come before control, control before gossip, gossip before bulk")
+    func order() async {
+        let mailbox = EventMailbox(creditMax: 1 << 20) { _ in }
+        for lane in [Lane.bulk, .gossip, .control] { #expect(mailbox.push(frame(lane, 1))) }
+        #expect(mailbox.push(.linkDown(peer, .lost)))
+        var order: [String] = []
+        for _ in 0..<4 {
+            switch await mailbox.next() {
+            case .linkDown: order.append("state")
+            case .frame(_, let lane, _): order.append("\(lane)")
+            default: order.append("?")
+            }
+        }
+        #expect(order == ["state", "control", "gossip", "bulk"])
+    }
+
+    @Test("a peer over its credit pauses and resumes at half")
+    func credit() async {
+        let resumed = Collected()
+        let mailbox = EventMailbox(creditMax: 10_000) { resumed.add($0) }
+        var pushed = 1
+        while mailbox.push(frame(.bulk, 1000)) { pushed += 1 }
+        #expect(pushed == 8)
+        for taken in 1...pushed {
+            _ = await mailbox.next()
+            #expect(resumed.all == (taken >= 5 ? [peer] : []), "after \(taken)")
+        }
+    }
+
+    @Test("notices beyond the bound are dropped and counted, link states never")
+    func notices() async {
+        let mailbox = EventMailbox(creditMax: 1) { _ in }
+        for _ in 0..<EventMailbox.noticesMax + 10 { _ = mailbox.push(.status(peer, .dead)) }
+        _ = mailbox.push(.linkDown(peer, .lost))
+        #expect(mailbox.droppedEvents == 10)
+        mailbox.finish()
+        var count = 0
+        while await mailbox.next() != nil { count += 1 }
+        #expect(count == EventMailbox.noticesMax + 1)
+    }
+
+    @Test("a cancelled consumer gets nil, and the next one the event")
+    func cancellation() async {
+        let mailbox = EventMailbox(creditMax: 1000) { _ in }
+        let waiting = Task { await mailbox.next() }
+        waiting.cancel()
+        #expect(await waiting.value == nil)
+        #expect(mailbox.push(.linkDown(peer, .lost)))
+        #expect(await mailbox.next() != nil)
+    }
+}
