@@ -74,7 +74,8 @@ private struct TransferMesh {
         mesh.give(want, to: reader)
         #expect(mesh.outcomes[reader] == [.completed(id), .completed(id)])
         mesh.give(.want(id, expectedLength: 3, providers: [source], deadline: nil), to: reader)
-        #expect(mesh.outcomes[reader]?.last == .failed(id, .lengthMismatch(announced: 3, manifest: UInt64(value.count))))
+        #expect(
+            mesh.outcomes[reader]?.last == .failed(id, .lengthMismatch(announced: 3, manifest: UInt64(value.count))))
         #expect(mesh.mail.isEmpty)
     }
 

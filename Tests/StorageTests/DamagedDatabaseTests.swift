@@ -97,6 +97,27 @@ import Wire
         #expect(next.contains("fetches the chain from its peers"))
     }
 
+    /// A message whose chain changed by a bit is found by no lookup, and SQLite sees nothing wrong in it: without a
+    /// walk over all rows its slot would look free.
+    @Test func flippedKeyDoesNotFreeASlot() throws {
+        let scratch = Scratch()
+        let path = scratch.file("durable.sqlite")
+        do {
+            let store = try DurableStore(path: path, owner: testNode, opening: .createIfMissing)
+            try store.commit([.slot(kind: 1, chain: testChain, major: 3, minor: 0, message: [1, 2, 3])])
+        }
+        var file = bytes(path)
+        let position = try #require(
+            file.indices.dropLast(32).first { file[$0] == 9 && Array(file[$0..<$0 + 32]) == testChain.bytes })
+        file[position + 7] ^= 0x20
+        overwrite(path, file)
+        let error = #expect(throws: StorageError.self) { try DurableStore(path: path, owner: testNode) }
+        guard case .damaged(path, _, _)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
     @Test func otherFilesAreNotTouched() throws {
         let scratch = Scratch()
         let path = scratch.file("chain.sqlite")

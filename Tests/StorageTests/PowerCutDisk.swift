@@ -21,6 +21,9 @@ final class PowerCutDisk: Sendable {
         var bases: [[UInt8]] = []
         var events: [Event] = []
         var isOn = true
+        /// Operations until one fails, and with which of SQLite's codes; the ones after it fail too.
+        var failure: (operationsLeft: Int, code: Int32)?
+        var failed = 0
     }
 
     let log = Mutex(Log())
@@ -32,6 +35,30 @@ final class PowerCutDisk: Sendable {
         log.withLock { log in
             log.isOn = false
             return log
+        }
+    }
+
+    func heal() { log.withLock { $0.failure = nil } }
+
+    /// Makes the disk fail from the given operation on.
+    func fail(at operation: Int, code: Int32) {
+        log.withLock { log in
+            log.failure = (operation, code)
+            log.failed = 0
+            log.isOn = false
+        }
+    }
+
+    /// How many operations have failed.
+    var failures: Int { log.withLock { $0.failed } }
+
+    fileprivate func nextFailure() -> Int32? {
+        log.withLock { log in
+            guard let failure = log.failure else { return nil }
+            log.failure = (failure.operationsLeft - 1, failure.code)
+            guard failure.operationsLeft <= 1 else { return nil }
+            log.failed += 1
+            return failure.code
         }
     }
 
@@ -107,6 +134,7 @@ private nonisolated(unsafe) let methods: UnsafeMutablePointer<sqlite3_io_methods
         inner(file).pointee.pMethods.pointee.xRead(inner(file), buffer, count, offset)
     }
     methods.pointee.xWrite = { file, buffer, count, offset in
+        if number(file) >= 0, let code = currentDisk.nextFailure() { return code }
         if number(file) >= 0 {
             let bytes = [UInt8](UnsafeRawBufferPointer(start: buffer, count: Int(count)))
             currentDisk.record(.write(file: number(file), offset: Int(offset), bytes: bytes))
@@ -114,10 +142,12 @@ private nonisolated(unsafe) let methods: UnsafeMutablePointer<sqlite3_io_methods
         return inner(file).pointee.pMethods.pointee.xWrite(inner(file), buffer, count, offset)
     }
     methods.pointee.xTruncate = { file, size in
+        if number(file) >= 0, let code = currentDisk.nextFailure() { return code }
         if number(file) >= 0 { currentDisk.record(.truncate(file: number(file), size: Int(size))) }
         return inner(file).pointee.pMethods.pointee.xTruncate(inner(file), size)
     }
     methods.pointee.xSync = { file, flags in
+        if number(file) >= 0, let code = currentDisk.nextFailure() { return code }
         if number(file) >= 0 { currentDisk.record(.sync(file: number(file))) }
         return inner(file).pointee.pMethods.pointee.xSync(inner(file), flags)
     }

@@ -127,18 +127,3 @@ import Wire
         return (lost, damaged, cuts)
     }
 }
-
-/// A folder in memory where there is one: thousands of files are written that need no disk.
-private final class FastScratch {
-    private let path: String
-
-    init() {
-        let parent = FileManager.default.isWritableFile(atPath: "/dev/shm") ? "/dev/shm" : NSTemporaryDirectory()
-        path = parent + "/power-cut-\(getpid())"
-        try! FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func file(_ name: String) -> String { path + "/" + name }
-}

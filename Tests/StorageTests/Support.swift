@@ -35,3 +35,18 @@ func pattern(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         return UInt8(truncatingIfNeeded: state >> 32)
     }
 }
+
+/// A folder in memory where there is one: thousands of files are written that need no disk.
+final class FastScratch {
+    private let path: String
+
+    init() {
+        let parent = FileManager.default.isWritableFile(atPath: "/dev/shm") ? "/dev/shm" : NSTemporaryDirectory()
+        path = parent + "/storage-test-" + randomBytes(8).hex
+        try! FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func file(_ name: String) -> String { path + "/" + name }
+}

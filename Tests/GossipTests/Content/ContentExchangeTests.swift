@@ -246,6 +246,29 @@ import Wire
         #expect(network.peers[node(2)]!.whole[id]?.bytes == bytes)
     }
 
+    /// A provider that gave all it had is asked again later, when it has more.
+    @Test func providerThatIsStillFetchingIsAskedAgain() {
+        let bytes = content(14)
+        var (origin, relay) = (ContentPeer(1), ContentPeer(2))
+        let id = origin.hold(bytes)
+        let manifest = ContentManifest(of: bytes, kind: .model)
+        var chunks: [Int: [UInt8]] = [:]
+        for index in 0..<10 {
+            chunks[index] = Array(bytes[index * ContentLimits.chunkBytes..<(index + 1) * ContentLimits.chunkBytes])
+        }
+        relay.partial[id] = (manifest, chunks)
+        var network = ContentNetwork([origin, relay, ContentPeer(3)], seed: 14)
+        let want = { (provider: NodeID) in
+            ContentInput.want(id, expectedLength: UInt64(bytes.count), providers: [provider], deadline: nil)
+        }
+        network.give(want(node(2)), to: node(3))
+        #expect(!network.run(until: .seconds(9)) { !$0.peers[node(3)]!.completed.isEmpty })
+        #expect(network.served[node(2)] == 10 * ContentLimits.chunkBytes)
+        network.give(want(node(1)), to: node(2))
+        #expect(network.run(until: .seconds(60)) { !$0.peers[node(3)]!.completed.isEmpty })
+        #expect(network.peers[node(3)]!.whole[id]?.bytes == bytes)
+    }
+
     @Test func deadlineTellsWhatIsMissing() {
         var network = ContentNetwork([ContentPeer(1), ContentPeer(2)], seed: 12)
         network.give(.want(.zero, expectedLength: 5, providers: [node(1)], deadline: .seconds(9)), to: node(2))

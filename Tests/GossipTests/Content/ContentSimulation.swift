@@ -72,7 +72,8 @@ struct ContentPeer {
             case .misbehaved(let peer, let offence): offences[peer, default: []].append(offence)
             case .schedule(let at): timer = at
             case .serveManifest(let to, let id):
-                serve(to, whole[id].map { .manifest(id, $0.manifest.root.wireBytes) } ?? .notFound(id, .absent), &sent)
+                let known = whole[id]?.manifest ?? partial[id]?.manifest
+                serve(to, known.map { .manifest(id, $0.root.wireBytes) } ?? .notFound(id, .absent), &sent)
             case .serveChunk(let to, let id, let tier, let index): serve(to, chunk(id, tier, index), &sent)
             }
         }
@@ -149,7 +150,11 @@ struct ContentNetwork {
     /// Runs until `done` or `limit`.
     /// - Returns: whether it was done.
     mutating func run(until limit: Duration, _ done: (ContentNetwork) -> Bool) -> Bool {
+        var steps = 0
         while !done(self) {
+            // A run that gets nowhere is a failure, not a hanging test.
+            steps += 1
+            guard steps < 100_000 else { return false }
             let timers = peers.values.compactMap { peer in peer.timer.map { (at: $0, id: peer.id) } }
             let timer = timers.min { ($0.at, $0.id) < ($1.at, $1.id) }
             let next = deliveries.indices.min {
