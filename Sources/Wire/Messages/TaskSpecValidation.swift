@@ -59,7 +59,7 @@ public enum TaskSpecValidator {
                 "holders (1,0): the publisher alone holds the keys and could read every single update; with 5 "
                     + "participants or more use count = 3, threshold = 1")
         }
-        if spec.participants.minimum < 2 * spec.participants.smallestSet {
+        if UInt64(spec.participants.minimum) < 2 * UInt64(spec.participants.smallestSet) {
             lines.append(
                 "participants.minimum is below twice the smallest set (\(spec.participants.smallestSet)): a member "
                     + "that is lost for good after its round was keyed and voided ends the task")
@@ -74,7 +74,7 @@ public enum TaskSpecValidator {
     public static func readers(_ holders: TaskSpec.Holders) -> String {
         holders.publisherAlone
             ? "the publisher alone could read every single update (holder profile 1,0)"
-            : "a single update can be read only if \(holders.threshold + 1) of the \(holders.count) key holders collude"
+            : "a single update can be read only if \(UInt32(holders.threshold) + 1) of the \(holders.count) key holders collude"
     }
 
     /// Trainable values of the model; nil when the numbers are too large to count.

@@ -86,7 +86,7 @@ public struct APIClient: Sendable {
         defer { expiry?.cancel() }
         var head = HTTPRequestHead(version: .http1_1, method: .RAW(value: method), uri: path)
         head.headers.add(name: "Host", value: "localhost")
-        head.headers.add(name: "Connection", value: "close")
+        // No "Connection: close": a server that refuses a long body would then hang up before the refusal is read.
         for (name, value) in headers { head.headers.add(name: name, value: value) }
         if method == "POST" { head.headers.add(name: "Content-Length", value: "\(body.count)") }
         if let contentType { head.headers.add(name: "Content-Type", value: contentType) }
