@@ -164,6 +164,17 @@ struct BoundedLogarithmTests {
         }
     }
 
+    @Test func aHitThatOnlyLooksRightIsRefused() {
+        // The entry of 5 says 6: its tag matches 5·8G, the point does not. A forged value must not come out.
+        var slots = BoundedLogarithm(bound: 100, maximumTable: 100).slots
+        let five = slots.firstIndex { ($0 >> 1) & 0x7f_ffff == 5 }!
+        slots[five] = (slots[five] & ~(0x7f_ffff << 1)) | (6 << 1)
+        let forged = BoundedLogarithm(bound: 100, tableRange: 100, slots: slots)
+        let point = EdwardsPoint.base.vartimeMultiplied(by: Scalar(5))
+        #expect(forged.value(of: point, bound: 100) == nil)
+        #expect(forged.value(of: point + .base, bound: 100) == 6)
+    }
+
     @Test func torsionDoesNotChangeTheValue() throws {
         for point in torsionPoints() {
             let value = EdwardsPoint.base.vartimeMultiplied(by: Scalar(-77)) + point

@@ -3,6 +3,9 @@ struct ChordBatch {
     private var u: [FieldElement]
     private var v: [FieldElement]
     private var prefixes: [FieldElement]
+    /// u₂ − u₁ and ±v₂ − v₁ of the addition under way.
+    private var deltas: [FieldElement]
+    private var numerators: [FieldElement]
     /// Entry of each member for the next addition, and a mask of ones where it is subtracted.
     private var picks: [(entry: Int, negative: UInt64)]
     private let count: Int
@@ -53,6 +56,8 @@ struct ChordBatch {
             }
         }
         prefixes = [FieldElement](repeating: .one, count: count)
+        deltas = prefixes
+        numerators = prefixes
         picks = Array(repeating: (0, 0), count: count)
         let half = 1 << (tables.window - 1)
         for window in 0..<tables.windows - 1 {
@@ -88,14 +93,24 @@ struct ChordBatch {
 
     /// (u, v) += ±entry for every member: λ = (v₂ − v₁)/(u₂ − u₁), u₃ = λ² − A − u₁ − u₂, v₃ = λ·(u₁ − u₃) − v₁.
     private mutating func addPicks(from table: [ChordPoint]) -> Bool {
+        // The random reads stand alone in one loop, where many of them are under way at once; after it every array is
+        // read in order.
+        for index in 0..<count {
+            let (position, negative) = picks[index]
+            let entry = table[position]
+            deltas[index] = (entry.u - u[index]).carried
+            let v2 = entry.v
+            numerators[index] = (v2.selecting(FieldElement.zero - v2, mask: negative) - v[index]).carried
+        }
+        // Two chains of products hide each other's latency.
         let half = count / 2
         var first = FieldElement.one
         var second = FieldElement.one
         for index in 0..<half {
             prefixes[index] = first
             prefixes[index + half] = second
-            first = first * (table[picks[index].entry].u - u[index])
-            second = second * (table[picks[index + half].entry].u - u[index + half])
+            first = first * deltas[index]
+            second = second * deltas[index + half]
         }
         let product = first * second
         if product.isZero { return false }
@@ -103,27 +118,24 @@ struct ChordBatch {
         var firstInverse = inverse * second
         var secondInverse = inverse * first
         for index in (0..<half).reversed() {
-            step(index, &firstInverse, table)
-            step(index + half, &secondInverse, table)
+            step(index, &firstInverse)
+            step(index + half, &secondInverse)
         }
         return true
     }
 
     @inline(__always)
-    private mutating func step(_ index: Int, _ inverse: inout FieldElement, _ table: [ChordPoint]) {
-        let (position, negative) = picks[index]
-        let entry = table[position]
+    private mutating func step(_ index: Int, _ inverse: inout FieldElement) {
         let u1 = u[index]
-        let v1 = v[index]
-        let u2 = entry.u
-        let v2 = entry.v.selecting(FieldElement.zero - entry.v, mask: negative)
-        let lambda = (v2 - v1) * (inverse * prefixes[index])
-        inverse = inverse * (u2 - u1)
-        // −A is folded in as p − A.
-        let minusA = FieldElement(0x7_ffff_fff8_92e7, FieldElement.mask51, FieldElement.mask51, FieldElement.mask51, FieldElement.mask51)
-        let u3 = ((lambda.squared + minusA) - (u1 + u2)).carried
+        let delta = deltas[index]
+        let lambda = numerators[index] * (inverse * prefixes[index])
+        inverse = inverse * delta
+        // −A is folded in as p − A; u₁ + u₂ = 2·u₁ + δ.
+        let m = FieldElement.mask51
+        let minusA = FieldElement(0x7_ffff_fff8_92e7, m, m, m, m)
+        let u3 = ((lambda.squared + minusA) - (u1 + u1 + delta)).carried
         u[index] = u3
-        v[index] = ((lambda * (u1 - u3)) - v1).carried
+        v[index] = ((lambda * (u1 - u3)) - v[index]).carried
     }
 
     /// Member j as an extended point: x = c·u/v, y = (u − 1)/(u + 1).

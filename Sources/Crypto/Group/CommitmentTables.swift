@@ -19,6 +19,6 @@ struct CommitmentTables: Sendable {
         let halfMaskBase = maskBase.vartimeMultiplied(by: .half)
         value = FixedBaseTable(base: halfValueBase, window: 12, bits: 48)
         mask = FixedBaseTable(base: halfMaskBase, window: window)
-        chords = ChordTablesCache(halfValueBase: halfValueBase, halfMaskBase: halfMaskBase, window: window + 1)
+        chords = ChordTablesCache(halfValueBase: halfValueBase, halfMaskBase: halfMaskBase, window: window <= 10 ? 10 : 11)
     }
 }

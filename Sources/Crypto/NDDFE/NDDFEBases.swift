@@ -16,7 +16,13 @@ enum NDDFEBases {
     }
 
     /// The kernels this machine can run, the fastest last.
-    static let kernels: [any GroupKernel] = [PortableKernel()]
+    static let kernels: [any GroupKernel] = {
+        var kernels: [any GroupKernel] = [PortableKernel()]
+        #if canImport(Kernels)
+            if let vector = AVX2Kernel() { kernels.append(vector) }
+        #endif
+        return kernels
+    }()
 
     /// The kernel in use.
     static let kernel: any GroupKernel = kernels[kernels.count - 1]

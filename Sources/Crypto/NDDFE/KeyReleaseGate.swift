@@ -1,0 +1,137 @@
+/// A holder's memory of what it has released keys for, and the rules by which it releases another.
+///
+/// Every linear combination of released sums is constant on the atoms of the released sets (the groups of members that were
+/// in exactly the same sets), so privacy is that of the smallest atom: no atom may have fewer than n_min members that are
+/// not publicly proven bad. A rule about pairs of sets would not be enough.
+///
+/// A value to be stored durably *before* a key leaves; it does no storing itself.
+public struct KeyReleaseGate: Sendable, Equatable {
+    /// One request, everything taken from a decided MANIFEST.
+    public struct Request: Sendable, Equatable {
+        /// 32 bytes each.
+        public var task: [UInt8]
+        public var baseModel: [UInt8]
+        public var manifest: [UInt8]
+        public var round: UInt64
+        public var attempt: UInt32
+        /// Whether the MANIFEST is decided, certificate checked.
+        public var manifestIsDecided: Bool
+        /// S: enrolled key and submission id, ascending by key.
+        public var members: [(publicKey: [UInt8], submission: [UInt8])]
+        /// The sets that are summed: S itself, or disjoint buckets that make up S, by enrolled key.
+        public var buckets: [[[UInt8]]]
+        /// Enrolled keys publicly proven bad on this base model.
+        public var provenBad: [[UInt8]]
+
+        /// One sum over all members.
+        public init(
+            task: [UInt8], baseModel: [UInt8], manifest: [UInt8], round: UInt64, attempt: UInt32,
+            manifestIsDecided: Bool, members: [(publicKey: [UInt8], submission: [UInt8])], buckets: [[[UInt8]]]? = nil,
+            provenBad: [[UInt8]] = []
+        ) {
+            self.task = task
+            self.baseModel = baseModel
+            self.manifest = manifest
+            self.round = round
+            self.attempt = attempt
+            self.manifestIsDecided = manifestIsDecided
+            self.members = members
+            self.buckets = buckets ?? [members.map(\.publicKey)]
+            self.provenBad = provenBad
+        }
+
+        public static func == (a: Request, b: Request) -> Bool {
+            a.task == b.task && a.baseModel == b.baseModel && a.manifest == b.manifest && a.round == b.round
+                && a.attempt == b.attempt && a.manifestIsDecided == b.manifestIsDecided
+                && a.members.map(\.publicKey) == b.members.map(\.publicKey)
+                && a.members.map(\.submission) == b.members.map(\.submission) && a.buckets == b.buckets
+                && a.provenBad == b.provenBad
+        }
+    }
+
+    public enum Refusal: Error, Sendable, Equatable {
+        case manifestNotDecided
+        case tooFewMembers(found: Int, minimum: Int)
+        /// Keys are not strictly ascending, or a bucket is not a part of S, or buckets overlap or leave somebody out.
+        case malformedSets
+        /// A key statement exists for this (task, round, attempt) with another manifest: the request is evidence.
+        case alreadyStated
+        case submissionUsedBefore([UInt8])
+        /// A member that was not in every earlier set on this base model.
+        case notNested([UInt8])
+        /// A group of members that these sums together would isolate.
+        case smallAtom(size: Int, minimum: Int)
+    }
+
+    public enum Admission: Sendable, Equatable {
+        /// Store, then release.
+        case first
+        /// The same request as before: the same bytes may be sealed again for a successor.
+        case again
+    }
+
+    private struct Statement: Sendable, Hashable {
+        var task: [UInt8]
+        var round: UInt64
+        var attempt: UInt32
+    }
+
+    /// n_min, never below 4.
+    public let minimumMembers: Int
+    private var stated: [Statement: Request] = [:]
+    private var usedSubmissions: Set<[UInt8]> = []
+    private var sums: [[UInt8]: [[[UInt8]]]] = [:]
+    private var wholes: [[UInt8]: [[[UInt8]]]] = [:]
+
+    public init(minimumMembers: Int) { self.minimumMembers = max(4, minimumMembers) }
+
+    /// Admits a request and remembers it, or refuses it and remembers nothing.
+    public mutating func admit(_ request: Request) throws(Refusal) -> Admission {
+        guard request.manifestIsDecided else { throw .manifestNotDecided }
+        let statement = Statement(task: request.task, round: request.round, attempt: request.attempt)
+        if let earlier = stated[statement] {
+            guard earlier == request else { throw .alreadyStated }
+            return .again
+        }
+        let keys = request.members.map(\.publicKey)
+        guard keys.count >= minimumMembers else {
+            throw .tooFewMembers(found: keys.count, minimum: minimumMembers)
+        }
+        for index in keys.indices.dropFirst() where !keys[index - 1].lexicographicallyPrecedes(keys[index]) {
+            throw .malformedSets
+        }
+        let inBuckets = request.buckets.flatMap { $0 }.sorted { $0.lexicographicallyPrecedes($1) }
+        guard inBuckets == keys else { throw .malformedSets }
+        for bucket in request.buckets where bucket.count < minimumMembers {
+            throw .tooFewMembers(found: bucket.count, minimum: minimumMembers)
+        }
+        let submissions = request.members.map(\.submission)
+        guard Set(submissions).count == submissions.count else { throw .malformedSets }
+        for submission in submissions where usedSubmissions.contains(submission) {
+            throw .submissionUsedBefore(submission)
+        }
+        for earlier in wholes[request.baseModel] ?? [] {
+            let known = Set(earlier)
+            for key in keys where !known.contains(key) { throw .notNested(key) }
+        }
+        let all = (sums[request.baseModel] ?? []) + request.buckets
+        try checkAtoms(of: all, provenBad: Set(request.provenBad))
+        stated[statement] = request
+        usedSubmissions.formUnion(submissions)
+        sums[request.baseModel] = all
+        wholes[request.baseModel, default: []].append(keys)
+        return .first
+    }
+
+    private func checkAtoms(of sets: [[[UInt8]]], provenBad: Set<[UInt8]>) throws(Refusal) {
+        var signatures: [[UInt8]: [Int]] = [:]
+        for (index, set) in sets.enumerated() {
+            for key in set where !provenBad.contains(key) { signatures[key, default: []].append(index) }
+        }
+        var sizes: [[Int]: Int] = [:]
+        for signature in signatures.values { sizes[signature, default: 0] += 1 }
+        if let smallest = sizes.values.min(), smallest < minimumMembers {
+            throw .smallAtom(size: smallest, minimum: minimumMembers)
+        }
+    }
+}

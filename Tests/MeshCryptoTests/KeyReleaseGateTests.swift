@@ -1,0 +1,125 @@
+import Testing
+
+@testable import MeshCrypto
+
+@Suite("What a holder releases keys for")
+struct KeyReleaseGateTests {
+    private let model = [UInt8](repeating: 1, count: 32)
+
+    private func key(_ index: Int) -> [UInt8] { [UInt8](repeating: 0, count: 31) + [UInt8(index)] }
+
+    private func request(
+        _ members: [Int], round: UInt64 = 1, attempt: UInt32 = 0, baseModel: [UInt8]? = nil, decided: Bool = true,
+        buckets: [[Int]]? = nil, bad: [Int] = [], submissionSalt: UInt8? = nil
+    ) -> KeyReleaseGate.Request {
+        // Every attempt has its own submissions.
+        let salt = submissionSalt ?? UInt8(truncatingIfNeeded: Int(round) * 16 + Int(attempt))
+        return KeyReleaseGate.Request(
+            task: [9], baseModel: baseModel ?? model, manifest: [UInt8(round), UInt8(attempt)] + members.map(UInt8.init),
+            round: round, attempt: attempt, manifestIsDecided: decided,
+            members: members.map { (key($0), [salt] + key($0)) },
+            buckets: buckets?.map { $0.map(key) }, provenBad: bad.map(key))
+    }
+
+    @Test func aSubsetASingletonAndEverybodyButOneAreRefused() throws {
+        var gate = KeyReleaseGate(minimumMembers: 4)
+        #expect(try gate.admit(request(Array(0..<10))) == .first)
+        let before = gate
+        for members in [[3], [], [0, 1, 2]] {
+            #expect(throws: KeyReleaseGate.Refusal.tooFewMembers(found: members.count, minimum: 4)) {
+                try gate.admit(request(members, attempt: 1))
+            }
+        }
+        #expect(throws: KeyReleaseGate.Refusal.smallAtom(size: 1, minimum: 4)) {
+            try gate.admit(request(Array(0..<9), attempt: 1))
+        }
+        #expect(throws: KeyReleaseGate.Refusal.smallAtom(size: 3, minimum: 4)) {
+            try gate.admit(request(Array(0..<7), attempt: 1))
+        }
+        #expect(throws: KeyReleaseGate.Refusal.notNested(key(10))) {
+            try gate.admit(request(Array(0..<11), attempt: 1))
+        }
+        // A refusal leaves no trace.
+        #expect(gate == before)
+        #expect(try gate.admit(request(Array(0..<6), attempt: 1)) == .first)
+        // The minimum is never below four.
+        var low = KeyReleaseGate(minimumMembers: 1)
+        #expect(throws: KeyReleaseGate.Refusal.tooFewMembers(found: 3, minimum: 4)) { try low.admit(request([0, 1, 2])) }
+    }
+
+    @Test func nothingBeforeTheDecision() throws {
+        var gate = KeyReleaseGate(minimumMembers: 4)
+        #expect(throws: KeyReleaseGate.Refusal.manifestNotDecided) {
+            try gate.admit(request(Array(0..<5), decided: false))
+        }
+    }
+
+    @Test func twoManifestsForOneAttemptAreRefusedAndTheSameOneIsRepeated() throws {
+        var gate = KeyReleaseGate(minimumMembers: 4)
+        #expect(try gate.admit(request(Array(0..<10))) == .first)
+        #expect(try gate.admit(request(Array(0..<10))) == .again)
+        #expect(throws: KeyReleaseGate.Refusal.alreadyStated) { try gate.admit(request(Array(0..<5))) }
+        // Asked twice under the same manifest hash but other members.
+        var forged = request(Array(0..<5))
+        forged.manifest = request(Array(0..<10)).manifest
+        #expect(throws: KeyReleaseGate.Refusal.alreadyStated) { try gate.admit(forged) }
+    }
+
+    @Test func aSubmissionServesOnce() throws {
+        var gate = KeyReleaseGate(minimumMembers: 4)
+        #expect(try gate.admit(request(Array(0..<10), submissionSalt: 1)) == .first)
+        #expect(throws: KeyReleaseGate.Refusal.submissionUsedBefore([1] + key(0))) {
+            try gate.admit(request(Array(0..<10), round: 2, baseModel: [5], submissionSalt: 1))
+        }
+        var twice = request(Array(0..<5), round: 3)
+        twice.members[1].submission = twice.members[0].submission
+        #expect(throws: KeyReleaseGate.Refusal.malformedSets) { try gate.admit(twice) }
+    }
+
+    @Test func provenBadMembersMayLeaveAlone() throws {
+        var gate = KeyReleaseGate(minimumMembers: 4)
+        #expect(try gate.admit(request(Array(0..<6))) == .first)
+        #expect(throws: KeyReleaseGate.Refusal.smallAtom(size: 1, minimum: 4)) {
+            try gate.admit(request(Array(0..<5), attempt: 1))
+        }
+        #expect(try gate.admit(request(Array(0..<5), attempt: 1, bad: [5])) == .first)
+    }
+
+    @Test func threeSetsThatPassPairwiseAreRefused() throws {
+        // Buckets of two attempts on one base model: each bucket has eight members, each pair of buckets of different
+        // attempts shares four, which a pairwise rule would accept; the third partition cuts these into twos.
+        let minimum = 4
+        let all = Array(0..<16)
+        func split(_ bit: Int) -> [[Int]] { [all.filter { $0 >> bit & 1 == 0 }, all.filter { $0 >> bit & 1 == 1 }] }
+        for left in 0..<3 {
+            for right in 0..<3 where left != right {
+                for a in split(left) { for b in split(right) {
+                    let shared = Set(a).intersection(b).count
+                    #expect(shared >= minimum && a.count - shared >= minimum && b.count - shared >= minimum)
+                } }
+            }
+        }
+        var gate = KeyReleaseGate(minimumMembers: minimum)
+        #expect(try gate.admit(request(all, attempt: 0, buckets: split(0))) == .first)
+        #expect(try gate.admit(request(all, attempt: 1, buckets: split(1))) == .first)
+        #expect(throws: KeyReleaseGate.Refusal.smallAtom(size: 2, minimum: minimum)) {
+            try gate.admit(request(all, attempt: 2, buckets: split(2)))
+        }
+        // On another base model it stands alone.
+        #expect(try gate.admit(request(all, round: 2, baseModel: [7], buckets: split(2))) == .first)
+    }
+
+    @Test func bucketsMustBeAPartition() throws {
+        var gate = KeyReleaseGate(minimumMembers: 4)
+        for buckets in [[[0, 1, 2, 3], [3, 4, 5, 6, 7]], [[0, 1, 2, 3]], [[0, 1, 2, 3], [4, 5, 6, 8]], []] {
+            #expect(throws: KeyReleaseGate.Refusal.malformedSets) {
+                try gate.admit(request(Array(0..<8), buckets: buckets))
+            }
+        }
+        #expect(throws: KeyReleaseGate.Refusal.tooFewMembers(found: 3, minimum: 4)) {
+            try gate.admit(request(Array(0..<8), buckets: [[0, 1, 2, 3, 4], [5, 6, 7]]))
+        }
+        #expect(throws: KeyReleaseGate.Refusal.malformedSets) { try gate.admit(request([3, 2, 1, 0])) }
+        #expect(throws: KeyReleaseGate.Refusal.malformedSets) { try gate.admit(request([0, 1, 1, 2, 3])) }
+    }
+}
