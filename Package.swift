@@ -16,7 +16,6 @@ let package = Package(
     name: "meshnode",
     products: [
         .executable(name: "meshnode", targets: ["MeshNodeCLI"]),
-        .executable(name: "meshnode-sim", targets: ["MeshSimCLI"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -46,7 +45,6 @@ let package = Package(
         .target(name: "Gossip", dependencies: ["Wire", "MeshCrypto"], swiftSettings: strict),
         .target(name: "Chain", dependencies: ["Wire", "MeshCrypto", "Gossip"], swiftSettings: strict),
         .target(name: "Learn", dependencies: ["OpenBLAS", "Zlib", "Zstd"], swiftSettings: strict),
-        .target(name: "MeshSim", dependencies: ["Wire", "MeshCrypto", "Gossip", "Chain"], swiftSettings: strict),
 
         // Shells: sockets, database, processes.
         .target(
@@ -70,12 +68,5 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            swiftSettings: strict),
-        .executableTarget(
-            name: "MeshSimCLI",
-            dependencies: ["MeshSim", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-            swiftSettings: strict),
-
-        .testTarget(name: "WireTests", dependencies: ["Wire", "MeshCrypto"], swiftSettings: strict),
-    ]
+            swiftSettings: strict),    ]
 )

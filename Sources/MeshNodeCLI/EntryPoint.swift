@@ -37,6 +37,6 @@ struct MeshNodeCommand: AsyncParsableCommand {
             GenesisCommand.self, InitCommand.self, RunCommand.self, StopCommand.self, StatusCommand.self,
             WatchCommand.self, PeersCommand.self, TicketCommand.self, TaskCommand.self, SubmitCommand.self,
             VoteCommand.self, RoundCommand.self, ChainCommand.self, ModelCommand.self, BaselineCommand.self,
-            DataCommand.self, ConfigCommand.self, DemoCommand.self,
+            DataCommand.self, ConfigCommand.self, DemoCommand.self, TestnetCommand.self,
         ])
 }

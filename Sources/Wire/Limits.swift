@@ -16,7 +16,7 @@ public enum Limits {
     public static let layers = 16
     public static let decisionProof = 80
     /// Bodies of blocks: a manifest of 256 headers with 35 components each stays below it.
-    public static let blockBody = 4 << 20
+    public static let blockBody = 1 << 20
     public static let transactionsPerBlock = 512
     public static let accounts = 100_000
     public static let tasks = 10_000

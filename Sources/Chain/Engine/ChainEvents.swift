@@ -93,6 +93,18 @@ public struct KeyJob: Sendable, Equatable {
     public let context: Digest
     public let set: [TaskState.SetMember]
     public let model: ContentReference
+
+    public init(
+        manifest: BlockID, round: UInt32, attempt: UInt16, context: Digest, set: [TaskState.SetMember],
+        model: ContentReference
+    ) {
+        self.manifest = manifest
+        self.round = round
+        self.attempt = attempt
+        self.context = context
+        self.set = set
+        self.model = model
+    }
 }
 
 /// What happened, for people and logs.

@@ -30,6 +30,8 @@ public struct RegistryMachine: Sendable {
     public var height: UInt64 { core.height }
     public var view: UInt32 { core.consensus.view }
     public var pendingCount: Int { pending.count }
+    /// Messages and transactions kept: bounded whatever peers send.
+    public var queuedMessages: Int { core.book.count + pending.count }
 
     private static func consensus(_ state: RegistryState, me: NodeID) -> ConsensusMachine {
         let parameters = state.genesis.parameters

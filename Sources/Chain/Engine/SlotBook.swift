@@ -22,6 +22,9 @@ public struct SlotBook: Sendable {
 
     public init() {}
 
+    /// Messages kept.
+    public private(set) var count = 0
+
     /// Whether `insert` would take it: asked before the signature is checked, charged only after.
     public func outcome(of envelope: Envelope) -> Insertion {
         guard let present = messages[Place(slot: envelope.slot, signer: envelope.signer)] else { return .new }
@@ -35,12 +38,14 @@ public struct SlotBook: Sendable {
         let outcome = outcome(of: envelope)
         if outcome == .new || outcome == .conflict {
             messages[Place(slot: envelope.slot, signer: envelope.signer), default: []].append(envelope)
+            count += 1
         }
         return outcome
     }
 
     public mutating func removeAll(where shouldRemove: (Slot) -> Bool) {
         messages = messages.filter { !shouldRemove($0.key.slot) }
+        count = messages.values.reduce(0) { $0 + $1.count }
     }
 
     /// The first message of every signer in these slots, ascending by signer.

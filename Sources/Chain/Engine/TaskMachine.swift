@@ -83,6 +83,8 @@ public struct TaskMachine: Sendable {
     public var view: UInt32 { core.consensus.view }
     public var aggregator: NodeID { core.consensus.proposer(view: view) }
     public var currentContext: RoundContext { context }
+    /// Messages kept: bounded whatever peers send.
+    public var queuedMessages: Int { core.book.count + deferred.values.reduce(0) { $0 + $1.count } }
     var me: NodeID { core.me }
     var holderPlace: Int? { state.holders.firstIndex { $0.node == me } }
 
@@ -304,4 +306,9 @@ public struct TaskMachine: Sendable {
         guard digest.height == height else { return [] }
         return core.book.missing(from: digest.groups, participants: participants, limit: limit)
     }
+}
+
+extension TaskMachine {
+    /// Whether this node has signed its key statement of the present attempt.
+    public var hasStatedKeys: Bool { ownKeyStatement != nil }
 }

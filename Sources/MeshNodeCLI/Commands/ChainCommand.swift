@@ -70,7 +70,7 @@ struct ChainCommand: AsyncParsableCommand {
 
         func run() throws {
             let output = global.output
-            guard let verification = Seams.verification else { throw Seams.missing("chain verification") }
+            let verification = Seams.verification
             let report: VerificationReport
             do {
                 report = try verification.verify(home: global.homeDirectory, isFull: full) { progress in

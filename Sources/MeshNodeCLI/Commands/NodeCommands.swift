@@ -89,7 +89,7 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: "Seed of everything.") var seed: UInt64 = 0
 
     func run() async throws {
-        guard let demo = Seams.demo else { throw Seams.missing("the demo") }
+        let demo = Seams.demo
         let output = global.output
         let held = try await demo.run(nodes: nodes, rounds: rounds, partition: partition, seed: seed) { line in
             output.format == .text ? Terminal.result(line) : output.note(line)

@@ -36,7 +36,7 @@ struct RunCommand: AsyncParsableCommand {
             Logger(label: "meshnode").warning(
                 "debug settings are on: this node is for tests, see the [debug] table of its configuration")
         }
-        guard let runner = Seams.runner else { throw Seams.missing("running a node") }
+        let runner = Seams.runner
         try await SignalStop.run {
             try await runner.run(configuration, home: home)
         }

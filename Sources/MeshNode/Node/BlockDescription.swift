@@ -1,0 +1,55 @@
+internal import Chain
+internal import Wire
+
+/// A decided block for people.
+enum BlockDescription {
+    static func view(_ block: DecidedBlock, electorate: Electorate) -> BlockView {
+        let header = block.header
+        let isTask = header.kind != .registry
+        return BlockView(
+            chain: header.chain.hex, height: header.height, block: header.id.hex, parent: header.parent.hex,
+            timeMs: header.timeMs, author: header.author.hex, originView: header.originView,
+            decidedView: block.certificate.view, kind: "\(header.kind)", round: isTask ? header.round : nil,
+            attempt: isTask ? header.attempt : nil, body: header.body.id.hex, stateRoot: header.stateRoot.hex,
+            voters: block.certificate.precommits.compactMap { precommit in
+                electorate.members.indices.contains(Int(precommit.voter))
+                    ? electorate.members[Int(precommit.voter)].node.hex : nil
+            },
+            summary: summary(block))
+    }
+
+    private static func summary(_ block: DecidedBlock) -> [String] {
+        switch block.header.kind {
+        case .registry:
+            guard let body = try? RegistryBody(wireBytes: block.body) else { return [] }
+            if body.transactions.isEmpty { return ["no transactions: the height was due after a Close"] }
+            return body.transactions.map { envelope in
+                switch try? Transaction(wireBytes: envelope.payload) {
+                case .publish(let spec, _): "Publish \"\(spec.name)\" by \(envelope.signer.short), \(spec.reward.credits) credits"
+                case .enrol(let enrolment):
+                    "Enrol of \(envelope.signer.short) in \(enrolment.task.short), \(enrolment.rows) rows, bond \(enrolment.bond)"
+                case .close(let task): "Close of \(task.short) by \(envelope.signer.short)"
+                case nil: "unreadable transaction"
+                }
+            }
+        case .manifest:
+            guard let body = try? ManifestBody(wireBytes: block.body) else { return [] }
+            return [
+                "\(body.lists.count) lists name \(body.union.count) submissions",
+                "submitters: " + body.submissions.map(\.signer.short).joined(separator: ", "),
+                "ready holders: " + body.readys.map(\.signer.short).joined(separator: ", "),
+            ]
+        case .result:
+            guard let body = try? ResultBody(wireBytes: block.body) else { return [] }
+            return [
+                "sum \(body.aggregate.id.hex), opening \(body.opening.hex)", "model \(body.model.id.hex)",
+                "\(body.keyStatements.count) key statements, \(body.opinions.count) opinions"
+                    + (body.rejected ? ": rejected" : ""),
+            ]
+        case .void:
+            return (try? VoidBody(wireBytes: block.body)).map { ["reason: \($0.reason)"] } ?? []
+        case .control:
+            return (try? ControlBody(wireBytes: block.body)).map { ["\($0)"] } ?? []
+        }
+    }
+}

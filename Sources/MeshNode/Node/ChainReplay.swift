@@ -1,0 +1,76 @@
+internal import Chain
+internal import Foundation
+internal import Wire
+
+/// The states that the stored, decided blocks of a home lead to.
+struct ChainReplay {
+    struct TaskEntry {
+        var state: Chain.TaskState
+        /// Model after each accepted round.
+        var models: [UInt32: ContentReference]
+    }
+
+    private(set) var registry: RegistryState
+    private(set) var tasks: [TaskEntry] = []
+
+    /// - Throws: `NodeError.damagedChain` for a block that the rules refuse, `StorageError`.
+    init(store: ChainStore, genesis: Genesis) throws {
+        registry = RegistryState(genesis: genesis)
+        try Self.forEach(store, registry.chain) { block in
+            do {
+                registry = try RegistryRules.check(header: block.header, body: block.body, state: registry)
+            } catch {
+                throw NodeError.damagedChain(
+                    chain: registry.chain.hex, height: block.header.height, cause: "\(error)")
+            }
+        }
+        for genesis in registry.openedTasks() {
+            var entry = TaskEntry(state: Chain.TaskState(genesis: genesis), models: [:])
+            try Self.forEach(store, genesis.task) { block in
+                do {
+                    let content = try TaskRules.check(header: block.header, body: block.body, state: entry.state)
+                    let round = entry.state.round
+                    entry.state.apply(content, header: block.header, block: block.header.id)
+                    if case .result(let body, _) = content, !body.rejected { entry.models[round] = body.model }
+                } catch {
+                    throw NodeError.damagedChain(
+                        chain: genesis.task.hex, height: block.header.height, cause: "\(error)")
+                }
+            }
+            tasks.append(entry)
+        }
+    }
+
+    /// Every stored block of a chain in order of height.
+    static func forEach(_ store: ChainStore, _ chain: ChainID, _ body: (DecidedBlock) throws -> Void) throws {
+        var next: UInt64 = 1
+        while true {
+            let stored = try store.blocks(chain: chain, from: next, limit: 64)
+            if stored.isEmpty { return }
+            for block in stored {
+                guard block.height == next else {
+                    throw NodeError.damagedChain(chain: chain.hex, height: next, cause: "the block is missing")
+                }
+                try body(try decoded(block))
+                next += 1
+            }
+        }
+    }
+
+    /// - Throws: `NodeError.damagedChain` when the row does not decode or is not the block that it says.
+    static func decoded(_ block: StoredBlock) throws -> DecidedBlock {
+        do {
+            guard case .inline(let body) = block.body else {
+                throw WireError.invalid(field: "body", reason: "stored apart")
+            }
+            let header = try BlockHeader(wireBytes: block.header)
+            guard header.id == block.id, header.chain == block.chain, header.height == block.height else {
+                throw WireError.invalid(field: "header", reason: "it is not the block that the row names")
+            }
+            return DecidedBlock(
+                header: header, body: body, certificate: try Certificate(wireBytes: block.certificate))
+        } catch let error as WireError {
+            throw NodeError.damagedChain(chain: block.chain.hex, height: block.height, cause: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,289 @@
+internal import Chain
+internal import Foundation
+internal import Gossip
+internal import Learn
+internal import Logging
+internal import MeshCrypto
+internal import Wire
+
+/// Performing what the chains ask for, in order.
+extension Node {
+    func perform(_ directives: [ChainDirective], chain: ChainID) {
+        for directive in directives {
+            guard !isStopped else { return }
+            switch directive {
+            case .persist(let envelopes, let state): persist(envelopes, state, chain: chain)
+            case .broadcast(let envelope):
+                seen.insert(envelope.messageID)
+                send(.envelope(envelope), to: nil)
+            case .store(let bytes, let reference, let role): store(bytes, reference, role)
+            case .fetch(let reference, _):
+                whenStored([reference], from: nil) { node in
+                    guard let bytes = try? node.contentStore.get(reference.id) else { return }
+                    node.deliver(reference.id, bytes, to: chain)
+                }
+            case .commit(let block): commit(block)
+            case .schedule(let timer, let delay):
+                after(delay) { node in node.fire(timer, chain: chain) }
+            case .openTask(let genesis): openTask(genesis)
+            case .work(let work): perform(work, chain: chain)
+            case .event(let event): report(event, chain: chain)
+            case .halt(let reason):
+                note("halt", "ALARM: \(reason)", task: chain)
+                logger.critical("\(reason)")
+            }
+        }
+    }
+
+    func deliver(_ id: ContentID, _ bytes: [UInt8], to chain: ChainID) {
+        if chain == registry.chain {
+            perform(registry.content(id, bytes, now), chain: chain)
+        } else if tasks[chain] != nil {
+            perform(tasks[chain]!.machine.content(id, bytes, now), chain: chain)
+        }
+    }
+
+    private func fire(_ timer: ChainTimer, chain: ChainID) {
+        if chain == registry.chain {
+            perform(registry.timer(timer, now), chain: chain)
+        } else if tasks[chain] != nil {
+            perform(tasks[chain]!.machine.timer(timer, now), chain: chain)
+        }
+    }
+
+    private func persist(_ envelopes: [Envelope], _ state: VoteState?, chain: ChainID) {
+        for envelope in envelopes { killBeforeManifest(envelope) }
+        var records = envelopes.map { envelope in
+            DurableRecord.slot(
+                kind: envelope.slot.kind.rawValue, chain: envelope.slot.chain, major: envelope.slot.major,
+                minor: envelope.slot.minor, message: envelope.wireBytes)
+        }
+        if let state { records.append(.voteState(chain: chain, bytes: state.wireBytes)) }
+        do { try durable.commit(records) } catch {
+            halt("signing stops: \(error)")
+        }
+    }
+
+    func store(_ bytes: [UInt8], _ reference: ContentReference, _ role: ContentRole) {
+        do {
+            let id = try contentStore.put(bytes, kind: ContentManifest.Kind(rawValue: role.rawValue))
+            precondition(id == reference.id, "content is stored under the name that the chain gave it")
+        } catch { logger.error("content \(reference.id.short): \(error)") }
+    }
+
+    private func commit(_ block: DecidedBlock) {
+        let header = block.header
+        let stored = StoredBlock(
+            chain: header.chain, height: header.height, id: header.id, header: header.wireBytes,
+            body: .inline(block.body), certificate: block.certificate.wireBytes, timeStored: now.wallMs)
+        let view = roundView(of: block)
+        var rows: [DerivedRow] = []
+        if let view, let json = try? JSONEncoder().encode(view) {
+            rows.append(
+                .roundMetrics(
+                    chain: header.chain, round: UInt64(view.round), attempt: UInt32(view.attempt),
+                    json: String(decoding: json, as: UTF8.self)))
+        }
+        do {
+            _ = try chainStore.append(block: stored, derived: rows)
+            if header.height > 1 {
+                _ = try durable.prune(
+                    chain: header.chain,
+                    kinds: [MessageKind.proposal, .prevote, .precommit, .received, .candidate, .opinion].map(\.rawValue),
+                    below: header.height)
+            }
+        } catch {
+            halt("block \(header.height) of chain \(header.chain.short) could not be stored: \(error)")
+            return
+        }
+        if header.chain != registry.chain { committed(block, view: view) }
+    }
+
+    // MARK: Tasks
+
+    func openTask(_ genesis: TaskGenesis) {
+        guard tasks[genesis.task] == nil else { return }
+        do {
+            try chainStore.store([
+                .chain(
+                    ChainRecord(
+                        id: genesis.task, kind: 1, parent: registry.chain, info: Array(genesis.spec.name.utf8)))
+            ])
+            tasks[genesis.task] = try Self.runtime(
+                .init(state: Chain.TaskState(genesis: genesis), models: [:]), key: key, durable: durable,
+                manual: configuration.voting == .manual)
+        } catch {
+            note("task", "task \(genesis.task.short) cannot be opened: \(error)", task: genesis.task)
+            return
+        }
+        taskOrder.append(genesis.task)
+        let holders = genesis.holders.map(\.node.short).joined(separator: ", ")
+        note(
+            "task",
+            "task \(genesis.task.short) \"\(genesis.spec.name)\" starts: \(genesis.members.count) members, "
+                + "keys held by \(holders)"
+                + (genesis.spec.holders.publisherAlone ? "" : " (without the VRF this draw can be ground)"),
+            task: genesis.task)
+        resumeTask(genesis.task)
+    }
+
+    func resumeTask(_ chain: ChainID) {
+        guard var runtime = tasks[chain] else { return }
+        runtime.stats = freshStats()
+        tasks[chain] = runtime
+        perform(tasks[chain]!.machine.resume(now), chain: chain)
+    }
+
+    func freshStats() -> RoundStats {
+        var stats = RoundStats()
+        stats.startedMs = now.monotonicMs
+        stats.bytesIn = traffic.bytesIn
+        stats.bytesOut = traffic.bytesOut
+        return stats
+    }
+
+    /// Sends the Close of tasks whose time has come: the publisher at once, everybody else if it does not.
+    func closeDueTasks() {
+        for record in registry.state.tasks where record.closed == nil {
+            let patience: UInt64 = record.publisher == nodeID ? 0 : 5_000
+            guard now.wallMs > patience, registry.state.canClose(record, timeMs: now.wallMs - patience),
+                record.enrolments.allSatisfy({ $0.height <= registry.state.height })
+            else { continue }
+            _ = try? submit(.close(task: record.task))
+        }
+        joinFittingTasks()
+    }
+
+    /// Signs a transaction of this node and hands it to the registry.
+    func submit(_ transaction: Transaction) throws(ServiceError) -> Envelope {
+        let slot = Slot(
+            kind: .transaction, chain: registry.chain, major: registry.nextNonce(of: nodeID), minor: 0)
+        let payload = transaction.wireBytes
+        guard payload.count <= Limits.envelopePayload else {
+            throw .invalid([Fault("transaction", "\(payload.count) bytes, the limit is \(Limits.envelopePayload)")])
+        }
+        let envelope = Envelope.signed(payload, slot: slot, network: genesis.networkID, by: key)
+        do { try registry.check(envelope, now) } catch {
+            throw .conflict(reason: "\(error)", next: "see: meshnode task list")
+        }
+        let (admission, directives) = registry.receive(envelope, now)
+        guard admission == .accept else {
+            throw .conflict(reason: "the registry did not take the transaction: \(admission)", next: "try again")
+        }
+        perform(directives, chain: registry.chain)
+        return envelope
+    }
+
+    private func joinFittingTasks() {
+        guard configuration.miner.isEnabled, configuration.miner.joinsByItself, trainingData != nil else { return }
+        for record in registry.state.tasks where record.closed == nil && !joining.contains(record.task) {
+            guard !record.enrolments.contains(where: { $0.node == nodeID }) else { continue }
+            joining.insert(record.task)
+            do {
+                _ = try enrol(record, bond: nil)
+            } catch {
+                note("task", "does not join task \(record.task.short): \(error)", task: record.task)
+            }
+        }
+    }
+
+    /// Checks this node's own data against a task and signs an Enrol.
+    func enrol(_ record: RegistryState.TaskRecord, bond: UInt64?) throws(ServiceError) -> Envelope {
+        let spec = record.spec
+        let rows: Int
+        do {
+            let data = try DataFiles.fitted(
+                configuration.data.train, label: configuration.data.label, labels: spec.data.labels,
+                factor: spec.featureFactor)
+            guard data.featureCount == Int(spec.data.features) else {
+                throw LearnError.mismatch(
+                    field: "features of \(configuration.data.train)", expected: Int(spec.data.features),
+                    found: data.featureCount)
+            }
+            rows = data.count
+        } catch {
+            throw .conflict(
+                reason: "this node's data do not fit the task: \(error)",
+                next: "set [data] train in \(home.configuration) to rows of type \(spec.data.type)")
+        }
+        guard configuration.data.type == spec.data.type else {
+            throw .conflict(
+                reason: "this node holds data of type \(configuration.data.type), the task asks for \(spec.data.type)",
+                next: "set [data] type in \(home.configuration)")
+        }
+        // Fresh for this task and stored before it is announced; erased when the task ends.
+        let sealing: RistrettoKey
+        do {
+            sealing = try sealingKey(for: record.task)
+        } catch { throw .failed(reason: "\(error)", next: "see: meshnode doctor") }
+        return try submit(
+            .enrol(
+                Enrolment(
+                    task: record.task, sealingKey: SealingKey(sealing.publicKey),
+                    electionKey: Digest(electionKey.publicKey), rows: UInt32(rows),
+                    bond: bond ?? max(configuration.miner.bond, record.spec.reward.minimumBond))))
+    }
+
+    /// The stored sealing key of a task, or a new one.
+    func sealingKey(for task: TaskID) throws -> RistrettoKey {
+        if let stored = try durable.value(space: "sealing-key", key: task.bytes) {
+            return try RistrettoKey(secret: SecretBytes(stored))
+        }
+        let fresh = RistrettoKey.generate()
+        try fresh.secretBytes.withCopy { bytes in
+            try durable.commit([.value(space: "sealing-key", key: task.bytes, bytes: bytes)])
+        }
+        return fresh
+    }
+
+    // MARK: Reports
+
+    private func report(_ event: ChainEvent, chain: ChainID) {
+        guard chain != registry.chain else {
+            switch event {
+            case .decided(let header): note("registry", "registry height \(header.height) decided")
+            case .conflict(let node, let kind): note("conflict", "\(node.short) sent two different \(kind)s")
+            case .warning(let text): note("warning", text)
+            default: break
+            }
+            return
+        }
+        guard let machine = tasks[chain]?.machine else { return }
+        let round = machine.state.round
+        let text: String
+        var kind = "phase"
+        switch event {
+        case .roundStarted(let round, let attempt):
+            text = "round \(round)" + (attempt > 0 ? ", attempt \(attempt)" : "") + ": train"
+        case .submission(let node, let stored, let of): text = "round \(round): \(stored)/\(of) submissions, \(node.short)'s stored"
+        case .listSigned(let count): text = "round \(round): list of \(count) signed"
+        case .keyStatement(let node): text = "round \(round): key statement of \(node.short)"
+        case .candidate(let node):
+            text = "round \(round): candidate of \(node.short)"
+            if tasks[chain]?.stats.candidateMs == nil { tasks[chain]?.stats.candidateMs = now.monotonicMs }
+            tasks[chain]?.stats.aggregator = node
+        case .opinion(let node): text = "round \(round): opinion of \(node.short)"
+        case .view(let height, let view, let proposer):
+            guard view > 0 else { return }
+            kind = "view"
+            text = "round \(round), height \(height): view \(view), \(proposer.short) goes on"
+        case .proposed(let blockKind, let height, let view):
+            text = "round \(round): proposed \(blockKind) at height \(height), view \(view)"
+        case .decided: return
+        case .conflict(let node, let messageKind):
+            kind = "conflict"
+            text = "\(node.short) sent two different \(messageKind)s in one slot"
+        case .warning(let warning):
+            kind = "warning"
+            text = warning
+        }
+        note(kind, text, task: chain, round: round)
+    }
+
+    func noteArrival(_ envelope: Envelope, chain: ChainID) {
+        guard envelope.slot.kind == .proposal, let proposal = try? Proposal(wireBytes: envelope.payload),
+            proposal.header.kind == .result
+        else { return }
+        tasks[chain]?.stats.proposedMs = now.monotonicMs
+    }
+}

@@ -1,0 +1,130 @@
+internal import Chain
+internal import Foundation
+internal import Gossip
+internal import MeshCrypto
+internal import Wire
+
+/// What follows a decided block of a task: fetching what it names, metrics, the end of a task.
+extension Node {
+    /// The metrics of the round that a block ends; nil for blocks that end none.
+    func roundView(of block: DecidedBlock) -> RoundView? {
+        let header = block.header
+        guard header.kind == .result || header.kind == .void, let runtime = tasks[header.chain] else { return nil }
+        let state = runtime.machine.state
+        let stats = runtime.stats
+        var view = RoundView(
+            task: header.chain.hex, round: header.round, attempt: header.attempt, outcome: .void,
+            enrolled: state.genesis.members.count, views: block.certificate.view + 1, height: header.height,
+            head: header.id.hex)
+        view.seconds.total = Double(now.monotonicMs - stats.startedMs) / 1_000
+        view.bytesIn = traffic.bytesIn &- stats.bytesIn
+        view.bytesOut = traffic.bytesOut &- stats.bytesOut
+        view.saturations = stats.saturations
+        view.seconds.train = stats.train
+        view.seconds.encrypt = stats.encrypt
+        if header.kind == .void {
+            view.reason = (try? VoidBody(wireBytes: block.body)).map { "\($0.reason)" }
+            return view
+        }
+        guard let result = try? ResultBody(wireBytes: block.body) else { return view }
+        view.outcome = result.rejected ? .rejected : .accepted
+        view.submitted = stats.submitted
+        view.containsOwnUpdate = stats.containsOwn
+        view.aggregator = header.author.hex
+        view.aggregate = result.aggregate.id.hex
+        view.model = result.model.id.hex
+        let opinions = result.opinions.compactMap { envelope in
+            (try? Opinion(wireBytes: envelope.payload)).map {
+                (weight: state.electorate.weight(of: envelope.signer), opinion: $0)
+            }
+        }
+        view.accuracy = TaskRules.median(opinions) { UInt64($0.accuracyPpm) }.map { Double($0) / 1e6 }
+        view.loss = TaskRules.median(opinions) { $0.lossPpm }.map { Double($0) / 1e6 }
+        view.ownAccuracy = stats.ownAccuracy
+        view.ownLoss = stats.ownLoss
+        func span(_ from: UInt64?, _ to: UInt64?) -> Double? {
+            guard let from, let to, to >= from else { return nil }
+            return Double(to - from) / 1_000
+        }
+        view.seconds.collect = span(stats.submittedMs ?? stats.startedMs, stats.manifestMs)
+        view.seconds.keys = span(stats.manifestMs, stats.keysMs ?? stats.candidateMs)
+        view.seconds.recover = stats.recover
+        view.seconds.opinions = span(stats.candidateMs, stats.proposedMs)
+        view.seconds.vote = span(stats.proposedMs, now.monotonicMs)
+        return view
+    }
+
+    func committed(_ block: DecidedBlock, view: RoundView?) {
+        let chain = block.header.chain
+        switch block.header.kind {
+        case .manifest: committedManifest(block)
+        case .result, .void: if let view { committedRound(block, view) }
+        case .control: committedControl(block)
+        case .registry: break
+        }
+        if let view { tasks[chain]?.lastRound = view }
+    }
+
+    private func committedManifest(_ block: DecidedBlock) {
+        let chain = block.header.chain
+        guard let manifest = try? ManifestBody(wireBytes: block.body) else { return }
+        tasks[chain]?.stats.manifestMs = now.monotonicMs
+        tasks[chain]?.vectors = [:]
+        tasks[chain]?.aggregation = nil
+        // Whoever verifies this chain later needs the bodies, so every node keeps them, also one that came late.
+        let headers = manifest.submissions.compactMap { try? SubmissionHeader(wireBytes: $0.payload) }
+        for header in headers { whenStored([header.body], from: header.submitter) { _ in } }
+        guard let state = tasks[chain]?.machine.state, case .aggregating(_, let set) = state.phase else { return }
+        tasks[chain]?.stats.submitted = set.count
+        tasks[chain]?.stats.containsOwn = set.contains { $0.node == nodeID }
+        note(
+            "manifest", "round \(block.header.round): \(set.count)/\(state.genesis.members.count) submissions decided",
+            task: chain, round: block.header.round)
+    }
+
+    private func committedRound(_ block: DecidedBlock, _ view: RoundView) {
+        let chain = block.header.chain
+        if let result = try? ResultBody(wireBytes: block.body), block.header.kind == .result {
+            whenStored([result.aggregate, result.model], from: block.header.author) { _ in }
+            if !result.rejected { tasks[chain]?.models[block.header.round] = result.model }
+        }
+        forgetSecrets(chain, round: block.header.round)
+        tasks[chain]?.stats = freshStats()
+        tasks[chain]?.releases = [:]
+        tasks[chain]?.released = []
+        let detail = (try? JSONEncoder().encode(view)).map { String(decoding: $0, as: UTF8.self) }
+        let text: String
+        if view.outcome == .void {
+            text = "round \(view.round), attempt \(view.attempt): VOID (\(view.reason ?? "no reason"))"
+        } else {
+            let accuracy = view.accuracy.map { String(format: "%.4f", $0) } ?? "–"
+            let loss = view.loss.map { String(format: "%.4f", $0) } ?? "–"
+            text =
+                "round \(view.round): \(view.outcome.rawValue), accuracy \(accuracy), loss \(loss), "
+                + "\(view.submitted ?? 0)/\(view.enrolled) submissions, aggregator \(block.header.author.short)"
+        }
+        note(view.outcome == .void ? "void" : "round", text, task: chain, round: view.round, detail: detail)
+    }
+
+    private func committedControl(_ block: DecidedBlock) {
+        let chain = block.header.chain
+        let control = try? ControlBody(wireBytes: block.body)
+        let text =
+            switch control {
+            case .complete: "completed"
+            case .failed(let reason): "failed: \(reason)"
+            case nil: "ended"
+            }
+        note("task", "task \(chain.short) \(text)", task: chain)
+        // The key of a finished task opens nothing any more.
+        tasks[chain]?.sealingKey = nil
+        try? durable.commit([.removeValue(space: "sealing-key", key: chain.bytes)])
+    }
+
+    /// Vectors of a round that is over; seeds stay as long as bodies do.
+    private func forgetSecrets(_ chain: ChainID, round: UInt32) {
+        guard let names = try? vectorFiles.list() else { return }
+        let prefix = "update-\(chain.short)-\(round)-"
+        for name in names where name.hasPrefix(prefix) || name.hasPrefix("key-") { try? vectorFiles.remove(name: name) }
+    }
+}

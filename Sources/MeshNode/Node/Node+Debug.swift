@@ -1,0 +1,46 @@
+internal import Chain
+internal import Logging
+internal import Glibc
+internal import Wire
+
+/// Deliberate crashes at exact places, for the runs that show what survives them. All are off unless configured,
+/// and each is a SIGKILL to this very process: nothing is flushed or said.
+extension Node {
+    private func die(_ reason: String) {
+        logger.critical("debug: \(reason): killing this process")
+        kill(getpid(), SIGKILL)
+    }
+
+    private func isPoint(_ point: NodeConfiguration.KillPoint.Point, chain: ChainID) -> Bool {
+        guard let wanted = configuration.debug.killAggregator, wanted.point == point,
+            let machine = tasks[chain]?.machine
+        else { return false }
+        return machine.state.round == wanted.round && machine.state.attempt == 0 && machine.view == 0
+    }
+
+    func killBeforeManifest(_ envelope: Envelope) {
+        guard envelope.slot.kind == .proposal, isPoint(.beforeManifest, chain: envelope.slot.chain),
+            let proposal = try? Proposal(wireBytes: envelope.payload), proposal.header.kind == .manifest
+        else { return }
+        die("kill_aggregator before-manifest")
+    }
+
+    func killAfterKeys(_ chain: ChainID) {
+        if isPoint(.afterKeys, chain: chain) { die("kill_aggregator after-keys") }
+    }
+
+    /// Another node's prevote for this node's RESULT proves that the proposal has left.
+    func killAfterProposal(_ envelope: Envelope) {
+        let chain = envelope.slot.chain
+        guard envelope.slot.kind == .prevote, envelope.slot.minor == 0, isPoint(.afterProposal, chain: chain),
+            let machine = tasks[chain]?.machine, machine.aggregator == nodeID, envelope.slot.major == machine.height,
+            case .aggregating = machine.state.phase, let vote = try? Vote(wireBytes: envelope.payload), vote.block != nil
+        else { return }
+        die("kill_aggregator after-proposal")
+    }
+
+    func dropMiner(round: UInt32, attempt: UInt16) {
+        guard configuration.debug.dropMiner == round, attempt == 0 else { return }
+        die("drop_miner")
+    }
+}

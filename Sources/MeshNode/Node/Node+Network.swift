@@ -1,0 +1,276 @@
+internal import Chain
+internal import Gossip
+internal import Logging
+internal import MeshCrypto
+internal import Wire
+
+/// Frames in and out: gossip, digests, blocks, content.
+extension Node {
+    // MARK: In
+
+    func handle(_ event: TransportEvent) {
+        switch event {
+        case .linkUp(let node, let address):
+            if !linked.contains(node) { linked = (linked + [node]).sorted() }
+            note("peer-up", "linked to \(node.short) at \(address); \(linked.count) peers")
+            content(.peerLinked(node))
+            sendDigests(to: node)
+        case .linkDown(let node, let reason):
+            linked.removeAll { $0 == node }
+            note("peer-down", "link to \(node.short) ended: \(reason); \(linked.count) peers")
+            content(.peerGone(node))
+        case .frame(let node, _, let bytes):
+            receive(bytes, from: node)
+        case .record(let record):
+            try? chainStore.store([.peer(record.node, record: record.wireBytes, lastSeen: now.wallMs)])
+        case .status(let node, let status):
+            note("member", "\(node.short) is \(status.rawValue)")
+        case .refused(let reason, let address):
+            note("refused", "no link with \(address): \(reason)")
+        case .drained:
+            break
+        }
+    }
+
+    private func receive(_ bytes: [UInt8], from node: NodeID) {
+        let message: PeerMessage
+        do { message = try PeerMessage(wireBytes: bytes) } catch {
+            // Hostile or of another version: counted, never fatal.
+            count("malformed")
+            logger.debug("malformed message of \(node.short): \(error)")
+            return
+        }
+        switch message {
+        case .envelope(let envelope): receive(envelope, from: node)
+        case .digest(let digest): answer(digest, to: node)
+        case .block(let block): receive(block, from: node)
+        case .blockContent(let chain, let height, let reference):
+            guard self.height(of: chain) == height, reference.length <= 4 << 20 else { return }
+            whenStored([reference], from: node) { node in
+                guard let bytes = try? node.contentStore.get(reference.id),
+                    let block = try? DecidedBlock(wireBytes: bytes)
+                else { return }
+                node.receive(block, from: nil)
+            }
+        case .content(let message): content(.frame(from: node, message))
+        case .keyRelease(let release): receive(release, from: node)
+        case .keyRequest(let chain, let manifest): answerKeyRequest(chain, manifest, from: node)
+        }
+    }
+
+    /// A gossiped message: cheapest checks first; remembered only after the verdict.
+    func receive(_ envelope: Envelope, from node: NodeID) {
+        let name = envelope.messageID
+        guard !seen.contains(name), !rejected.contains(name) else { return }
+        let chain = envelope.slot.chain
+        let admission: Admission
+        var directives: [ChainDirective]
+        if chain == registry.chain {
+            (admission, directives) = registry.receive(envelope, now)
+        } else if tasks[chain] != nil {
+            (admission, directives) = tasks[chain]!.machine.receive(envelope, now)
+        } else {
+            count("unknown chain")
+            return
+        }
+        switch admission {
+        case .accept:
+            seen.insert(name)
+            noteArrival(envelope, chain: chain)
+            // A transaction's own directives broadcast it; everything else is passed on here.
+            if envelope.slot.kind != .transaction {
+                send(.envelope(envelope), to: nil, except: node)
+            }
+            perform(directives, chain: chain)
+            killAfterProposal(envelope)
+        case .reject(let reason):
+            rejected.insert(name)
+            count("rejected")
+            logger.warning("rejected \(envelope.slot.kind) of \(envelope.signer.short) via \(node.short): \(reason)")
+        case .ignore(let reason):
+            logger.trace("ignored \(envelope.slot.kind) of \(envelope.signer.short): \(reason)")
+            perform(directives, chain: chain)
+        }
+    }
+
+    private func receive(_ block: DecidedBlock, from node: NodeID?) {
+        let chain = block.header.chain
+        let admission: Admission
+        var directives: [ChainDirective]
+        if chain == registry.chain {
+            (admission, directives) = registry.receive(block, now)
+        } else if tasks[chain] != nil {
+            (admission, directives) = tasks[chain]!.machine.receive(block, now)
+        } else {
+            return
+        }
+        if case .reject(let reason) = admission {
+            count("rejected")
+            logger.warning("rejected block \(block.header.height) via \(node?.short ?? "content"): \(reason)")
+        }
+        perform(directives, chain: chain)
+        // More may be there: ask at once instead of a heartbeat later.
+        if admission == .accept, let node { sendDigest(of: chain, to: node) }
+    }
+
+    // MARK: Digests
+
+    func height(of chain: ChainID) -> UInt64? {
+        chain == registry.chain ? registry.height : tasks[chain]?.machine.height
+    }
+
+    private func digest(of chain: ChainID) -> ChainDigest? {
+        chain == registry.chain ? registry.digest() : tasks[chain]?.machine.digest()
+    }
+
+    func sendDigests(to node: NodeID? = nil) {
+        guard !linked.isEmpty else { return }
+        for chain in [registry.chain] + taskOrder { sendDigest(of: chain, to: node) }
+    }
+
+    func sendDigest(of chain: ChainID, to node: NodeID?) {
+        guard let digest = digest(of: chain) else { return }
+        send(.digest(digest), to: node)
+    }
+
+    private func answer(_ digest: ChainDigest, to node: NodeID) {
+        guard let height = height(of: digest.chain) else { return }
+        if digest.height < height {
+            sendBlock(digest.chain, digest.height, to: node)
+        } else if digest.height == height {
+            let missing =
+                digest.chain == registry.chain
+                ? registry.answer(digest) : tasks[digest.chain]?.machine.answer(digest) ?? []
+            for envelope in missing { send(.envelope(envelope), to: node) }
+        }
+    }
+
+    private func sendBlock(_ chain: ChainID, _ height: UInt64, to node: NodeID) {
+        // One block a peer and chain in 50 ms: digests of several peers must not multiply the traffic.
+        let key = "\(node.hex)/\(chain.hex)/\(height)"
+        if let last = sentBlocks[key], now.monotonicMs < last + 50 { return }
+        if sentBlocks.count > 4_096 { sentBlocks = [:] }
+        sentBlocks[key] = now.monotonicMs
+        guard let stored = try? chainStore.block(chain: chain, height: height),
+            let block = try? ChainReplay.decoded(stored)
+        else { return }
+        let bytes = block.wireBytes
+        if bytes.count <= 48 << 10 {
+            send(.block(block), to: node)
+        } else if let id = try? contentStore.put(bytes, kind: .other) {
+            send(
+                .blockContent(chain, height: height, ContentReference(id: id, length: UInt64(bytes.count))), to: node)
+        }
+    }
+
+    // MARK: Out
+
+    /// Queues a frame; frames leave in the order in which they were queued.
+    func send(_ message: PeerMessage, to node: NodeID?, except: NodeID? = nil) {
+        guard !isStopped else { return }
+        // Beyond this the peers cannot follow; what is lost comes back through digests and wants.
+        guard outbox.count < 65_536 else {
+            count("outbox full")
+            return
+        }
+        outbox.append(Outgoing(node: node, except: except, bytes: message.wireBytes, lane: message.lane))
+        guard !isSending else { return }
+        isSending = true
+        Task { await self.drainOutbox() }
+    }
+
+    private func drainOutbox() async {
+        while !outbox.isEmpty, !isStopped {
+            let batch = outbox
+            outbox = []
+            for frame in batch {
+                if let node = frame.node {
+                    _ = await transport.send(frame.bytes, to: node, lane: frame.lane)
+                } else {
+                    _ = await transport.broadcast(
+                        frame.bytes, lane: frame.lane, except: frame.except.map { [$0] } ?? [])
+                }
+            }
+        }
+        isSending = false
+    }
+
+    func refreshTraffic() {
+        Task {
+            let counters = await transport.counters()
+            traffic = counters.traffic
+        }
+    }
+
+    // MARK: Content
+
+    func content(_ input: ContentInput) {
+        for outcome in transfer.handle(input, now: elapsed) {
+            switch outcome {
+            case .send(let node, let message): send(.content(message), to: node)
+            case .completed(let id): stored(id)
+            case .failed(let id, let reason):
+                logger.warning("content \(id.short): \(reason)")
+                forgetNeed(id)
+            case .lengthRefuted(let id, let announced):
+                logger.warning("content \(id.short): announced with a wrong length of \(announced)")
+            case .starving: break
+            case .misbehaved(let node, let offence):
+                count("bad content")
+                logger.warning("\(node.short) served bad content: \(offence)")
+            case .damaged(let id, let reason): logger.error("content \(id.short) is damaged: \(reason)")
+            case .schedule(let at): scheduleContent(at)
+            }
+        }
+    }
+
+    private func scheduleContent(_ at: Duration) {
+        contentTimer = at
+        let delay = Node.milliseconds(at - elapsed) + 1
+        after(delay) { node in
+            guard let due = node.contentTimer, due <= node.elapsed else { return }
+            node.contentTimer = nil
+            node.content(.timer)
+        }
+    }
+
+    /// Runs `action` once all of `references` are stored here; now, if they are.
+    func whenStored(
+        _ references: [ContentReference], from origin: NodeID?, _ action: @escaping @Sendable (isolated Node) -> Void
+    ) {
+        let missing = references.filter { !contentStore.has($0.id) }
+        guard !missing.isEmpty else {
+            action(self)
+            return
+        }
+        needs.append(ContentNeed(missing: Set(missing.map(\.id)), action: action))
+        let providers = origin.map { linked.contains($0) ? [$0] : linked } ?? linked
+        for reference in missing {
+            content(.want(reference.id, expectedLength: reference.length, providers: providers, deadline: nil))
+        }
+    }
+
+    private func stored(_ id: ContentID) {
+        var ready: [ContentNeed] = []
+        needs = needs.compactMap { need in
+            var need = need
+            need.missing.remove(id)
+            if need.missing.isEmpty {
+                ready.append(need)
+                return nil
+            }
+            return need
+        }
+        for need in ready { need.action(self) }
+    }
+
+    private func forgetNeed(_ id: ContentID) {
+        needs.removeAll { $0.missing.contains(id) }
+    }
+
+    /// Whoever is linked may have what is still missing.
+    func askAgain() {
+        for id in transfer.exchange.wanted { content(.providers(id, linked)) }
+        requestKeys()
+    }
+}

@@ -1,0 +1,482 @@
+internal import Chain
+internal import Foundation
+internal import Gossip
+internal import Learn
+internal import Logging
+internal import MeshCrypto
+internal import Wire
+
+/// Carrying out the work of a round; every result goes back into the task's machine.
+extension Node {
+    func perform(_ work: RoundWork, chain: ChainID) {
+        switch work {
+        case .train(let job): train(job, chain: chain)
+        case .pullBody(let id, let header): pullBody(id, header, chain: chain)
+        case .openSeeds(let id): openSeeds(id, chain: chain)
+        case .deriveKeys(let job): deriveKeys(job, chain: chain)
+        case .releaseKeys(let job, let receiver): releaseKeys(job, to: receiver, chain: chain)
+        case .aggregate(let job, let statements): collectKeys(job, statements, chain: chain)
+        case .checkCandidate(let candidate, let job): check(candidate, job, chain: chain)
+        }
+    }
+
+    /// Runs a computation on the worker and brings its result back to this actor.
+    func compute<Success: Sendable>(
+        _ body: @escaping @Sendable () -> Result<Success, RoundError>,
+        _ finish: @escaping @Sendable (isolated Node, Result<Success, RoundError>) -> Void
+    ) {
+        Task {
+            let result = await worker.run(body)
+            guard !isStopped else { return }
+            finish(self, result)
+        }
+    }
+
+    func seconds(since start: ContinuousClock.Instant) -> Double {
+        let parts = (ContinuousClock.now - start).components
+        return Double(parts.seconds) + Double(parts.attoseconds) / 1e18
+    }
+
+    private func failed(_ what: String, _ error: RoundError, chain: ChainID) {
+        note("warning", "\(what): \(error)", task: chain)
+    }
+
+    // MARK: Miner
+
+    private func train(_ job: RoundJob, chain: ChainID) {
+        guard configuration.miner.isEnabled else { return }
+        let origin = tasks[chain].flatMap { $0.machine.state.genesis.publisher }
+        whenStored([job.model], from: origin) { node in node.trainNow(job, chain: chain) }
+    }
+
+    private func trainNow(_ job: RoundJob, chain: ChainID) {
+        guard let runtime = tasks[chain], runtime.machine.trainingJob == job,
+            let rows = runtime.machine.state.genesis.member(nodeID)?.enrolment.rows,
+            let base = try? contentStore.get(job.model.id)
+        else { return }
+        let policy = runtime.policy
+        let name = updateName(job, chain: chain)
+        let kept = (try? vectorFiles.read(name: name)) ?? nil
+        let data = configuration.data
+        let holderKeys = runtime.machine.state.holders.map(\.key)
+        let node = nodeID
+        let start = ContinuousClock.now
+        compute {
+            Result { () throws(RoundError) -> (Submitting.Update, Double, Submitting.Sealed, Double) in
+                let update: Submitting.Update
+                if let kept, let values = Self.decode(kept, count: policy.parameterCount) {
+                    // The same integers in every attempt of a round; only masks and context are new.
+                    update = Submitting.Update(values: values, saturations: 0, trainingLoss: 0)
+                } else {
+                    let fitted: Dataset
+                    do {
+                        fitted = try DataFiles.fitted(
+                            data.train, label: data.label, labels: policy.spec.data.labels,
+                            factor: policy.spec.featureFactor)
+                    } catch { throw .failed("\(error)") }
+                    update = try Submitting.train(
+                        policy: policy, base: base, data: fitted, enrolledRows: rows,
+                        seed: Submitting.trainingSeed(round: job.seed, node: node))
+                }
+                let trained = ContinuousClock.now
+                let sealed = try Submitting.encrypt(
+                    policy: policy, values: update.values, job: job, node: node, holderKeys: holderKeys)
+                return (update, Self.interval(start, trained), sealed, Self.interval(trained, .now))
+            }
+        } _: { node, result in
+            switch result {
+            case .success(let (update, trainSeconds, sealed, encryptSeconds)):
+                node.submit(update, sealed, job, name: name, seconds: (trainSeconds, encryptSeconds), chain: chain)
+            case .failure(let error): node.failed("round \(job.round): no submission", error, chain: chain)
+            }
+        }
+    }
+
+    private func submit(
+        _ update: Submitting.Update, _ sealed: Submitting.Sealed, _ job: RoundJob, name: String,
+        seconds: (Double, Double), chain: ChainID
+    ) {
+        guard tasks[chain]?.machine.trainingJob == job else { return }
+        dropMiner(round: job.round, attempt: job.attempt)
+        // Vector, seeds and body are durable before the header that names them is signed.
+        do {
+            try vectorFiles.write(Self.encode(update.values), name: name)
+            if let ownUpdates {
+                try ownUpdates.write(
+                    Self.encode(update.values), name: "update-\(chain.short)-\(job.round)-\(job.attempt)")
+            }
+            store(sealed.content, sealed.header.body, .submission)
+            var secret = WireEncoder()
+            secret.value(sealed.header)
+            secret.list(sealed.seeds) { encoder, seed in seed.withCopy { encoder.data($0) } }
+            try durable.commit([
+                .value(space: "submission", key: SubmissionID.of(headerBytes: sealed.header.wireBytes).bytes, bytes: secret.bytes)
+            ])
+        } catch {
+            failed("round \(job.round): no submission", .failed("\(error)"), chain: chain)
+            return
+        }
+        tasks[chain]?.stats.train = seconds.0
+        tasks[chain]?.stats.encrypt = seconds.1
+        tasks[chain]?.stats.saturations = update.saturations
+        tasks[chain]?.stats.trainingLoss = update.trainingLoss
+        tasks[chain]?.stats.submittedMs = now.monotonicMs
+        perform(tasks[chain]!.machine.trained(sealed.header, now), chain: chain)
+    }
+
+    /// One vector a round and base model, whatever the attempt.
+    func updateName(_ job: RoundJob, chain: ChainID) -> String {
+        "update-\(chain.short)-\(job.round)-\(job.model.id.short)"
+    }
+
+    static func encode(_ values: [Int32]) -> [UInt8] {
+        var encoder = WireEncoder(reservingCapacity: values.count * 4)
+        for value in values { encoder.i32(value) }
+        return encoder.bytes
+    }
+
+    static func decode(_ bytes: [UInt8], count: Int) -> [Int32]? {
+        guard bytes.count == count * 4 else { return nil }
+        var decoder = WireDecoder(bytes)
+        return try? (0..<count).map { _ in try decoder.i32("value") }
+    }
+
+    static func interval(_ start: ContinuousClock.Instant, _ end: ContinuousClock.Instant) -> Double {
+        let parts = (end - start).components
+        return Double(parts.seconds) + Double(parts.attoseconds) / 1e18
+    }
+
+    // MARK: Voter: bodies
+
+    private func pullBody(_ id: SubmissionID, _ header: SubmissionHeader, chain: ChainID) {
+        tasks[chain]?.headers[id] = header
+        let expected = tasks[chain].map { $0.policy.elementCount * $0.policy.encoding.width } ?? 0
+        // Length is known from the policy: a header that lies about it is not worth a byte.
+        guard header.body.length <= UInt64(expected) + 64 << 10 else {
+            perform(tasks[chain]!.machine.bodyChecked(id, isValid: false, now), chain: chain)
+            return
+        }
+        whenStored([header.body], from: header.submitter) { node in
+            guard let policy = node.tasks[chain]?.policy, let bytes = try? node.contentStore.get(header.body.id) else {
+                return
+            }
+            node.compute {
+                Result { () throws(RoundError) -> Void in _ = try BodyCheck.check(bytes, header: header, policy: policy) }
+            } _: { node, result in
+                var isValid = true
+                if case .failure(let error) = result {
+                    isValid = false
+                    node.failed("submission of \(header.submitter.short)", error, chain: chain)
+                }
+                guard node.tasks[chain] != nil else { return }
+                node.perform(node.tasks[chain]!.machine.bodyChecked(id, isValid: isValid, node.now), chain: chain)
+            }
+        }
+    }
+
+    /// The announcements and bodies of a decided set; nil while something is missing.
+    func setContent(_ job: KeyJob, chain: ChainID) -> (headers: [SubmissionHeader], references: [ContentReference])? {
+        guard let state = tasks[chain]?.machine.state,
+            let stored = try? chainStore.block(chain: chain, height: state.height),
+            let block = try? ChainReplay.decoded(stored), block.header.id == job.manifest,
+            let manifest = try? ManifestBody(wireBytes: block.body)
+        else { return nil }
+        var byID: [SubmissionID: SubmissionHeader] = [:]
+        for envelope in manifest.submissions {
+            byID[envelope.submissionID] = try? SubmissionHeader(wireBytes: envelope.payload)
+        }
+        let headers = job.set.compactMap { byID[$0.submission] }
+        guard headers.count == job.set.count else { return nil }
+        return (headers, headers.map(\.body))
+    }
+
+    // MARK: Holder
+
+    private func openSeeds(_ id: SubmissionID, chain: ChainID) {
+        guard let runtime = tasks[chain], let header = runtime.headers[id], let key = runtime.sealingKey,
+            let place = runtime.machine.state.holders.firstIndex(where: { $0.node == nodeID }),
+            let bytes = try? contentStore.get(header.body.id)
+        else { return }
+        let policy = runtime.policy
+        compute {
+            Result { () throws(RoundError) -> Bool in
+                let content = try BodyCheck.decode(bytes, header: header, policy: policy)
+                let seeds = try HoldingKeys.open(content, header: header, place: place, key: key, policy: policy)
+                return seeds.count == policy.profile.components(of: place).count
+            }
+        } _: { node, result in
+            guard node.tasks[chain] != nil else { return }
+            let isComplete = (try? result.get()) ?? false
+            node.perform(node.tasks[chain]!.machine.seedsOpened(id, isComplete: isComplete, node.now), chain: chain)
+        }
+    }
+
+    private func vectorName(_ manifest: BlockID, _ component: Int) -> String { "key-\(manifest.hex)-\(component)" }
+
+    private func deriveKeys(_ job: KeyJob, chain: ChainID) {
+        guard let set = setContent(job, chain: chain) else { return }
+        whenStored(set.references, from: nil) { node in node.deriveKeysNow(job, set.headers, chain: chain) }
+    }
+
+    private func deriveKeysNow(_ job: KeyJob, _ headers: [SubmissionHeader], chain: ChainID) {
+        guard let runtime = tasks[chain], let key = runtime.sealingKey,
+            let place = runtime.machine.state.holders.firstIndex(where: { $0.node == nodeID })
+        else { return }
+        let policy = runtime.policy
+        let bodies = headers.compactMap { try? contentStore.get($0.body.id) }
+        guard bodies.count == headers.count else { return }
+        let files = vectorFiles
+        let names = policy.profile.components(of: place).sorted().map { (component: $0, name: vectorName(job.manifest, $0)) }
+        compute {
+            Result { () throws(RoundError) -> [KeyStatement.ComponentRoot] in
+                var members: [(header: SubmissionHeader, content: SubmissionContent)] = []
+                for (header, bytes) in zip(headers, bodies) {
+                    members.append((header, try BodyCheck.decode(bytes, header: header, policy: policy)))
+                }
+                let vectors = try HoldingKeys.derive(members: members, place: place, key: key, policy: policy)
+                // Files first, fsynced; the statement that names their roots is signed only after.
+                for vector in vectors {
+                    guard let name = names.first(where: { $0.component == vector.component })?.name else { continue }
+                    do { try files.write(vector.bytes, name: name) } catch { throw .failed("\(error)") }
+                }
+                return vectors.map { KeyStatement.ComponentRoot(component: UInt8($0.component), root: $0.root) }
+            }
+        } _: { node, result in
+            guard node.tasks[chain] != nil else { return }
+            switch result {
+            case .success(let roots):
+                node.perform(node.tasks[chain]!.machine.keysDerived(job.manifest, roots: roots, node.now), chain: chain)
+            case .failure(let error): node.failed("keys", error, chain: chain)
+            }
+        }
+    }
+
+    /// Seals the stored vectors, byte for byte the same, to the aggregator of a view that this node has reached.
+    private func releaseKeys(_ job: KeyJob, to receiver: NodeID, chain: ChainID) {
+        guard let runtime = tasks[chain],
+            let place = runtime.machine.state.holders.firstIndex(where: { $0.node == nodeID })
+        else { return }
+        if receiver == nodeID {
+            // Under (1,0) the publisher may sum itself; with more holders an aggregator uses the others' vectors.
+            guard runtime.policy.spec.holders.publisherAlone else { return }
+            for component in runtime.policy.profile.components(of: place) {
+                guard let bytes = try? vectorFiles.read(name: vectorName(job.manifest, component)) else { continue }
+                tasks[chain]?.vectors[component, default: [:]][nodeID] = bytes
+            }
+            aggregateIfComplete(chain)
+            return
+        }
+        guard let recipient = runtime.machine.state.genesis.member(receiver)?.enrolment.sealingKey else { return }
+        let components = runtime.policy.profile.components(of: place)
+        tasks[chain]?.released.insert(.init(manifest: job.manifest, node: receiver))
+        for component in components {
+            guard let bytes = try? vectorFiles.read(name: vectorName(job.manifest, component)) else { continue }
+            let context = HoldingKeys.sealingContext(
+                network: genesis.networkID, manifest: job.manifest, component: component, holder: nodeID)
+            guard let sealed = try? SealedVector.seal(bytes, to: recipient.bytes, context: context),
+                let id = try? contentStore.put(sealed, kind: .other)
+            else { continue }
+            send(
+                .keyRelease(
+                    .init(
+                        chain: chain, manifest: job.manifest, component: UInt8(component),
+                        vector: ContentReference(id: id, length: UInt64(sealed.count)))),
+                to: receiver)
+        }
+    }
+
+    func answerKeyRequest(_ chain: ChainID, _ manifest: BlockID, from node: NodeID) {
+        guard let machine = tasks[chain]?.machine, case .aggregating(manifest, let set) = machine.state.phase,
+            machine.aggregator == node, machine.hasStatedKeys
+        else { return }
+        let job = KeyJob(
+            manifest: manifest, round: machine.state.round, attempt: machine.state.attempt,
+            context: machine.currentContext.digest, set: set, model: machine.state.model)
+        releaseKeys(job, to: node, chain: chain)
+    }
+
+    // MARK: Aggregator
+
+    /// Asks holders whose vectors are still missing.
+    func requestKeys() {
+        for chain in taskOrder {
+            guard let runtime = tasks[chain], let aggregation = runtime.aggregation, !aggregation.isRunning,
+                runtime.machine.aggregator == nodeID,
+                case .aggregating(aggregation.job.manifest, _) = runtime.machine.state.phase
+            else { continue }
+            let present = Set(runtime.vectors.values.flatMap(\.keys))
+            for holder in runtime.machine.state.holders where holder.node != nodeID && !present.contains(holder.node) {
+                send(.keyRequest(chain, manifest: aggregation.job.manifest), to: holder.node)
+            }
+        }
+    }
+
+    private func collectKeys(_ job: KeyJob, _ statements: [Envelope], chain: ChainID) {
+        let isRunning = tasks[chain]?.aggregation.map { $0.job == job && $0.isRunning } ?? false
+        guard !isRunning else { return }
+        tasks[chain]?.aggregation = .init(job: job, statements: statements)
+        for (holder, releases) in (tasks[chain]?.releases[job.manifest] ?? [:]).sorted(by: { $0.key < $1.key }) {
+            for release in releases { take(release, of: holder) }
+        }
+        aggregateIfComplete(chain)
+    }
+
+    func receive(_ release: PeerMessage.KeyRelease, from holder: NodeID) {
+        guard let runtime = tasks[release.chain], runtime.machine.state.holders.contains(where: { $0.node == holder }),
+            release.vector.length <= UInt64(runtime.policy.elementCount * 32 + 256)
+        else { return }
+        // Bounded: few manifests are open at a time, and a holder has few components.
+        var known = runtime.releases[release.manifest]?[holder] ?? []
+        known.removeAll { $0.component == release.component }
+        guard known.count < Limits.components, runtime.releases.count < 8 || runtime.releases[release.manifest] != nil
+        else { return }
+        tasks[release.chain]?.releases[release.manifest, default: [:]][holder] = known + [release]
+        take(release, of: holder)
+    }
+
+    private func take(_ release: PeerMessage.KeyRelease, of holder: NodeID) {
+        let chain = release.chain
+        guard let runtime = tasks[chain], runtime.aggregation?.job.manifest == release.manifest,
+            runtime.vectors[Int(release.component)]?[holder] == nil
+        else { return }
+        whenStored([release.vector], from: holder) { node in
+            guard let runtime = node.tasks[chain], let aggregation = runtime.aggregation,
+                aggregation.job.manifest == release.manifest, let key = runtime.sealingKey,
+                let sealed = try? node.contentStore.get(release.vector.id)
+            else { return }
+            let context = HoldingKeys.sealingContext(
+                network: node.genesis.networkID, manifest: release.manifest, component: Int(release.component),
+                holder: holder)
+            // A vector counts only if it is the one that its holder's signed statement names.
+            guard let bytes = try? SealedVector.open(sealed, key: key, context: context),
+                bytes.count == runtime.policy.elementCount * 32,
+                let statement = aggregation.statements.first(where: { $0.signer == holder })
+                    .flatMap({ try? KeyStatement(wireBytes: $0.payload) }),
+                let root = statement.roots.first(where: { $0.component == release.component })?.root,
+                KeyVector.tree(bytes).root == root.bytes
+            else {
+                node.logger.warning("the key vector of \(holder.short) for component \(release.component) does not fit its statement")
+                return
+            }
+            node.tasks[chain]?.vectors[Int(release.component), default: [:]][holder] = bytes
+            node.aggregateIfComplete(chain)
+        }
+    }
+
+    private func aggregateIfComplete(_ chain: ChainID) {
+        guard let runtime = tasks[chain], let aggregation = runtime.aggregation, !aggregation.isRunning,
+            runtime.machine.aggregator == nodeID,
+            case .aggregating(aggregation.job.manifest, _) = runtime.machine.state.phase,
+            (0..<runtime.policy.profile.componentCount).allSatisfy({ !(runtime.vectors[$0] ?? [:]).isEmpty }),
+            let set = setContent(aggregation.job, chain: chain)
+        else { return }
+        killAfterKeys(chain)
+        tasks[chain]?.aggregation?.isRunning = true
+        tasks[chain]?.stats.keysMs = now.monotonicMs
+        let job = aggregation.job
+        whenStored(set.references + [job.model], from: nil) { node in
+            node.aggregateNow(job, set.headers, chain: chain)
+        }
+    }
+
+    private func aggregateNow(_ job: KeyJob, _ headers: [SubmissionHeader], chain: ChainID) {
+        guard let runtime = tasks[chain], let base = try? contentStore.get(job.model.id),
+            let set = readSet(headers, chain: chain)
+        else { return }
+        let policy = runtime.policy
+        // Where two holders of a component differ, the smallest key's vector is tried; the block equation tells.
+        let vectors = (0..<policy.profile.componentCount).compactMap { component in
+            runtime.vectors[component]?.min { $0.key < $1.key }?.value
+        }
+        let range = policy.packing.range
+        let known = logarithms[range]
+        compute {
+            let start = ContinuousClock.now
+            let logarithm = known ?? BoundedLogarithm(bound: range)
+            return Result { () throws(RoundError) -> (Aggregating.Outcome, BoundedLogarithm, Double) in
+                let outcome = try Aggregating.run(
+                    policy: policy, job: job, set: set, keyVectors: vectors, base: base, logarithm: logarithm)
+                return (outcome, logarithm, Self.interval(start, .now))
+            }
+        } _: { node, result in
+            guard node.tasks[chain] != nil else { return }
+            switch result {
+            case .success(let (outcome, logarithm, seconds)):
+                node.logarithms[range] = logarithm
+                node.tasks[chain]?.stats.recover = seconds
+                node.store(outcome.aggregate, outcome.candidate.aggregate, .aggregate)
+                node.store(outcome.model, outcome.candidate.model, .model)
+                node.perform(node.tasks[chain]!.machine.aggregated(outcome.candidate, node.now), chain: chain)
+            case .failure(let error): node.failed("round \(job.round): no sum", error, chain: chain)
+            }
+        }
+    }
+
+    private func readSet(_ headers: [SubmissionHeader], chain: ChainID) -> SetContent? {
+        guard let runtime = tasks[chain] else { return nil }
+        var bodies: [[UInt8]] = []
+        var rows: [UInt32] = []
+        for header in headers {
+            guard let bytes = try? contentStore.get(header.body.id),
+                let content = try? BodyCheck.decode(bytes, header: header, policy: runtime.policy),
+                let member = runtime.machine.state.genesis.member(header.submitter)
+            else { return nil }
+            bodies.append(content.elements)
+            rows.append(member.enrolment.rows)
+        }
+        return SetContent(headers: headers, bodies: bodies, rows: rows)
+    }
+
+    // MARK: Voter: candidates
+
+    private func check(_ candidate: Candidate, _ job: KeyJob, chain: ChainID) {
+        guard let set = setContent(job, chain: chain) else { return }
+        let origin = tasks[chain]?.machine.aggregator
+        whenStored(set.references + [job.model], from: nil) { node in
+            node.whenStored([candidate.aggregate, candidate.model], from: origin) { node in
+                node.checkNow(candidate, job, set.headers, chain: chain)
+            }
+        }
+    }
+
+    private func checkNow(_ candidate: Candidate, _ job: KeyJob, _ headers: [SubmissionHeader], chain: ChainID) {
+        guard let runtime = tasks[chain], let set = readSet(headers, chain: chain),
+            let aggregate = try? contentStore.get(candidate.aggregate.id),
+            let model = try? contentStore.get(candidate.model.id), let base = try? contentStore.get(job.model.id)
+        else { return }
+        let policy = runtime.policy
+        let data = configuration.data
+        let hasEvaluation = evaluationData != nil
+        let tolerance = policy.spec.evaluation.tolerancePpm
+        compute {
+            Result { () throws(RoundError) -> TaskMachine.CandidateCheck in
+                try ResultCheck.check(
+                    policy: policy, context: job.context, manifest: job.manifest, set: set, aggregate: aggregate,
+                    opening: candidate.opening, base: base, model: model)
+                guard hasEvaluation else { return TaskMachine.CandidateCheck(isValid: true) }
+                let evaluation = try Evaluating.evaluate(policy: policy, model: model, data: data)
+                var verdict = Opinion.Verdict.accept
+                if tolerance < 1_000_000 {
+                    let before = try Evaluating.evaluate(policy: policy, model: base, data: data)
+                    if UInt64(evaluation.accuracyPpm) + UInt64(tolerance) < UInt64(before.accuracyPpm) { verdict = .reject }
+                }
+                return TaskMachine.CandidateCheck(
+                    isValid: true, verdict: verdict, accuracyPpm: evaluation.accuracyPpm, lossPpm: evaluation.lossPpm,
+                    evaluatedRows: evaluation.rows)
+            }
+        } _: { node, result in
+            guard node.tasks[chain] != nil else { return }
+            let check: TaskMachine.CandidateCheck
+            switch result {
+            case .success(let found): check = found
+            case .failure(let error): check = TaskMachine.CandidateCheck(isValid: false, reason: "\(error)")
+            }
+            if check.evaluatedRows > 0 {
+                node.tasks[chain]?.stats.ownAccuracy = Double(check.accuracyPpm) / 1e6
+                node.tasks[chain]?.stats.ownLoss = Double(check.lossPpm) / 1e6
+            }
+            node.perform(
+                node.tasks[chain]!.machine.candidateChecked(candidate.payload, check, node.now), chain: chain)
+        }
+    }
+}

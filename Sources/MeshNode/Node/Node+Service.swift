@@ -1,0 +1,301 @@
+internal import Chain
+internal import Foundation
+internal import Gossip
+internal import Learn
+internal import MeshCrypto
+public import Wire
+
+/// What the node offers to its operator.
+extension Node: NodeService {
+    public func status() async -> NodeStatus {
+        let progress = taskOrder.compactMap { chain -> NodeStatus.Current? in
+            guard let machine = tasks[chain]?.machine, !machine.state.isEnded else { return nil }
+            let progress = machine.progress(now)
+            return NodeStatus.Current(
+                task: chain.hex, name: machine.state.spec.name, state: .running, round: machine.state.round,
+                rounds: machine.state.spec.rounds, attempt: machine.state.attempt, phase: progress.phase,
+                waiting: progress.waiting, remainingMs: progress.remainingMs)
+        }
+        return NodeStatus(
+            node: nodeID.hex, name: configuration.name, network: genesis.networkID.hex,
+            processNumber: ProcessInfo.processInfo.processIdentifier,
+            uptimeSeconds: Double(now.monotonicMs) / 1_000, listening: listening.map { ["\($0)"] } ?? [],
+            peers: linked.count, notReady: linked.isEmpty && !configuration.bootstrap.isEmpty ? ["no peer yet"] : [],
+            balance: registry.state.accounts[nodeID]?.balance, chains: await chains(), current: progress,
+            bytesIn: traffic.bytesIn, bytesOut: traffic.bytesOut,
+            drops: drops.keys.sorted().map { .init(name: $0, count: drops[$0] ?? 0) })
+    }
+
+    public func peers() async -> [PeerView] {
+        await transport.peers().map { peer in
+            PeerView(
+                node: peer.node.hex,
+                addresses: peer.record?.addresses.map { "\($0)" } ?? peer.address.map { ["\($0)"] } ?? [],
+                state: peer.isBanned ? "banned" : peer.state == .linked ? "linked" : peer.status?.rawValue ?? "known",
+                direction: peer.direction.map { "\($0)" },
+                roundTripMs: peer.roundTrip.map { Double($0.components.attoseconds) / 1e15 + Double($0.components.seconds) * 1e3 },
+                bytesIn: peer.traffic.bytesIn, bytesOut: peer.traffic.bytesOut)
+        }
+    }
+
+    public func ticket() async throws(ServiceError) -> TicketView {
+        guard let ticket = await transport.ticket() else {
+            throw .unavailable(reason: "the node does not listen yet", next: "ask again in a moment")
+        }
+        return TicketView(
+            ticket: ticket.text, node: ticket.node.hex, network: ticket.network.hex,
+            addresses: ticket.addresses.map { "\($0)" })
+    }
+
+    // MARK: Tasks
+
+    public func tasks() async -> [TaskView] { registry.state.tasks.map { view(of: $0) } }
+
+    public func task(_ task: TaskID) async throws(ServiceError) -> TaskView {
+        guard let record = registry.state.task(task) else {
+            throw .notFound(what: "task \(task.short) is not in the registry", next: "see: meshnode task list")
+        }
+        return view(of: record)
+    }
+
+    private func view(of record: RegistryState.TaskRecord) -> TaskView {
+        let runtime = tasks[record.task]
+        let state = runtime?.machine.state
+        var taskState = TaskState.enrolling
+        var reason: String?
+        if let state {
+            taskState = .running
+            if case .ended(let control) = state.phase {
+                switch control {
+                case .complete: taskState = .completed
+                case .failed(.expired): taskState = .expired
+                case .failed(let failure):
+                    taskState = .failed
+                    reason = "\(failure)"
+                }
+            } else if let progress = runtime?.machine.progress(now) {
+                reason = progress.waiting
+            }
+        } else if record.closed != nil {
+            reason = "enrolment is closed; the two due registry heights follow"
+        } else {
+            reason = "\(record.enrolments.count)/\(record.spec.participants.maximum) participants"
+        }
+        let holders = Set(state?.holders.map(\.node) ?? [])
+        let last = runtime?.lastRound
+        return TaskView(
+            task: record.task.hex, name: record.spec.name, state: taskState, reason: reason,
+            publisher: record.publisher.hex, round: state.map { $0.round - 1 } ?? 0, rounds: record.spec.rounds,
+            minimumParticipants: record.spec.participants.minimum, maximumParticipants: record.spec.participants.maximum,
+            participants: record.enrolments.sorted { $0.node < $1.node }.map { enrolled in
+                .init(
+                    node: enrolled.node.hex, rows: enrolled.enrolment.rows, bond: enrolled.enrolment.bond,
+                    votes: state?.electorate.contains(enrolled.node) ?? true, holdsKeys: holders.contains(enrolled.node))
+            },
+            isMember: record.enrolments.contains { $0.node == nodeID }, model: state?.model.id.hex,
+            accuracy: last?.accuracy, loss: last?.loss, readers: TaskSpecValidator.readers(record.spec.holders),
+            reward: record.spec.reward.credits, head: state?.head.hex, specification: TaskFile.text(record.spec))
+    }
+
+    public func publish(_ task: PreparedTask) async throws(ServiceError) -> PublishedView {
+        let initial = task.spec.model.initial
+        store(task.initialWeights, initial, .model)
+        let sealing = RistrettoKey.generate()
+        let transaction = Transaction.publish(task.spec, sealingKey: SealingKey(sealing.publicKey))
+        let envelope = try submit(transaction)
+        let id = TaskID.of(network: genesis.networkID, publish: envelope.transactionID)
+        do {
+            try sealing.secretBytes.withCopy { bytes in
+                try durable.commit([.value(space: "sealing-key", key: id.bytes, bytes: bytes)])
+            }
+        } catch { throw .failed(reason: "\(error)", next: "free disk space and publish again") }
+        note("published", "published task \(id.short) \"\(task.spec.name)\"", task: id)
+        return PublishedView(
+            task: id.hex, transaction: envelope.transactionID.hex, model: initial.id.hex, warnings: task.warnings,
+            readers: TaskSpecValidator.readers(task.spec.holders))
+    }
+
+    public func join(_ task: TaskID, bond: UInt64?) async throws(ServiceError) -> Receipt {
+        guard let record = registry.state.task(task) else {
+            throw .notFound(what: "task \(task.short) is not in the registry", next: "see: meshnode task list")
+        }
+        joining.insert(task)
+        let envelope = try enrol(record, bond: bond)
+        return Receipt(
+            reference: envelope.transactionID.hex,
+            text: "enrolment in \"\(record.spec.name)\" is on its way; it counts once a registry block holds it")
+    }
+
+    // MARK: Rounds
+
+    public func rounds(of task: TaskID, after: UInt32) async throws(ServiceError) -> [RoundView] {
+        guard registry.state.task(task) != nil else {
+            throw .notFound(what: "task \(task.short) is not in the registry", next: "see: meshnode task list")
+        }
+        var views: [RoundView] = []
+        do {
+            for row in try chainStore.roundMetrics(chain: task) where row.round > UInt64(after) {
+                if let view = try? JSONDecoder().decode(RoundView.self, from: Data(row.json.utf8)) { views.append(view) }
+            }
+        } catch { throw .failed(reason: "\(error)", next: "check the home's chain.sqlite") }
+        if let machine = tasks[task]?.machine, !machine.state.isEnded, machine.state.round > after,
+            machine.state.impliedControl == nil
+        {
+            let progress = machine.progress(now)
+            views.append(
+                RoundView(
+                    task: task.hex, round: machine.state.round, attempt: machine.state.attempt, outcome: .running,
+                    reason: progress.waiting, enrolled: machine.state.genesis.members.count,
+                    aggregator: machine.aggregator.hex, views: machine.view + 1))
+        }
+        return views
+    }
+
+    public func round(_ round: UInt32, of task: TaskID) async throws(ServiceError) -> RoundView {
+        guard round > 0, let view = try await rounds(of: task, after: round - 1).last(where: { $0.round == round }) else {
+            throw .notFound(what: "task \(task.short) has no round \(round) yet", next: "see: meshnode round list")
+        }
+        return view
+    }
+
+    public func submit(_ update: [UInt8], rows: UInt32?, to task: TaskID) async throws(ServiceError) -> Receipt {
+        guard let runtime = tasks[task], case .collecting = runtime.machine.state.phase else {
+            throw .conflict(
+                reason: "task \(task.short) is not collecting submissions", next: "see: meshnode round list")
+        }
+        guard runtime.machine.state.spec.voting == .manual else {
+            throw .conflict(
+                reason: "the task says voting = automatic: this node trains and submits by itself",
+                next: "publish the task with voting = \"manual\"")
+        }
+        guard let member = runtime.machine.state.genesis.member(nodeID) else {
+            throw .denied(reason: "this node is not enrolled in the task", next: "join before enrolment closes")
+        }
+        let job = runtime.machine.trainingJob
+        let policy = runtime.policy
+        let share = policy.weight(rows: min(rows ?? member.enrolment.rows, member.enrolment.rows))
+        let values: [Int32]
+        let saturations: Int
+        do {
+            let delta = try policy.parameters(of: update)
+            let clipped = try Clipping.clip(delta, to: policy.clipNorm).values
+            let quantised = try policy.quantiser.quantise(
+                clipped, rows: share.rows, rowCap: share.cap,
+                seed: Submitting.trainingSeed(round: job.seed, node: nodeID))
+            values = quantised.values
+            saturations = quantised.saturations
+        } catch { throw .invalid([Fault("update", "\(error)")]) }
+        do {
+            // Encryption starts from the stored vector, as after a crash.
+            try vectorFiles.write(Self.encode(values), name: updateName(job, chain: task))
+        } catch { throw .failed(reason: "\(error)", next: "free disk space and submit again") }
+        perform(.train(job), chain: task)
+        return Receipt(
+            reference: "\(job.round)/\(job.attempt)",
+            text: "update of \(values.count) coordinates for round \(job.round) is being encrypted"
+                + (saturations > 0 ? "; \(saturations) coordinates were cut to the range" : ""))
+    }
+
+    public func vote(_ vote: ManualVote, round: UInt32, task: TaskID) async throws(ServiceError) -> Receipt {
+        guard let machine = tasks[task]?.machine, machine.state.round == round,
+            case .aggregating = machine.state.phase
+        else {
+            throw .conflict(
+                reason: "round \(round) of task \(task.short) has no candidate to vote on",
+                next: "see: meshnode round show")
+        }
+        guard configuration.voting == .manual || machine.state.spec.voting == .manual else {
+            throw .conflict(
+                reason: "this node votes by itself", next: "set [voting] mode = \"manual\" in \(home.configuration)")
+        }
+        perform(tasks[task]!.machine.verdict(vote.isValid ? .accept : .reject, now), chain: task)
+        if let reason = vote.reason { note("vote", "round \(round): \(reason)", task: task, round: round) }
+        return Receipt(
+            reference: "\(round)",
+            text: vote.isValid
+                ? "VALID is signed once this node's own check has passed" : "the opinion 'reject' is signed")
+    }
+
+    // MARK: Chains and models
+
+    public func chains() async -> [ChainView] {
+        let registryView = ChainView(
+            chain: registry.chain.hex, kind: "registry",
+            height: registry.state.height == 0 ? nil : registry.state.height,
+            head: registry.state.height == 0 ? nil : registry.state.head.hex,
+            timeMs: registry.state.height == 0 ? nil : registry.state.headTimeMs)
+        return [registryView]
+            + taskOrder.compactMap { chain in
+                guard let state = tasks[chain]?.machine.state else { return nil }
+                return ChainView(
+                    chain: chain.hex, kind: "task", name: state.spec.name, height: state.height == 0 ? nil : state.height,
+                    head: state.height == 0 ? nil : state.head.hex, timeMs: state.height == 0 ? nil : state.headTimeMs)
+            }
+    }
+
+    public func block(_ height: UInt64, of chain: ChainID) async throws(ServiceError) -> BlockView {
+        do {
+            guard let stored = try chainStore.block(chain: chain, height: height) else {
+                throw ServiceError.notFound(
+                    what: "chain \(chain.short) has no height \(height)", next: "see: meshnode chain head")
+            }
+            let electorate =
+                chain == registry.chain
+                ? registry.state.validators : tasks[chain]?.machine.state.electorate ?? Electorate(bonds: [])
+            return BlockDescription.view(try ChainReplay.decoded(stored), electorate: electorate)
+        } catch let error as ServiceError {
+            throw error
+        } catch { throw .failed(reason: "\(error)", next: "run: meshnode chain verify") }
+    }
+
+    public func models(of task: TaskID) async throws(ServiceError) -> [ModelView] {
+        guard let runtime = tasks[task] else {
+            throw .notFound(what: "task \(task.short) has not started here", next: "see: meshnode task list")
+        }
+        let metrics = (try? await rounds(of: task, after: 0)) ?? []
+        return runtime.models.keys.sorted().compactMap { round in
+            guard let reference = runtime.models[round], contentStore.has(reference.id) else { return nil }
+            let view = metrics.last { $0.round == round && $0.outcome == .accepted }
+            return ModelView(
+                task: task.hex, round: round, model: reference.id.hex, bytes: reference.length, accuracy: view?.accuracy,
+                loss: view?.loss)
+        }
+    }
+
+    public func model(of task: TaskID, round: UInt32?) async throws(ServiceError) -> [UInt8] {
+        guard let runtime = tasks[task], let wanted = round ?? runtime.models.keys.max(),
+            let reference = runtime.models[wanted]
+        else {
+            throw .notFound(
+                what: "task \(task.short) has no model of round \(round.map(String.init) ?? "any")",
+                next: "see: meshnode model list")
+        }
+        do {
+            guard let bytes = try contentStore.get(reference.id) else {
+                throw ServiceError.unavailable(
+                    reason: "model \(reference.id.short) is not stored here yet", next: "try again")
+            }
+            return bytes
+        } catch let error as ServiceError {
+            throw error
+        } catch { throw .failed(reason: "\(error)", next: "fetch it from another node") }
+    }
+
+    public func shutdown() async {
+        wasAskedToStop = true
+        shutdownRequested?.resume()
+        shutdownRequested = nil
+    }
+
+    /// Returns when `shutdown` was asked for.
+    func waitForShutdown() async {
+        guard !wasAskedToStop else { return }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                if wasAskedToStop || Task.isCancelled { continuation.resume() } else { shutdownRequested = continuation }
+            }
+        } onCancel: {
+            Task { await self.shutdown() }
+        }
+    }
+}

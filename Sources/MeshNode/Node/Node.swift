@@ -1,0 +1,278 @@
+public import Chain
+internal import Dispatch
+internal import Foundation
+public import Gossip
+internal import Learn
+public import Logging
+public import MeshCrypto
+public import Wire
+
+/// One participant: links, content, chains and round work behind one serial executor.
+///
+/// The actor is only a shell. It feeds inputs to the pure machines (`RegistryMachine`, `TaskMachine`,
+/// `ContentTransfer`) and performs their directives in order: what must be durable is committed before what follows
+/// it leaves, and no `await` stands between reading and writing a machine. Outgoing frames go through one bounded
+/// queue; long computations run on a worker and come back as inputs.
+public actor Node {
+    let executor: QueueExecutor
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    public nonisolated let events: EventLog
+    public nonisolated let nodeID: NodeID
+    let configuration: NodeConfiguration
+    let home: HomeDirectory
+    let logger: Logger
+    let key: SigningKey
+    let electionKey: RistrettoKey
+    let genesis: Genesis
+    let lock: HomeLock
+    let chainStore: ChainStore
+    let durable: DurableStore
+    let contentStore: ContentStore
+    let vectorFiles: VectorFiles
+    let ownUpdates: VectorFiles?
+    let worker: Worker
+    let transport: MeshTransport
+    let startedAt = ContinuousClock.now
+
+    var transfer: ContentTransfer
+    var contentTimer: Duration?
+    var needs: [ContentNeed] = []
+    var registry: RegistryMachine
+    var tasks: [ChainID: TaskRuntime] = [:]
+    /// In order of opening: dictionaries have none.
+    var taskOrder: [ChainID] = []
+    var seen = SeenCache(capacity: 16_384)
+    var rejected = SeenCache(capacity: 4_096)
+    var linked: [NodeID] = []
+    var listening: PeerAddress?
+    var drops: [String: UInt64] = [:]
+    var traffic = LinkTraffic()
+    var outbox: [Outgoing] = []
+    var isSending = false
+    var isStopped = false
+    /// Why this node stopped by itself.
+    var haltReason: String?
+    var trainingData: Dataset?
+    var evaluationData: Dataset?
+    var dataProblem: String?
+    var logarithms: [Int64: BoundedLogarithm] = [:]
+    var joining: Set<TaskID> = []
+    var sentBlocks: [String: UInt64] = [:]
+    var shutdownRequested: CheckedContinuation<Void, Never>?
+    var wasAskedToStop = false
+
+    struct Outgoing: Sendable {
+        /// nil: every linked node but `except`.
+        let node: NodeID?
+        let except: NodeID?
+        let bytes: [UInt8]
+        let lane: Lane
+    }
+
+    /// Contents that something waits for.
+    struct ContentNeed {
+        var missing: Set<ContentID>
+        let action: @Sendable (isolated Node) -> Void
+    }
+
+    /// Opens a home and everything in it; nothing is sent before `start`.
+    ///
+    /// - Throws: `StorageError`, `NodeError`: one clear line each.
+    public init(configuration: NodeConfiguration, home: HomeDirectory, logger: Logger) throws {
+        self.configuration = configuration
+        self.home = home
+        var logger = logger
+        let identity = try home.loadIdentity()
+        key = identity.signingKey()
+        nodeID = key.nodeID
+        logger[metadataKey: "node"] = "\(nodeID.short)"
+        self.logger = logger
+        electionKey = try identity.vrfSecret.withCopy { secret throws in
+            var transcript = Transcript("meshnode/election-key/1")
+            transcript.append(secret)
+            return try RistrettoKey(uniform: SecretBytes(transcript.wideHash()))
+        }
+        executor = QueueExecutor(label: "meshnode.node.\(nodeID.short)")
+        worker = Worker(label: "meshnode.work.\(nodeID.short)")
+        lock = try HomeLock(home)
+        chainStore = try ChainStore(path: home.chainDatabase)
+        durable = try DurableStore(path: home.durableDatabase, owner: key.nodeID)
+        contentStore = try ContentStore(home)
+        vectorFiles = try VectorFiles(home)
+        ownUpdates = configuration.debug.keepsOwnUpdates ? try VectorFiles(directory: home.path + "/debug") : nil
+        guard let genesisBytes = try chainStore.genesis() else {
+            throw NodeError.notInitialised(home.path)
+        }
+        genesis = try Genesis(wireBytes: genesisBytes)
+        let profile: LinkProfile = configuration.profile == .loopback ? .loopback : .wan
+        transfer = ContentTransfer(
+            store: contentStore, settings: configuration.profile == .loopback ? .loopback : ContentSettings())
+        let records = try chainStore.peers().compactMap { try? NodeRecord(wireBytes: $0.record) }
+        var transportConfiguration = TransportConfiguration(
+            listenHost: configuration.listen.host, listenPort: configuration.listen.port, network: genesis.networkID,
+            advertisedHost: configuration.listen.advertise, profile: profile, knownRecords: records)
+        transportConfiguration.inboundBytesMax = 8 << 20
+        transport = MeshTransport(configuration: transportConfiguration, identity: key, logger: logger)
+        let restored = try chainStore.latestEvents(limit: 512).compactMap {
+            try? JSONDecoder().decode(NodeEvent.self, from: Data($0.json.utf8))
+        }
+        events = EventLog(restored: restored)
+        let replayed = try ChainReplay(store: chainStore, genesis: genesis)
+        try chainStore.store([.chain(ChainRecord(id: replayed.registry.chain, kind: 0, info: Array(genesis.name.utf8)))])
+        registry = RegistryMachine(
+            state: replayed.registry, key: key,
+            own: try Self.ownMessages(durable, replayed.registry.chain),
+            voteState: try Self.voteState(durable, replayed.registry.chain))
+        for entry in replayed.tasks {
+            tasks[entry.state.chain] = try Self.runtime(
+                entry, key: key, durable: durable, manual: configuration.voting == .manual)
+            taskOrder.append(entry.state.chain)
+        }
+    }
+
+    static func ownMessages(_ durable: DurableStore, _ chain: ChainID) throws -> [Envelope] {
+        try durable.slotMessages(chain: chain).map { try Envelope(wireBytes: $0.message) }
+    }
+
+    static func voteState(_ durable: DurableStore, _ chain: ChainID) throws -> VoteState? {
+        try durable.voteState(chain: chain).map { try VoteState(wireBytes: $0) }
+    }
+
+    static func runtime(
+        _ entry: ChainReplay.TaskEntry, key: SigningKey, durable: DurableStore, manual: Bool
+    ) throws -> TaskRuntime {
+        let chain = entry.state.chain
+        let sealing = try durable.value(space: "sealing-key", key: chain.bytes)
+        var runtime = TaskRuntime(
+            machine: TaskMachine(
+                state: entry.state, key: key, manual: manual, own: try ownMessages(durable, chain),
+                voteState: try voteState(durable, chain)),
+            policy: try RoundPolicy(entry.state.spec),
+            sealingKey: try sealing.map { try RistrettoKey(secret: SecretBytes($0)) })
+        runtime.models.merge(entry.models) { $1 }
+        return runtime
+    }
+
+    // MARK: Clocks
+
+    var now: Instant {
+        Instant(
+            monotonicMs: Self.milliseconds(ContinuousClock.now - startedAt),
+            wallMs: UInt64(Date().timeIntervalSince1970 * 1_000))
+    }
+
+    var elapsed: Duration { ContinuousClock.now - startedAt }
+
+    static func milliseconds(_ duration: Duration) -> UInt64 {
+        let parts = duration.components
+        return UInt64(max(0, parts.seconds)) * 1_000 + UInt64(max(0, parts.attoseconds / 1_000_000_000_000_000))
+    }
+
+    /// Runs `body` on this actor after a delay.
+    nonisolated func after(_ delayMs: UInt64, _ body: @escaping @Sendable (isolated Node) -> Void) {
+        executor.queue.asyncAfter(deadline: .now() + .milliseconds(Int(clamping: delayMs))) { [weak self] in
+            guard let self else { return }
+            self.assumeIsolated { node in
+                guard !node.isStopped else { return }
+                body(node)
+            }
+        }
+    }
+
+    // MARK: Life
+
+    /// Listens, links, resumes every chain in the phase that its stored blocks lead to.
+    public func start() async throws -> PeerAddress {
+        loadData()
+        if configuration.debug.keepsOwnUpdates {
+            logger.warning("debug.keep_own_updates is on: this node stores its own quantised updates in plain form")
+        }
+        let address = try await transport.start()
+        listening = address
+        for ticket in configuration.bootstrap { try await transport.bootstrap(ticket: ticket) }
+        logger.notice("listening on \(address), network \(genesis.networkID.short)")
+        perform(registry.resume(now), chain: registry.chain)
+        let replayed = taskOrder
+        for chain in replayed { resumeTask(chain) }
+        for genesis in registry.state.openedTasks() where tasks[genesis.task] == nil { openTask(genesis) }
+        heartbeat()
+        return address
+    }
+
+    /// Takes what the transport says until it ends. Call after `start`, in a task of its own.
+    public func run() async {
+        for await event in transport.events {
+            guard !isStopped else { return }
+            handle(event)
+        }
+    }
+
+    public func stop() async {
+        guard !isStopped else { return }
+        isStopped = true
+        await transport.shutdown()
+    }
+
+    func loadData() {
+        do {
+            trainingData = try DataFiles.read(configuration.data.train, label: configuration.data.label)
+        } catch { dataProblem = "\(error)" }
+        do {
+            evaluationData = try DataFiles.read(configuration.data.evaluation, label: configuration.data.label)
+        } catch { logger.warning("no evaluation data: \(error); this node will abstain in its opinions") }
+        if let dataProblem { logger.warning("no training data: \(dataProblem); this node cannot join as a miner") }
+    }
+
+    /// Every heartbeat: what a partition cost is asked for again, and what waits for a clock is looked at.
+    func heartbeat() {
+        sendDigests()
+        askAgain()
+        closeDueTasks()
+        refreshTraffic()
+        after(configuration.profile == .loopback ? 200 : 1_000) { $0.heartbeat() }
+    }
+
+    func note(_ kind: String, _ text: String, task: ChainID? = nil, round: UInt32? = nil, detail: String? = nil) {
+        let event = events.append(
+            timeMs: now.wallMs, kind: kind, text: text, task: task?.hex, round: round, detail: detail)
+        logger.info("\(text)")
+        // Progress of a phase is for who watches; what is decided is kept.
+        guard ["round", "void", "task", "halt", "published", "conflict"].contains(kind) else { return }
+        if let json = try? JSONEncoder().encode(event) {
+            try? chainStore.store([.event(time: event.timeMs, kind: kind, json: String(decoding: json, as: UTF8.self))])
+        }
+    }
+
+    /// What is not durable must not be signed into the world: nothing leaves any more.
+    func halt(_ reason: String) {
+        logger.critical("\(reason)")
+        note("halt", "ALARM: \(reason)")
+        haltReason = reason
+        isStopped = true
+        Task {
+            await transport.shutdown()
+            await shutdown()
+        }
+    }
+
+    func count(_ drop: String) { drops[drop, default: 0] += 1 }
+}
+
+/// Why a node does not start.
+public enum NodeError: Error, Equatable, Sendable, CustomStringConvertible {
+    case notInitialised(String)
+    case damagedChain(chain: String, height: UInt64, cause: String)
+    case halted(String)
+
+    public var description: String {
+        switch self {
+        case .notInitialised(let path):
+            "home \(path) has no genesis; run: meshnode init --home \(path) --genesis FILE"
+        case .halted(let reason): "the node stopped itself: \(reason); see its log, then start it again"
+        case .damagedChain(let chain, let height, let cause):
+            "chain \(chain.prefix(8)), height \(height): the stored block does not hold: \(cause); "
+                + "move the home away and join again"
+        }
+    }
+}

@@ -1,0 +1,63 @@
+internal import Chain
+internal import MeshCrypto
+internal import Wire
+
+/// What a node keeps in memory for one task beside the task's state machine.
+struct TaskRuntime {
+    var machine: TaskMachine
+    let policy: RoundPolicy
+    /// This node's key for the task; nil when it takes no part or the task has ended.
+    var sealingKey: RistrettoKey?
+    var headers: [SubmissionID: SubmissionHeader] = [:]
+    var stats = RoundStats()
+    var aggregation: Aggregation?
+    /// Verified vectors of the present set, by component and then holder.
+    var vectors: [Int: [NodeID: [UInt8]]] = [:]
+    /// What this node already sealed and sent: (manifest, receiver).
+    var released: Set<ReleaseKey> = []
+    /// Releases by manifest and holder that wait for their statement or for this node to see the manifest.
+    var releases: [BlockID: [NodeID: [PeerMessage.KeyRelease]]] = [:]
+    /// Model after each decided round, 0 for the initial one.
+    var models: [UInt32: ContentReference] = [:]
+    var lastRound: RoundView?
+
+    struct ReleaseKey: Hashable {
+        let manifest: BlockID
+        let node: NodeID
+    }
+
+    struct Aggregation {
+        var job: KeyJob
+        var statements: [Envelope]
+        var isRunning = false
+    }
+
+    init(machine: TaskMachine, policy: RoundPolicy, sealingKey: RistrettoKey?) {
+        self.machine = machine
+        self.policy = policy
+        self.sealingKey = sealingKey
+        models[0] = policy.spec.model.initial
+    }
+}
+
+/// When what happened in the present round, by this node's monotonic clock in milliseconds.
+struct RoundStats {
+    var startedMs: UInt64 = 0
+    var train: Double?
+    var encrypt: Double?
+    var submittedMs: UInt64?
+    var manifestMs: UInt64?
+    var keysMs: UInt64?
+    var recover: Double?
+    var candidateMs: UInt64?
+    var proposedMs: UInt64?
+    var saturations: Int?
+    var trainingLoss: Double?
+    var ownAccuracy: Double?
+    var ownLoss: Double?
+    var aggregator: NodeID?
+    var bytesIn: UInt64 = 0
+    var bytesOut: UInt64 = 0
+    var submitted: Int = 0
+    var containsOwn: Bool?
+}

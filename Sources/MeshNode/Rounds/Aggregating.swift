@@ -1,0 +1,75 @@
+internal import Chain
+internal import Learn
+internal import MeshCrypto
+internal import Wire
+
+/// The members of a decided set with what their announcements and bodies say, in the set's order.
+struct SetContent: Sendable {
+    let headers: [SubmissionHeader]
+    /// Encrypted elements.
+    let bodies: [[UInt8]]
+    /// Enrolled rows.
+    let rows: [UInt32]
+}
+
+/// The aggregator's part of a round: sum, unmask, bounded logarithm, next model, opening.
+enum Aggregating {
+    struct Outcome: Sendable {
+        let candidate: Candidate
+        let aggregate: [UInt8]
+        let model: [UInt8]
+    }
+
+    /// - Parameters:
+    ///   - keyVectors: one verified vector a component.
+    ///   - base: the model that the round started from.
+    static func run(
+        policy: RoundPolicy, job: KeyJob, set: SetContent, keyVectors: [[UInt8]], base: [UInt8],
+        logarithm: BoundedLogarithm, progress: (@Sendable (Int) -> Bool)? = nil
+    ) throws(RoundError) -> Outcome {
+        let values: [Int64]
+        let opening: [UInt8]
+        do {
+            values = try Aggregate.decrypt(
+                bodies: BodySource(set.bodies), encoding: policy.encoding, count: policy.elementCount,
+                keyVectors: keyVectors, logarithm: logarithm, bound: policy.packing.range, progress: progress)
+            let seed = BlockProof.seed(context: job.context.bytes, manifest: job.manifest.bytes, values: values)
+            opening = try BlockProof.kHat(seed: seed, keyVectors: keyVectors, count: policy.elementCount)
+        } catch { throw .failed("recovery: \(error)") }
+        let model = try policy.nextModel(base: base, aggregate: values, rows: set.rows)
+        let aggregate = policy.encode(aggregate: values)
+        let aggregateReference = ContentReference.of(aggregate, kind: .aggregate)
+        let modelReference = ContentReference.of(model, kind: .model)
+        let candidate = Candidate(
+            manifest: job.manifest,
+            payload: TaskRules.payloadID(
+                manifest: job.manifest, aggregate: aggregateReference, model: modelReference, opening: Digest(opening)),
+            aggregate: aggregateReference, model: modelReference, opening: Digest(opening))
+        return Outcome(candidate: candidate, aggregate: aggregate, model: model)
+    }
+}
+
+/// What anybody checks of a result, without a secret: the block equation, the digits, the new model bit for bit.
+enum ResultCheck {
+    static func check(
+        policy: RoundPolicy, context: Digest, manifest: BlockID, set: SetContent, aggregate: [UInt8], opening: Digest,
+        base: [UInt8], model: [UInt8]
+    ) throws(RoundError) {
+        let values = try policy.decode(aggregate: aggregate)
+        do {
+            // Exactly k_p balanced digits each, every one within |S|·B.
+            _ = try policy.packing.unpack(values, count: policy.parameterCount, submitters: set.rows.count)
+            let seed = BlockProof.seed(context: context.bytes, manifest: manifest.bytes, values: values)
+            guard
+                try BlockProof.verify(
+                    bodies: BodySource(set.bodies), encoding: policy.encoding, values: values, kHat: opening.bytes,
+                    seed: seed)
+            else { throw RoundError.rejected("the block equation does not hold: e is not the sum of the submissions") }
+        } catch let error as RoundError {
+            throw error
+        } catch { throw .rejected("\(error)") }
+        guard try policy.nextModel(base: base, aggregate: values, rows: set.rows) == model else {
+            throw .rejected("the new model is not what the server step gives")
+        }
+    }
+}

@@ -1,0 +1,40 @@
+internal import Chain
+internal import MeshCrypto
+internal import Wire
+
+/// What a voter checks before it says that it stored a submission: everything that needs no secret and no sum.
+enum BodyCheck {
+    /// - Returns: the decoded body.
+    /// - Throws: `RoundError.rejected` with the first thing that is wrong.
+    static func check(
+        _ bytes: [UInt8], header: SubmissionHeader, policy: RoundPolicy
+    ) throws(RoundError) -> SubmissionContent {
+        let content = try decode(bytes, header: header, policy: policy)
+        do {
+            // The proof comes first: without it a copied E would turn holders into a decryption oracle.
+            try header.sealedSeeds(boxes: content.boxes).verify(profile: policy.profile, binding: header.binding())
+            // Adding a body to nothing decodes and checks every element.
+            _ = try Aggregate.sum(bodies: [content.elements], encoding: policy.encoding, count: policy.elementCount)
+        } catch { throw .rejected("\(error)") }
+        return content
+    }
+
+    /// Shape, hashes and roots alone.
+    static func decode(
+        _ bytes: [UInt8], header: SubmissionHeader, policy: RoundPolicy
+    ) throws(RoundError) -> SubmissionContent {
+        guard header.body == .of(bytes, kind: .submission) else { throw .rejected("the body has another content id") }
+        let content: SubmissionContent
+        do { content = try SubmissionContent(wireBytes: bytes) } catch { throw .rejected("the body: \(error)") }
+        guard Int(header.elementCount) == policy.elementCount,
+            content.elements.count == policy.elementCount * policy.encoding.width
+        else { throw .rejected("\(content.elements.count) bytes of elements for \(policy.elementCount) elements") }
+        guard SealedSeeds.hash(boxes: content.boxes) == header.boxesHash.bytes else {
+            throw .rejected("the sealed boxes are not those of the header")
+        }
+        guard SubmissionBody.tree(content.elements).root == header.elementsRoot.bytes else {
+            throw .rejected("the elements are not those of the header")
+        }
+        return content
+    }
+}

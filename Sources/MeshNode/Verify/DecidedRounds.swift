@@ -1,0 +1,76 @@
+internal import Chain
+internal import MeshCrypto
+public import Wire
+
+/// What a home's task chain decided, round by round, for those who check results against other figures.
+public struct DecidedRounds: Sendable {
+    public struct Round: Sendable {
+        public let round: UInt32
+        public let attempt: UInt16
+        /// Members of the sum, ascending.
+        public let set: [NodeID]
+        /// e, unpacked: one integer a parameter.
+        public let sum: [Int64]
+        public let isRejected: Bool
+        /// Seed of the round's training orders.
+        public let seed: Digest
+        public let model: ContentReference
+        public let aggregator: NodeID
+        /// Views that the RESULT took; 1 is the least.
+        public let views: UInt32
+        /// Block of the RESULT.
+        public let block: BlockID
+    }
+
+    public let spec: TaskSpec
+    /// Enrolled rows by member.
+    public let rows: [NodeID: UInt32]
+    public private(set) var rounds: [Round] = []
+    /// VOID blocks: round, attempt and reason.
+    public private(set) var voids: [(round: UInt32, attempt: UInt16, reason: String)] = []
+    public private(set) var height: UInt64 = 0
+    public private(set) var head: BlockID
+    public private(set) var finalModel: [UInt8] = []
+    /// Whether the task ended with CONTROL(complete).
+    public private(set) var isComplete = false
+
+    /// - Throws: `StorageError`, `NodeError`, `RoundError` for a home that does not hold the task whole.
+    public init(home: HomeDirectory, task: TaskID) throws {
+        let store = try ChainStore.openReadOnly(path: home.chainDatabase)
+        let content = try ContentStore(home)
+        guard let bytes = try store.genesis() else { throw NodeError.notInitialised(home.path) }
+        let replay = try ChainReplay(store: store, genesis: try Genesis(wireBytes: bytes))
+        guard let genesis = replay.registry.openedTasks().first(where: { $0.task == task }) else {
+            throw RoundError.failed("task \(task.short) has not started in \(home.path)")
+        }
+        let policy = try RoundPolicy(genesis.spec)
+        spec = genesis.spec
+        rows = Dictionary(uniqueKeysWithValues: genesis.members.map { ($0.node, $0.enrolment.rows) })
+        var state = Chain.TaskState(genesis: genesis)
+        head = state.head
+        try ChainReplay.forEach(store, task) { block in
+            let before = state
+            let found = try TaskRules.check(header: block.header, body: block.body, state: state)
+            state.apply(found, header: block.header, block: block.header.id)
+            switch found {
+            case .result(let result, _):
+                guard case .aggregating(_, let set) = before.phase,
+                    let raw = try content.get(result.aggregate.id)
+                else { throw RoundError.failed("the sum of round \(before.round) is not stored in \(home.path)") }
+                rounds.append(
+                    Round(
+                        round: before.round, attempt: before.attempt, set: set.map(\.node),
+                        sum: try policy.packing.unpack(
+                            try policy.decode(aggregate: raw), count: policy.parameterCount, submitters: set.count),
+                        isRejected: result.rejected, seed: before.roundSeed, model: result.model,
+                        aggregator: block.header.author, views: block.certificate.view + 1, block: block.header.id))
+            case .void(let body): voids.append((before.round, before.attempt, "\(body.reason)"))
+            case .control(let control): isComplete = control == .complete
+            case .manifest: break
+            }
+        }
+        height = state.height
+        head = state.head
+        finalModel = try content.get(state.model.id) ?? []
+    }
+}

@@ -1,0 +1,109 @@
+internal import ArgumentParser
+internal import Learn
+internal import MeshNode
+
+/// What a testnet run is asked to do. Checked as a whole before anything starts.
+struct TestnetOptions: Sendable {
+    var nodes: Int
+    var rounds: Int
+    var data: String
+    var partition: String
+    var seed: UInt64
+    var holders: String
+    var killAggregator: NodeConfiguration.KillPoint?
+    var dropMiner: Int?
+    var out: String
+    var keep: Bool
+    /// Nodes as tasks of this process instead of processes of their own.
+    var inProcess: Bool
+    var limitSeconds: Int
+
+    /// Every fault at once.
+    func faults() -> [String] {
+        var faults: [String] = []
+        if !(4...32).contains(nodes) { faults.append("--nodes \(nodes): 4 to 32 nodes run on one machine") }
+        if !(1...1000).contains(rounds) { faults.append("--rounds \(rounds): 1 to 1000") }
+        if data != "digits" { faults.append("--data \(data): the shipped task is digits") }
+        if holders != "3,1", holders != "1,0" { faults.append("--holders \(holders): 3,1 or 1,0") }
+        if holders == "3,1", nodes < 5 { faults.append("--holders 3,1 needs 5 nodes; use --holders 1,0 with \(nodes)") }
+        do {
+            _ = try PartitionSettings(parsing: partition, parts: max(1, nodes), seed: Seed.number(seed))
+        } catch { faults.append("--partition: \(error)") }
+        if let killAggregator, Int(killAggregator.round) > rounds {
+            faults.append("--kill-aggregator \(killAggregator.round): there are \(rounds) rounds")
+        }
+        if let dropMiner, !(1...rounds).contains(dropMiner) {
+            faults.append("--drop-miner \(dropMiner): a round from 1 to \(rounds)")
+        }
+        // A decided set is never below 4, and the killed node comes back only after its round.
+        if (killAggregator != nil || dropMiner != nil) && nodes < 5 {
+            faults.append("killing a node needs 5 nodes or more: 4 submissions are the smallest set")
+        }
+        if let killAggregator, let dropMiner, Int(killAggregator.round) == dropMiner {
+            faults.append("--kill-aggregator and --drop-miner in one round leave 3 of 5 votes, the quorum is 4")
+        }
+        if inProcess, killAggregator != nil || dropMiner != nil {
+            faults.append("killing needs processes of their own: use testnet/run.sh, not the demo")
+        }
+        return faults
+    }
+}
+
+struct TestnetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "testnet", abstract: "Processes of their own on loopback train a task; every gate is checked.",
+        discussion: "testnet/run.sh builds the program and calls this.")
+
+    @OptionGroup var global: GlobalArguments
+    @Option(help: "Node processes.") var nodes = 5
+    @Option(help: "Rounds of training.") var rounds = 30
+    @Option(help: "Data set.") var data = "digits"
+    @Option(help: "How the rows are dealt: \(PartitionStrategy.allowed).") var partition = "shards:2"
+    @Option(help: "Seed of the dealing and of the task.") var seed: UInt64 = 0
+    @Option(help: "Key holders and threshold: 3,1, or 1,0 for the publisher alone.") var holders = "3,1"
+    @Option(
+        name: .customLong("kill-aggregator"),
+        help: "Kills the aggregator of round R: R[:before-manifest|after-keys|after-proposal].") var killAggregator: String?
+    @Option(name: .customLong("drop-miner"), help: "Kills a miner before it submits in round R.") var dropMiner: Int?
+    @Option(help: "Attack to run; none is the only one of this version.") var attack = "none"
+    @Option(help: "Directory for homes, logs, model and summary.json.") var out = "testnet/out"
+    @Flag(help: "Leave the nodes running.") var keep = false
+    @Option(help: "Give up after this many seconds.") var limit = 900
+
+    func run() async throws {
+        var kill: NodeConfiguration.KillPoint?
+        if let killAggregator {
+            let text = killAggregator.contains(":") ? killAggregator : killAggregator + ":after-keys"
+            guard let parsed = NodeConfiguration.KillPoint(parsing: text) else {
+                throw CommandFailure(
+                    ExitStatus.usage,
+                    "--kill-aggregator \(killAggregator): write R, R:before-manifest, R:after-keys or R:after-proposal")
+            }
+            kill = parsed
+        }
+        guard attack == "none" else {
+            throw CommandFailure(ExitStatus.usage, "--attack \(attack): this version runs none; see CHANGELOG.md")
+        }
+        let options = TestnetOptions(
+            nodes: nodes, rounds: rounds, data: data, partition: partition, seed: seed, holders: holders,
+            killAggregator: kill, dropMiner: dropMiner, out: Files.absolute(out), keep: keep, inProcess: false,
+            limitSeconds: limit)
+        let held = try await TestnetRun(options: options, report: { Terminal.result($0) }).run()
+        if !held { throw CommandFailure(ExitStatus.verification, "a gate failed, see above") }
+    }
+}
+
+/// `meshnode demo`: the same run with the nodes as tasks of this process.
+struct InProcessDemo: DemoRunner {
+    func run(
+        nodes: Int, rounds: Int, partition: String, seed: UInt64, report: @escaping @Sendable (String) -> Void
+    ) async throws -> Bool {
+        let out = "/tmp/meshnode-demo-\(getProcessID())"
+        defer { Files.removeTree(out) }
+        let options = TestnetOptions(
+            nodes: nodes, rounds: rounds, data: "digits", partition: partition, seed: seed,
+            holders: nodes >= 5 ? "3,1" : "1,0", killAggregator: nil, dropMiner: nil, out: out, keep: false,
+            inProcess: true, limitSeconds: 600)
+        return try await TestnetRun(options: options, report: report).run()
+    }
+}

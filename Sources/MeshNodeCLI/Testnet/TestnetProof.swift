@@ -1,0 +1,174 @@
+internal import Foundation
+internal import MeshNode
+internal import Wire
+
+/// What a testnet run proves after its nodes have ended, from their homes alone.
+struct TestnetProof {
+    let run: TestnetRun
+    let plan: TestnetPlan
+    let task: String
+    let baselines: Baselines
+
+    struct Summary: Encodable {
+        let nodes: Int
+        let rounds: Int
+        let seed: UInt64
+        let partition: String
+        let holders: String
+        let finalAccuracy: Double
+        let floatAccuracy: Double
+        let centralAccuracy: Double
+        let bestAloneAccuracy: Double
+        let exact: Bool
+        let headsEqual: Bool
+        let verified: Bool
+        let completed: Bool
+        let accuracyGate: Double?
+        let passed: Bool
+        let roundsDecided: Int
+        let voids: [String]
+        let restarted: [String]
+        let head: String
+        let height: UInt64
+        let model: String
+        let wallSeconds: Double
+        let bytesTotal: UInt64
+    }
+
+    /// - Returns: whether every gate held. Prints each with its figure and writes summary.json and model.safetensors.
+    func check() throws -> Bool {
+        let report = run.report
+        report("")
+        guard let id = TaskID(hex: task) else { throw CommandFailure(ExitStatus.failed, "task id \(task)") }
+        let decided = try plan.members.map { try DecidedRounds(home: $0.home, task: id) }
+        let first = decided[0]
+        let headsEqual = decided.allSatisfy { $0.head == first.head && $0.height == first.height }
+        report(gate(headsEqual, "all \(decided.count) nodes hold the same head: height \(first.height), \(first.head.short)"))
+
+        let verified = try verify()
+        let (exact, sums) = try exactness(first)
+        report(
+            gate(
+                exact,
+                "the decrypted sum of \(sums) rounds equals the sum of the clients' own quantised updates, every coordinate"))
+
+        let accepted = first.rounds.filter { !$0.isRejected }.count
+        report(gate(first.isComplete, "\(accepted)/\(run.options.rounds) rounds accepted, task completed"))
+        let metrics = try finalMetrics()
+        let float = try FloatReference.run(
+            first, files: Dictionary(uniqueKeysWithValues: zip(plan.members.map(\.node), plan.trainingFiles)),
+            evaluation: plan.evaluationFile, label: "label",
+            initial: try PreparedTask(completing: plan.spec).initialWeights)
+        let isNear = abs(metrics.accuracy - float.accuracy) <= 0.01
+        report(
+            gate(
+                isNear,
+                "accuracy \(Text.fixed(metrics.accuracy, 4)) is within .01 of plaintext FedAvg over the decided sets "
+                    + "(\(Text.fixed(float.accuracy, 4))); centralised \(Text.fixed(baselines.central, 4)), best node alone "
+                    + Text.fixed(baselines.bestAlone, 4)))
+        var held = headsEqual && verified && exact && isNear && first.isComplete
+        let wanted = accuracyGate
+        if let wanted {
+            let isEnough = metrics.accuracy >= wanted
+            report(gate(isEnough, "accuracy at \(run.options.rounds) rounds is at least \(wanted)"))
+            held = held && isEnough
+        }
+        if run.options.killAggregator != nil || run.options.dropMiner != nil {
+            let cameBack = !run.restarted.isEmpty
+            report(gate(cameBack, "killed and restarted: \(run.restarted.joined(separator: ", "))"))
+            held = held && cameBack
+        }
+        let model = run.options.out + "/model.safetensors"
+        try Files.write(first.finalModel, to: model)
+        let bytes = metrics.bytes
+        let summary = Summary(
+            nodes: run.options.nodes, rounds: run.options.rounds, seed: run.options.seed,
+            partition: run.options.partition, holders: run.options.holders, finalAccuracy: metrics.accuracy,
+            floatAccuracy: float.accuracy, centralAccuracy: baselines.central, bestAloneAccuracy: baselines.bestAlone,
+            exact: exact, headsEqual: headsEqual, verified: verified, completed: first.isComplete, accuracyGate: wanted,
+            passed: held, roundsDecided: first.rounds.count,
+            voids: first.voids.map { "round \($0.round), attempt \($0.attempt): \($0.reason)" },
+            restarted: run.restarted, head: first.head.hex, height: first.height, model: model,
+            wallSeconds: run.elapsed, bytesTotal: bytes)
+        try Files.write(APICoding.encode(summary, pretty: true), to: run.options.out + "/summary.json")
+        report("")
+        report(
+            "\(held ? "PASSED" : "FAILED") in \(Text.fixed(run.elapsed, 1)) s, \(Text.bytes(bytes)) sent; model \(model), "
+                + "summary \(run.options.out)/summary.json")
+        return held
+    }
+
+    private func gate(_ holds: Bool, _ text: String) -> String { (holds ? "  ok    " : "  FAIL  ") + text }
+
+    /// `chain verify --full` on every home.
+    private func verify() throws -> Bool {
+        var held = true
+        var results: UInt64 = 0
+        for member in plan.members {
+            let found = try HomeVerifier().verify(home: member.home, isFull: true) { _ in }
+            for failure in found.failures {
+                run.report(
+                    gate(false, "node \(member.index + 1), chain \(failure.chain.prefix(8)), height \(failure.height): \(failure.cause)"))
+            }
+            let missing = found.chains.flatMap(\.heightsWithoutBodies)
+            if !missing.isEmpty {
+                run.report(gate(false, "node \(member.index + 1) lacks the bodies of heights \(missing)"))
+            }
+            held = held && found.failures.isEmpty && missing.isEmpty
+            results += found.chains.reduce(0) { $0 + $1.resultsChecked }
+        }
+        run.report(
+            gate(held, "chain verify --full holds on each home, offline and without secrets: \(results) block equations"))
+        return held
+    }
+
+    /// Whether each decided sum is the sum of what its members kept of their own updates.
+    private func exactness(_ decided: DecidedRounds) throws -> (Bool, Int) {
+        var isExact = !decided.rounds.isEmpty
+        for round in decided.rounds {
+            var sum = [Int64](repeating: 0, count: round.sum.count)
+            for node in round.set {
+                guard let member = plan.members.first(where: { $0.node == node }) else { return (false, 0) }
+                let name = "update-\(task.prefix(8))-\(round.round)-\(round.attempt)"
+                guard let raw = try VectorFiles(directory: member.home.path + "/debug").read(name: name),
+                    raw.count == sum.count * 4
+                else {
+                    run.report(gate(false, "node \(member.index + 1) kept no update of round \(round.round)"))
+                    isExact = false
+                    continue
+                }
+                var decoder = WireDecoder(raw)
+                for index in sum.indices { sum[index] += Int64(try decoder.i32("value")) }
+            }
+            if sum != round.sum {
+                run.report(gate(false, "round \(round.round): the decrypted sum differs from the clients' own"))
+                isExact = false
+            }
+        }
+        return (isExact, decided.rounds.count)
+    }
+
+    private func finalMetrics() throws -> (accuracy: Double, bytes: UInt64) {
+        var accuracy = 0.0
+        var bytes: UInt64 = 0
+        for (index, member) in plan.members.enumerated() {
+            let store = try ChainStore.openReadOnly(path: member.home.chainDatabase)
+            guard let id = TaskID(hex: task) else { continue }
+            for row in try store.roundMetrics(chain: id) {
+                guard let view = try? JSONDecoder().decode(RoundView.self, from: Data(row.json.utf8)) else { continue }
+                bytes += view.bytesOut ?? 0
+                if index == 0, view.outcome == .accepted { accuracy = view.accuracy ?? accuracy }
+            }
+        }
+        return (accuracy, bytes)
+    }
+
+    /// The anchors of the digits task (docs/measurements.md): at 30 rounds with five nodes.
+    private var accuracyGate: Double? {
+        guard run.options.rounds >= 30, run.options.nodes == 5 else { return nil }
+        if run.options.partition == "iid" { return 0.945 }
+        if run.options.partition == "dirichlet:0.5" { return 0.94 }
+        if run.options.partition == "shards:2" { return 0.90 }
+        return nil
+    }
+}
