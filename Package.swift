@@ -1,13 +1,17 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// Settings shared by every Swift target of ours.
-let strict: [SwiftSetting] = [
+/// For targets that use the C library beside Dispatch: in whole-module builds the compiler attributes types such as
+/// `timespec` to whichever clang module it met first, so these go without MemberImportVisibility, which would then
+/// ask for an import that does not exist.
+let shell: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
 ]
+
+/// Settings of every pure Swift target.
+let strict = shell + [.enableUpcomingFeature("MemberImportVisibility")]
 
 /// The audit surface: every unsafe construct has to be spelled out.
 let audited = strict + [.strictMemorySafety()]
@@ -16,6 +20,7 @@ let package = Package(
     name: "meshnode",
     products: [
         .executable(name: "meshnode", targets: ["MeshNodeCLI"]),
+        .executable(name: "meshnode-sim", targets: ["MeshSimCLI"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -60,7 +65,7 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ],
-            swiftSettings: strict),
+            swiftSettings: shell),
         .executableTarget(
             name: "MeshNodeCLI",
             dependencies: [
@@ -68,5 +73,55 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            swiftSettings: strict),    ]
+            swiftSettings: shell),
+        // The simulator: virtual clock and network over the same state machines.
+        .target(name: "MeshSim", dependencies: ["Wire", "MeshCrypto", "Gossip", "Chain"], swiftSettings: strict),
+        .executableTarget(
+            name: "MeshSimCLI",
+            dependencies: [
+                "MeshSim", "MeshCrypto", "Chain", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
+        .testTarget(name: "WireTests", dependencies: ["Wire", "Chain", "Gossip", "MeshCrypto"], swiftSettings: strict),
+        .testTarget(name: "MeshCryptoTests", dependencies: ["MeshCrypto", "Wire", "Sodium"], swiftSettings: strict),
+        .testTarget(name: "KernelsTests", dependencies: ["Kernels", "MeshCrypto", "Sodium"], swiftSettings: strict),
+        .testTarget(name: "LearnTests", dependencies: ["Learn"], swiftSettings: strict),
+        .testTarget(name: "GossipTests", dependencies: ["Gossip", "Wire", "MeshCrypto"], swiftSettings: strict),
+        .testTarget(
+            name: "ChainTests", dependencies: ["Chain", "Gossip", "Wire", "MeshCrypto", "MeshSim"], swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["MeshSim", "Chain", "Wire", "MeshCrypto"], swiftSettings: strict),
+        .testTarget(
+            name: "TransportTests",
+            dependencies: [
+                "MeshNode", "Gossip", "Wire", "MeshCrypto",
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: shell),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: [
+                "MeshNode", "Gossip", "Wire", "MeshCrypto", .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            swiftSettings: shell),
+        .testTarget(
+            name: "APITests",
+            dependencies: [
+                "MeshNode", "Wire", "MeshCrypto", "Learn",
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: shell),
+        .testTarget(name: "CLITests", dependencies: ["MeshNode", "MeshNodeCLI", "Wire"], swiftSettings: shell),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "MeshNode", "MeshNodeCLI", "Chain", "Wire", "MeshCrypto",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: shell),
+        .testTarget(name: "TidyTests", swiftSettings: shell),
+    ]
 )

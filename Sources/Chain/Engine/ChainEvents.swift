@@ -28,11 +28,14 @@ public enum ChainTimer: Hashable, Sendable {
     case consensus(height: UInt64, view: UInt32, step: VoteState.Step)
     /// The phase deadline of the height that is being decided.
     case phase(height: UInt64)
-    /// A quorum of lists, or of opinions, is there: the rest gets this long.
+    /// Enough of something is there: the rest gets this long.
     case grace(height: UInt64, Grace)
 
     public enum Grace: UInt8, Hashable, Sendable {
+        /// More than a third of the weight has listed: this node lists what it has after this.
         case lists
+        /// A quorum of lists is there: the proposer waits this long for the rest.
+        case manifest
         case ready
         case opinions
     }

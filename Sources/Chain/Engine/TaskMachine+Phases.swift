@@ -38,10 +38,14 @@ extension TaskMachine {
     }
 
     /// Starts a grace clock once; whether it has run out.
+    ///
+    /// Slow nodes get a quarter of the submit deadline to finish pulling bodies before faster ones list without
+    /// them; the other clocks only cover message delay.
     private mutating func grace(_ kind: ChainTimer.Grace, _ out: inout [ChainDirective]) -> Bool {
         let timer = ChainTimer.grace(height: height, kind)
         if graceRunning.insert(timer).inserted {
-            out.append(.schedule(timer, afterMs: UInt64(state.genesis.parameters.voteMs)))
+            let delay = kind == .lists ? UInt64(state.spec.deadlines.submitMs) / 4 : UInt64(state.genesis.parameters.voteMs)
+            out.append(.schedule(timer, afterMs: delay))
         }
         return gracePassed.contains(timer)
     }
@@ -142,7 +146,7 @@ extension TaskMachine {
         guard state.electorate.weight(of: received.map(\.signer)) >= state.electorate.quorum else { return nil }
         // Everybody's list, if it comes within the grace: a larger set for the same round.
         let isComplete = received.count == state.electorate.members.count && readys.count == state.holders.count
-        let waited = isComplete || grace(.lists, &out)
+        let waited = isComplete || grace(.manifest, &out)
         guard waited else { return nil }
 
         let (union, blockLists, ids) = eligible(received)
@@ -202,7 +206,7 @@ extension TaskMachine {
         var verdict = check.verdict
         if manual || state.spec.voting == .manual {
             guard let manualVerdict else {
-                guard phaseDeadlinePassed || grace(.opinions, &out) && state.spec.voting != .manual else { return }
+                guard phaseDeadlinePassed else { return }
                 verdict = .abstain
                 sign(payload, check, verdict, &out)
                 return

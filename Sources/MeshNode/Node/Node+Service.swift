@@ -23,7 +23,8 @@ extension Node: NodeService {
             peers: linked.count, notReady: linked.isEmpty && !configuration.bootstrap.isEmpty ? ["no peer yet"] : [],
             balance: registry.state.accounts[nodeID]?.balance, chains: await chains(), current: progress,
             bytesIn: traffic.bytesIn, bytesOut: traffic.bytesOut,
-            drops: drops.keys.sorted().map { .init(name: $0, count: drops[$0] ?? 0) })
+            drops: drops.keys.sorted().map { .init(name: $0, count: drops[$0] ?? 0) },
+            contentsWanted: transfer.exchange.wanted.count)
     }
 
     public func peers() async -> [PeerView] {

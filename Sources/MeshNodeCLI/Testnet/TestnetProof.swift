@@ -54,22 +54,22 @@ struct TestnetProof {
 
         let accepted = first.rounds.filter { !$0.isRejected }.count
         report(gate(first.isComplete, "\(accepted)/\(run.options.rounds) rounds accepted, task completed"))
-        let metrics = try finalMetrics()
+        let accuracy = try finalAccuracy()
         let float = try FloatReference.run(
             first, files: Dictionary(uniqueKeysWithValues: zip(plan.members.map(\.node), plan.trainingFiles)),
             evaluation: plan.evaluationFile, label: "label",
             initial: try PreparedTask(completing: plan.spec).initialWeights)
-        let isNear = abs(metrics.accuracy - float.accuracy) <= 0.01
+        let isNear = abs(accuracy - float.accuracy) <= 0.01
         report(
             gate(
                 isNear,
-                "accuracy \(Text.fixed(metrics.accuracy, 4)) is within .01 of plaintext FedAvg over the decided sets "
+                "accuracy \(Text.fixed(accuracy, 4)) is within .01 of plaintext FedAvg over the decided sets "
                     + "(\(Text.fixed(float.accuracy, 4))); centralised \(Text.fixed(baselines.central, 4)), best node alone "
                     + Text.fixed(baselines.bestAlone, 4)))
         var held = headsEqual && verified && exact && isNear && first.isComplete
         let wanted = accuracyGate
         if let wanted {
-            let isEnough = metrics.accuracy >= wanted
+            let isEnough = accuracy >= wanted
             report(gate(isEnough, "accuracy at \(run.options.rounds) rounds is at least \(wanted)"))
             held = held && isEnough
         }
@@ -80,10 +80,10 @@ struct TestnetProof {
         }
         let model = run.options.out + "/model.safetensors"
         try Files.write(first.finalModel, to: model)
-        let bytes = metrics.bytes
+        let bytes = run.bytesSent
         let summary = Summary(
             nodes: run.options.nodes, rounds: run.options.rounds, seed: run.options.seed,
-            partition: run.options.partition, holders: run.options.holders, finalAccuracy: metrics.accuracy,
+            partition: run.options.partition, holders: run.options.holders, finalAccuracy: accuracy,
             floatAccuracy: float.accuracy, centralAccuracy: baselines.central, bestAloneAccuracy: baselines.bestAlone,
             exact: exact, headsEqual: headsEqual, verified: verified, completed: first.isComplete, accuracyGate: wanted,
             passed: held, roundsDecided: first.rounds.count,
@@ -148,19 +148,14 @@ struct TestnetProof {
         return (isExact, decided.rounds.count)
     }
 
-    private func finalMetrics() throws -> (accuracy: Double, bytes: UInt64) {
-        var accuracy = 0.0
-        var bytes: UInt64 = 0
-        for (index, member) in plan.members.enumerated() {
-            let store = try ChainStore.openReadOnly(path: member.home.chainDatabase)
-            guard let id = TaskID(hex: task) else { continue }
-            for row in try store.roundMetrics(chain: id) {
-                guard let view = try? JSONDecoder().decode(RoundView.self, from: Data(row.json.utf8)) else { continue }
-                bytes += view.bytesOut ?? 0
-                if index == 0, view.outcome == .accepted { accuracy = view.accuracy ?? accuracy }
-            }
+    /// Weight-median accuracy of the last accepted round, from the first node's decided opinions.
+    private func finalAccuracy() throws -> Double {
+        guard let id = TaskID(hex: task) else { return 0 }
+        let store = try ChainStore.openReadOnly(path: plan.members[0].home.chainDatabase)
+        let views = try store.roundMetrics(chain: id).compactMap {
+            try? JSONDecoder().decode(RoundView.self, from: Data($0.json.utf8))
         }
-        return (accuracy, bytes)
+        return views.last { $0.outcome == .accepted }?.accuracy ?? 0
     }
 
     /// The anchors of the digits task (docs/measurements.md): at 30 rounds with five nodes.

@@ -14,6 +14,8 @@ final class TestnetRun: Sendable {
     let report: @Sendable (String) -> Void
     private let started = ContinuousClock.now
     private let restarts = Mutex<[String]>([])
+    /// Bytes sent by all nodes since their (last) start.
+    private let totals = Mutex<UInt64>(0)
 
     init(options: TestnetOptions, report: @escaping @Sendable (String) -> Void) {
         self.options = options
@@ -131,8 +133,11 @@ final class TestnetRun: Sendable {
                 throw CommandFailure(
                     ExitStatus.failed, "node \(member.index + 1) ended by itself with \(code):\n\(member.logTail)")
             case .killed(let signal):
-                guard signal == SIGKILL, let round = options.killAggregator.map({ Int($0.round) }) ?? options.dropMiner
-                else {
+                // The dropped miner is always the last node; any other one was killed as aggregator.
+                let wanted =
+                    member.index == options.nodes - 1 && options.dropMiner != nil
+                    ? options.dropMiner : options.killAggregator.map { Int($0.round) }
+                guard signal == SIGKILL, let round = wanted else {
                     throw CommandFailure(
                         ExitStatus.failed, "node \(member.index + 1) died of signal \(signal):\n\(member.logTail)")
                 }
@@ -159,12 +164,14 @@ final class TestnetRun: Sendable {
         return waiting
     }
 
+    var bytesSent: UInt64 { totals.withLock { $0 } }
     var restarted: [String] { restarts.withLock { $0 } }
 
     /// Every node has the whole chain and what it names.
     private func settle(_ plan: TestnetPlan, task: String) async throws {
         try await waitUntil("all nodes hold the same head") {
             var heads: [String] = []
+            var bytes: UInt64 = 0
             for member in plan.members {
                 let view: TaskView = try await member.client.get("/v1/tasks/\(task)")
                 guard [.completed, .failed, .expired, .cancelled].contains(view.state) else {
@@ -173,11 +180,14 @@ final class TestnetRun: Sendable {
                 heads.append(view.head ?? "")
                 // A node that was away also fetches the contents of the rounds that it missed.
                 let status: NodeStatus = try await member.client.get("/v1/node")
-                if let missing = status.drops.first(where: { $0.name == "contents wanted" }), missing.count > 0 {
-                    return "node \(member.index + 1) still fetches \(missing.count) contents"
+                if status.contentsWanted > 0 {
+                    return "node \(member.index + 1) still fetches \(status.contentsWanted) contents"
                 }
+                bytes += status.bytesOut
             }
-            return Set(heads).count == 1 ? nil : "heads differ"
+            guard Set(heads).count == 1 else { return "heads differ" }
+            self.totals.withLock { $0 = bytes }
+            return nil
         }
     }
 

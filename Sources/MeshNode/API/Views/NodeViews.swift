@@ -59,13 +59,16 @@ public struct NodeStatus: Codable, Equatable, Sendable {
     public var bytesOut: UInt64
     /// Messages that were dropped, by reason, in ascending order of name.
     public var drops: [Counter]
+    /// Contents that are being fetched from peers.
+    public var contentsWanted: Int
 
     public init(
         node: String, name: String, network: String, version: String = ProgramVersion.text, processNumber: Int32,
         uptimeSeconds: Double, listening: [String], peers: Int, notReady: [String] = [], balance: UInt64? = nil,
         chains: [ChainView] = [], current: [Current] = [], bytesIn: UInt64 = 0, bytesOut: UInt64 = 0,
-        drops: [Counter] = []
+        drops: [Counter] = [], contentsWanted: Int = 0
     ) {
+        self.contentsWanted = contentsWanted
         self.node = node
         self.name = name
         self.network = network

@@ -1,0 +1,132 @@
+import Chain
+import MeshCrypto
+import Testing
+import Wire
+
+@testable import MeshNode
+
+/// One encrypted round in memory, with every role played by the real functions, then every single lie in it.
+struct ResultCheckTests {
+    struct Round {
+        let policy: RoundPolicy
+        let job: KeyJob
+        let set: SetContent
+        let outcome: Aggregating.Outcome
+        let base: [UInt8]
+        let sum: [Int64]
+        let keys: [[UInt8]]
+    }
+
+    static func spec(encoding: TaskSpec.Encoding, holders: (UInt8, UInt8)) throws -> TaskSpec {
+        try PreparedTask(
+            completing: TaskSpec(
+                name: "round", seed: 3,
+                model: .init(architecture: .softmax, hidden: [], initial: ContentReference(id: .zero, length: 0)),
+                data: .init(
+                    type: "t", features: 5, labels: ["a", "b", "c"], scalePpm: 1_000_000, minimumRows: 1),
+                rounds: 1, participants: .init(minimum: 5, maximum: 5, smallestSet: 4),
+                deadlines: .init(enrolMs: 1_000, submitMs: 1_000, aggregateMs: 1_000, opinionMs: 1_000, expiryMs: 3_600_000),
+                training: .init(
+                    trainer: "builtin/1", localEpochs: 1, batchSize: 1, learningRatePpm: 100_000, server: .fedAvg,
+                    serverRatePpm: 1_000_000, weighting: .uniform, rowCap: 0),
+                update: .init(
+                    clipNormPpm: 10_000_000, bits: 10, rangePpm: 4_000_000, compression: .none, packing: 1,
+                    encoding: encoding),
+                holders: .init(count: holders.0, threshold: holders.1),
+                evaluation: .init(tolerancePpm: 1_000_000, targetPpm: 0),
+                reward: .init(credits: 1, rule: .equal, minimumBond: 1), bodyRetention: 1, voting: .automatic)
+        ).spec
+    }
+
+    static func play(encoding: TaskSpec.Encoding, holders: (UInt8, UInt8) = (3, 1)) throws -> Round {
+        let spec = try spec(encoding: encoding, holders: holders)
+        let policy = try RoundPolicy(spec)
+        let holderKeys = (0..<Int(holders.0)).map { _ in RistrettoKey.generate() }
+        let context = Digest(randomBytes(32))
+        let training = RoundJob(
+            round: 1, attempt: 0, context: context, seed: .zero, model: spec.model.initial)
+        var headers: [SubmissionHeader] = []
+        var contents: [SubmissionContent] = []
+        var sum = [Int64](repeating: 0, count: policy.parameterCount)
+        for client in 0..<5 {
+            // The extremes, zero and a spread of both signs.
+            let values = (0..<policy.parameterCount).map { Int32([511, -511, 0, client * 37, -client * 91][$0 % 5]) }
+            for (index, value) in values.enumerated() { sum[index] += Int64(value) }
+            let sealed = try Submitting.encrypt(
+                policy: policy, values: values, job: training, node: SigningKey.generate().nodeID,
+                holderKeys: holderKeys.map { SealingKey($0.publicKey) })
+            headers.append(sealed.header)
+            contents.append(try BodyCheck.check(sealed.content, header: sealed.header, policy: policy))
+        }
+        let members = zip(headers, contents).map { (header: $0, content: $1) }
+        var byComponent: [Int: [UInt8]] = [:]
+        for (place, key) in holderKeys.enumerated() {
+            for vector in try HoldingKeys.derive(members: members, place: place, key: key, policy: policy) {
+                if let known = byComponent[vector.component] { #expect(known == vector.bytes) }
+                byComponent[vector.component] = vector.bytes
+            }
+        }
+        let keys = byComponent.keys.sorted().compactMap { byComponent[$0] }
+        let job = KeyJob(
+            manifest: BlockID(randomBytes(32)), round: 1, attempt: 0, context: context,
+            set: headers.map { .init(node: $0.submitter, submission: .of(headerBytes: $0.wireBytes)) },
+            model: spec.model.initial)
+        let set = SetContent(headers: headers, bodies: contents.map(\.elements), rows: [1, 1, 1, 1, 1])
+        let base = try PreparedTask(checking: spec).initialWeights
+        let outcome = try Aggregating.run(
+            policy: policy, job: job, set: set, keyVectors: keys, base: base,
+            logarithm: BoundedLogarithm(bound: policy.packing.range))
+        return Round(policy: policy, job: job, set: set, outcome: outcome, base: base, sum: sum, keys: keys)
+    }
+
+    private func check(
+        _ round: Round, aggregate: [UInt8]? = nil, opening: Digest? = nil, model: [UInt8]? = nil, set: SetContent? = nil,
+        context: Digest? = nil, manifest: BlockID? = nil
+    ) throws(RoundError) {
+        try ResultCheck.check(
+            policy: round.policy, context: context ?? round.job.context, manifest: manifest ?? round.job.manifest,
+            set: set ?? round.set, aggregate: aggregate ?? round.outcome.aggregate,
+            opening: opening ?? round.outcome.candidate.opening, base: round.base, model: model ?? round.outcome.model)
+    }
+
+    @Test(arguments: [TaskSpec.Encoding.affine, .ristretto])
+    func recoversTheExactSumAndVerifies(_ encoding: TaskSpec.Encoding) throws {
+        let round = try Self.play(encoding: encoding)
+        #expect(try round.policy.decode(aggregate: round.outcome.aggregate) == round.sum)
+        try check(round)
+    }
+
+    @Test func everySingleLieIsFound() throws {
+        let round = try Self.play(encoding: .affine)
+        var wrong = try round.policy.decode(aggregate: round.outcome.aggregate)
+        wrong[3] += 1
+        #expect(throws: RoundError.self) { try check(round, aggregate: round.policy.encode(aggregate: wrong)) }
+        // Swapping two coordinates keeps every plain checksum of e.
+        var swapped = try round.policy.decode(aggregate: round.outcome.aggregate)
+        swapped.swapAt(0, 1)
+        #expect(throws: RoundError.self) { try check(round, aggregate: round.policy.encode(aggregate: swapped)) }
+        #expect(throws: RoundError.self) { try check(round, opening: Digest([UInt8](repeating: 1, count: 32))) }
+        var model = round.outcome.model
+        model[model.count - 1] ^= 1
+        #expect(throws: RoundError.self) { try check(round, model: model) }
+        #expect(throws: RoundError.self) { try check(round, context: .zero) }
+        #expect(throws: RoundError.self) { try check(round, manifest: .zero) }
+        let fewer = SetContent(
+            headers: Array(round.set.headers.dropLast()), bodies: Array(round.set.bodies.dropLast()), rows: [1, 1, 1, 1])
+        #expect(throws: RoundError.self) { try check(round, set: fewer) }
+    }
+
+    @Test func bodyThatIsNotItsHeadersIsRefused() throws {
+        let spec = try Self.spec(encoding: .affine, holders: (3, 1))
+        let policy = try RoundPolicy(spec)
+        let keys = (0..<3).map { _ in SealingKey(RistrettoKey.generate().publicKey) }
+        let job = RoundJob(round: 1, attempt: 0, context: Digest(randomBytes(32)), seed: .zero, model: spec.model.initial)
+        let sealed = try Submitting.encrypt(
+            policy: policy, values: [Int32](repeating: 7, count: policy.parameterCount), job: job,
+            node: SigningKey.generate().nodeID, holderKeys: keys)
+        var bytes = sealed.content
+        bytes[bytes.count - 1] ^= 1
+        #expect(throws: RoundError.self) { try BodyCheck.check(bytes, header: sealed.header, policy: policy) }
+        #expect(throws: RoundError.self) { try BodyCheck.check([], header: sealed.header, policy: policy) }
+    }
+}

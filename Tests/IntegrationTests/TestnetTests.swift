@@ -1,0 +1,66 @@
+import Foundation
+import Testing
+
+/// Five real processes on loopback, real data, kills and drops. One run at a time: they share two cores.
+@Suite(.serialized) struct TestnetTests {
+    private func run(_ arguments: String...) throws -> (Program.Outcome, Summary) {
+        let folder = try Folder()
+        let outcome = try Program.run(["testnet", "--rounds", "3", "--out", folder.path] + arguments)
+        #expect(outcome.code == 0, "\(outcome.output)\n\(outcome.errors)")
+        return (outcome, try Summary(folder: folder.path))
+    }
+
+    private func expectGates(_ summary: Summary) {
+        #expect(summary.exact)
+        #expect(summary.heads_equal)
+        #expect(summary.verified)
+        #expect(summary.completed)
+        #expect(abs(summary.final_accuracy - summary.float_accuracy) <= 0.01)
+        #expect(summary.bytes_total > 0)
+    }
+
+    @Test func trainsUnderThreeHolders() throws {
+        let (outcome, summary) = try run()
+        expectGates(summary)
+        #expect(summary.nodes == 5 && summary.rounds == 3)
+        #expect(summary.best_alone_accuracy < summary.final_accuracy)
+        #expect(outcome.output.contains("2 of the 3 key holders"))
+    }
+
+    @Test func trainsUnderThePublisherAlone() throws {
+        let (outcome, summary) = try run("--holders", "1,0")
+        expectGates(summary)
+        #expect(outcome.output.contains("publisher"))
+    }
+
+    @Test(arguments: ["before-manifest", "after-keys", "after-proposal"])
+    func successorGoesOnWhenTheAggregatorIsKilled(_ point: String) throws {
+        let (_, summary) = try run("--kill-aggregator", "2:\(point)")
+        expectGates(summary)
+        #expect(summary.restarted.count == 1)
+    }
+
+    @Test func roundClosesWithoutADroppedMiner() throws {
+        let (_, summary) = try run("--drop-miner", "2")
+        expectGates(summary)
+        #expect(summary.restarted.count == 1)
+    }
+
+    @Test func impossibleOptionsAreRefusedTogether() throws {
+        let outcome = try Program.run("testnet", "--nodes", "3", "--rounds", "0", "--partition", "nonsense")
+        #expect(outcome.code == 64)
+        for word in ["--nodes", "--rounds", "--partition"] { #expect(outcome.errors.contains(word)) }
+    }
+
+    @Test func killAndDropInOneRoundAreRefused() throws {
+        let outcome = try Program.run("testnet", "--kill-aggregator", "2:after-keys", "--drop-miner", "2")
+        #expect(outcome.code == 64)
+        #expect(outcome.errors.contains("quorum"))
+    }
+
+    @Test func demoRunsInOneProcess() throws {
+        let outcome = try Program.run("demo", "--rounds", "2")
+        #expect(outcome.code == 0, "\(outcome.output)\n\(outcome.errors)")
+        #expect(outcome.output.contains("PASSED"))
+    }
+}

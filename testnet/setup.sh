@@ -1,0 +1,66 @@
+# Sourced by run.sh and test.sh: checks Swift, installs Debian packages, names the build.
+# Both use one build configuration, so that whoever runs one has built most of the other.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+BUILD_FLAGS=(-c release -Xswiftc -enable-testing)
+BINARY=.build/release/meshnode
+
+say() { printf '%s\n' "$*" >&2; }
+
+need_swift() {
+    if ! command -v swift >/dev/null 2>&1; then
+        say "Swift is not installed. meshnode needs Swift 6.2 or later: https://www.swift.org/install/linux/"
+        say "Put its bin directory on PATH, then run this again."
+        exit 69
+    fi
+    local version
+    version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\)\.\([0-9]*\).*/\1 \2/p' | head -1)
+    local major=${version% *} minor=${version#* }
+    if [ -z "$version" ] || [ "$major" -lt 6 ] || { [ "$major" -eq 6 ] && [ "$minor" -lt 2 ]; }; then
+        say "Swift ${version/ /.} is too old: 6.2 or later is needed."
+        exit 69
+    fi
+}
+
+# install_packages INSTALL: INSTALL is yes or no.
+install_packages() {
+    local wanted=(libsodium-dev libzstd-dev libopenblas-dev libsqlite3-dev zlib1g-dev pkg-config) missing=()
+    for package in "${wanted[@]}"; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return 0
+    local line="apt-get install -y ${missing[*]}"
+    if [ "$1" = no ]; then
+        say "missing packages; install them with:"
+        say "    sudo $line"
+        exit 69
+    fi
+    say "installing: ${missing[*]}"
+    local sudo=""
+    [ "$(id -u)" -eq 0 ] || sudo=sudo
+    $sudo apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive $sudo $line -qq >&2 || {
+        say "could not install; run it by hand: sudo apt-get update && sudo $line"
+        exit 69
+    }
+}
+
+# build WHAT...: shows that something happens; the first build takes several minutes.
+build() {
+    if [ ! -x "$BINARY" ]; then say "first build: 5 to 10 minutes; later runs start in seconds"; fi
+    local log=.build/last-build.log
+    mkdir -p .build
+    if [ -t 2 ]; then
+        swift build "${BUILD_FLAGS[@]}" "$@" 2>&1 | tee "$log" | while IFS= read -r line; do
+            case "$line" in \[*) printf '\r\033[K%.100s' "$line" >&2 ;; esac
+        done
+        printf '\r\033[K' >&2
+    else
+        swift build "${BUILD_FLAGS[@]}" "$@" >"$log" 2>&1 || true
+    fi
+    if ! grep -q '^Build.*complete' "$log"; then
+        grep -E 'error:' "$log" | head -20 >&2
+        say "the build failed; the whole output is in $log"
+        exit 1
+    fi
+}

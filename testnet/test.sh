@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Sets up the same way as run.sh and runs every test.
+#
+#   ./testnet/test.sh [--no-install] [--filter NAME]
+. "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+
+install=yes
+arguments=()
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --no-install) install=no ;;
+    *) arguments+=("$1") ;;
+    esac
+    shift
+done
+
+need_swift
+install_packages "$install"
+build --build-tests
+export MESHNODE_DATA="$PWD/data"
+export MESHNODE_BINARY="$PWD/$BINARY"
+export OPENBLAS_NUM_THREADS=1
+exec swift test "${BUILD_FLAGS[@]}" --skip-build "${arguments[@]}"
