@@ -1,0 +1,239 @@
+internal import Chain
+internal import MeshCrypto
+internal import Wire
+
+/// What an observer who sees every honest node knows, and the rules that must hold after every event. It repeats no
+/// rule of the machines: thresholds, sets and sums are worked out anew from what was signed and decided.
+final class InvariantLedger {
+    private(set) var violations: [Violation] = []
+    /// Every content that a node made.
+    var contents: [ContentID: [UInt8]] = [:]
+    var submissionBodies: [SubmissionID: ContentID] = [:]
+    var headers: [BlockID: BlockHeader] = [:]
+    private(set) var highestView: UInt32 = 0
+    private(set) var summaries: [SimulationReport.DecidedSummary] = []
+
+    private let genesis: Genesis
+    private let network: NetworkID
+    private let honest: Set<NodeID>
+    private let indexOf: [NodeID: Int]
+    private let credits: UInt64
+
+    private struct Place: Hashable {
+        let chain: ChainID
+        let height: UInt64
+    }
+    private struct Signing: Hashable {
+        let slot: Slot
+        let signer: NodeID
+    }
+    private struct BaseModel: Hashable {
+        let chain: ChainID
+        let model: ContentID
+    }
+
+    private var decided: [Place: BlockID] = [:]
+    private var signed: [Signing: [UInt8]] = [:]
+    /// Lists of honest voters, by chain and height.
+    private var lists: [Place: [NodeID: [SubmissionID]]] = [:]
+    private var checkedCertificates: Set<[UInt8]> = []
+    private var sets: [BaseModel: [[NodeID]]] = [:]
+    private var submissions: [SubmissionID: SubmissionHeader] = [:]
+    private var latestSet: [NodeID] = []
+
+    init(genesis: Genesis, honest: Set<NodeID>, indexOf: [NodeID: Int]) {
+        self.genesis = genesis
+        network = genesis.networkID
+        self.honest = honest
+        self.indexOf = indexOf
+        credits = genesis.accounts.reduce(0) { $0 + $1.balance + $1.validatorBond }
+    }
+
+    func report(_ invariant: Violation.Invariant, _ time: UInt64, _ detail: String) {
+        violations.append(Violation(invariant: invariant, time: time, detail: detail))
+    }
+
+    func check(
+        _ condition: Bool, _ invariant: Violation.Invariant, _ time: UInt64, _ detail: @autoclosure () -> String
+    ) {
+        if !condition { report(invariant, time, detail()) }
+    }
+
+    // MARK: Messages
+
+    func noteSubmission(_ envelope: Envelope) {
+        guard let header = try? SubmissionHeader(wireBytes: envelope.payload) else { return }
+        submissionBodies[envelope.submissionID] = header.body.id
+        submissions[envelope.submissionID] = header
+    }
+
+    /// An honest node signs: once a slot, whatever happened to the node before.
+    func sign(_ envelope: Envelope, _ time: UInt64) {
+        let place = Signing(slot: envelope.slot, signer: envelope.signer)
+        if let before = signed[place] {
+            check(
+                before == envelope.payload, .oneMessagePerSlot, time,
+                "node \(name(envelope.signer)) signs two \(envelope.slot.kind) messages at "
+                    + "(\(envelope.slot.major), \(envelope.slot.minor))")
+            return
+        }
+        signed[place] = envelope.payload
+        if envelope.slot.kind == .received, let received = try? Received(wireBytes: envelope.payload) {
+            lists[Place(chain: envelope.slot.chain, height: envelope.slot.major), default: [:]][envelope.signer] =
+                received.submissions
+        }
+    }
+
+    // MARK: Blocks
+
+    func commit(_ block: DecidedBlock, state: RegistryState, _ time: UInt64, node: Int) {
+        let weights = genesis.accounts.map { ($0.node, $0.validatorBond) }.filter { $0.1 > 0 }
+        guard isFirst(block, weights: weights, time, node: node) else { return }
+        var sum = weights.reduce(0) { $0 + $1.1 }
+        for account in genesis.accounts {
+            let now = state.accounts[account.node]
+            sum += (now?.balance ?? 0) + (now?.bonded ?? 0)
+        }
+        for task in state.tasks { sum += task.escrow }
+        check(sum == credits, .credits, time, "height \(block.header.height): credits add up to \(sum), not \(credits)")
+    }
+
+    func commit(_ block: DecidedBlock, state: TaskState, _ time: UInt64, node: Int) {
+        let weights = state.genesis.members.map { ($0.node, $0.enrolment.bond) }
+        guard isFirst(block, weights: weights, time, node: node) else { return }
+        var summary = SimulationReport.DecidedSummary(
+            height: block.header.height, kind: "\(block.header.kind)", round: block.header.round,
+            attempt: block.header.attempt, author: indexOf[block.header.author] ?? -1,
+            originView: block.header.originView, decidedView: block.certificate.view, members: [], reason: "",
+            time: time)
+        switch block.header.kind {
+        case .manifest:
+            if let body = try? ManifestBody(wireBytes: block.body), case .aggregating(_, let set) = state.phase {
+                check(body, set: set, block: block, state: state, weights: weights, time)
+                summary.members = set.compactMap { indexOf[$0.node] }
+            }
+        case .result:
+            if let body = try? ResultBody(wireBytes: block.body) {
+                check(body, block: block, state: state, time)
+                summary.reason = body.rejected ? "rejected" : ""
+            }
+        case .void:
+            if let body = try? VoidBody(wireBytes: block.body) { summary.reason = "\(body.reason)" }
+        case .control:
+            if let body = try? ControlBody(wireBytes: block.body) { summary.reason = "\(body)" }
+        case .registry: break
+        }
+        summaries.append(summary)
+    }
+
+    /// Checks what every commit must satisfy; whether this is the first commit of the block anywhere.
+    private func isFirst(
+        _ block: DecidedBlock, weights: [(NodeID, UInt64)], _ time: UInt64, node: Int
+    ) -> Bool {
+        let place = Place(chain: block.header.chain, height: block.header.height)
+        let id = block.header.id
+        checkCertificate(block, weights: weights, time, node: node)
+        highestView = max(highestView, block.certificate.view)
+        if let before = decided[place] {
+            check(
+                before == id, .oneBlockPerHeight, time,
+                "height \(place.height): node \(node) decides \(id.short), another node decided \(before.short)")
+            return false
+        }
+        decided[place] = id
+        return true
+    }
+
+    private func checkCertificate(
+        _ block: DecidedBlock, weights: [(NodeID, UInt64)], _ time: UInt64, node: Int
+    ) {
+        let bytes = block.certificate.wireBytes
+        guard checkedCertificates.insert(bytes).inserted else { return }
+        let order = weights.sorted { $0.0 < $1.0 }
+        let certificate = block.certificate
+        let slot = Slot(kind: .precommit, chain: certificate.chain, major: certificate.height, minor: certificate.view)
+        var weight: UInt64 = 0
+        for precommit in certificate.precommits {
+            guard Int(precommit.voter) < order.count else {
+                report(.certificate, time, "height \(certificate.height): unknown voter")
+                return
+            }
+            let voter = order[Int(precommit.voter)]
+            let signedBytes = Envelope.signedBytes(
+                network: network, slot: slot, signer: voter.0, payload: Vote(block: block.header.id).wireBytes)
+            check(
+                verifySignature(precommit.signature, signedBytes, signer: voter.0), .certificate, time,
+                "height \(certificate.height): a precommit is not signed")
+            weight += voter.1
+        }
+        let total = order.reduce(0) { $0 + $1.1 }
+        check(
+            weight * 3 > total * 2 && certificate.block == block.header.id
+                && certificate.height == block.header.height && certificate.chain == block.header.chain,
+            .certificate, time,
+            "node \(node), height \(certificate.height): precommits weigh \(weight) of \(total)")
+    }
+
+    // MARK: Sets and sums
+
+    private func check(
+        _ body: ManifestBody, set: [TaskState.SetMember], block: DecidedBlock, state: TaskState,
+        weights: [(NodeID, UInt64)], _ time: UInt64
+    ) {
+        let height = block.header.height
+        let place = Place(chain: block.header.chain, height: height)
+        // Every honest list is a list of bodies stored in time.
+        let honestLists = (lists[place] ?? [:]).sorted { $0.key < $1.key }.map(\.value)
+        let announced = body.submissions.map(\.submissionID)
+        if let first = honestLists.first {
+            for id in first where honestLists.allSatisfy({ $0.contains(id) }) {
+                check(
+                    announced.contains(id), .listedSubmissions, time,
+                    "height \(height): \(id.short), which every honest voter stored, is left out")
+            }
+        }
+        for id in announced {
+            check(
+                honestLists.contains { $0.contains(id) }, .listedSubmissions, time,
+                "height \(height): \(id.short), which no honest voter listed, is in")
+        }
+        // On the first MANIFEST of a model, S is L without those who announced twice.
+        let base = BaseModel(chain: block.header.chain, model: state.model.id)
+        let keys = set.map(\.node)
+        let smallest = Int(state.spec.participants.smallestSet)
+        check(keys.count >= smallest, .nestedSets, time, "height \(height): a set of \(keys.count)")
+        if let last = sets[base]?.last {
+            let gone = last.filter { !keys.contains($0) }
+            let isInside = keys.allSatisfy { last.contains($0) }
+            check(
+                isInside && (gone.isEmpty || gone.count >= smallest), .nestedSets, time,
+                "height \(height): set \(keys.map(name)) after \(last.map(name)) on one model")
+        } else {
+            let once = body.submissions.filter { one in body.submissions.count { $0.signer == one.signer } == 1 }
+            check(
+                once.map(\.signer).sorted() == keys, .listedSubmissions, time,
+                "height \(height): the first set is not what is listed")
+        }
+        sets[base, default: []].append(keys)
+        latestSet = keys
+    }
+
+    private func check(_ body: ResultBody, block: DecidedBlock, state: TaskState, _ time: UInt64) {
+        guard let header = headers[body.manifest], header.kind == .manifest,
+            let manifestBytes = contents[header.body.id], let manifest = try? ManifestBody(wireBytes: manifestBytes)
+        else {
+            report(.exactSum, time, "height \(block.header.height): the manifest is unknown")
+            return
+        }
+        // The set is the newest one recorded; its ids come from the manifest's announcements.
+        let keys = latestSet
+        let bodies = manifest.submissions.filter { keys.contains($0.signer) }
+            .compactMap { submissions[$0.submissionID].flatMap { contents[$0.body.id] } }
+        let sum = NullScheme.aggregate(bodies)
+        check(
+            bodies.count == keys.count && contents[body.aggregate.id] == sum, .exactSum, time,
+            "height \(block.header.height): e is not the sum of the \(keys.count) members' updates")
+    }
+
+    private func name(_ node: NodeID) -> String { "n\(indexOf[node] ?? -1)" }
+}

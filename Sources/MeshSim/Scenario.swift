@@ -1,0 +1,55 @@
+/// A named run: a configuration and what must come of it.
+public struct Scenario: Sendable {
+    public var configuration: SimulationConfiguration
+    public var expectation = Expectation()
+
+    public init(configuration: SimulationConfiguration) { self.configuration = configuration }
+
+    /// What a report must show beside the absence of violations. Absent: anything.
+    public struct Expectation: Sendable, Equatable {
+        /// "completed" or "failed(reason)".
+        public var outcome: String?
+        /// Decided sets of at least this size in every round.
+        public var smallestMembers: Int?
+        public var atLeastVoids: Int?
+        public var atMostVoids: Int?
+        /// A view at least this high decided something.
+        public var atLeastView: Int?
+        public var atLeastConflicts: Int?
+
+        public init() {}
+
+        /// What of it the report does not show.
+        public func faults(of report: SimulationReport) -> [String] {
+            var faults: [String] = []
+            if let outcome, report.outcome.description != outcome {
+                faults.append("expected outcome \(outcome), found \(report.outcome)")
+            }
+            let members = report.blocks.filter { $0.kind == "manifest" }.map(\.members.count).min() ?? 0
+            if let smallestMembers, members < smallestMembers {
+                faults.append("expected sets of \(smallestMembers) or more, found \(members)")
+            }
+            if let atLeastVoids, report.voids < atLeastVoids {
+                faults.append("expected \(atLeastVoids) VOID blocks or more, found \(report.voids)")
+            }
+            if let atMostVoids, report.voids > atMostVoids {
+                faults.append("expected \(atMostVoids) VOID blocks or fewer, found \(report.voids)")
+            }
+            if let atLeastView, Int(report.highestView) < atLeastView {
+                faults.append("expected a decision in view \(atLeastView) or higher, found \(report.highestView)")
+            }
+            if let atLeastConflicts, report.conflictsSeen < atLeastConflicts {
+                faults.append("expected \(atLeastConflicts) conflicts seen or more, found \(report.conflictsSeen)")
+            }
+            return faults
+        }
+    }
+}
+
+extension SimulationConfiguration {
+    /// Chooses random faults and, if none was chosen before, a time at which they end.
+    public mutating func setFaults(_ profile: FaultProfile) {
+        faults = profile
+        if profile == .none { healAt = 0 } else if healAt == 0 { healAt = 12_000_000 }
+    }
+}

@@ -1,0 +1,214 @@
+internal import Chain
+internal import MeshCrypto
+internal import Wire
+
+/// What leaves a node that breaks the protocol.
+extension Simulation {
+    private func halves(of index: Int) -> ([Int], [Int]) {
+        let others = nodes.indices.filter { $0 != index }
+        return (others.filter { $0.isMultiple(of: 2) }, others.filter { !$0.isMultiple(of: 2) })
+    }
+
+    private func signed(_ payload: [UInt8], _ slot: Slot, node index: Int) -> Envelope {
+        .signed(payload, slot: slot, network: network, by: nodes[index].key)
+    }
+
+    /// Sends what a strategy makes of an own or forwarded message.
+    func emit(_ envelope: Envelope, byzantine index: Int) {
+        guard envelope.signer == nodes[index].id else {
+            if byzantine[index]!.strategy != .silent { send([envelope], from: index) }
+            return
+        }
+        let (even, odd) = halves(of: index)
+        switch (byzantine[index]!.strategy, envelope.slot.kind) {
+        case (.silent, .transaction): send([envelope], from: index)
+        case (.silent, _): return
+        case (.equivocatingProposer, .proposal):
+            guard let proposal = try? Proposal(wireBytes: envelope.payload), proposal.validView < 0 else { break }
+            var header = proposal.header
+            header.timeMs += 1
+            let twin = Proposal(header: header, validView: -1)
+            byzantine[index]!.twins[proposal.header.id] = header.id
+            ledger.headers[header.id] = header
+            send([envelope], from: index, to: even)
+            send([signed(twin.wireBytes, envelope.slot, node: index)], from: index, to: odd)
+            return
+        case (.equivocatingProposer, .prevote), (.equivocatingProposer, .precommit):
+            guard let block = try? Vote(wireBytes: envelope.payload).block, let twin = byzantine[index]!.twins[block]
+            else { break }
+            send([envelope], from: index, to: even)
+            send([signed(Vote(block: twin).wireBytes, envelope.slot, node: index)], from: index, to: odd)
+            return
+        case (.doubleVoter, .prevote), (.doubleVoter, .precommit):
+            guard let vote = try? Vote(wireBytes: envelope.payload) else { break }
+            let other = vote.block == nil ? anyBlock(at: envelope.slot, node: index) : nil
+            let turned = envelope.slot.minor.isMultiple(of: 2)
+            send([envelope], from: index, to: turned ? even : odd)
+            send([signed(Vote(block: other).wireBytes, envelope.slot, node: index)], from: index, to: turned ? odd : even)
+            return
+        case (.omittedSubmission, .proposal), (.futureTime, .proposal), (.earlyVoid, .proposal):
+            if let crafted = craftedProposal(envelope, node: index) {
+                send([crafted], from: index)
+                return
+            }
+        case (.garbageLister, .received):
+            var ids: [SubmissionID] = []
+            for number in 0..<Limits.submitters {
+                ids.append(SubmissionID(Transcript.hash("sim/garbage", nodes[index].id.bytes, [UInt8(number & 255)])))
+            }
+            send([signed(Received(submissions: ids.sorted()).wireBytes, envelope.slot, node: index)], from: index)
+            return
+        case (.doubleSubmitter, .submission):
+            guard let second = secondSubmission(envelope, node: index) else { break }
+            send([envelope], from: index, to: even)
+            send([second], from: index, to: odd)
+            return
+        case (.wrongRoots, .keyStatement):
+            guard let statement = try? KeyStatement(wireBytes: envelope.payload) else { break }
+            let wrong = KeyStatement(
+                context: statement.context, manifest: statement.manifest,
+                roots: statement.roots.map { .init(component: $0.component, root: .zero) })
+            send([signed(wrong.wireBytes, envelope.slot, node: index)], from: index)
+            return
+        default: break
+        }
+        send([envelope], from: index)
+    }
+
+    private func anyBlock(at slot: Slot, node index: Int) -> BlockID? {
+        byzantine[index]!.seen.last { $0.slot.kind == .proposal && $0.slot.chain == slot.chain && $0.slot.major == slot.major }
+            .flatMap { try? Proposal(wireBytes: $0.payload).header.id }
+    }
+
+    private func secondSubmission(_ envelope: Envelope, node index: Int) -> Envelope? {
+        guard let place = nodes[index].memory?.taskIndex(envelope.slot.chain) else { return nil }
+        let machine = nodes[index].memory!.tasks[place]
+        let body = NullScheme.body(submitter: nodes[index].id, context: machine.currentContext.digest, variant: 255)
+        let header = NullScheme.header(
+            submitter: nodes[index].id, job: machine.trainingJob, state: machine.state, body: body, nonce: 255)
+        nodes[index].disk.contents[header.body.id] = body
+        ledger.contents[header.body.id] = body
+        let second = signed(header.wireBytes, envelope.slot, node: index)
+        ledger.noteSubmission(second)
+        return second
+    }
+
+    private func craftedProposal(_ envelope: Envelope, node index: Int) -> Envelope? {
+        guard let proposal = try? Proposal(wireBytes: envelope.payload), proposal.validView < 0 else { return nil }
+        var header = proposal.header
+        switch byzantine[index]!.strategy {
+        case .futureTime: header.timeMs = UInt64.max
+        case .omittedSubmission:
+            guard header.kind == .manifest, let place = nodes[index].memory?.taskIndex(header.chain),
+                let bytes = nodes[index].disk.contents[header.body.id],
+                let body = try? ManifestBody(wireBytes: bytes), body.submissions.count > 4
+            else { return nil }
+            let state = nodes[index].memory!.tasks[place].state
+            let kept = Array(body.submissions.dropFirst())
+            let crafted = ManifestBody(
+                context: body.context, union: body.union, lists: body.lists, submissions: kept, readys: body.readys)
+            header = craft(
+                .manifest(crafted, set: kept.map { .init(node: $0.signer, submission: $0.submissionID) }), state,
+                view: envelope.slot.minor, author: nodes[index].id, node: index)
+        case .earlyVoid:
+            guard header.kind == .manifest || header.kind == .result,
+                let place = nodes[index].memory?.taskIndex(header.chain)
+            else { return nil }
+            let state = nodes[index].memory!.tasks[place].state
+            let order = state.nextProposers
+            let view = TaskRules.firstVoidView(state)
+            header = craft(
+                .void(VoidBody(reason: .deadline, evicted: [], union: [], lists: [])), state, view: view,
+                author: order[Int(view) % order.count], node: index)
+        default: return nil
+        }
+        ledger.headers[header.id] = header
+        return signed(Proposal(header: header, validView: -1).wireBytes, envelope.slot, node: index)
+    }
+
+    private func craft(
+        _ content: TaskBlockContent, _ state: TaskState, view: UInt32, author: NodeID, node index: Int
+    ) -> BlockHeader {
+        let header = TaskRules.header(for: content, state: state, author: author, view: view, timeMs: instant(index).wallMs)
+        nodes[index].disk.contents[header.body.id] = content.bytes
+        ledger.contents[header.body.id] = content.bytes
+        return header
+    }
+
+    /// What a strategy adds at each heartbeat.
+    func misbehave(_ index: Int) {
+        switch byzantine[index]!.strategy {
+        case .staleReplay:
+            let seen = byzantine[index]!.seen
+            guard !seen.isEmpty else { return }
+            for _ in 0..<6 {
+                let envelope = seen[random.below(seen.count)]
+                let peer = random.below(nodes.count)
+                guard peer != index else { continue }
+                var bytes = envelope.signature.bytes
+                bytes[random.below(64)] ^= 1
+                let forged = Envelope(
+                    network: envelope.network, slot: envelope.slot, signer: envelope.signer, payload: envelope.payload,
+                    signature: Signature(bytes))
+                send(.envelopes([forged, envelope]), from: index, to: peer)
+            }
+            for chain in [registryChain] + (nodes[index].memory?.tasks.map(\.chain) ?? []) {
+                guard let blocks = nodes[index].disk.blocks[chain], !blocks.isEmpty else { continue }
+                send(.blocks([blocks[random.below(blocks.count)]]), from: index, to: (index + 1) % nodes.count)
+            }
+        case .viewSpammer:
+            guard let task = nodes[index].memory?.tasks.first else { return }
+            for step in 0..<8 {
+                let view = task.view + UInt32(step) * UInt32(nodes.count) + UInt32(random.below(1_000))
+                let slot = Slot(kind: .prevote, chain: task.chain, major: task.height, minor: view)
+                send([signed(Vote(block: nil).wireBytes, slot, node: index)], from: index)
+                if case .aggregating(let manifest, _) = task.state.phase {
+                    let opening = Digest(Transcript.hash("sim/spam", [UInt8(step)]))
+                    let model = task.state.model
+                    let candidate = Candidate(
+                        manifest: manifest,
+                        payload: TaskRules.payloadID(manifest: manifest, aggregate: model, model: model, opening: opening),
+                        aggregate: model, model: model, opening: opening)
+                    let order = task.state.nextProposers
+                    let own = order.firstIndex(of: nodes[index].id).map { UInt32($0) } ?? 0
+                    let mine = own + UInt32(step + random.below(1_000)) * UInt32(order.count)
+                    send(
+                        [
+                            signed(
+                                candidate.wireBytes,
+                                Slot(kind: .candidate, chain: task.chain, major: task.height, minor: mine), node: index)
+                        ], from: index)
+                }
+            }
+        default: break
+        }
+    }
+
+    // MARK: Planted: two thirds rounded down
+
+    /// Decides a block as soon as its precommits weigh ⌊2W/3⌋.
+    func decideOnLowQuorum(_ envelope: Envelope, node index: Int) {
+        guard envelope.slot.kind == .precommit, nodes[index].isUp, let block = try? Vote(wireBytes: envelope.payload).block,
+            let header = ledger.headers[block], let body = ledger.contents[header.body.id]
+        else { return }
+        let chain = envelope.slot.chain
+        let height = UInt64(nodes[index].disk.blocks[chain]?.count ?? 0) + 1
+        guard envelope.slot.major == height else { return }
+        lowQuorumVotes[index, default: []].append(envelope)
+        let order = genesis.accounts.map(\.node)
+        let votes = lowQuorumVotes[index]!.filter { $0.slot == envelope.slot && $0.payload == envelope.payload }
+        let voters = order.indices.filter { place in votes.contains { $0.signer == order[place] } }
+        let weight = voters.reduce(0) { $0 + genesis.accounts[$1].validatorBond }
+        let total = genesis.accounts.reduce(0) { $0 + $1.validatorBond }
+        guard weight >= total * 2 / 3 else { return }
+        let precommits = voters.map { place in
+            Certificate.Precommit(voter: UInt8(place), signature: votes.first { $0.signer == order[place] }!.signature)
+        }
+        let decided = DecidedBlock(
+            header: header, body: body,
+            certificate: Certificate(
+                chain: chain, height: height, view: envelope.slot.minor, block: block, precommits: precommits))
+        commit(decided, chain: chain, node: index)
+        crash(index, restartAfter: 1_000)
+    }
+}

@@ -1,0 +1,290 @@
+internal import Chain
+internal import Wire
+
+/// What a shell does with a machine's directives: in order, durable before sent, interrupted anywhere by a crash.
+extension Simulation {
+    func perform(_ directives: [ChainDirective], chain: ChainID, node index: Int) {
+        let life = nodes[index].life
+        for directive in directives {
+            // A crash between two directives loses the rest of them.
+            guard isAlive(index, life) else { return }
+            if faultsOn, crashPpm > 0, random.chance(crashPpm) {
+                crash(index, restartAfter: random.within(50_000...2_500_000))
+                return
+            }
+            perform(directive, chain: chain, node: index)
+        }
+        checkQueues(index)
+    }
+
+    private var crashPpm: UInt64 {
+        switch configuration.faults {
+        case .crash, .all: 2_500
+        case .none, .loss, .partition: 0
+        }
+    }
+
+    private func perform(_ directive: ChainDirective, chain: ChainID, node index: Int) {
+        switch directive {
+        case .persist(let envelopes, let state):
+            persist(envelopes, state, chain: chain, node: index)
+        case .broadcast(let envelope):
+            if isHonest(index), envelope.signer == nodes[index].id {
+                checkSending(envelope, node: index)
+            }
+            observe(envelope, node: index)
+            if isHonest(index) {
+                send([envelope], from: index)
+            } else {
+                emit(envelope, byzantine: index)
+            }
+            reachStages(envelope, node: index)
+        case .store(let bytes, let reference, _):
+            nodes[index].disk.contents[reference.id] = bytes
+            ledger.contents[reference.id] = bytes
+        case .fetch(let reference, _):
+            fetch(reference, chain: chain, node: index)
+        case .commit(let decided):
+            commit(decided, chain: chain, node: index)
+        case .schedule(let timer, let delay):
+            queue.push(.timer(node: index, life: nodes[index].life, chain, timer), at: now + delay * 1_000)
+        case .openTask(let genesis):
+            note(index, "opens task \(genesis.task.short)")
+            openTask(genesis, node: index)
+        case .work(let work):
+            begin(work, chain: chain, node: index)
+        case .event(let event):
+            observe(event, node: index)
+        case .halt(let reason):
+            note(index, "halts: \(reason)")
+            if isHonest(index) { ledger.report(.noHalt, now, "node \(index): \(reason)") }
+        }
+    }
+
+    private func persist(_ envelopes: [Envelope], _ state: VoteState?, chain: ChainID, node index: Int) {
+        if configuration.planted != .noDurableSlots { nodes[index].disk.keep(envelopes) }
+        if isHonest(index) {
+            for envelope in envelopes { ledger.sign(envelope, now) }
+        }
+        guard var state else { return }
+        if configuration.planted == .noLock {
+            state.locked = nil
+            state.valid = nil
+        }
+        if let old = nodes[index].disk.voteState[chain], isHonest(index), configuration.planted == nil {
+            ledger.check(
+                (old.height, old.view, old.step.rawValue) <= (state.height, state.view, state.step.rawValue),
+                .oneMessagePerSlot, now, "node \(index) moved its vote state back")
+        }
+        nodes[index].disk.voteState[chain] = state
+    }
+
+    /// What must hold before an own message leaves.
+    private func checkSending(_ envelope: Envelope, node index: Int) {
+        if envelope.slot.kind == .transaction { return }
+        ledger.check(
+            nodes[index].disk.holds(envelope), .durableBeforeSent, now,
+            "node \(index) sends a \(envelope.slot.kind) that it has not stored")
+        switch envelope.slot.kind {
+        case .proposal, .prevote, .precommit, .received, .candidate, .opinion:
+            let decided = UInt64(nodes[index].disk.blocks[envelope.slot.chain]?.count ?? 0)
+            ledger.check(
+                decided + 1 >= envelope.slot.major, .durableBeforeSent, now,
+                "node \(index) signs at height \(envelope.slot.major) with \(decided) blocks stored")
+        default: break
+        }
+        if envelope.slot.kind == .received, let received = try? Received(wireBytes: envelope.payload) {
+            for id in received.submissions {
+                let body = ledger.submissionBodies[id]
+                ledger.check(
+                    body.map { nodes[index].disk.contents[$0] != nil } ?? false, .storedBeforeListed, now,
+                    "node \(index) lists \(id.short) without its body")
+            }
+        }
+    }
+
+    /// What the checks need to know of messages.
+    private func observe(_ envelope: Envelope, node index: Int) {
+        switch envelope.slot.kind {
+        case .submission: ledger.noteSubmission(envelope)
+        case .proposal:
+            if let proposal = try? Proposal(wireBytes: envelope.payload) {
+                ledger.headers[proposal.header.id] = proposal.header
+            }
+        default: break
+        }
+    }
+
+    private func observe(_ event: ChainEvent, node index: Int) {
+        switch event {
+        case .conflict: conflicts += 1
+        case .decided(let header):
+            note(index, "decided \(header.kind) height \(header.height) view \(header.originView)")
+        case .view(let height, let view, let proposer):
+            note(index, "height \(height) view \(view), proposer n\(indexOf[proposer] ?? -1)")
+            if configuration.planted == .noLock, view > 0, nodes[index].isUp { restartWithoutLock(index) }
+        case .warning(let text): note(index, "warning: \(text)")
+        default: note(index, "\(event)")
+        }
+    }
+
+    /// Planted bug: a node that enters a view with its votes but without its lock.
+    private func restartWithoutLock(_ index: Int) {
+        guard !nodes[index].disk.voteState.isEmpty else { return }
+        crash(index, restartAfter: 1_000)
+    }
+
+    func commit(_ decided: DecidedBlock, chain: ChainID, node index: Int) {
+        nodes[index].disk.blocks[chain, default: []].append(decided)
+        trace.mix(decided.header.id.bytes)
+        guard isHonest(index), let memory = nodes[index].memory else { return }
+        if chain == registryChain {
+            ledger.commit(decided, state: memory.registry.state, now, node: index)
+        } else if let place = memory.taskIndex(chain) {
+            ledger.commit(decided, state: memory.tasks[place].state, now, node: index)
+        }
+    }
+
+    private func checkQueues(_ index: Int) {
+        guard isHonest(index), let memory = nodes[index].memory else { return }
+        let held = memory.registry.queuedMessages + memory.tasks.reduce(0) { $0 + $1.queuedMessages }
+        ledger.check(
+            held <= 200 * nodes.count, .boundedQueues, now, "node \(index) keeps \(held) messages")
+    }
+
+    // MARK: Network
+
+    func send(_ envelopes: [Envelope], from index: Int, to peers: [Int]? = nil) {
+        for peer in peers ?? Array(nodes.indices) where peer != index { send(.envelopes(envelopes), from: index, to: peer) }
+    }
+
+    func send(_ packet: Packet, from: Int, to: Int) {
+        guard groups[from] == groups[to] else { return }
+        let model = configuration.network
+        if faultsOn, random.chance(lossPpm) { return }
+        var copies = 1
+        if faultsOn, random.chance(duplicatePpm) { copies = 2 }
+        for _ in 0..<copies {
+            var delay = links[from][to] + random.within(0...model.jitter)
+            if faultsOn, random.chance(latePpm) { delay += random.within(0...model.lateness) }
+            queue.push(.deliver(from: from, to: to, packet), at: now + delay)
+        }
+    }
+
+    private var isLossy: Bool { configuration.faults == .loss || configuration.faults == .all }
+    private var lossPpm: UInt64 { isLossy ? max(configuration.network.lossPpm, 120_000) : configuration.network.lossPpm }
+    private var duplicatePpm: UInt64 {
+        isLossy ? max(configuration.network.duplicatePpm, 50_000) : configuration.network.duplicatePpm
+    }
+    private var latePpm: UInt64 { isLossy ? max(configuration.network.latePpm, 80_000) : configuration.network.latePpm }
+
+    func deliver(_ packet: Packet, from: Int, to: Int) {
+        // A packet that was under way when the partition fell is lost.
+        guard nodes[to].isUp, groups[from] == groups[to] else { return }
+        let label = packet.label
+        trace.mix(label.kind)
+        trace.mix(label.word)
+        switch packet {
+        case .envelopes(let envelopes):
+            for envelope in envelopes { receive(envelope, from: from, node: to) }
+        case .digest(let digest): answer(digest, from: from, node: to)
+        case .blocks(let blocks): for block in blocks { receive(block, node: to) }
+        case .want(let id): serve(id, to: from, node: to)
+        case .content(let id, let bytes): arrived(id, bytes, node: to)
+        case .wantVectors(let manifest):
+            if nodes[to].disk.released[manifest]?.contains(nodes[from].id) ?? false {
+                send(.vectors(manifest), from: to, to: from)
+            }
+        case .vectors(let manifest):
+            let holder = nodes[from].id
+            if !(nodes[to].disk.vectors[manifest] ?? []).contains(holder) {
+                nodes[to].disk.vectors[manifest, default: []].append(holder)
+            }
+            lookAtWaiting(node: to)
+        }
+    }
+
+    private func receive(_ envelope: Envelope, from: Int, node index: Int) {
+        guard nodes[index].isUp else { return }
+        // A planted loss of memory shows in what a node signs, not in what its peers remind it of.
+        if configuration.planted != nil, envelope.signer == nodes[index].id { return }
+        if !isHonest(index) { byzantine[index]!.remember(envelope, &random) }
+        let chain = envelope.slot.chain
+        if chain == registryChain {
+            let (admission, directives) = nodes[index].memory!.registry.receive(envelope, instant(index))
+            count(admission, envelope, from: from, node: index)
+            perform(directives, chain: chain, node: index)
+        } else if let place = nodes[index].memory!.taskIndex(chain) {
+            let (admission, directives) = nodes[index].memory!.tasks[place].receive(envelope, instant(index))
+            count(admission, envelope, from: from, node: index)
+            perform(directives, chain: chain, node: index)
+        }
+        if configuration.planted == .lowQuorum { decideOnLowQuorum(envelope, node: index) }
+    }
+
+    private func count(_ admission: Admission, _ envelope: Envelope, from: Int, node: Int) {
+        guard case .reject(let reason) = admission else { return }
+        rejected += 1
+        note(node, "rejects \(envelope.slot.kind) of n\(indexOf[envelope.signer] ?? -1): \(reason)")
+        // An honest node passes on only what it accepted, so nobody may find it bad.
+        if isHonest(from), isHonest(node), configuration.planted == nil, envelope.signer == nodes[from].id {
+            ledger.report(.progress, now, "node \(node) rejects node \(from)'s \(envelope.slot.kind): \(reason)")
+        }
+    }
+
+    private func receive(_ decided: DecidedBlock, node index: Int) {
+        guard nodes[index].isUp else { return }
+        let chain = decided.header.chain
+        if chain == registryChain {
+            let (_, directives) = nodes[index].memory!.registry.receive(decided, instant(index))
+            perform(directives, chain: chain, node: index)
+        } else if let place = nodes[index].memory!.taskIndex(chain) {
+            let (_, directives) = nodes[index].memory!.tasks[place].receive(decided, instant(index))
+            perform(directives, chain: chain, node: index)
+        }
+    }
+
+    // MARK: Heartbeat
+
+    func heartbeat(_ index: Int) {
+        let life = nodes[index].life
+        queue.push(.heartbeat(node: index, life: life), at: now + configuration.network.heartbeat)
+        actAsClient(index)
+        guard isAlive(index, life) else { return }
+        if !isHonest(index) { misbehave(index) }
+        let peers = random.shuffled(Array(nodes.indices.filter { $0 != index })).prefix(2)
+        let memory = nodes[index].memory!
+        for digest in [memory.registry.digest()] + memory.tasks.map({ $0.digest() }) {
+            for peer in peers { send(.digest(digest), from: index, to: peer) }
+        }
+    }
+
+    private func answer(_ digest: ChainDigest, from: Int, node index: Int) {
+        // What a peer cannot decode does not exist.
+        guard let digest = try? ChainDigest(wireBytes: digest.wireBytes) else {
+            ledger.report(.progress, now, "node \(from) sent a digest that does not decode")
+            return
+        }
+        let memory = nodes[index].memory!
+        let height: UInt64
+        var envelopes: [Envelope]
+        if digest.chain == registryChain {
+            height = memory.registry.height
+            envelopes = memory.registry.answer(digest)
+        } else if let place = memory.taskIndex(digest.chain) {
+            height = memory.tasks[place].height
+            envelopes = memory.tasks[place].answer(digest)
+        } else {
+            return
+        }
+        if digest.height < height {
+            let stored = nodes[index].disk.blocks[digest.chain] ?? []
+            guard digest.height >= 1 else { return }
+            let blocks = Array(stored.dropFirst(Int(digest.height) - 1).prefix(8))
+            if !blocks.isEmpty { send(.blocks(blocks), from: index, to: from) }
+        } else {
+            if !isHonest(index) { envelopes = byzantine[index]!.withheld(envelopes, own: nodes[index].id) }
+            if !envelopes.isEmpty { send(.envelopes(envelopes), from: index, to: from) }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+internal import Chain
+internal import Wire
+
+/// Random faults until the healing time, scripted ones at their stage.
+extension Simulation {
+    func planFaults() {
+        guard configuration.faults != .none else { return }
+        let end = configuration.healAt
+        let profile = configuration.faults
+        if profile == .crash || profile == .all {
+            for _ in 0..<random.within(1...4) {
+                queue.push(
+                    .crash(node: random.below(nodes.count), restartAfter: random.within(50_000...4_000_000)),
+                    at: random.within(500_000...end))
+            }
+        }
+        if profile == .partition || profile == .all {
+            var time = random.within(300_000...2_000_000)
+            while time < end {
+                let count = random.chance(300_000) ? 3 : 2
+                var split = [[Int]](repeating: [], count: count)
+                for node in nodes.indices { split[random.below(count)].append(node) }
+                queue.push(.partition(split), at: time)
+                let length = random.within(200_000...3_000_000)
+                if random.chance(700_000) { queue.push(.joinAll, at: time + length) }
+                time += length + random.within(100_000...2_000_000)
+            }
+        }
+        if profile == .all {
+            for node in nodes.indices where random.chance(400_000) {
+                // Within what admission forgives between two nodes.
+                queue.push(
+                    .skew(node: node, ms: Int64(random.within(0...8_000)) - 4_000), at: random.within(0...end))
+            }
+        }
+        queue.push(.healed, at: end)
+    }
+
+    func partition(_ split: [[Int]]) {
+        partitions += 1
+        for (number, group) in split.enumerated() { for node in group where nodes.indices.contains(node) { groups[node] = number } }
+        note(-1, "partition \(split)")
+    }
+
+    func joinAll() {
+        groups = [Int](repeating: 0, count: nodes.count)
+        note(-1, "the network is whole again")
+    }
+
+    /// Faults end: the network is whole, every node runs, and from now on there must be progress.
+    func heal() {
+        faultsOn = false
+        joinAll()
+        for index in nodes.indices where !nodes[index].isUp && !heldDown.contains(index) {
+            queue.push(.start(node: index), at: now + random.within(1_000...100_000))
+        }
+        note(-1, "faults are over")
+        let furthest = honestNodes.map { heights($0) }.reduce([0, 0]) { [max($0[0], $1[0]), max($0[1], $1[1])] }
+        // A start, a heartbeat to a peer that is ahead, and 8 blocks an answer.
+        let beats = 20 + (furthest[0] + furthest[1]) / 4
+        queue.push(.catchUpCheck(heights: furthest), at: now + 200_000 + beats * configuration.network.heartbeat)
+        queue.push(.progressCheck(total: furthest[0] + furthest[1]), at: now + progressBound())
+    }
+
+    /// Stored heights of registry and task.
+    func heights(_ index: Int) -> [UInt64] {
+        let blocks = nodes[index].disk.blocks
+        let task = nodes[index].memory?.tasks.first.map { UInt64(blocks[$0.chain]?.count ?? 0) } ?? 0
+        return [UInt64(blocks[registryChain]?.count ?? 0), task]
+    }
+
+    /// Within this time after healing some height must be decided: the phase's deadline, then as many views as it takes
+    /// to pass every proposer once, beginning with the highest that anybody has reached.
+    private func progressBound() -> UInt64 {
+        var view: UInt64 = 0
+        var attempts: UInt64 = 0
+        for index in honestNodes {
+            guard let memory = nodes[index].memory else { continue }
+            view = max(view, UInt64(memory.registry.view))
+            for task in memory.tasks {
+                view = max(view, UInt64(task.view))
+                attempts = max(attempts, UInt64(task.state.unkeyedAttempts))
+            }
+        }
+        let timing = configuration.timing
+        let first = UInt64(timing.proposeMs) + UInt64(timing.aggregateMs) + UInt64(timing.opinionMs) + 2 * UInt64(timing.voteMs)
+        var bound = UInt64(timing.submitMs) << min(attempts, 10) + 20 * configuration.network.heartbeat / 1_000
+        for passed in view...(view + UInt64(nodes.count) + 3) { bound += first + first / 2 * passed }
+        return bound * 1_000
+    }
+
+    func checkCatchUp(_ heights: [UInt64]) {
+        for index in honestNodes where nodes[index].isUp {
+            let own = self.heights(index)
+            ledger.check(
+                own[0] >= heights[0] && own[1] >= heights[1], .progress, now,
+                "node \(index) is at \(own) and has not caught up with \(heights)")
+        }
+    }
+
+    func checkProgress(_ total: UInt64) {
+        guard heldDown.isEmpty, !isFinished else { return }
+        let best = honestNodes.map { heights($0).reduce(0, +) }.max() ?? 0
+        ledger.check(best > total, .progress, now, "no height was decided since the faults ended")
+    }
+
+    // MARK: Script
+
+    func perform(_ action: ScriptedEvent.Action, reachedBy reached: Int?) {
+        switch action {
+        case .crash(let node, let restartAfter):
+            guard let index = node ?? reached, nodes.indices.contains(index) else { return }
+            if nodes[index].isUp {
+                crash(index, restartAfter: restartAfter)
+            } else if restartAfter == nil {
+                heldDown.insert(index)
+            }
+        case .crashHolder(let restartAfter):
+            guard let task = nodes.lazy.compactMap({ $0.memory?.tasks.first }).first else { return }
+            let aggregator = task.aggregator
+            guard let holder = task.state.holders.first(where: { $0.node != aggregator }), let index = indexOf[holder.node]
+            else { return }
+            crash(index, restartAfter: restartAfter)
+        case .partition(let split): partition(split)
+        case .heal: joinAll()
+        case .skew(let node, let ms): if nodes.indices.contains(node) { nodes[node].wallSkewMs = ms }
+        }
+    }
+
+    private func reach(_ stage: ScriptedEvent.Stage, round: UInt32, node index: Int) {
+        for place in script.indices where !scriptDone[place] && script[place].trigger == .stage(stage, round: round) {
+            scriptDone[place] = true
+            note(index, "reaches \(stage.rawValue) of round \(round)")
+            perform(script[place].action, reachedBy: index)
+        }
+    }
+
+    func reachStages(_ work: RoundWork, node index: Int) {
+        guard scriptDone.contains(false) else { return }
+        switch work {
+        case .train(let job): reach(.training, round: job.round, node: index)
+        case .aggregate(let job, _): reach(.afterKeys, round: job.round, node: index)
+        default: break
+        }
+    }
+
+    func reachStages(_ envelope: Envelope, node index: Int) {
+        guard scriptDone.contains(false), envelope.signer == nodes[index].id,
+            let place = nodes[index].memory?.taskIndex(envelope.slot.chain)
+        else { return }
+        let machine = nodes[index].memory!.tasks[place]
+        switch envelope.slot.kind {
+        case .received:
+            if machine.state.nextProposers.first == envelope.signer {
+                reach(.beforeManifest, round: machine.state.round, node: index)
+            }
+        case .ready: reach(.ready, round: machine.state.round, node: index)
+        case .proposal:
+            if let proposal = try? Proposal(wireBytes: envelope.payload), proposal.header.kind == .result {
+                reach(.afterProposal, round: proposal.header.round, node: index)
+            }
+        default: break
+        }
+    }
+}

@@ -1,0 +1,110 @@
+public import ArgumentParser
+import Foundation
+public import MeshSim
+
+@main
+struct SimulateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "meshnode-sim",
+        abstract: "Runs the chains of a mesh under virtual time, with faults, and checks every invariant after every event.",
+        discussion: """
+            A run is fixed by its seed and options: the same command gives the same trace hash. Exit code 2 means that \
+            an invariant did not hold; the line of the failure holds the command that repeats it.
+            """)
+
+    @Option(help: "Seeds to run: one number or A..B, both included.")
+    var seeds: SeedRange = SeedRange(first: 1, last: 20)
+
+    @Option(help: "Nodes of the mesh, 4 to 9.")
+    var nodes: Int?
+
+    @Option(help: "Rounds of the task, 1 to 100.")
+    var rounds: Int?
+
+    @Option(help: "Random faults until the healing time: \(FaultProfile.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var faults: FaultProfile?
+
+    @Option(help: "A file that sets nodes, timing, scripted events and Byzantine nodes; options win over it.")
+    var scenario: String?
+
+    @Flag(help: "One JSON object a seed, then a summary object.")
+    var json = false
+
+    @Flag(help: "Prints what happens in each run.")
+    var trace = false
+
+    func validate() throws {
+        if let nodes, !(4...9).contains(nodes) { throw ValidationError("--nodes \(nodes): 4 to 9 are allowed") }
+        if let rounds, !(1...100).contains(rounds) { throw ValidationError("--rounds \(rounds): 1 to 100 are allowed") }
+    }
+
+    func run() throws {
+        let base = try baseConfiguration()
+        var summary = Summary(nodes: base.configuration.nodes, rounds: Int(base.configuration.rounds))
+        let start = ContinuousClock.now
+        for seed in seeds.first...seeds.last {
+            var configuration = base.configuration
+            configuration.seed = seed
+            configuration.keepsTrace = trace
+            let report = Simulation.run(configuration)
+            let unmet = base.expectation.faults(of: report)
+            summary.add(report, unmet: unmet)
+            for line in report.trace { print(line) }
+            print(json ? report.json(unmet: unmet) : report.line)
+            for problem in report.violations.map(\.description) + unmet {
+                FileHandle.standardError.write(Data("seed \(seed): \(problem)\nrepeat: \(replay(seed))\n".utf8))
+            }
+        }
+        summary.seconds = Double((ContinuousClock.now - start) / .milliseconds(1)) / 1_000
+        print(json ? summary.json : summary.line)
+        if summary.failures > 0 { throw ExitCode(2) }
+    }
+
+    private func baseConfiguration() throws -> Scenario {
+        var base = Scenario(configuration: SimulationConfiguration(seed: 1, faults: faults ?? .none))
+        if let scenario {
+            let text: String
+            do { text = try String(contentsOfFile: scenario, encoding: .utf8) } catch {
+                throw ValidationError("--scenario \(scenario): cannot be read (\(error.localizedDescription))")
+            }
+            do { base = try Scenario(toml: text) } catch { throw ValidationError("--scenario \(scenario): \(error)") }
+        }
+        if let nodes { base.configuration.nodes = nodes }
+        if let rounds { base.configuration.rounds = UInt32(rounds) }
+        if let faults { base.configuration.setFaults(faults) }
+        return base
+    }
+
+    private func replay(_ seed: UInt64) -> String {
+        var words = ["meshnode-sim", "--seeds", "\(seed)", "--trace"]
+        if let nodes { words += ["--nodes", "\(nodes)"] }
+        if let rounds { words += ["--rounds", "\(rounds)"] }
+        if let faults { words += ["--faults", faults.rawValue] }
+        if let scenario { words += ["--scenario", scenario] }
+        return words.joined(separator: " ")
+    }
+}
+
+struct SeedRange: ExpressibleByArgument {
+    var first: UInt64
+    var last: UInt64
+
+    init(first: UInt64, last: UInt64) {
+        self.first = first
+        self.last = last
+    }
+
+    init?(argument: String) {
+        let parts = argument.components(separatedBy: "..").map { UInt64($0) }
+        switch parts.count {
+        case 1: self.init(first: parts[0] ?? .max, last: parts[0] ?? .max)
+        case 2: self.init(first: parts[0] ?? .max, last: parts[1] ?? .max)
+        default: return nil
+        }
+        guard !parts.contains(nil), first <= last, last < UInt64.max else { return nil }
+    }
+
+    var defaultValueDescription: String { first == last ? "\(first)" : "\(first)..\(last)" }
+}
+
+extension FaultProfile: ExpressibleByArgument {}
