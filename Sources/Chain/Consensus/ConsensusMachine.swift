@@ -69,19 +69,29 @@ public struct ConsensusMachine: Sendable {
         VoteState(height: height, view: view, step: step, locked: locked, valid: valid)
     }
     public func header(of block: BlockID) -> BlockHeader? { headers[block] }
+    /// Whether this node has voted or proposed at this height, perhaps before a crash.
+    public var hasSigned: Bool { !signedBefore.isEmpty || !proposedViews.isEmpty }
 
     // MARK: Inputs
 
     public mutating func handle(_ input: ConsensusInput) -> [ConsensusDirective] {
         var directives: [ConsensusDirective] = []
-        guard decision == nil else { return directives }
+        guard decision == nil else {
+            // A certificate may come before its block: the proposal still says what was decided.
+            if case .proposal(let view, let signer, let proposal) = input {
+                accept(proposal, view: view, signer: signer)
+            }
+            return directives
+        }
         switch input {
         case .start:
             if !isStarted { enter(view: view, &directives) }
         case .restored(let state, let own):
+            // Nothing is concluded before the start: directives given here would reach nobody.
             restore(state, own)
+            return directives
         case .proposal(let view, let signer, let proposal):
-            accept(proposal, view: view, signer: signer, &directives)
+            accept(proposal, view: view, signer: signer)
         case .vote(let kind, let view, let signer, let block):
             record(kind, view: view, signer: signer, block: block)
         case .proposable(let header):
@@ -111,26 +121,29 @@ public struct ConsensusMachine: Sendable {
                     headers[proposal.header.id] = proposal.header
                 }
             case .vote(let kind, let view, let signer, let block):
-                signedBefore[Key(kind: kind, view: view)] = .some(block)
                 record(kind, view: view, signer: signer, block: block)
             default: preconditionFailure("only own proposals and votes are restored")
             }
         }
     }
 
-    private mutating func accept(
-        _ proposal: Proposal, view: UInt32, signer: NodeID, _ directives: inout [ConsensusDirective]
-    ) {
-        guard signer == proposer(view: view), proposals[view] == nil, proposal.validView < Int64(view),
-            proposal.header.chain == chain, proposal.header.height == height
+    private mutating func accept(_ proposal: Proposal, view: UInt32, signer: NodeID) {
+        guard signer == proposer(view: view), proposal.validView < Int64(view), proposal.header.chain == chain,
+            proposal.header.height == height
         else { return }
-        proposals[view] = proposal
+        if signer == me { proposedViews.insert(view) }
+        // The second block of a proposer that made two is not voted for here, but others may have decided it.
         headers[proposal.header.id] = proposal.header
+        if proposals[view] == nil { proposals[view] = proposal }
     }
 
     private mutating func record(_ kind: MessageKind, view: UInt32, signer: NodeID, block: BlockID?) {
         let weight = electorate.weight(of: signer)
         guard weight > 0 else { return }
+        // Own votes come back from peers when this node's storage was rolled back: they stand, nothing is signed anew.
+        if signer == me, signedBefore[Key(kind: kind, view: view)] == nil {
+            signedBefore[Key(kind: kind, view: view)] = .some(block)
+        }
         if kind == .prevote {
             prevotes[view, default: Ballots()].add(signer, weight: weight, block: block)
         } else {
@@ -205,6 +218,10 @@ public struct ConsensusMachine: Sendable {
         guard isStarted, step == .propose, let proposal = proposals[view] else { return false }
         let header = proposal.header
         let block = header.id
+        guard isOfItsView(proposal) else {
+            prevote(nil, &directives)
+            return true
+        }
         if proposal.validView >= 0 {
             let validView = UInt32(proposal.validView)
             guard let ballots = prevotes[validView], ballots.weight(for: block) >= electorate.quorum else { return false }
@@ -222,6 +239,14 @@ public struct ConsensusMachine: Sendable {
         }
         prevote(isValid ? block : nil, &directives)
         return true
+    }
+
+    /// A fresh block is made by the proposer of this very view; a re-proposed one in its valid view or before. Else a
+    /// proposer could sign in the name of another, or claim a later view than the one it has.
+    private func isOfItsView(_ proposal: Proposal) -> Bool {
+        let header = proposal.header
+        guard proposal.validView < 0 else { return Int64(header.originView) <= Int64(proposal.validView) }
+        return header.originView == view && header.author == proposer(view: view)
     }
 
     /// Lines 36 and 44: a quorum of prevotes in this view, for a block or for nil.
@@ -309,25 +334,28 @@ public struct ConsensusMachine: Sendable {
     }
 }
 
-/// The votes of one kind in one view: the first of each signer counts.
+/// The votes of one kind in one view. Whoever votes for two blocks counts for each of them, once in the total: what
+/// one node saw as a quorum must be a quorum for every node that has the same messages, in whatever order they came.
+/// The quorum rule is made for this: less than a third of the weight may do so.
 struct Ballots: Sendable {
-    private var votes: [NodeID: BlockID?] = [:]
+    private var votes: [NodeID: [BlockID?]] = [:]
     private var weights: [BlockID?: UInt64] = [:]
     private(set) var total: UInt64 = 0
 
     var voters: [NodeID] { votes.keys.sorted() }
 
     mutating func add(_ signer: NodeID, weight: UInt64, block: BlockID?) {
-        guard votes[signer] == nil else { return }
-        votes[signer] = .some(block)
+        let cast = votes[signer] ?? []
+        guard cast.count < 2, !cast.contains(block) else { return }
+        votes[signer] = cast + [block]
         weights[block, default: 0] += weight
-        total += weight
+        if cast.isEmpty { total += weight }
     }
 
     func weight(for block: BlockID?) -> UInt64 { weights[block] ?? 0 }
 
-    /// The one block, not nil, whose weight reaches `quorum`; two cannot.
+    /// The one block, not nil, whose weight reaches `quorum`; two cannot while faulty weight is below a third.
     func block(reaching quorum: UInt64) -> BlockID? {
-        weights.first { $0.key != nil && $0.value >= quorum }?.key
+        weights.compactMap { $0.value >= quorum ? $0.key : nil }.min()
     }
 }

@@ -119,8 +119,10 @@ struct ChainCore: Sendable {
             guard envelope.slot.major == height else { continue }
             if let input = try? Self.consensusInput(envelope) { inputs.append(input) }
         }
-        guard let state, state.height == height else { return }
-        _ = consensus.handle(.restored(state, own: inputs))
+        let stored = state.flatMap { $0.height == height ? $0 : nil }
+        guard stored != nil || !inputs.isEmpty else { return }
+        let fresh = VoteState(height: height, view: 0, step: .propose, locked: nil, valid: nil)
+        _ = consensus.handle(.restored(stored ?? fresh, own: inputs))
     }
 
     /// The certificate of a decision, from the precommits kept.
