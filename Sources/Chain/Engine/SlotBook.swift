@@ -18,7 +18,13 @@ public struct SlotBook: Sendable {
         static func < (lhs: Place, rhs: Place) -> Bool { (lhs.slot, lhs.signer) < (rhs.slot, rhs.signer) }
     }
 
-    private var messages: [Place: [Envelope]] = [:]
+    private struct Entry: Sendable {
+        let envelope: Envelope
+        /// Stands for what was signed, in the fingerprint of its group.
+        let mark: UInt64
+    }
+
+    private var messages: [Place: [Entry]] = [:]
 
     public init() {}
 
@@ -29,7 +35,7 @@ public struct SlotBook: Sendable {
     public func outcome(of envelope: Envelope) -> Insertion {
         guard let present = messages[Place(slot: envelope.slot, signer: envelope.signer)] else { return .new }
         // What was signed counts: Ed25519 lets its signer make several signatures of one message.
-        if present.contains(where: { $0.payload == envelope.payload }) { return .duplicate }
+        if present.contains(where: { $0.envelope.payload == envelope.payload }) { return .duplicate }
         return present.count >= 2 ? .full : .conflict
     }
 
@@ -37,7 +43,10 @@ public struct SlotBook: Sendable {
     public mutating func insert(_ envelope: Envelope) -> Insertion {
         let outcome = outcome(of: envelope)
         if outcome == .new || outcome == .conflict {
-            messages[Place(slot: envelope.slot, signer: envelope.signer), default: []].append(envelope)
+            let hash = Transcript.hash("meshnode/mark/1", envelope.signer.bytes, envelope.payload)
+            let mark = hash.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+            messages[Place(slot: envelope.slot, signer: envelope.signer), default: []].append(
+                Entry(envelope: envelope, mark: mark))
             count += 1
         }
         return outcome
@@ -51,7 +60,7 @@ public struct SlotBook: Sendable {
     /// The first message of every signer in these slots, ascending by signer.
     public func first(_ kind: MessageKind, major: UInt64, minor: UInt32) -> [Envelope] {
         messages.filter { $0.key.slot.kind == kind && $0.key.slot.major == major && $0.key.slot.minor == minor }
-            .compactMap { $0.value.first }
+            .compactMap { $0.value.first?.envelope }
             .sorted { $0.signer < $1.signer }
     }
 
@@ -59,41 +68,64 @@ public struct SlotBook: Sendable {
     public func all(_ kind: MessageKind, major: UInt64, minor: UInt32) -> [Envelope] {
         messages.filter { $0.key.slot.kind == kind && $0.key.slot.major == major && $0.key.slot.minor == minor }
             .sorted { $0.key < $1.key }
-            .flatMap(\.value)
+            .flatMap { $0.value.map(\.envelope) }
     }
 
     public func contains(_ kind: MessageKind, major: UInt64, minor: UInt32, signer: NodeID, chain: ChainID) -> Bool {
         messages[Place(slot: Slot(kind: kind, chain: chain, major: major, minor: minor), signer: signer)] != nil
     }
 
-    /// Which signers of `participants` are here, slot by slot.
-    public func groups(participants: [NodeID]) -> [SlotGroup] {
-        var bitmaps: [Slot: [UInt8]] = [:]
-        for place in messages.keys {
+    /// Which signers of `participants` are here, slot by slot; the newest `limit` slots.
+    public func groups(participants: [NodeID], limit: Int = ChainDigest.entries) -> [SlotGroup] {
+        var found: [Slot: (bitmap: [UInt8], fingerprint: UInt64)] = [:]
+        let empty = [UInt8](repeating: 0, count: (participants.count + 7) / 8)
+        for (place, entries) in messages {
             guard let index = participants.firstIndex(of: place.signer) else { continue }
-            bitmaps[place.slot, default: [UInt8](repeating: 0, count: (participants.count + 7) / 8)][index / 8] |=
-                1 << UInt8(index % 8)
+            found[place.slot, default: (empty, 0)].bitmap[index / 8] |= 1 << UInt8(index % 8)
+            for entry in entries { found[place.slot]!.fingerprint ^= entry.mark }
         }
-        return bitmaps.keys.sorted().map { slot in
-            SlotGroup(kind: slot.kind, major: slot.major, minor: slot.minor, bitmap: bitmaps[slot]!)
+        return found.keys.sorted().suffix(limit).map { slot in
+            SlotGroup(
+                kind: slot.kind, major: slot.major, minor: slot.minor, bitmap: found[slot]!.bitmap,
+                fingerprint: found[slot]!.fingerprint)
         }
     }
 
-    /// Messages that are here and not in a peer's groups.
+    /// Messages that are here and not in a peer's groups, the newest slots first. Where both have the same signers but
+    /// not the same messages, because one of them signed two, the whole group.
     public func missing(from groups: [SlotGroup], participants: [NodeID], limit: Int) -> [Envelope] {
-        var known: [Slot: [UInt8]] = [:]
-        for place in messages.keys where known[place.slot] == nil {
-            let group = groups.first {
-                $0.kind == place.slot.kind && $0.major == place.slot.major && $0.minor == place.slot.minor
+        let mine = self.groups(participants: participants)
+        var theirs: [GroupName: SlotGroup] = [:]
+        for group in groups { theirs[GroupName(group)] = group }
+        var equal: Set<GroupName> = []
+        var unlike: Set<GroupName> = []
+        for group in mine {
+            guard let other = theirs[GroupName(group)], other.bitmap == group.bitmap else { continue }
+            if other.fingerprint == group.fingerprint {
+                equal.insert(GroupName(group))
+            } else {
+                unlike.insert(GroupName(group))
             }
-            known[place.slot] = group?.bitmap ?? []
         }
-        return Array(
-            messages.keys.sorted().lazy.filter { place in
-                guard let index = participants.firstIndex(of: place.signer) else { return false }
-                let bitmap = known[place.slot] ?? []
-                return index / 8 >= bitmap.count || bitmap[index / 8] >> UInt8(index % 8) & 1 == 0
-            }.prefix(limit).flatMap { messages[$0] ?? [] })
+        var found: [Envelope] = []
+        for place in messages.keys.sorted().reversed() {
+            let name = GroupName(place.slot)
+            guard found.count < limit, !equal.contains(name), let index = participants.firstIndex(of: place.signer)
+            else { continue }
+            let bitmap = theirs[name]?.bitmap ?? []
+            let isKnown = index / 8 < bitmap.count && bitmap[index / 8] >> UInt8(index % 8) & 1 == 1
+            if !isKnown || unlike.contains(name) { found += (messages[place] ?? []).map(\.envelope) }
+        }
+        return found
+    }
+
+    private struct GroupName: Hashable {
+        let kind: MessageKind
+        let major: UInt64
+        let minor: UInt32
+
+        init(_ group: SlotGroup) { (kind, major, minor) = (group.kind, group.major, group.minor) }
+        init(_ slot: Slot) { (kind, major, minor) = (slot.kind, slot.major, slot.minor) }
     }
 }
 
@@ -103,12 +135,15 @@ public struct SlotGroup: WireCodable, Hashable {
     public let major: UInt64
     public let minor: UInt32
     public let bitmap: [UInt8]
+    /// XOR of a mark of every message: nodes that heard different messages of a signer that signed two find out.
+    public let fingerprint: UInt64
 
-    public init(kind: MessageKind, major: UInt64, minor: UInt32, bitmap: [UInt8]) {
+    public init(kind: MessageKind, major: UInt64, minor: UInt32, bitmap: [UInt8], fingerprint: UInt64) {
         self.kind = kind
         self.major = major
         self.minor = minor
         self.bitmap = bitmap
+        self.fingerprint = fingerprint
     }
 
     public func encode(into encoder: inout WireEncoder) {
@@ -116,6 +151,7 @@ public struct SlotGroup: WireCodable, Hashable {
         encoder.u64(major)
         encoder.u32(minor)
         encoder.data(bitmap)
+        encoder.u64(fingerprint)
     }
 
     public init(from decoder: inout WireDecoder) throws(WireError) {
@@ -123,12 +159,16 @@ public struct SlotGroup: WireCodable, Hashable {
         major = try decoder.u64("major")
         minor = try decoder.u32("minor")
         bitmap = try decoder.data(limit: Limits.accounts / 8, "bitmap")
+        fingerprint = try decoder.u64("fingerprint")
     }
 }
 
 /// What a node knows of the height that it is deciding: sent to neighbours each heartbeat, answered with what the
 /// sender lacks, so that nothing that a decision needs is lost in a partition.
 public struct ChainDigest: WireMessage, Hashable {
+    /// Most groups, and most pending transactions, of one digest.
+    public static let entries = 1_024
+
     public let chain: ChainID
     /// The height being decided: everything below it is decided here.
     public let height: UInt64
@@ -155,7 +195,7 @@ public struct ChainDigest: WireMessage, Hashable {
     public init(fieldsFrom decoder: inout WireDecoder) throws(WireError) {
         chain = try decoder.value()
         height = try decoder.u64("height")
-        groups = try decoder.list(limit: 1_024, "groups")
-        pending = try decoder.list(limit: 1_024, "pending")
+        groups = try decoder.list(limit: Self.entries, "groups")
+        pending = try decoder.list(limit: Self.entries, "pending")
     }
 }
