@@ -66,7 +66,9 @@ public struct RegistryMachine: Sendable {
         guard let input = try? ChainCore.consensusInput(envelope) else { return (.reject("malformed payload"), []) }
         let conflict = core.book.insert(envelope) == .conflict
         if conflict { out.append(.event(.conflict(envelope.signer, envelope.slot.kind))) }
-        if !conflict { drive(input, now, &out) }
+        // The second vote of a signer counts for its block as well: consensus is told, whoever sent it is known.
+        drive(input, now, &out)
+        deliver(now, &out)
         return (.accept, out)
     }
 
@@ -89,7 +91,7 @@ public struct RegistryMachine: Sendable {
             // A later nonce may become valid through the ones before it; this one must be valid now.
             var trial = state
             do {
-                try trial.apply(envelope, height: height, timeMs: max(now.wallMs, state.headTimeMs + 1))
+                try trial.apply(envelope, height: height, timeMs: max(now.wallMs, state.headTimeMs &+ 1))
             } catch { return .ignore("\(error)") }
         }
         pending[id] = envelope
@@ -103,9 +105,9 @@ public struct RegistryMachine: Sendable {
     public func check(_ envelope: Envelope, _ now: Instant) throws(ChainError) {
         var trial = state
         for transaction in orderedPending() {
-            try? trial.apply(transaction, height: height, timeMs: max(now.wallMs, state.headTimeMs + 1))
+            try? trial.apply(transaction, height: height, timeMs: max(now.wallMs, state.headTimeMs &+ 1))
         }
-        try trial.apply(envelope, height: height, timeMs: max(now.wallMs, state.headTimeMs + 1))
+        try trial.apply(envelope, height: height, timeMs: max(now.wallMs, state.headTimeMs &+ 1))
     }
 
     /// The next free nonce of an account, pending transactions counted.
@@ -152,7 +154,7 @@ public struct RegistryMachine: Sendable {
     public func digest() -> ChainDigest {
         ChainDigest(
             chain: chain, height: height, groups: core.book.groups(participants: state.validators.members.map(\.node)),
-            pending: Array(pending.keys.sorted().prefix(1_024)))
+            pending: Array(pending.keys.sorted().prefix(ChainDigest.entries)))
     }
 
     /// What the sender of a digest of this height lacks.
@@ -182,7 +184,8 @@ public struct RegistryMachine: Sendable {
 
     private mutating func startIfNeeded(_ now: Instant, _ out: inout [ChainDirective]) {
         let isDecidable = pending.values.contains { state.accounts[$0.signer]?.nonce == $0.slot.major }
-        guard !core.consensus.isStarted, isDecidable || state.isNextHeightDue else { return }
+        // A height in which this node voted before a crash goes on, even if the transaction was lost with the crash.
+        guard !core.consensus.isStarted, isDecidable || state.isNextHeightDue || core.consensus.hasSigned else { return }
         drive(.start, now, &out)
     }
 
@@ -262,10 +265,17 @@ public struct RegistryMachine: Sendable {
                 kept[envelope.transactionID] = envelope
                 continue
             }
+            let time = max(now.wallMs, state.headTimeMs &+ 1)
+            var alone = state
             do {
-                try trial.apply(envelope, height: height, timeMs: max(now.wallMs, state.headTimeMs + 1))
+                try trial.apply(envelope, height: height, timeMs: time)
                 kept[envelope.transactionID] = envelope
-            } catch {}
+            } catch {
+                // Not behind the others in one block, but perhaps in a block of its own (a Close behind an Enrol).
+                if (try? alone.apply(envelope, height: height, timeMs: time)) != nil {
+                    kept[envelope.transactionID] = envelope
+                }
+            }
         }
         pending = kept
     }

@@ -22,7 +22,10 @@ extension TaskMachine {
                 guard slot.minor < view + 100 else { return .ignore("view far ahead") }
                 guard state.electorate.contains(envelope.signer) else { return .reject("no vote here") }
                 guard let input = try ChainCore.consensusInput(envelope) else { return .reject("malformed payload") }
-                if isFirst(envelope, &out) { drive(input, now, &out) }
+                // The second vote of a signer counts for its block as well; it is evidence too.
+                _ = isFirst(envelope, &out)
+                drive(input, now, &out)
+                deliver(now, &out)
             case .submission:
                 // The proof of the sealed seeds is checked with the body: who never lists it never opens it either.
                 _ = try TaskRules.checkSubmission(envelope, context: context, state: state, signatureKnown: true)
@@ -45,6 +48,8 @@ extension TaskMachine {
                 }
             case .candidate:
                 guard let job = keyJob else { return .ignore("no set is decided") }
+                // Candidates of views that nobody has reached would fill the book.
+                guard slot.minor <= view + 1 else { return .ignore("view far ahead") }
                 let candidate = try Candidate(wireBytes: envelope.payload)
                 guard candidate.manifest == job.manifest,
                     candidate.payload

@@ -78,12 +78,12 @@ extension TaskMachine {
         else { return }
         let settled = stored.allSatisfy { openedSeeds.contains($0) || unopenable.contains($0) }
         guard settled else { return }
-        var isDue = allStored
-        if !isDue, state.electorate.weight(of: lists.map(\.signer)) >= state.electorate.quorum {
-            let listed = eligible(lists).ids
-            isDue = listed.allSatisfy { openedSeeds.contains($0) || unopenable.contains($0) } || grace(.ready, &out)
+        // Only the lists say which of a key's two announcements the others have.
+        guard state.electorate.weight(of: lists.map(\.signer)) >= state.electorate.quorum else { return }
+        let listed = eligible(lists).ids
+        guard listed.allSatisfy({ openedSeeds.contains($0) || unopenable.contains($0) }) || grace(.ready, &out) else {
+            return
         }
-        guard isDue else { return }
         let ready = Ready(context: context.digest, opened: openedSeeds.sorted())
         let envelope = core.signed(
             ready.wireBytes, .ready, major: UInt64(state.round), minor: UInt32(state.attempt))
@@ -93,12 +93,26 @@ extension TaskMachine {
 
     /// The lists in block form, their union, and the ids that enough weight lists.
     private func eligible(_ lists: [Envelope]) -> (union: [SubmissionID], lists: [ReceivedList], ids: [SubmissionID]) {
+        let announced = Set(
+            core.book.all(.submission, major: UInt64(state.round), minor: UInt32(state.attempt)).map(\.submissionID))
+        // Lists that name what nobody announced come last, and are left out where the union has no room for them: one
+        // voter cannot fill it alone.
         let decoded = lists.compactMap { envelope in
-            (try? Received(wireBytes: envelope.payload)).map { (envelope, $0.submissions) }
+            (try? Received(wireBytes: envelope.payload)).map { received in
+                let unknown = received.submissions.count { !announced.contains($0) }
+                return (envelope: envelope, ids: received.submissions, unknown: unknown)
+            }
+        }.sorted { ($0.unknown, $0.envelope.signer) < ($1.unknown, $1.envelope.signer) }
+        var names: Set<SubmissionID> = []
+        var chosen: [(envelope: Envelope, ids: [SubmissionID])] = []
+        for entry in decoded {
+            let grown = names.union(entry.ids)
+            guard grown.count <= Limits.submitters else { continue }
+            names = grown
+            chosen.append((entry.envelope, entry.ids))
         }
-        let union = Set(decoded.flatMap(\.1)).sorted()
-        guard union.count <= Limits.submitters else { return ([], [], []) }
-        let block = decoded.map { envelope, ids in
+        let union = names.sorted()
+        let block = chosen.sorted { $0.envelope.signer < $1.envelope.signer }.map { envelope, ids in
             ReceivedList(
                 signer: envelope.signer, bitmap: TaskRules.bitmap(of: ids, in: union), signature: envelope.signature)
         }
@@ -126,6 +140,7 @@ extension TaskMachine {
 
     private mutating func proposable(_ now: Instant, _ out: inout [ChainDirective]) -> TaskBlockContent? {
         if let control = state.impliedControl { return .control(control) }
+        if now.wallMs >= state.expiresMs { return .control(.failed(.expired)) }
         var content: TaskBlockContent?
         switch state.phase {
         case .collecting: content = manifest(&out)
@@ -133,7 +148,6 @@ extension TaskMachine {
         case .ended: return nil
         }
         if content == nil, phaseDeadlinePassed {
-            if now.wallMs >= state.expiresMs { return .control(.failed(.expired)) }
             if view >= TaskRules.firstVoidView(state) {
                 return .void(VoidBody(reason: .deadline, evicted: [], union: [], lists: []))
             }
@@ -150,6 +164,7 @@ extension TaskMachine {
         guard waited else { return nil }
 
         let (union, blockLists, ids) = eligible(received)
+        guard state.electorate.weight(of: blockLists.map(\.signer)) >= state.electorate.quorum else { return nil }
         let announcements = core.book.all(.submission, major: UInt64(state.round), minor: UInt32(state.attempt))
             .filter { ids.contains($0.submissionID) }
             .sorted { ($0.signer, $0.submissionID) < ($1.signer, $1.submissionID) }

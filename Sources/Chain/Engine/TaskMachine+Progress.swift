@@ -1,4 +1,4 @@
-public import Wire
+internal import Wire
 
 /// Where a task stands and why it waits, for people.
 public struct TaskProgress: Sendable, Equatable {

@@ -132,11 +132,18 @@ public struct TaskMachine: Sendable {
         let deadlines = state.spec.deadlines
         switch state.phase {
         case .collecting:
-            phaseDurationMs = UInt64(deadlines.submitMs) << UInt64(min(state.unkeyedAttempts, 10))
+            // Doubled deadlines end with the task at the latest.
+            let left = state.expiresMs > now.wallMs ? state.expiresMs - now.wallMs : 0
+            phaseDurationMs = min(
+                UInt64(deadlines.submitMs) << UInt64(min(state.unkeyedAttempts, 10)), max(UInt64(deadlines.submitMs), left))
             out.append(.event(.roundStarted(round: state.round, attempt: state.attempt)))
             out.append(.schedule(.phase(height: height), afterMs: phaseDurationMs))
             beginAttempt(&out)
-            if core.book.contains(.received, major: height, minor: 0, signer: me, chain: chain) { startVoting(now, &out) }
+            if core.book.contains(.received, major: height, minor: 0, signer: me, chain: chain)
+                || core.consensus.hasSigned
+            {
+                startVoting(now, &out)
+            }
         case .aggregating:
             phaseDurationMs = UInt64(deadlines.aggregateMs) + UInt64(deadlines.opinionMs)
             out.append(.schedule(.phase(height: height), afterMs: phaseDurationMs))
@@ -209,6 +216,8 @@ public struct TaskMachine: Sendable {
         }
         let content: TaskBlockContent
         do {
+            // Admission: a time in the far future would leave the next blocks none.
+            try require(header.timeMs <= now.wallMs + 10_000, "its time is more than 10 s ahead of this node's clock")
             content = try TaskRules.check(header: header, body: body, state: state)
         } catch {
             out.append(.event(.warning("proposal of \(header.author.short): \(error)")))
@@ -221,9 +230,8 @@ public struct TaskMachine: Sendable {
         case .void(let body):
             let admitted = body.reason != .deadline || phaseDeadlinePassed
             drive(.validated(header.id, admitted), now, &out)
-        case .control(let control):
-            let admitted = control != .failed(.expired) || header.timeMs <= now.wallMs + 10_000
-            drive(.validated(header.id, admitted), now, &out)
+        case .control:
+            drive(.validated(header.id, true), now, &out)
         case .result(let body, _):
             let candidate = Self.candidate(of: body)
             if let known = checked[candidate.payload] {

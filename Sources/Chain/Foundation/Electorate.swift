@@ -61,6 +61,18 @@ public struct Electorate: Hashable, Sendable, WireCodable {
 
     public func encode(into encoder: inout WireEncoder) { encoder.list(members) }
     public init(from decoder: inout WireDecoder) throws(WireError) {
-        self.init(bonds: try decoder.list(limit: Limits.voters, "electorate"))
+        let members: [Member] = try decoder.list(limit: Limits.voters, "electorate")
+        guard zip(members, members.dropFirst()).allSatisfy({ $0.node < $1.node }) else {
+            throw .invalid(field: "electorate", reason: "not in ascending order of node")
+        }
+        var total: UInt64 = 0
+        for member in members {
+            let (sum, overflow) = total.addingReportingOverflow(member.weight)
+            guard member.weight >= 1, !overflow, sum <= UInt64(Int64.max) else {
+                throw .invalid(field: "electorate", reason: "weights are at least 1 and add up to less than 2^63")
+            }
+            total = sum
+        }
+        self.init(bonds: members)
     }
 }

@@ -42,7 +42,7 @@ public enum RegistryRules {
     public static func build(
         pending: [Envelope], state: RegistryState, author: NodeID, view: UInt32, timeMs: UInt64
     ) -> (header: BlockHeader, body: [UInt8])? {
-        let time = max(timeMs, state.headTimeMs + 1)
+        let time = max(timeMs, state.headTimeMs &+ 1)
         var next = state
         var chosen: [Envelope] = []
         var size = 0

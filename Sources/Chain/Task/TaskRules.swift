@@ -346,7 +346,7 @@ public enum TaskRules {
         for content: TaskBlockContent, state: TaskState, author: NodeID, view: UInt32, timeMs: UInt64
     ) -> BlockHeader {
         var header = BlockHeader(
-            chain: state.chain, height: state.height + 1, parent: state.head, timeMs: max(timeMs, state.headTimeMs + 1),
+            chain: state.chain, height: state.height + 1, parent: state.head, timeMs: max(timeMs, state.headTimeMs &+ 1),
             author: author, originView: view, kind: content.kind, round: state.round, attempt: state.attempt,
             body: .of(content.bytes, kind: .blockBody), stateRoot: .zero, payoutRoot: .zero, nextElectorate: .zero,
             secondElectorate: .zero, electionProof: [])
