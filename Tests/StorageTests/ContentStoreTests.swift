@@ -24,7 +24,7 @@ import Wire
         let store = try ContentStore(directory: scratch.path)
         for (id, value) in zip(ids, values) {
             #expect(store.has(id))
-            #expect(try store.get(id) == value)
+            #expect(digest(try store.get(id)) == digest(value))
             #expect(try store.manifest(id)?.contentID == id)
         }
         #expect(store.list().map(\.id) == ids.sorted())
@@ -65,7 +65,7 @@ import Wire
         // The way out works.
         let fresh = try ContentStore(directory: scratch.path)
         #expect(try fresh.put(value, kind: .model) == id)
-        #expect(try fresh.get(id) == value)
+        #expect(digest(try fresh.get(id)) == digest(value))
     }
 
     @Test func unfinishedContentResumesAfterReopening() throws {
@@ -79,7 +79,7 @@ import Wire
             for index in [0, 3, 5] { try store.store(id, chunk: index, chunk(value, index)) }
             #expect(!store.has(id))
             #expect(try store.get(id) == nil)
-            #expect(try store.chunk(id, 3) == chunk(value, 3))
+            #expect(digest(try store.chunk(id, 3)) == digest(chunk(value, 3)))
             #expect(try store.chunk(id, 1) == nil)
             #expect(throws: StorageError.self) { try store.finish(id) }
             #expect(throws: StorageError.self) { try store.store(id, chunk: 1, chunk(value, 2)) }
@@ -96,8 +96,8 @@ import Wire
         #expect((0..<6).filter { arrived.contains($0) } == [0, 5])
         for index in [1, 2, 3, 4] { try store.store(id, chunk: index, chunk(value, index)) }
         try store.finish(id)
-        #expect(try store.get(id) == value)
-        #expect(try ContentStore(directory: scratch.path).get(id) == value)
+        #expect(digest(try store.get(id)) == digest(value))
+        #expect(digest(try ContentStore(directory: scratch.path).get(id)) == digest(value))
     }
 
     @Test func headTornByACrashStartsAgain() throws {
@@ -109,7 +109,7 @@ import Wire
         #expect(try store.openPartial(manifest.contentID, manifest).present == 0)
         for index in manifest.chunks.indices { try store.store(manifest.contentID, chunk: index, chunk(value, index)) }
         try store.finish(manifest.contentID)
-        #expect(try store.get(manifest.contentID) == value)
+        #expect(digest(try store.get(manifest.contentID)) == digest(value))
     }
 
     @Test func quotaCollectsWhatIsUnusedAndUnpinned() throws {

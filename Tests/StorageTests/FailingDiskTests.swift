@@ -34,7 +34,7 @@ import Wire
             let found = try store.slotMessages(chain: testChain)
             // A commit that returned an error may be there nevertheless.
             #expect(found.count == acknowledged || found.count == acknowledged + 1)
-            for message in found { #expect(message.message == pattern(5000, seed: message.major)) }
+            for message in found { #expect(digest(message.message) == digest(pattern(5000, seed: message.major))) }
             try store.commit([.slot(kind: 1, chain: testChain, major: 10, minor: 0, message: [10])])
             if failures == 0 && acknowledged == 6 { break }
         }

@@ -50,3 +50,6 @@ final class FastScratch {
 
     func file(_ name: String) -> String { path + "/" + name }
 }
+
+/// Compared instead of long bytes, which a failing expectation would print in full; nil for nothing.
+func digest(_ bytes: [UInt8]?) -> String? { bytes.map { blake2b($0).hex } }

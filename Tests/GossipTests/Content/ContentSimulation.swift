@@ -180,3 +180,6 @@ struct ContentNetwork {
         return true
     }
 }
+
+/// Compared instead of long bytes, which a failing expectation would print in full; nil for nothing.
+func digest(_ bytes: [UInt8]?) -> String? { bytes.map { blake2b($0).hex } }
