@@ -1,0 +1,159 @@
+import Foundation
+
+/// One rule: what is wrong with a file, each with its line. Pure, so that every rule can be shown a violation.
+struct Rule: Sendable {
+    let name: String
+    let check: @Sendable (Repository.File) -> [String]
+
+    /// Every violation in `files`, as `path:line: reason`.
+    func violations(in files: [Repository.File]) -> [String] {
+        files.flatMap { file in check(file).map { "\(file.path)\($0)" } }
+    }
+}
+
+extension Repository.File {
+    /// The modules that a Swift file imports, each with its line number.
+    var imports: [(line: Int, module: String)] {
+        guard isSwift else { return [] }
+        let before = ["public", "package", "internal", "private", "fileprivate"]
+        let kinds = ["struct", "class", "enum", "protocol", "func", "var", "let", "typealias"]
+        return lines.enumerated().compactMap { index, line in
+            var words = line.split(whereSeparator: { $0 == " " || $0 == "\r" })[...]
+            while let word = words.first, word.hasPrefix("@") || before.contains(String(word)) { words.removeFirst() }
+            guard words.popFirst() == "import", var module = words.popFirst() else { return nil }
+            if kinds.contains(String(module)), let next = words.popFirst() { module = next }
+            return (index + 1, String(module.prefix { $0 != "." && $0 != ";" }))
+        }
+    }
+
+    /// Each line without its comment. A `//` inside a text cuts that line short, which can only hide what follows it.
+    var codeLines: [(line: Int, text: String)] {
+        lines.enumerated().map { index, line in
+            (index + 1, line.range(of: "//").map { String(line[..<$0.lowerBound]) } ?? String(line))
+        }
+    }
+}
+
+enum Rules {
+    static let all = [length, importers, direction, replay, unfinished, characters, language]
+
+    /// Files above 500 lines, with the reason why they are not split.
+    static let longFiles: [String: String] = [:]
+    static let mostLines = 500
+
+    static let length = Rule(name: "length") { file in
+        guard !file.isPage, file.isUnder("Sources") || file.isUnder("Tests") || file.isUnder("testnet") else { return [] }
+        let count = file.lines.count - (file.bytes.last == 0x0A ? 1 : 0)
+        let isNamed = longFiles[file.path] != nil
+        if count > mostLines, !isNamed { return [": \(count) lines, at most \(mostLines) are allowed; split it"] }
+        if count <= mostLines, isNamed { return [": needs no exception any more"] }
+        return []
+    }
+
+    /// Who alone may import a module of others.
+    static let onlyImporters: [(prefix: String, folders: [String])] = [
+        ("GRDB", ["Sources/MeshNode/Storage"]),
+        ("NIO", ["Sources/MeshNode/Transport", "Sources/MeshNode/API"]),
+        ("Hummingbird", ["Sources/MeshNode/API"]),
+        ("Sodium", ["Sources/Crypto"]),
+        ("Kernels", ["Sources/Crypto"]),
+        ("OpenBLAS", ["Sources/Learn"]),
+        ("ArgumentParser", ["Sources/MeshNodeCLI", "Sources/MeshSimCLI"]),
+    ]
+
+    static let importers = Rule(name: "importers") { file in
+        guard file.isUnder("Sources") else { return [] }
+        return file.imports.flatMap { line, module in
+            onlyImporters.filter { wall in
+                module.hasPrefix(wall.prefix) && !wall.folders.contains { file.isUnder($0) }
+            }.map { ":\(line): imports \(module), which only \($0.folders.joined(separator: " and ")) may" }
+        }
+    }
+
+    /// Modules of the project that each folder may import. Arrows point down only.
+    static let allowedImports: [String: Set<String>] = [
+        "C": [], "Wire": [], "Learn": [],
+        "Crypto": ["Wire"],
+        "Gossip": ["Wire", "MeshCrypto"],
+        "Chain": ["Wire", "MeshCrypto", "Gossip"],
+        "MeshNode": ["Wire", "MeshCrypto", "Gossip", "Chain", "Learn"],
+        "MeshNodeCLI": ["Wire", "MeshCrypto", "Gossip", "Chain", "Learn", "MeshNode"],
+        "MeshSim": ["Wire", "MeshCrypto", "Gossip", "Chain"],
+        "MeshSimCLI": ["Wire", "Chain", "MeshSim"],
+    ]
+    static let ownModules: Set<String> = [
+        "Wire", "MeshCrypto", "Gossip", "Chain", "Learn", "MeshNode", "MeshNodeCLI", "MeshSim", "MeshSimCLI",
+    ]
+
+    static let direction = Rule(name: "direction") { file in
+        guard file.isUnder("Sources") else { return [] }
+        let folder = String(file.path.split(separator: "/")[1])
+        guard let allowed = allowedImports[folder] else {
+            return [": folder Sources/\(folder) has no row in this rule; say what it may import"]
+        }
+        return file.imports.filter { ownModules.contains($0.module) && !allowed.contains($0.module) }
+            .map { ":\($0.line): Sources/\(folder) may not import \($0.module)" }
+    }
+
+    /// What breaks replay in protocol code: unordered work, wall clocks, generators without a seed.
+    static let protocolFolders = [
+        "Sources/Wire", "Sources/Crypto", "Sources/Gossip", "Sources/Chain", "Sources/Learn", "Sources/MeshSim",
+    ]
+    static let notRepeatable = [
+        "Task {", "Task.detached", "Task.sleep", "Date()", "SystemRandomNumberGenerator", ".random(in:", ".randomElement()",
+        ".shuffled()", "DispatchTime.now",
+    ]
+
+    static let replay = Rule(name: "replay") { file in
+        guard file.isSwift, protocolFolders.contains(where: { file.isUnder($0) }) else { return [] }
+        return file.codeLines.flatMap { line, text in
+            notRepeatable.filter { text.contains($0) }.map { ":\(line): \($0) in protocol code breaks replay" }
+        }
+    }
+
+    // In two pieces, so that this file does not break its own rules.
+    static let unfinishedWords = ["TO" + "DO", "FIX" + "ME", "XX" + "X"]
+
+    static let unfinished = Rule(name: "unfinished") { file in
+        file.lines.enumerated().flatMap { index, line in
+            words(line).filter { unfinishedWords.contains(String($0)) }.map { ":\(index + 1): \($0) left behind" }
+        }
+    }
+
+    static let characters = Rule(name: "characters") { file in
+        var faults: [String] = []
+        var line = 1
+        for byte in file.bytes {
+            switch byte {
+            case 0x0A: line += 1
+            case 0x09: faults.append(":\(line): a tab")
+            case 0x0D: faults.append(":\(line): a carriage return")
+            case 0x00: faults.append(":\(line): a NUL byte")
+            default: break
+            }
+        }
+        if String(validating: file.bytes, as: UTF8.self) == nil { faults.append(": not UTF-8") }
+        if let last = file.bytes.last, last != 0x0A { faults.append(":\(line): no line end at the end") }
+        return faults
+    }
+
+    /// The project speaks of itself: nothing of the machine or the tools that it was written with.
+    static let foreignPieces = ["/wo" + "rk/", "/tmp/" + "team", "/ro" + "ot/", "helper " + "agent"]
+    static let foreignWords = ["ses" + "sion", "ses" + "sions", "cla" + "ude", "anth" + "ropic"]
+    /// Terms of the field that hold such a word.
+    static let terms = ["TCP ses" + "sion", "ses" + "sion key"]
+
+    static let language = Rule(name: "language") { file in
+        file.lines.enumerated().flatMap { index, line in
+            var text = String(line)
+            for term in terms { text = text.replacingOccurrences(of: term, with: "") }
+            let pieces = foreignPieces.filter { text.lowercased().contains($0.lowercased()) }
+            let found = words(text[...]).map { $0.lowercased() }.filter { foreignWords.contains($0) }
+            return (pieces + found).map { ":\(index + 1): \"\($0)\" does not belong here" }
+        }
+    }
+
+    private static func words(_ line: Substring) -> [Substring] {
+        line.split(whereSeparator: { !$0.isLetter && !$0.isNumber && $0 != "_" })
+    }
+}
