@@ -20,4 +20,13 @@ build --build-tests
 export MESHNODE_DATA="$PWD/data"
 export MESHNODE_BINARY="$PWD/$BINARY"
 export OPENBLAS_NUM_THREADS=1
-exec swift test "${BUILD_FLAGS[@]}" --skip-build "${arguments[@]}"
+run() { swift test "${BUILD_FLAGS[@]}" --skip-build "$@"; }
+
+if [ ${#arguments[@]} -gt 0 ]; then
+    run "${arguments[@]}"
+    exit
+fi
+# One after another: the simulator and the process runs each want the cores for themselves.
+run --skip SimulationTests --skip IntegrationTests
+run --filter IntegrationTests
+run --filter SimulationTests

@@ -34,7 +34,9 @@ import Wire
 
     @Test func laterSourcesWin() throws {
         let file = "[listen]\nport = 1\n[log]\nlevel = \"error\"\n[miner]\nbond = 7\n"
-        let environment = ["MESHNODE_LISTEN_PORT": "2", "MESHNODE_MINER_BOND": "8", "MESHNODE_HOME": "/x", "PATH": "/bin"]
+        let environment = [
+            "MESHNODE_LISTEN_PORT": "2", "MESHNODE_MINER_BOND": "8", "MESHNODE_HOME": "/x", "PATH": "/bin",
+        ]
         let loaded = try load(file, environment: environment, flags: ["miner.bond": "9"])
         #expect(loaded.configuration.listen.port == 2)
         #expect(loaded.configuration.miner.bond == 9)
@@ -106,7 +108,9 @@ import Wire
 
     @Test func longSocketPathsAreRefusedBeforeTheSystemDoes() {
         let deep = HomeDirectory(path: "/" + String(repeating: "d", count: 100))
-        let error = #expect(throws: ConfigurationError.self) { try ConfigurationLoader(home: deep, fileText: nil).load() }
+        let error = #expect(throws: ConfigurationError.self) {
+            try ConfigurationLoader(home: deep, fileText: nil).load()
+        }
         #expect(error?.faults.map(\.path) == ["api.socket"])
     }
 

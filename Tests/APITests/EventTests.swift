@@ -1,10 +1,12 @@
 import MeshNode
 import Testing
 
-@Suite struct EventTests {
+@Suite(.timeLimit(.minutes(1))) struct EventTests {
     @Test func streamResumesWhereTheReaderStopped() async throws {
         let service = SampleService()
-        for number in 1...5 { service.events.append(timeMs: UInt64(number), kind: "round", text: "line \(number)\nmore") }
+        for number in 1...5 {
+            service.events.append(timeMs: UInt64(number), kind: "round", text: "line \(number)\nmore")
+        }
         try await withServer(service) { (client) async throws in
             var seen: [UInt64] = []
             try await client.events(after: 2) { event in
@@ -16,7 +18,7 @@ import Testing
             #expect(seen == [3, 4, 5, 6])
             // Without a number the stream begins with what happens next.
             seen = []
-            let raw = try exchange(
+            let raw = try await exchange(
                 "GET /v1/events HTTP/1.1\r\nHost: x\r\nLast-Event-ID: six\r\nConnection: close\r\n\r\n",
                 socket: client.socket)
             #expect(raw.hasPrefix("HTTP/1.1 422"))

@@ -67,7 +67,9 @@ final class SampleService: NodeService {
     }
 
     func rounds(of task: TaskID, after: UInt32) async throws(ServiceError) -> [RoundView] {
-        (1...3).filter { $0 > after }.map { RoundView(task: task.hex, round: $0, attempt: 0, outcome: .accepted, enrolled: 5) }
+        (1...3).filter { $0 > after }.map {
+            RoundView(task: task.hex, round: $0, attempt: 0, outcome: .accepted, enrolled: 5)
+        }
     }
 
     func round(_ round: UInt32, of task: TaskID) async throws(ServiceError) -> RoundView {

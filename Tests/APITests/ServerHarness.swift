@@ -9,7 +9,8 @@ func withServer<Service: NodeService, Value: Sendable>(
 ) async throws -> Value {
     let scratch = try ScratchDirectory()
     let socket = scratch.path + "/api.sock"
-    let server = APIServer(service: service, socket: socket, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    let server = APIServer(
+        service: service, socket: socket, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     let (ready, signal) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .bufferingNewest(1))
     return try await withThrowingTaskGroup(of: Value?.self) { group in
         group.addTask {
@@ -39,7 +40,17 @@ func withServer<Service: NodeService, Value: Sendable>(
 struct ServerNeverBegan: Error {}
 
 /// Sends bytes as they are and reads until the other side closes.
-func exchange(_ request: String, socket path: String) throws -> String {
+///
+/// Waits on a thread of its own: the tasks' threads are as few as the cores, and the server needs them.
+func exchange(_ request: String, socket path: String) async throws -> String {
+    try await withCheckedThrowingContinuation { continuation in
+        DispatchQueue.global().async {
+            continuation.resume(with: Result { try blockingExchange(request, socket: path) })
+        }
+    }
+}
+
+private func blockingExchange(_ request: String, socket path: String) throws -> String {
     let file = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
     try #require(file >= 0)
     defer { close(file) }

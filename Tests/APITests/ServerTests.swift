@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 import Wire
 
-@Suite struct ServerTests {
+@Suite(.timeLimit(.minutes(1))) struct ServerTests {
     @Test func socketIsForItsOwnerAlone() async throws {
         try await withServer(SampleService()) { (client) async throws in
             var info = stat()
@@ -79,7 +79,7 @@ import Wire
 
     @Test func everyErrorIsAProblem() async throws {
         try await withServer(SampleService()) { (client) async throws in
-            let raw = try exchange(
+            let raw = try await exchange(
                 "GET /v1/nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", socket: client.socket)
             #expect(raw.hasPrefix("HTTP/1.1 404"))
             #expect(raw.lowercased().contains("content-type: application/problem+json"))
@@ -113,7 +113,8 @@ import Wire
         let spec = try TaskSpec.example()
         try await withServer(service) { (client) async throws in
             let got = await problem {
-                _ = try await client.bytes("POST", "/v1/tasks", body: spec.wireBytes, contentType: "application/octet-stream")
+                _ = try await client.bytes(
+                    "POST", "/v1/tasks", body: spec.wireBytes, contentType: "application/octet-stream")
             }
             #expect(got == Problem(error))
             #expect(got?.status == status)
@@ -155,7 +156,8 @@ import Wire
             #expect(garbage?.status == 422)
             let large = await problem {
                 _ = try await client.bytes(
-                    "POST", "/v1/tasks", body: [UInt8](repeating: 0x20, count: 2 << 20), contentType: "application/toml")
+                    "POST", "/v1/tasks", body: [UInt8](repeating: 0x20, count: 2 << 20), contentType: "application/toml"
+                )
             }
             #expect(large?.status == 413)
             let media = await problem {
@@ -196,7 +198,8 @@ import Wire
                 "/v1/tasks/one/rounds/2/vote", APICoding.encode(ManualVote(isValid: false, reason: "worse")),
                 as: Receipt.self)
             let silent = await problem {
-                _ = try await client.bytes("POST", "/v1/tasks/one/rounds/2/vote", body: Array(#"{"is_valid":false}"#.utf8))
+                _ = try await client.bytes(
+                    "POST", "/v1/tasks/one/rounds/2/vote", body: Array(#"{"is_valid":false}"#.utf8))
             }
             #expect(silent?.status == 422 && silent?.errors?.map(\.path) == ["reason"])
             let unreadable = await problem {
@@ -216,7 +219,9 @@ import Wire
     @Test func everyRouteIsDocumented() async throws {
         try await withServer(SampleService()) { (client) async throws in
             let text = String(decoding: try await client.bytes("GET", "/openapi.json"), as: UTF8.self)
-            for path in ["/v1/node", "/v1/tasks/{task}/rounds/{round}/vote", "/v1/chain/{chain}/blocks/{height}", "/v1/events"] {
+            for path in [
+                "/v1/node", "/v1/tasks/{task}/rounds/{round}/vote", "/v1/chain/{chain}/blocks/{height}", "/v1/events",
+            ] {
                 #expect(text.contains("\"\(path)\""), "\(path)")
             }
             #expect(text.contains(#""openapi":"3.1.0""#))

@@ -36,7 +36,8 @@ import Wire
         #expect(document.faults == [])
         #expect(
             document.root == [
-                "a": .integer(1000), "b": .table(["c": .text("x\té😀\"\\"), "d e": .text("raw \\n")]), "q.r": .integer(-3),
+                "a": .integer(1000), "b": .table(["c": .text("x\té😀\"\\"), "d e": .text("raw \\n")]),
+                "q.r": .integer(-3),
                 "f": .list([.number(1.5), .number(-2000), .number(0.05), .number(.infinity), .integer(0)]),
                 "g": .table(["h": .flag(true), "i": .table(["j": .list([])]), "k": .table([:])]),
                 "l": .text("one two \"\" three"), "m": .text("a\\b"),
@@ -49,7 +50,10 @@ import Wire
     @Test func windowsLinesAndNoLastNewline() {
         let document = TOMLDocument("a = 1\r\n# c\r\n[b]\r\nc = [1,\r\n2]\r\nd = 2")
         #expect(document.faults == [])
-        #expect(document.root == ["a": .integer(1), "b": .table(["c": .list([.integer(1), .integer(2)]), "d": .integer(2)])])
+        #expect(
+            document.root == [
+                "a": .integer(1), "b": .table(["c": .list([.integer(1), .integer(2)]), "d": .integer(2)]),
+            ])
     }
 
     @Test(arguments: [
@@ -58,7 +62,8 @@ import Wire
         ("a = 9223372036854775808", 1, 5), ("a = yes", 1, 5), ("a = 2026-01-01", 1, 5), ("a = \"x", 1, 7),
         ("a = 'x\n", 1, 7), ("a = \"\\q\"", 1, 8), ("a = \"\\ud800\"", 1, 8), ("a = \"\\u12\"", 1, 8),
         ("a = [1 2]", 1, 8), ("a = [1, , 2]", 1, 9), ("a = {b = 1,}", 1, 12), ("a = {b = 1\n", 1, 11), ("[a", 1, 3),
-        ("[]", 1, 2), ("[a.]", 1, 4), ("[[a]", 1, 5), ("\n\nx = \u{1}", 3, 5), ("a = 1 # \u{1}", 1, 9), ("a\u{e9} = 1", 1, 2),
+        ("[]", 1, 2), ("[a.]", 1, 4), ("[[a]", 1, 5), ("\n\nx = \u{1}", 3, 5), ("a = 1 # \u{1}", 1, 9),
+        ("a\u{e9} = 1", 1, 2),
         ("a = \u{201c}x\u{201d}", 1, 5),
     ])
     func faultsNameTheirPlace(_ text: String, _ line: Int, _ column: Int) {
@@ -67,7 +72,8 @@ import Wire
     }
 
     @Test(arguments: [
-        "a = 1\na = 2", "[a]\n[a]", "a = 1\n[a]", "a.b = 1\na.b = 2", "a.b = 1\n[a]", "[a.b]\n[a]\nb.c = 1", "a = {b = 1}\na.c = 2",
+        "a = 1\na = 2", "[a]\n[a]", "a = 1\n[a]", "a.b = 1\na.b = 2", "a.b = 1\n[a]", "[a.b]\n[a]\nb.c = 1",
+        "a = {b = 1}\na.c = 2",
         "a = {b = 1}\n[a.c]", "a = [1]\n[[a]]", "[[a]]\n[a]", "[a]\n[[a]]", "a = {b = 1, b = 2}",
     ])
     func nothingIsDefinedTwice(_ text: String) {
@@ -76,7 +82,10 @@ import Wire
 
     @Test func everyWrongLineIsTold() {
         let document = TOMLDocument("a = \nb = 2\nc = yes\n[d\ne = 5\nf == 6\n")
-        #expect(document.faults.map(\.path) == ["line 1, column 5", "line 3, column 5", "line 4, column 3", "line 6, column 4"])
+        #expect(
+            document.faults.map(\.path) == [
+                "line 1, column 5", "line 3, column 5", "line 4, column 3", "line 6, column 4",
+            ])
         #expect(document.root["b"] == .integer(2) && document.root["e"] == .integer(5))
         #expect(TOMLDocument(String(repeating: "?\n", count: 1000)).faults.count == TOMLParser.mostFaults)
     }
@@ -95,7 +104,8 @@ import Wire
     /// Any bytes give a tree or a fault, never a trap.
     @Test func mutatedDocumentsNeverTrap() throws {
         let seeds = [
-            Array(try Repository.text("examples/digits.toml").utf8), Array(try Repository.text("examples/config.toml").utf8),
+            Array(try Repository.text("examples/digits.toml").utf8),
+            Array(try Repository.text("examples/config.toml").utf8),
             Array("a = {b = [1, {c = \"\\u0041\"}]}\n[[t]]\nx.y = '''z'''\nl = \"\"\"\\\n  m\"\"\"\n".utf8),
         ]
         var generator = SystemRandomNumberGenerator()
@@ -108,7 +118,9 @@ import Wire
                     switch Int.random(in: 0..<3, using: &generator) {
                     case 0: bytes[place] = letters.randomElement(using: &generator)!
                     case 1: bytes.insert(letters.randomElement(using: &generator)!, at: place)
-                    default: bytes.removeSubrange(place..<min(bytes.count, place + Int.random(in: 1...20, using: &generator)))
+                    default:
+                        bytes.removeSubrange(
+                            place..<min(bytes.count, place + Int.random(in: 1...20, using: &generator)))
                     }
                 }
                 let document = TOMLDocument(String(decoding: bytes, as: UTF8.self))

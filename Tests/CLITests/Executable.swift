@@ -27,22 +27,30 @@ struct Executable {
         path = try #require(found, "no meshnode beside \(CommandLine.arguments); build the product meshnode first")
     }
 
-    func run(
-        _ arguments: [String], environment: [String: String] = [:], directory: String? = nil
-    ) throws -> Outcome {
+    /// Waits on a thread of its own: the tasks' threads are as few as the cores, and servers under test need them.
+    func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> Outcome {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async {
+                continuation.resume(with: Result { try wait(arguments, environment) })
+            }
+        }
+    }
+
+    private func wait(_ arguments: [String], _ environment: [String: String]) throws -> Outcome {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
         var all = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("MESHNODE_") }
         all.merge(environment) { _, new in new }
         process.environment = all
-        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
         let output = Pipe()
         let errors = Pipe()
         process.standardOutput = output
         process.standardError = errors
         process.standardInput = FileHandle.nullDevice
         try process.run()
+        // Nothing here takes a second; what hangs fails its test.
+        DispatchQueue.global().asyncAfter(deadline: .now() + 60) { if process.isRunning { process.terminate() } }
         // Outputs of these tests fit a pipe's buffer, so that reading one after the other cannot block the child.
         let outputBytes = output.fileHandleForReading.readDataToEndOfFile()
         let errorBytes = errors.fileHandleForReading.readDataToEndOfFile()

@@ -5,26 +5,27 @@ import Testing
     private let digits = repository + "/examples/digits.toml"
 
     @Test(arguments: [
-        ["bogus"], ["status", "--bogus"], ["task", "show"], ["vote", "t", "1"], ["vote", "t", "1", "--valid", "--invalid", "x"],
+        ["bogus"], ["status", "--bogus"], ["task", "show"], ["vote", "t", "1"],
+        ["vote", "t", "1", "--valid", "--invalid", "x"],
         ["round", "show", "t", "one"], ["status", "--format", "xml"], ["config", "show", "--set", "novalue"],
         ["genesis", "create", "--name", "n", "--out", "/dev/null", "--account", "zz=1"],
         ["baseline", "run", "--task", "t"],
     ])
-    func usageErrorsAre64(_ arguments: [String]) throws {
-        let outcome = try Executable().run(arguments)
+    func usageErrorsAre64(_ arguments: [String]) async throws {
+        let outcome = try await Executable().run(arguments)
         #expect(outcome.status == 64, "\(arguments): \(outcome.errors)")
         #expect(outcome.output.isEmpty && !outcome.errors.isEmpty)
     }
 
-    @Test func helpAndVersionAre0() throws {
+    @Test func helpAndVersionAre0() async throws {
         let executable = try Executable()
-        #expect(try executable.run(["--version"]).output.hasPrefix("meshnode "))
+        #expect(try await executable.run(["--version"]).output.hasPrefix("meshnode "))
         for arguments in [["--help"], ["--version"], ["task", "--help"], ["help", "run"]] {
-            #expect(try executable.run(arguments).status == 0, "\(arguments)")
+            #expect(try await executable.run(arguments).status == 0, "\(arguments)")
         }
     }
 
-    @Test func wrongTasksAre65WithEveryFault() throws {
+    @Test func wrongTasksAre65WithEveryFault() async throws {
         let scratch = try Scratch()
         let executable = try Executable()
         let text = try String(contentsOfFile: digits, encoding: .utf8)
@@ -32,50 +33,60 @@ import Testing
             .replacingOccurrences(of: "bits = 10", with: "bits = 40")
         let file = try scratch.write(text, "t.toml")
         for command in [["task", "create", file], ["task", "publish", file]] {
-            let outcome = try executable.run(command)
+            let outcome = try await executable.run(command)
             #expect(outcome.status == 65)
-            for path in ["rounds:", "bogus:", "update.bits:"] { #expect(outcome.errors.contains(path), "\(outcome.errors)") }
+            for path in ["rounds:", "bogus:", "update.bits:"] {
+                #expect(outcome.errors.contains(path), "\(outcome.errors)")
+            }
         }
-        #expect(try executable.run(["task", "create", scratch.path + "/none.toml"]).status == 65)
-        #expect(try executable.run(["task", "create", try scratch.write("= =", "u.toml")]).status == 65)
-        #expect(try executable.run(["task", "create", digits, "--set", "rounds=0"]).status == 65)
+        #expect(try await executable.run(["task", "create", scratch.path + "/none.toml"]).status == 65)
+        #expect(try await executable.run(["task", "create", try scratch.write("= =", "u.toml")]).status == 65)
+        #expect(try await executable.run(["task", "create", digits, "--set", "rounds=0"]).status == 65)
     }
 
-    @Test func absentNodeIs69AndSaysHowToStart() throws {
+    @Test func absentNodeIs69AndSaysHowToStart() async throws {
         let scratch = try Scratch()
         let executable = try Executable()
         let home = scratch.path + "/h"
-        let none = try executable.run(["status", "--home", home])
+        let none = try await executable.run(["status", "--home", home])
         #expect(none.status == 69 && none.errors.contains("meshnode init --home \(home)"))
-        #expect(try executable.run(["init", "--home", home]).status == 0)
-        for command in [["status"], ["peers"], ["ticket"], ["watch"], ["task", "list"], ["round", "list", "t"], ["stop"]] {
-            let outcome = try executable.run(command + ["--home", home])
+        #expect(try await executable.run(["init", "--home", home]).status == 0)
+        for command in [
+            ["status"], ["peers"], ["ticket"], ["watch"], ["task", "list"], ["round", "list", "t"], ["stop"],
+        ] {
+            let outcome = try await executable.run(command + ["--home", home])
             #expect(outcome.status == 69, "\(command)")
             #expect(outcome.errors.contains("meshnode run --home \(home)"), "\(outcome.errors)")
             #expect(outcome.output.isEmpty)
         }
         // The home by environment, and global options before the command.
-        #expect(try executable.run(["status"], environment: ["MESHNODE_HOME": home]).errors.contains(home + "/api.sock"))
-        #expect(try executable.run(["--home", home, "--json", "status"]).errors.contains(home + "/api.sock"))
-        #expect(try executable.run(["--home=\(home)", "status"]).errors.contains(home + "/api.sock"))
-        #expect(try executable.run(["status"], environment: ["XDG_DATA_HOME": home]).errors.contains(home + "/meshnode/api.sock"))
+        #expect(
+            try await executable.run(["status"], environment: ["MESHNODE_HOME": home]).errors.contains(
+                home + "/api.sock"))
+        #expect(try await executable.run(["--home", home, "--json", "status"]).errors.contains(home + "/api.sock"))
+        #expect(try await executable.run(["--home=\(home)", "status"]).errors.contains(home + "/api.sock"))
+        #expect(
+            try await executable.run(["status"], environment: ["XDG_DATA_HOME": home]).errors.contains(
+                home + "/meshnode/api.sock"))
     }
 
-    @Test func wrongConfigurationIs78WithEveryFault() throws {
+    @Test func wrongConfigurationIs78WithEveryFault() async throws {
         let scratch = try Scratch()
         let executable = try Executable()
         let home = scratch.path + "/h"
-        #expect(try executable.run(["init", "--home", home]).status == 0)
+        #expect(try await executable.run(["init", "--home", home]).status == 0)
         try "[listen]\nport = 70000\nprot = 1\n".write(toFile: home + "/config.toml", atomically: true, encoding: .utf8)
         for command in [["run"], ["config", "show"]] {
-            let outcome = try executable.run(command + ["--home", home], environment: ["MESHNODE_LOG_LEVEL": "loud"])
+            let outcome = try await executable.run(
+                command + ["--home", home], environment: ["MESHNODE_LOG_LEVEL": "loud"])
             #expect(outcome.status == 78)
             for path in ["listen.port:", "listen.prot:", "log.level:"] {
                 #expect(outcome.errors.contains(path), "\(outcome.errors)")
             }
         }
-        #expect(try executable.run(["run", "--home", scratch.path + "/none"]).status == 78)
-        #expect(try executable.run(["init", "--home", scratch.path + "/x", "--set", "log.level=loud"]).status == 78)
+        #expect(try await executable.run(["run", "--home", scratch.path + "/none"]).status == 78)
+        #expect(
+            try await executable.run(["init", "--home", scratch.path + "/x", "--set", "log.level=loud"]).status == 78)
         #expect(!FileManager.default.fileExists(atPath: scratch.path + "/x"), "a refused init made something")
     }
 }

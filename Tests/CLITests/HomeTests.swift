@@ -10,13 +10,16 @@ import Testing
         try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     }
 
-    @Test func networkFromNothing() throws {
+    @Test func networkFromNothing() async throws {
         let scratch = try Scratch()
         let executable = try Executable()
         var nodes: [String] = []
         for name in ["a", "b", "c", "d"] {
-            let made = try executable.run(
-                ["init", "--home", "\(scratch.path)/\(name)", "--name", name, "--listen", "[::1]:70\(nodes.count)0", "--json"])
+            let made = try await executable.run(
+                [
+                    "init", "--home", "\(scratch.path)/\(name)", "--name", name, "--listen", "[::1]:70\(nodes.count)0",
+                    "--json",
+                ])
             #expect(made.status == 0, "\(made.errors)")
             nodes.append(try #require(try json(made.output)["node"] as? String))
         }
@@ -24,86 +27,93 @@ import Testing
         let home = scratch.path + "/a"
         #expect(try permissions(home) == 0o700)
         #expect(try permissions(home + "/keys/identity.key") == 0o600)
-        let shown = try executable.run(["config", "show", "--origin", "--home", home])
+        let shown = try await executable.run(["config", "show", "--origin", "--home", home])
         #expect(shown.output.contains("listen.port = 7000  # file \(home)/config.toml"))
         #expect(shown.output.contains("listen.host = \"::1\""))
 
         let members = ["a", "b", "c"].flatMap { ["--member", "\(scratch.path)/\($0)"] }
         let genesis = scratch.path + "/lab.genesis"
         let fourth = "\(nodes[3])=500:20"
-        func create(_ out: String, _ extra: [String] = []) throws -> Executable.Outcome {
-            try executable.run(
-                ["genesis", "create", "--name", "lab", "--time-ms", "1000", "--account", fourth, "--out", out, "--json"]
+        func create(_ out: String, _ extra: [String] = []) async throws -> Executable.Outcome {
+            try await executable.run(
+                [
+                    "genesis", "create", "--name", "lab", "--time-ms", "1000", "--account", fourth, "--out", out,
+                    "--json",
+                ]
                     + members + extra)
         }
-        let made = try create(genesis)
+        let made = try await create(genesis)
         #expect(made.status == 0, "\(made.errors)")
         let network = try #require(try json(made.output)["network"] as? String)
         // The same agreement has the same name, whatever the order of its accounts.
-        #expect(try json(try create(scratch.path + "/again").output)["network"] as? String == network)
-        #expect(try create(scratch.path + "/x", ["--account", "\(nodes[0])=1"]).status == 65)
+        #expect(try json(try await create(scratch.path + "/again").output)["network"] as? String == network)
+        #expect(try await create(scratch.path + "/x", ["--account", "\(nodes[0])=1"]).status == 65)
 
         // Keys stay when the genesis is imported, and another network is refused.
-        let imported = try executable.run(["init", "--home", home, "--genesis", genesis, "--json"])
+        let imported = try await executable.run(["init", "--home", home, "--genesis", genesis, "--json"])
         #expect(imported.status == 0, "\(imported.errors)")
         #expect(try json(imported.output)["node"] as? String == nodes[0])
         #expect(try json(imported.output)["network"] as? String == network)
-        #expect(try executable.run(["init", "--home", home, "--genesis", genesis]).status == 0)
-        _ = try executable.run(
+        #expect(try await executable.run(["init", "--home", home, "--genesis", genesis]).status == 0)
+        _ = try await executable.run(
             ["genesis", "create", "--name", "other", "--out", scratch.path + "/other"] + members)
-        #expect(try executable.run(["init", "--home", home, "--genesis", scratch.path + "/other"]).status == 78)
-        #expect(try executable.run(["init", "--home", home, "--genesis", home + "/config.toml"]).status == 65)
-        #expect(try executable.run(["init", "--home", home, "--name", "late"]).status == 78)
+        #expect(try await executable.run(["init", "--home", home, "--genesis", scratch.path + "/other"]).status == 78)
+        #expect(try await executable.run(["init", "--home", home, "--genesis", home + "/config.toml"]).status == 65)
+        #expect(try await executable.run(["init", "--home", home, "--name", "late"]).status == 78)
     }
 
-    @Test func wideKeyIsDenied() throws {
+    @Test func wideKeyIsDenied() async throws {
         let scratch = try Scratch()
         let executable = try Executable()
         let home = scratch.path + "/h"
-        #expect(try executable.run(["init", "--home", home]).status == 0)
+        #expect(try await executable.run(["init", "--home", home]).status == 0)
         chmod(home + "/keys/identity.key", 0o644)
-        let outcome = try executable.run(["init", "--home", home])
+        let outcome = try await executable.run(["init", "--home", home])
         #expect(outcome.status == 77)
         #expect(outcome.errors.contains("chmod 600"))
         #expect(outcome.errors.split(separator: "\n").count == 1)
     }
 
-    @Test func genesisWithoutValidatorIsRefused() throws {
+    @Test func genesisWithoutValidatorIsRefused() async throws {
         let scratch = try Scratch()
         let account = String(repeating: "0", count: 64) + "=5"
-        let outcome = try Executable().run(
+        let outcome = try await Executable().run(
             ["genesis", "create", "--name", "n", "--account", account, "--out", scratch.path + "/g"])
         #expect(outcome.status == 65)
         #expect(!FileManager.default.fileExists(atPath: scratch.path + "/g"))
         let large = account.dropLast() + "18446744073709551615:18446744073709551615"
         #expect(
-            try Executable().run(["genesis", "create", "--name", "n", "--account", String(large), "--out", scratch.path + "/g"])
-                .status == 65)
+            try await Executable().run([
+                "genesis", "create", "--name", "n", "--account", String(large), "--out", scratch.path + "/g",
+            ])
+            .status == 65)
     }
 
-    @Test func createdTaskIsReadBackByteForByte() throws {
+    @Test func createdTaskIsReadBackByteForByte() async throws {
         let scratch = try Scratch()
         let executable = try Executable()
         let digits = repository + "/examples/digits.toml"
         let out = scratch.path + "/d.task"
-        let first = try executable.run(["task", "create", digits, "--set", "rounds=3", "--out", out, "--json", "-q"])
+        let first = try await executable.run([
+            "task", "create", digits, "--set", "rounds=3", "--out", out, "--json", "-q",
+        ])
         #expect(first.status == 0, "\(first.errors)")
         #expect(first.errors.isEmpty)
         #expect(try json(first.output)["rounds"] as? Int == 3)
         let again = scratch.path + "/e.task"
-        #expect(try executable.run(["task", "create", out, "--out", again]).status == 0)
+        #expect(try await executable.run(["task", "create", out, "--out", again]).status == 0)
         #expect(try Data(contentsOf: URL(fileURLWithPath: out)) == Data(contentsOf: URL(fileURLWithPath: again)))
         #expect(FileManager.default.fileExists(atPath: out + ".safetensors"))
         // One flipped byte of the seed: other weights than the task names.
         var bytes = try Data(contentsOf: URL(fileURLWithPath: out))
         bytes[3 + 4 + 6] ^= 1
         try bytes.write(to: URL(fileURLWithPath: out))
-        let changed = try executable.run(["task", "create", out])
+        let changed = try await executable.run(["task", "create", out])
         #expect(changed.status == 65 && changed.errors.contains("model.initial"))
     }
 
-    @Test func templateOfTheCommandIsTheExample() throws {
-        let outcome = try Executable().run(["config", "template"])
+    @Test func templateOfTheCommandIsTheExample() async throws {
+        let outcome = try await Executable().run(["config", "template"])
         #expect(try outcome.output == String(contentsOfFile: repository + "/examples/config.toml", encoding: .utf8))
     }
 }

@@ -53,7 +53,7 @@ struct Program {
 }
 
 /// A directory that goes with the test.
-final class Folder {
+final class Folder: Sendable {
     let path: String
 
     init() throws {

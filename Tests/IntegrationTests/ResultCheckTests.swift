@@ -1,4 +1,4 @@
-import Chain
+@testable import Chain
 import MeshCrypto
 import Testing
 import Wire

@@ -17,12 +17,16 @@ import Wire
         return folder
     }()
 
-    private func home() throws -> (Folder, String) {
+    /// Copies that go with the test.
+    private var copies: [Folder] = []
+
+    private func home() throws -> String {
         let source = try #require(Self.source, "the testnet run that makes the homes did not pass")
         let folder = try Folder()
+        copies.append(folder)
         let path = folder.path + "/home"
         try FileManager.default.copyItem(atPath: source.path + "/nodes/node2", toPath: path)
-        return (folder, path)
+        return path
     }
 
     private func verify(_ path: String) throws -> Program.Outcome {
@@ -66,14 +70,14 @@ import Wire
     }
 
     @Test func untouchedHomeVerifies() throws {
-        let (_, path) = try home()
+        let path = try home()
         let outcome = try verify(path)
         #expect(outcome.code == 0, "\(outcome.output)\n\(outcome.errors)")
         #expect(outcome.output.contains("results computed again"))
     }
 
     @Test func alteredVoteIsFound() throws {
-        let (_, path) = try home()
+        let path = try home()
         let height = try rewrite(path, kind: .manifest) { _, _, certificate in
             var precommits = certificate.precommits
             var bytes = precommits[0].signature.bytes
@@ -87,7 +91,7 @@ import Wire
     }
 
     @Test func alteredBlockIsFound() throws {
-        let (_, path) = try home()
+        let path = try home()
         let height = try rewrite(path, kind: .result) { header, body, _ in
             var result = try ResultBody(wireBytes: body)
             result = ResultBody(
@@ -122,14 +126,14 @@ import Wire
     }
 
     @Test func alteredModelIsFound() throws {
-        let (_, path) = try home()
+        let path = try home()
         let result = try firstResult(path)
         try replaceContent(path, of: result.body.model) { $0[$0.count - 1] ^= 1 }
         try expectFailure(path, height: result.height, result.body.model.id.short)
     }
 
     @Test func alteredCiphertextIsFound() throws {
-        let (_, path) = try home()
+        let path = try home()
         let result = try firstResult(path)
         let header = try SubmissionHeader(wireBytes: result.manifest.submissions[0].payload)
         try replaceContent(path, of: header.body) { $0[$0.count - 7] ^= 1 }
@@ -137,14 +141,14 @@ import Wire
     }
 
     @Test func alteredSumIsFound() throws {
-        let (_, path) = try home()
+        let path = try home()
         let result = try firstResult(path)
         try replaceContent(path, of: result.body.aggregate) { $0[$0.count - 4] ^= 1 }
         try expectFailure(path, height: result.height, result.body.aggregate.id.short)
     }
 
     @Test func missingDatabaseIsOneClearLine() throws {
-        let (_, path) = try home()
+        let path = try home()
         try FileManager.default.removeItem(atPath: path + "/chain.sqlite")
         let outcome = try verify(path)
         #expect(outcome.code == 78, "\(outcome.errors)")
@@ -152,7 +156,7 @@ import Wire
     }
 
     @Test func wideKeyFileIsRefused() throws {
-        let (_, path) = try home()
+        let path = try home()
         #expect(chmod(path + "/keys/identity.key", 0o644) == 0)
         let outcome = try Program.run("run", "--home", path)
         #expect(outcome.code == 77, "\(outcome.errors)")

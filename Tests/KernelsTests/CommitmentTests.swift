@@ -36,7 +36,9 @@ struct CommitmentTests {
         }
     }
 
-    @Test("at every tail and block edge", arguments: [0, 1, 2, 3, 4, 5, 7, 8, 255, 511, 512, 513, 1025], ElementEncoding.allCases)
+    @Test(
+        "at every tail and block edge", arguments: [0, 1, 2, 3, 4, 5, 7, 8, 255, 511, 512, 513, 1025],
+        ElementEncoding.allCases)
     func tails(count: Int, encoding: ElementEncoding) throws {
         let kernel = try #require(AVX2Kernel())
         let tables = try #require(windows[10])

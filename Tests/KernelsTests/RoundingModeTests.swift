@@ -12,7 +12,8 @@ struct RoundingModeTests {
         let tables = try #require(windows[10])
         let plain = Plaintext(count: 70, bound: 1000, seed: 8)
         func run() -> ([UInt8], [UInt8], Int32) {
-            let body = kernel.commit(values: plain.values[...], masks: plain.masks[...], tables: tables, encoding: .affine)
+            let body = kernel.commit(
+                values: plain.values[...], masks: plain.masks[...], tables: tables, encoding: .affine)
             var sums = [EdwardsPoint](repeating: .identity, count: 70)
             _ = kernel.accumulate(body[...], encoding: .affine, into: &sums)
             kernel.unmask(&sums, keys: plain.masks[...], tables: tables)

@@ -42,7 +42,9 @@ struct SumTests {
         let masks = Plaintext(count: 9, bound: 1, seed: 3).masks
         let zeros = [Int64](repeating: 0, count: 9)
         // Masks of the edge cases include zero; those elements would be refused, so give them a value.
-        let values = zeros.indices.map { index in masks[index * 32..<index * 32 + 32].allSatisfy { $0 == 0 } ? 5 : 0 as Int64 }
+        let values = zeros.indices.map { index -> Int64 in
+            masks[index * 32..<index * 32 + 32].allSatisfy { $0 == 0 } ? 5 : 0
+        }
         let body = kernel.commit(values: values[...], masks: masks[...], tables: tables, encoding: encoding)
         var sums = [EdwardsPoint](repeating: .identity, count: 9)
         #expect(kernel.accumulate(body[...], encoding: encoding, into: &sums) == nil)
@@ -67,9 +69,9 @@ struct SumTests {
         case .affine:
             let small = smallOrderPoints.enumerated().map { ("small order \($0)", affineBytes([$1])) }
             return small + [
-                ("off the curve", changed(0, 1)), ("bit 255 of x", changed(31, 0x80)), ("bit 255 of y", changed(63, 0x80)),
-                ("x = p", p + [1] + zero.dropLast()), ("y = p", [1] + zero.dropLast() + p),
-                ("zeros", zero + zero), ("all ones", [UInt8](repeating: 0xff, count: 64)),
+                ("off the curve", changed(0, 1)), ("bit 255 of x", changed(31, 0x80)),
+                ("bit 255 of y", changed(63, 0x80)), ("x = p", p + [1] + zero.dropLast()),
+                ("y = p", [1] + zero.dropLast() + p), ("zeros", zero + zero), ("all ones", [UInt8](repeating: 0xff, count: 64)),
             ]
         case .ristretto:
             return [
@@ -91,7 +93,8 @@ struct SumTests {
         }
     }
 
-    @Test("a bad element is refused in every lane, for the portable reason, and changes nothing",
+    @Test(
+        "a bad element is refused in every lane, for the portable reason, and changes nothing",
         arguments: ElementEncoding.allCases)
     func refusals(encoding: ElementEncoding) throws {
         let kernel = try #require(AVX2Kernel())

@@ -17,7 +17,9 @@ import Testing
     }
 
     @Test func everyServerRuleLearns() throws {
-        for (text, least) in [("fedavg", 0.93), ("fedavgm:0.3", 0.93), ("fedadam:0.05", 0.90), ("fedyogi:0.05", 0.90), ("diloco", 0.93)] {
+        for (text, least) in [
+            ("fedavg", 0.93), ("fedavgm:0.3", 0.93), ("fedadam:0.05", 0.90), ("fedyogi:0.05", 0.90), ("diloco", 0.93),
+        ] {
             let rule = try ServerRule(parsing: text)
             let last = try Self.run(.iid) { $0.rule = rule }
             print("\(text): \(last.test.accuracy ?? 0)")
@@ -80,7 +82,7 @@ import Testing
         #expect(throws: LearnError.self) { try RobustRule.krum(hostile: .max).combine(means) }
         for (text, rule) in [
             ("median", RobustRule.median), ("trimmed:2", .trimmedMean(trim: 2)), ("krum:1", .krum(hostile: 1)),
-            ("multikrum:1-3", .multiKrum(hostile: 1, keep: 3))
+            ("multikrum:1-3", .multiKrum(hostile: 1, keep: 3)),
         ] { #expect(try RobustRule(parsing: text) == rule) }
         for text in ["", "mean", "krum", "krum:x", "median:1", "multikrum:1", "trimmed:-1"] {
             #expect(throws: LearnError.self) { try RobustRule(parsing: text) }
@@ -120,7 +122,8 @@ import Testing
                     }
                     means.append(sum)
                 }
-                let mean = try rule?.combine(means) ?? means[0].indices.map { index in means.reduce(0) { $0 + $1[index] } / 5 }
+                let mean =
+                    try rule?.combine(means) ?? means[0].indices.map { index in means.reduce(0) { $0 + $1[index] } / 5 }
                 weights = try step.apply(weights: weights, state: ServerState(), mean: mean).weights
             }
             return try trainer.evaluate(parameters: weights, data: Digits.split.test).accuracy ?? 0

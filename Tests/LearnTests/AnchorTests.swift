@@ -32,7 +32,9 @@ import Testing
     }
 
     @Test func softmaxDirichlet() throws {
-        let late = try (0..<5).map { try Self.run(.softmax, .dirichlet(alpha: 0.5), seed: $0, quantiser: .standard)[30] }
+        let late = try (0..<5).map {
+            try Self.run(.softmax, .dirichlet(alpha: 0.5), seed: $0, quantiser: .standard)[30]
+        }
         print("softmax dirichlet:0.5, round 30: \(Self.shown(late))")
         #expect(Self.mean(late) >= 0.94)
     }

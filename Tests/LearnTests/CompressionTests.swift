@@ -115,7 +115,8 @@ import Testing
         for round in 0..<50 {
             let pending = try residual.adding([0.001, -0.02, 0.3], decay: 1)
             let support = [round % 3]
-            let values = try quantiser.quantise(pending.part(support), rows: 3, rowCap: 5, seed: Seed.number(UInt64(round)))
+            let values = try quantiser.quantise(
+                pending.part(support), rows: 3, rowCap: 5, seed: Seed.number(UInt64(round)))
             let sent = quantiser.dequantise(values.values, rows: 3, rowCap: 5)
             residual = try pending.confirmed(support: support, sent: sent)
             sentTotal[support[0]] += Double(sent[0])

@@ -82,7 +82,9 @@ import Testing
             #expect(result.pay[8] <= 0.16)
         }
         let shown = zip(ContributionExperiment.names, mean).map { "\($0) \(($1 * 100).rounded(to: 1))" }
-        print("contribution, iid, \(seeds) seeds: Spearman score \((scoreSum / 4).rounded(to: 3)), pay \((paySum / 4).rounded(to: 3)) (lowest \(lowest.rounded(to: 3))); pay % \(shown.joined(separator: ", "))")
+        print(
+            "contribution, iid, \(seeds) seeds: Spearman score \((scoreSum / 4).rounded(to: 3)), pay \((paySum / 4).rounded(to: 3)) (lowest \(lowest.rounded(to: 3))); pay % \(shown.joined(separator: ", "))"
+        )
         #expect(scoreSum / Double(seeds) >= 0.9 && paySum / Double(seeds) >= 0.9 && lowest >= 0.7)
     }
 

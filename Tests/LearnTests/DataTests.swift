@@ -70,13 +70,17 @@ import Testing
     }
 
     @Test func badTablesNameRowAndField() {
-        #expect(fault("a,y\n1,0\nx,1\n") == DataFault(file: "t.csv", row: 3, field: "a", expected: "a finite number", found: "\"x\""))
+        #expect(
+            fault("a,y\n1,0\nx,1\n")
+                == DataFault(file: "t.csv", row: 3, field: "a", expected: "a finite number", found: "\"x\""))
         #expect(fault("a,y\n1,0\nnan,1\n")?.row == 3)
         #expect(fault("a,y\n1,0\ninf,1\n")?.field == "a")
         #expect(fault("a,y\n1,0\n,1\n")?.found == "nothing")
         #expect(fault("a,y\n1,0\n2\n") == DataFault(file: "t.csv", row: 3, expected: "2 fields", found: "1"))
         #expect(fault("a,y\n1,0\n2,1,9\n")?.found == "3")
-        #expect(fault("a,y\n1,\n2,1\n") == DataFault(file: "t.csv", row: 2, field: "y", expected: "a label", found: "nothing"))
+        #expect(
+            fault("a,y\n1,\n2,1\n")
+                == DataFault(file: "t.csv", row: 2, field: "y", expected: "a label", found: "nothing"))
         #expect(fault("a,y\n1,bird\n", classes: ["cat", "dog"])?.found == "\"bird\"")
         #expect(fault("a,b\n1,2\n")?.field == "y")
         #expect(fault("a,a,y\n1,2,0\n")?.field == "a")
@@ -86,7 +90,8 @@ import Testing
         #expect(fault("a,y\n\"1,0\n")?.expected == "a closing quote")
         #expect(fault("a,y\n\"1\"x,0\n")?.found == "more text")
         #expect(throws: LearnError.self) {
-            try TableReader(labelColumn: "y").read(bytes: [0x79, 0x2c, 0x61, 0x0a, 0xff, 0x2c, 0x31], file: "t.csv", name: "t")
+            try TableReader(labelColumn: "y").read(
+                bytes: [0x79, 0x2c, 0x61, 0x0a, 0xff, 0x2c, 0x31], file: "t.csv", name: "t")
         }
     }
 
@@ -107,14 +112,27 @@ import Testing
     }
 
     @Test func datasetsRefuseNonsense() {
-        #expect(throws: LearnError.self) { try Dataset(name: "x", features: [], labels: [], featureCount: 1, classCount: 2) }
-        #expect(throws: LearnError.self) { try Dataset(name: "x", features: [1], labels: [2], featureCount: 1, classCount: 2) }
-        #expect(throws: LearnError.self) { try Dataset(name: "x", features: [1], labels: [-1], featureCount: 1, classCount: 2) }
-        #expect(throws: LearnError.self) { try Dataset(name: "x", features: [1], labels: [], featureCount: 1, classCount: 2) }
-        #expect(throws: LearnError.self) { try Dataset(name: "x", features: [.nan], labels: [0], featureCount: 1, classCount: 2) }
-        #expect(throws: LearnError.self) { try Dataset(name: "x", features: [1, 2, 3], labels: [0], featureCount: 2, classCount: 2) }
         #expect(throws: LearnError.self) {
-            try Dataset(name: "x", features: [1, 2], labels: [0], featureCount: 2, classCount: 2, sampleShape: [Int.max, 2])
+            try Dataset(name: "x", features: [], labels: [], featureCount: 1, classCount: 2)
+        }
+        #expect(throws: LearnError.self) {
+            try Dataset(name: "x", features: [1], labels: [2], featureCount: 1, classCount: 2)
+        }
+        #expect(throws: LearnError.self) {
+            try Dataset(name: "x", features: [1], labels: [-1], featureCount: 1, classCount: 2)
+        }
+        #expect(throws: LearnError.self) {
+            try Dataset(name: "x", features: [1], labels: [], featureCount: 1, classCount: 2)
+        }
+        #expect(throws: LearnError.self) {
+            try Dataset(name: "x", features: [.nan], labels: [0], featureCount: 1, classCount: 2)
+        }
+        #expect(throws: LearnError.self) {
+            try Dataset(name: "x", features: [1, 2, 3], labels: [0], featureCount: 2, classCount: 2)
+        }
+        #expect(throws: LearnError.self) {
+            try Dataset(
+                name: "x", features: [1, 2], labels: [0], featureCount: 2, classCount: 2, sampleShape: [Int.max, 2])
         }
     }
 }

@@ -49,7 +49,8 @@ import Testing
         }
         let deep = try Self.toy(classes: 2, shape: [1, 8, 8], rows: 3, seed: 3)
         try Self.checkGradient(try Model(.cnn(channels: [2, 3]), for: deep), deep)
-        let real = try Dataset(name: "r", features: flat.features, featureCount: 5, targets: (0..<22).map { Float($0 % 7) / 7 })
+        let real = try Dataset(
+            name: "r", features: flat.features, featureCount: 5, targets: (0..<22).map { Float($0 % 7) / 7 })
         try Self.checkGradient(try Model(.linear, for: real), real)
         try Self.checkGradient(try Model(.mlp(hidden: [4]), for: real), real)
     }
@@ -79,7 +80,7 @@ import Testing
     @Test func architecturesAreParsed() throws {
         for (text, known) in [
             ("softmax", ModelArchitecture.softmax), ("linear", .linear), ("mlp:32", .mlp(hidden: [32])),
-            ("mlp:256-128", .mlp(hidden: [256, 128])), ("cnn:8-16", .cnn(channels: [8, 16]))
+            ("mlp:256-128", .mlp(hidden: [256, 128])), ("cnn:8-16", .cnn(channels: [8, 16])),
         ] {
             #expect(try ModelArchitecture(parsing: text) == known)
             #expect(known.description == text)
@@ -146,12 +147,14 @@ import Testing
         let trainer = Trainer(model: try Model(.softmax, for: Digits.split.train))
         let start = trainer.model.initialParameters(seed: [])
         for (optimiser, rate) in [
-            (Optimiser.sgd, Float(0.1)), (.momentum(0.9), 0.02), (.adamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8), 0.01)
+            (Optimiser.sgd, Float(0.1)), (.momentum(0.9), 0.02),
+            (.adamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8), 0.01),
         ] {
             let settings = TrainingSettings(
                 epochs: 5, batchSize: 10, learningRate: rate, optimiser: optimiser, weightDecay: 1e-4, gradientClip: 5)
             let outcome = try trainer.train(parameters: start, data: Digits.split.train, settings: settings, seed: [])
-            let accuracy = try #require(try trainer.evaluate(parameters: outcome.parameters, data: Digits.split.test).accuracy)
+            let accuracy = try #require(
+                try trainer.evaluate(parameters: outcome.parameters, data: Digits.split.test).accuracy)
             #expect(accuracy >= 0.93, "\(optimiser): \(accuracy)")
         }
     }
@@ -190,7 +193,8 @@ import Testing
             { $0.epochs = 0 }, { $0.epochs = 1001 }, { $0.batchSize = 0 }, { $0.batchSize = 10_001 },
             { $0.learningRate = 0 }, { $0.learningRate = .nan }, { $0.learningRate = 101 }, { $0.weightDecay = -1 },
             { $0.proximal = -1 }, { $0.gradientClip = 0 }, { $0.optimiser = .momentum(1) },
-            { $0.optimiser = .adamW(beta1: 0.9, beta2: 1, epsilon: 1e-8) }, { $0.schedule = .step(rounds: 0, factor: 0.5) }
+            { $0.optimiser = .adamW(beta1: 0.9, beta2: 1, epsilon: 1e-8) },
+            { $0.schedule = .step(rounds: 0, factor: 0.5) },
         ] {
             var bad = good
             change(&bad)
@@ -214,6 +218,8 @@ import Testing
         let model = try Model(.mlp(hidden: [32]), for: Digits.split.train)
         let file = try model.initialFile(seed: Seed.number(7))
         #expect(Inflate.checksum(file) == 2_343_291_726)
-        #expect(try Safetensors.parameters(from: file, manifest: model.manifest) == model.initialParameters(seed: Seed.number(7)))
+        #expect(
+            try Safetensors.parameters(from: file, manifest: model.manifest)
+                == model.initialParameters(seed: Seed.number(7)))
     }
 }

@@ -73,8 +73,13 @@ import Testing
             #expect(abs(sum / draws - expected) < 0.03, "alpha \(alpha): \(sum / draws)")
         }
         let plan = try Self.plan("dirichlet:1000000", labels, classes: 10, parts: 5)
-        for part in plan.parts { #expect(Self.histogram(part, labels, classes: 10).allSatisfy { (95...105).contains($0) }) }
-        #expect(try Self.plan("dirichlet:0.001,min_samples=1", Array(labels), classes: 10, parts: 2).sizes.allSatisfy { $0 >= 1 })
+        for part in plan.parts {
+            #expect(Self.histogram(part, labels, classes: 10).allSatisfy { (95...105).contains($0) })
+        }
+        #expect(
+            try Self.plan("dirichlet:0.001,min_samples=1", Array(labels), classes: 10, parts: 2).sizes.allSatisfy {
+                $0 >= 1
+            })
     }
 
     @Test func labelSkewDealsExactlySoManyClasses() throws {
@@ -83,7 +88,8 @@ import Testing
             let plan = try Self.plan("label_skew:\(held)", labels, classes: classes, parts: parts)
             var used = Set<Int>()
             for part in plan.parts {
-                let present = Self.histogram(part, labels, classes: classes).enumerated().filter { $1 > 0 }.map(\.offset)
+                let present = Self.histogram(part, labels, classes: classes).enumerated().filter { $1 > 0 }.map(
+                    \.offset)
                 #expect(present.count == min(held, classes), "\(classes) \(parts) \(held)")
                 used.formUnion(present)
             }
@@ -133,7 +139,10 @@ import Testing
     @Test func aMinimumThatCannotBeMetIsAnError() throws {
         let labels = Self.labels(150, classes: 3, seed: 1)
         #expect(try Self.plan("iid,min_samples=50", labels, classes: 3, parts: 3).sizes == [50, 50, 50])
-        for text in ["iid,min_samples=51", "sequential,min_samples=100", "dirichlet:0.05,min_samples=49", "iid,min_samples=9223372036854775807"] {
+        for text in [
+            "iid,min_samples=51", "sequential,min_samples=100", "dirichlet:0.05,min_samples=49",
+            "iid,min_samples=9223372036854775807",
+        ] {
             let error = failure { _ = try Self.plan(text, labels, classes: 3, parts: 3) }
             guard case .invalid(let field, let reason, _)? = error else {
                 Issue.record("\(text): \(String(describing: error))")
@@ -160,7 +169,9 @@ import Testing
     @Test func hostilePlansAreRefused() throws {
         let bytes = try Self.plan("iid", Self.labels(40, classes: 2, seed: 1), classes: 2, parts: 3).canonicalBytes
         for length in 0..<bytes.count {
-            #expect(throws: LearnError.self) { try PartitionPlan(canonicalBytes: Array(bytes[..<length]), rowLimit: 40) }
+            #expect(throws: LearnError.self) {
+                try PartitionPlan(canonicalBytes: Array(bytes[..<length]), rowLimit: 40)
+            }
         }
         #expect(throws: LearnError.self) { try PartitionPlan(canonicalBytes: bytes + [0], rowLimit: 40) }
         #expect(throws: LearnError.self) { try PartitionPlan(canonicalBytes: bytes, rowLimit: 39) }
@@ -181,15 +192,20 @@ import Testing
     @Test func namesAreParsed() throws {
         let good: [(String, PartitionStrategy)] = [
             ("iid", .iid), ("random", .iid), ("sequential", .sequential), ("stratified", .stratified),
-            ("dirichlet:0.5", .dirichlet(alpha: 0.5)), ("dir:2", .dirichlet(alpha: 2)), ("dirichlet(0.5)", .dirichlet(alpha: 0.5)),
-            ("label_skew", .labelSkew(classes: nil)), ("label-skew:3", .labelSkew(classes: 3)), ("shards:2", .shards(perPart: 2)),
-            ("extreme", .dirichlet(alpha: 0.1)), ("balanced", .stratified)
+            ("dirichlet:0.5", .dirichlet(alpha: 0.5)), ("dir:2", .dirichlet(alpha: 2)),
+            ("dirichlet(0.5)", .dirichlet(alpha: 0.5)),
+            ("label_skew", .labelSkew(classes: nil)), ("label-skew:3", .labelSkew(classes: 3)),
+            ("shards:2", .shards(perPart: 2)),
+            ("extreme", .dirichlet(alpha: 0.1)), ("balanced", .stratified),
         ]
         for (text, strategy) in good {
             #expect(try PartitionStrategy(parsing: text) == strategy)
             #expect(try PartitionStrategy(parsing: strategy.description) == strategy)
         }
-        for text in ["", "foo", "shards", "shards:0", "shards:-1", "shards:x", "dirichlet", "dirichlet:0", "dirichlet:nan", "iid:2", "dirichlet:inf", "shards:2:3"] {
+        for text in [
+            "", "foo", "shards", "shards:0", "shards:-1", "shards:x", "dirichlet", "dirichlet:0", "dirichlet:nan",
+            "iid:2", "dirichlet:inf", "shards:2:3",
+        ] {
             guard case .invalid(let field, _, let next)? = failure({ _ = try PartitionStrategy(parsing: text) }) else {
                 Issue.record("\(text) was accepted")
                 continue

@@ -111,7 +111,8 @@ import Testing
         var central = PrivacyAccountant()
         try central.addGaussian(noiseMultiplier: 4, rounds: 30)
         var spread = PrivacyAccountant()
-        try spread.addDistributedDiscreteGaussian(clients: 10, variance: 1600, l2: 31.622776601683793, dimension: 650, rounds: 30)
+        try spread.addDistributedDiscreteGaussian(
+            clients: 10, variance: 1600, l2: 31.622776601683793, dimension: 650, rounds: 30)
         let (one, other) = (try central.epsilon(delta: 1e-5), try spread.epsilon(delta: 1e-5))
         #expect(abs(one / other - 1) < 1e-6)
         var coarse = PrivacyAccountant()

@@ -6,11 +6,14 @@ import Testing
 @Suite struct ReaderTests {
     static let folder = "\(Repository.vectors)/learn-arrays"
 
-    private func bytes(_ name: String) throws -> [UInt8] { try FileBytes.read("\(Self.folder)/\(name)", limit: 1 << 20) }
+    private func bytes(_ name: String) throws -> [UInt8] {
+        try FileBytes.read("\(Self.folder)/\(name)", limit: 1 << 20)
+    }
     private func array(_ name: String) throws -> NPYArray { try NPYArray(bytes: try bytes(name), file: name) }
 
     private func temporaryFolder(_ body: (String) throws -> Void) throws {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("meshnode-learn-\(UUID().uuidString)").path
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("meshnode-learn-\(UUID().uuidString)")
+            .path
         try FileManager.default.createDirectory(atPath: path + "/images", withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: path) }
         try body(path)
@@ -61,7 +64,9 @@ import Testing
             }
             for _ in 0..<4000 {
                 var changed = good
-                for _ in 0...generator.below(4) { changed[generator.below(changed.count)] = UInt8(generator.below(256)) }
+                for _ in 0...generator.below(4) {
+                    changed[generator.below(changed.count)] = UInt8(generator.below(256))
+                }
                 if isArchive {
                     _ = try? NPZReader.read(bytes: changed, file: name)
                 } else {
@@ -125,7 +130,8 @@ import Testing
             try write("b", [1, 2, 3, 4], [1, 2, 2])
             try write("a", [5, 6, 7, 8], [1, 2, 2])
             let data = try DataSource().load(path).train
-            #expect(data.labels == [2, 1] && data.features[0] == 5 && data.sampleShape == [1, 2, 2] && data.classCount == 3)
+            #expect(
+                data.labels == [2, 1] && data.features[0] == 5 && data.sampleShape == [1, 2, 2] && data.classCount == 3)
             try write("c", [1, 2, 3, 4], [1, 2, 2])
             let missing = failure { _ = try FolderReader.read(path: path) }
             #expect(missing?.description.contains("a label for images/c.npy") == true)
@@ -152,14 +158,23 @@ import Testing
             {"instruction": "Greet", "output": "Hello", "extra": 1}
             """
         let records = try InstructionReader.read(bytes: Array(good.utf8), file: "a.jsonl")
-        #expect(records == [.init(instruction: "Add", input: "1 2", output: "3"), .init(instruction: "Greet", input: "", output: "Hello")])
+        #expect(
+            records == [
+                .init(instruction: "Add", input: "1 2", output: "3"),
+                .init(instruction: "Greet", input: "", output: "Hello"),
+            ])
         for (line, field) in [
             (#"{"instruction": "x"}"#, "output"), (#"{"output": "x"}"#, "instruction"),
-            (#"{"instruction": " ", "output": "x"}"#, "instruction"), (#"{"instruction": "x", "input": 3, "output": "y"}"#, "input"),
-            ("[1]", ""), ("{", "")
+            (#"{"instruction": " ", "output": "x"}"#, "instruction"),
+            (#"{"instruction": "x", "input": 3, "output": "y"}"#, "input"),
+            ("[1]", ""), ("{", ""),
         ] {
             let text = good + "\n" + line
-            guard case .badData(let fault)? = failure({ _ = try InstructionReader.read(bytes: Array(text.utf8), file: "a") }) else {
+            guard
+                case .badData(let fault)? = failure({
+                    _ = try InstructionReader.read(bytes: Array(text.utf8), file: "a")
+                })
+            else {
                 Issue.record("accepted: \(line)")
                 continue
             }
@@ -181,7 +196,9 @@ import Testing
             for name in ["d.csv", "d.npz", "d.safetensors"] {
                 try DatasetWriter.write(digits, to: "\(path)/\(name)")
                 let back = try source.load("\(path)/\(name)").train
-                #expect(back.labels == digits.labels && back.features == digits.features && back.classCount == 10, "\(name)")
+                #expect(
+                    back.labels == digits.labels && back.features == digits.features && back.classCount == 10, "\(name)"
+                )
             }
             #expect(throws: LearnError.self) { try DatasetWriter.write(digits, to: "\(path)/d.xls") }
         }
@@ -202,8 +219,10 @@ import Testing
         #expect(clean.isClean)
         let leaking = split.test.selecting([0, 1, 2, 2], name: "test")
         let train = try Dataset(
-            name: "train", features: split.train.features + Array(split.test.features[..<64]) + Array(split.train.features[..<64]),
-            labels: split.train.labels + [split.test.labels[0], (split.train.labels[0] + 1) % 10], featureCount: 64, classCount: 10)
+            name: "train",
+            features: split.train.features + Array(split.test.features[..<64]) + Array(split.train.features[..<64]),
+            labels: split.train.labels + [split.test.labels[0], (split.train.labels[0] + 1) % 10], featureCount: 64,
+            classCount: 10)
         let audit = DataAudit(DataSplits(train: train, test: leaking))
         #expect(!audit.isClean)
         func count(_ kind: String, _ part: String) -> Int? {
@@ -219,7 +238,8 @@ import Testing
 
     @Test func preprocessing() throws {
         let data = try Dataset(
-            name: "p", features: [0, 1, 2, 3, 10, 11, 12, 13], labels: [0, 1], featureCount: 4, classCount: 2, sampleShape: [2, 2])
+            name: "p", features: [0, 1, 2, 3, 10, 11, 12, 13], labels: [0, 1], featureCount: 4, classCount: 2,
+            sampleShape: [2, 2])
         let larger = try Preprocessing(height: 4, width: 4).apply(to: data)
         // PyTorch: F.interpolate(tensor([[0,1],[2,3]]), size=(4,4), mode="bilinear", align_corners=False).
         #expect(Array(larger.features[..<8]) == [0, 0.25, 0.75, 1, 0.5, 0.75, 1.25, 1.5])
@@ -232,11 +252,14 @@ import Testing
         let normal = try Preprocessing(scale: 1, mean: [0, 10, 20], deviation: [1, 2, 4]).apply(to: colour)
         #expect([7, 27, 47].map { normal.features[$0] } == [10, 5, 2.5])
         for bad in [
-            Preprocessing(height: 3), Preprocessing(height: 0, width: 1), Preprocessing(scale: 0), Preprocessing(mean: [1]),
-            Preprocessing(mean: [1], deviation: [0]), Preprocessing(mean: [1, 2], deviation: [1, 1])
+            Preprocessing(height: 3), Preprocessing(height: 0, width: 1), Preprocessing(scale: 0),
+            Preprocessing(mean: [1]),
+            Preprocessing(mean: [1], deviation: [0]), Preprocessing(mean: [1, 2], deviation: [1, 1]),
         ] {
             #expect(throws: LearnError.self) { try bad.apply(to: colour) }
         }
-        #expect(throws: LearnError.self) { try Preprocessing(height: 2, width: 2).apply(to: try ShippedData.wdbc.load(folder: Repository.data)) }
+        #expect(throws: LearnError.self) {
+            try Preprocessing(height: 2, width: 2).apply(to: try ShippedData.wdbc.load(folder: Repository.data))
+        }
     }
 }

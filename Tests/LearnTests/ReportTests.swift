@@ -8,18 +8,24 @@ import Testing
         let settings = FederatedSettings(rounds: 3, training: Digits.training)
         let model = try Model(.softmax, for: Digits.split.train)
         var federation = try Federation(
-            model: model, parts: try Digits.parts(.shards(perPart: 2), seed: 0), settings: settings, seed: Seed.number(0))
+            model: model, parts: try Digits.parts(.shards(perPart: 2), seed: 0), settings: settings,
+            seed: Seed.number(0))
         let lines = try federation.run(test: Digits.split.test)
         return RunReport(
             title: "digits <shards:2>", settings: [.init("model", "softmax"), .init("note", "a \"b\" & c")],
-            lines: lines.map { .init(metrics: $0, phases: [.init(name: "train", seconds: 0.5, bytes: 10)], epsilon: nil) },
+            lines: lines.map {
+                .init(metrics: $0, phases: [.init(name: "train", seconds: 0.5, bytes: 10)], epsilon: nil)
+            },
             classNames: Digits.split.train.classNames,
-            centralised: try Baseline.centralised(model: model, split: Digits.split, settings: settings, seed: Seed.number(0)),
+            centralised: try Baseline.centralised(
+                model: model, split: Digits.split, settings: settings, seed: Seed.number(0)),
             alone: [0.2, 0.3])
     }
 
     @Test func artifactsAreReadableAndRepeat() throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("meshnode-report-\(UUID().uuidString)").path
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "meshnode-report-\(UUID().uuidString)"
+        ).path
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let run = try Self.run()
         try ReportFiles.write(run, to: folder)
@@ -42,8 +48,10 @@ import Testing
         #expect(summary["best_alone"] as? Double == 0.3 && summary["rounds"] as? Int == 3)
         #expect((summary["settings"] as? [String: String])?["note"] == "a \"b\" & c")
         #expect(((summary["phases"] as? [[String: Any]])?.first?["bytes"] as? Int) == 40)
-        let table = try TableReader(labelColumn: "round", featureColumns: ["test_loss", "test_accuracy"], regression: true)
-            .read(path: "\(folder)/\(ReportFiles.curvesTable)")
+        let table = try TableReader(
+            labelColumn: "round", featureColumns: ["test_loss", "test_accuracy"], regression: true
+        )
+        .read(path: "\(folder)/\(ReportFiles.curvesTable)")
         #expect(table.count == 4 && table.targets == [0, 1, 2, 3])
         for name in [ReportFiles.curvesPicture] {
             let parser = XMLCheck(Data(try text(name).utf8))
@@ -68,10 +76,12 @@ import Testing
     /// Twice the same run: difference zero, in every weight.
     @Test func runsRepeatExactly() throws {
         func weights() throws -> [Float] {
-            var settings = FederatedSettings(rounds: 3, training: Digits.training, rule: .fedYogi(rate: 0.05, beta1: 0.9, beta2: 0.99, tau: 0.001))
+            var settings = FederatedSettings(
+                rounds: 3, training: Digits.training, rule: .fedYogi(rate: 0.05, beta1: 0.9, beta2: 0.99, tau: 0.001))
             settings.training.gradientClip = 2
             var federation = try Federation(
-                model: try Model(.mlp(hidden: [16]), for: Digits.split.train), parts: try Digits.parts(.dirichlet(alpha: 0.5), seed: 4),
+                model: try Model(.mlp(hidden: [16]), for: Digits.split.train),
+                parts: try Digits.parts(.dirichlet(alpha: 0.5), seed: 4),
                 settings: settings, seed: Seed.number(4))
             _ = try federation.run(test: Digits.split.test)
             return federation.weights
@@ -85,7 +95,8 @@ import Testing
         #expect(rows.allSatisfy { $0.seconds > 0 && $0.ratioToMatrixProduct > 0 })
         #expect(rows[0].accuracy > 0.93 && rows[1].accuracy > 0.8)
         let study = try CompressionStudy.run(split: Digits.split, ratios: [0.1], seeds: 1, rounds: 10)
-        #expect(study.map(\.recipe) == ["dense", "dense", "dense", "R 0.1", "R 0.1", "R 0.1", "T 0.1", "T 0.1", "T 0.1"])
+        #expect(
+            study.map(\.recipe) == ["dense", "dense", "dense", "R 0.1", "R 0.1", "R 0.1", "T 0.1", "T 0.1", "T 0.1"])
         #expect(abs(study[3].sent - 0.19) < 1e-9 && study[0].sent == 1)
     }
 }

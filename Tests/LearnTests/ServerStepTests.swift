@@ -67,10 +67,12 @@ import Testing
                 let place = "\(vector.rule.name), round \(number)"
                 #expect(weights.map(\.bitPattern) == (try Self.floats(round.weights)).map(\.bitPattern), "\(place)")
                 if !state.first.isEmpty {
-                    #expect(state.first.map(\.bitPattern) == (try Self.floats(round.first)).map(\.bitPattern), "\(place)")
+                    #expect(
+                        state.first.map(\.bitPattern) == (try Self.floats(round.first)).map(\.bitPattern), "\(place)")
                 }
                 if !state.second.isEmpty {
-                    #expect(state.second.map(\.bitPattern) == (try Self.floats(round.second)).map(\.bitPattern), "\(place)")
+                    #expect(
+                        state.second.map(\.bitPattern) == (try Self.floats(round.second)).map(\.bitPattern), "\(place)")
                 }
                 #expect(try ServerState(canonicalBytes: state.canonicalBytes) == state)
             }
@@ -85,7 +87,8 @@ import Testing
         #expect(done.weights == [1, 1, 3, 6])
         for support in [[3, 1], [1, 1], [0, 4], [-1, 2]] {
             #expect(throws: LearnError.self) {
-                try step.apply(weights: [1, 2, 3, 4], state: ServerState(), sum: [4, -8], scale: scale, support: support)
+                try step.apply(
+                    weights: [1, 2, 3, 4], state: ServerState(), sum: [4, -8], scale: scale, support: support)
             }
         }
         let moving = try ServerStep(rule: .fedAvgM(rate: 1, momentum: 0.9))

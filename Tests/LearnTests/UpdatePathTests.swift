@@ -11,7 +11,9 @@ import Testing
             var federation = try Federation(
                 model: model, parts: try Digits.parts(strategy, seed: 3),
                 settings: FederatedSettings(rounds: 3, training: Digits.training, clipNorm: 50), seed: Seed.number(3))
-            var losses = [try federation.trainer.evaluate(parameters: federation.weights, data: Digits.split.train).loss]
+            var losses = [
+                try federation.trainer.evaluate(parameters: federation.weights, data: Digits.split.train).loss
+            ]
             for _ in 0..<3 {
                 _ = try federation.runRound()
                 losses.append(
@@ -58,7 +60,9 @@ import Testing
             #expect(try other.quantise([2, -2], rows: 1, rowCap: 1, seed: []).values == [other.bound, -other.bound])
         }
         for bits in [1, 0, -1, 25, 64] { #expect(throws: LearnError.self) { try Quantiser(bits: bits, range: 1) } }
-        for range in [Float(0), -1, .nan, .infinity] { #expect(throws: LearnError.self) { try Quantiser(bits: 8, range: range) } }
+        for range in [Float(0), -1, .nan, .infinity] {
+            #expect(throws: LearnError.self) { try Quantiser(bits: 8, range: range) }
+        }
         #expect(
             failure { _ = try quantiser.quantise([0, .nan], rows: 1, rowCap: 1, seed: []) }
                 == .notFinite(field: "update", index: 1))

@@ -17,7 +17,7 @@ struct FlowTests {
         return (first, second)
     }
 
-    @Test("a vote passes within half a second while bulk fills the link", .timeLimit(.minutes(3)))
+    @Test("a vote overtakes the bulk that waits on its link", .timeLimit(.minutes(3)))
     func votesPassBulk() async throws {
         let (first, second) = try await pair()
         let chunk = [UInt8](repeating: 5, count: 32 << 10)
@@ -30,19 +30,21 @@ struct FlowTests {
             return sent
         }
         #expect(await eventually { second.frames.contains { $0.lane == .bulk } })
-        var slowest: Duration = .zero
+        // How much bulk arrives between a vote's sending and its arrival: what the sockets hold, never the queue.
+        func bulkFrames() -> Int { second.frames.count { $0.lane == .bulk } }
+        var mostOvertaken = 0
         for number: UInt8 in 0..<20 {
-            let start = ContinuousClock.now
+            let before = bulkFrames()
             #expect(await first.transport.send([number], to: second.id, lane: .control))
             #expect(
                 await eventually {
                     second.frames.contains { $0.lane == .control && $0.bytes == [number] }
                 })
-            slowest = max(slowest, ContinuousClock.now - start)
+            mostOvertaken = max(mostOvertaken, (second.frames.firstIndex { $0.lane == .control && $0.bytes == [number] } ?? 0) - before - Int(number))
         }
         flooding.cancel()
         #expect(await flooding.value > 100)
-        #expect(slowest < .milliseconds(500), "\(slowest)")
+        #expect(mostOvertaken < 1_000, "\(mostOvertaken) bulk frames came first")
         await first.stop()
         await second.stop()
     }

@@ -28,7 +28,8 @@
             let bits = UInt32(max(1, 64 - largest.leadingZeroBitCount))
             var complete = false
             if let valueTable = VectorTable.of(tables.value, bits: 48), let maskTable = VectorTable.of(tables.mask) {
-                let output = unsafe [UInt8](unsafeUninitializedCapacity: values.count * encoding.width) { bytes, count in
+                let size = values.count * encoding.width
+                let output = unsafe [UInt8](unsafeUninitializedCapacity: size) { bytes, count in
                     let result = unsafe values.withUnsafeBufferPointer { values in
                         unsafe masks.withUnsafeBufferPointer { masks in
                             unsafe kernel_encrypt(
@@ -91,8 +92,8 @@
         }
     }
 
-    /// A table of the vector code, made from one of the portable tables and kept as long as the process lives: there are
-    /// three or four (two bases, two windows), 1.7 to 5.5 MB each.
+    /// A table of the vector code, made from one of the portable tables and kept as long as the process lives: there
+    /// are three (G, and H with both windows), 1.3 to 5.5 MB each.
     @safe
     private final class VectorTable: @unchecked Sendable {
         // Immutable after creation, hence safe to share.
@@ -133,8 +134,8 @@
 
     /// j·8G for 1 ≤ j ≤ range, and the look-up of logarithms of whole vectors in it.
     ///
-    /// Only x of 8·P is computed, and slots are asked for ahead of their use. A hit is compared in 64 bits of x, eight more and the home position, not in all of x: a wrong
-    /// value is left to the block equation, or to recomputing e·8G.
+    /// Only x of 8·P is computed, and slots are asked for ahead of their use. A hit is compared in 64 bits of x, eight
+    /// more and the home position, not in all of x: a wrong value is left to the block equation, or to recomputing e·8G.
     @safe
     final class VectorLogarithms: @unchecked Sendable {
         // Immutable after creation, hence safe to share.

@@ -30,8 +30,9 @@ struct EdwardsPoint: Sendable {
     }
 
     // MARK: Group law
+    // Not inlined: a call costs a fiftieth of an addition, and their bodies many times over cost minutes of compilation.
 
-    @inline(__always)
+    @inline(never)
     mutating func add(_ other: AffineNielsPoint) {
         let pp = (y + x) * other.yPlusX
         let mm = (y - x) * other.yMinusX
@@ -40,7 +41,7 @@ struct EdwardsPoint: Sendable {
         complete(pp - mm, pp + mm, zz + tt, zz - tt)
     }
 
-    @inline(__always)
+    @inline(never)
     mutating func subtract(_ other: AffineNielsPoint) {
         let pp = (y + x) * other.yMinusX
         let mm = (y - x) * other.yPlusX
@@ -50,7 +51,7 @@ struct EdwardsPoint: Sendable {
     }
 
     /// Adds ±other without a branch: the mask is all ones for minus.
-    @inline(__always)
+    @inline(never)
     mutating func add(_ other: AffineNielsPoint, negatedBy mask: UInt64) {
         let pp = (y + x) * other.yPlusX.selecting(other.yMinusX, mask: mask)
         let mm = (y - x) * other.yMinusX.selecting(other.yPlusX, mask: mask)
@@ -69,7 +70,7 @@ struct EdwardsPoint: Sendable {
         t = e * h
     }
 
-    @inline(__always)
+    @inline(never)
     static func + (a: EdwardsPoint, b: EdwardsPoint) -> EdwardsPoint {
         var result = a
         let pp = (a.y + a.x) * (b.y + b.x)
@@ -89,7 +90,7 @@ struct EdwardsPoint: Sendable {
     @inline(__always)
     static func - (a: EdwardsPoint, b: EdwardsPoint) -> EdwardsPoint { a + (-b) }
 
-    @inline(__always)
+    @inline(never)
     var doubled: EdwardsPoint {
         let xx = x.squared
         let yy = y.squared
@@ -175,7 +176,7 @@ struct AffineNielsPoint: Sendable {
     @inline(__always) static var identity: AffineNielsPoint { AffineNielsPoint(x: .zero, y: .one) }
 
     /// ±self as an extended point with Z = 4, for one product: X = 4x, Y = 4y, T = 4xy.
-    @inline(__always)
+    @inline(never)
     func extended(negatedBy mask: UInt64) -> EdwardsPoint {
         let plus = yPlusX.selecting(yMinusX, mask: mask)
         let minus = yMinusX.selecting(yPlusX, mask: mask)

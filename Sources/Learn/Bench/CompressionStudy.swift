@@ -20,17 +20,21 @@ public enum CompressionStudy {
     ///   - architecture: softmax for the published table, mlp:256-128 for its second half (minutes).
     ///   - ratios: recipe R for each, T for those up to 10 %; dense always first.
     public static func run(
-        split: TrainTestSplit, architecture: ModelArchitecture = .softmax, ratios: [Double] = [0.5, 0.25, 0.1, 0.05, 0.01],
+        split: TrainTestSplit, architecture: ModelArchitecture = .softmax,
+        ratios: [Double] = [0.5, 0.25, 0.1, 0.05, 0.01],
         seeds: Int = 5, rounds: Int = 30, progress: ((Row) -> Void)? = nil
     ) throws(LearnError) -> [Row] {
         guard seeds >= 1, rounds >= 10 else {
-            throw .invalid(field: "study", reason: "\(seeds) seeds, \(rounds) rounds", next: "use 1 seed and 10 rounds or more")
+            throw .invalid(
+                field: "study", reason: "\(seeds) seeds, \(rounds) rounds", next: "use 1 seed and 10 rounds or more")
         }
         LinearAlgebra.setThreadCount(1)
         var recipes: [(String, CompressionSettings?)] = [("dense", nil)]
         for ratio in ratios {
             recipes.append(("R \(ratio)", CompressionSettings(ratio: ratio)))
-            if ratio <= 0.1 { recipes.append(("T \(ratio)", CompressionSettings(ratio: ratio, variant: .maskedTraining))) }
+            if ratio <= 0.1 {
+                recipes.append(("T \(ratio)", CompressionSettings(ratio: ratio, variant: .maskedTraining)))
+            }
         }
         var rows: [Row] = []
         for (name, compression) in recipes {
@@ -56,7 +60,8 @@ public enum CompressionStudy {
         let model = try Model(architecture, for: split.train)
         for seed in 0..<seeds {
             let root = Seed.number(UInt64(seed))
-            let plan = try Partitioner.plan(split.train, settings: PartitionSettings(strategy: strategy, parts: 5, seed: root))
+            let plan = try Partitioner.plan(
+                split.train, settings: PartitionSettings(strategy: strategy, parts: 5, seed: root))
             var parts: [Dataset] = []
             for index in plan.parts.indices { parts.append(try plan.rows(of: index, in: split.train)) }
             var settings = FederatedSettings(
@@ -80,6 +85,7 @@ public enum CompressionStudy {
             recipe: name, partition: strategy.description, seeds: seeds,
             sent: Double(sent) / Double(seeds * rounds * model.parameterCount),
             accuracyAtTen: ten.reduce(0, +) / Double(seeds), accuracyAtEnd: mean,
-            spread: seeds > 1 ? (squares / Double(seeds - 1)).squareRoot() : 0, saturations: saturations, largest: largest)
+            spread: seeds > 1 ? (squares / Double(seeds - 1)).squareRoot() : 0, saturations: saturations,
+            largest: largest)
     }
 }

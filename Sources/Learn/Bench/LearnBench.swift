@@ -32,7 +32,7 @@ public enum LearnBench {
         var rows: [Row] = []
         for (name, architecture, epochs, batch) in [
             ("softmax_train", ModelArchitecture.softmax, 100, 10), ("mlp_train", .mlp(hidden: [256, 128]), 20, 32),
-            ("cnn_train", .cnn(channels: [8, 16]), 5, 32)
+            ("cnn_train", .cnn(channels: [8, 16]), 5, 32),
         ] {
             let model = try Model(architecture, for: split.train)
             let trainer = Trainer(model: model)

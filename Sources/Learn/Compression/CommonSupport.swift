@@ -104,12 +104,15 @@ public struct CommonSupport: Equatable, Sendable {
 
     /// Takes in a decided round: `mean` is what `ServerStep.mean` gave on `support`.
     public mutating func record(support: [Int], mean: [Float]) throws(LearnError) {
-        guard support.count == mean.count else { throw .mismatch(field: "mean", expected: support.count, found: mean.count) }
+        guard support.count == mean.count else {
+            throw .mismatch(field: "mean", expected: support.count, found: mean.count)
+        }
         if let bad = mean.firstIndex(where: { !$0.isFinite }) { throw .notFinite(field: "mean", index: bad) }
         var previous = -1
         for index in support {
             guard index > previous, index < count else {
-                throw .invalid(field: "support", reason: "index \(index) is out of order", next: "recompute the support")
+                throw .invalid(
+                    field: "support", reason: "index \(index) is out of order", next: "recompute the support")
             }
             previous = index
         }

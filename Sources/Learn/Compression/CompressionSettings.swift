@@ -49,7 +49,8 @@ public struct CompressionSettings: Equatable, Sendable {
     public func validate() throws(LearnError) {
         func require(_ isMet: Bool, _ field: String, _ value: some Any, _ allowed: String) throws(LearnError) {
             guard isMet else {
-                throw .invalid(field: "compression.\(field)", reason: "\(value) is out of range", next: "use \(allowed)")
+                throw .invalid(
+                    field: "compression.\(field)", reason: "\(value) is out of range", next: "use \(allowed)")
             }
         }
         try require(ratio > 0 && ratio <= 1, "ratio", ratio, "a share in (0, 1]")

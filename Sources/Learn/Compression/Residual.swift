@@ -10,7 +10,9 @@ public struct Residual: Equatable, Sendable {
 
     /// v' = decay * v + update.
     public func adding(_ update: [Float], decay: Float) throws(LearnError) -> Residual {
-        guard update.count == values.count else { throw .mismatch(field: "update", expected: values.count, found: update.count) }
+        guard update.count == values.count else {
+            throw .mismatch(field: "update", expected: values.count, found: update.count)
+        }
         if let bad = update.firstIndex(where: { !$0.isFinite }) { throw .notFinite(field: "update", index: bad) }
         var next = self
         for index in values.indices { next.values[index] = decay * values[index] + update[index] }
@@ -22,11 +24,14 @@ public struct Residual: Equatable, Sendable {
 
     /// v'[S] -= what the sent integers stand for, so that clipping and rounding errors stay.
     public func confirmed(support: [Int], sent: [Float]) throws(LearnError) -> Residual {
-        guard support.count == sent.count else { throw .mismatch(field: "sent part", expected: support.count, found: sent.count) }
+        guard support.count == sent.count else {
+            throw .mismatch(field: "sent part", expected: support.count, found: sent.count)
+        }
         var next = self
         for (position, index) in support.enumerated() {
             guard values.indices.contains(index) else {
-                throw .invalid(field: "support", reason: "index \(index) of \(values.count)", next: "recompute the support")
+                throw .invalid(
+                    field: "support", reason: "index \(index) of \(values.count)", next: "recompute the support")
             }
             next.values[index] -= sent[position]
         }

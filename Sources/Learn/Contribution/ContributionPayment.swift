@@ -28,13 +28,16 @@ public enum ContributionPayment {
         guard let width = scores.first?.count, width >= 1, width <= 100_000, scores.count <= 1_000 else {
             throw .invalid(field: "scores", reason: "no round was scored", next: "divide by rows instead")
         }
-        guard pool >= 0 else { throw .invalid(field: "pool", reason: "\(pool) is negative", next: "use 0 or more credits") }
+        guard pool >= 0 else {
+            throw .invalid(field: "pool", reason: "\(pool) is negative", next: "use 0 or more credits")
+        }
         var sums = [Int64](repeating: 0, count: width)
         var counted = 0
         for round in scores {
             guard round.count == width else { throw .mismatch(field: "scores", expected: width, found: round.count) }
             guard round.allSatisfy({ $0.map { $0.magnitude < 1 << 62 } ?? true }) else {
-                throw .invalid(field: "scores", reason: "a score is beyond 2^62", next: "check it against B * |a| first")
+                throw .invalid(
+                    field: "scores", reason: "a score is beyond 2^62", next: "check it against B * |a| first")
             }
             let positive = round.compactMap { $0 }.filter { $0 > 0 }.sorted()
             guard positive.count >= leastPositive else { continue }
@@ -52,7 +55,8 @@ public enum ContributionPayment {
         }
         let positive = sums.filter { $0 > 0 }.sorted()
         guard counted > 0, !positive.isEmpty else {
-            return Result(payments: [Int64](repeating: 0, count: width), remainder: pool, countedRounds: counted, sums: sums)
+            return Result(
+                payments: [Int64](repeating: 0, count: width), remainder: pool, countedRounds: counted, sums: sums)
         }
         let median = Int128(positive[(positive.count - 1) / 2]) + Int128(positive[positive.count / 2])
         // Eight times (t - theta * M): 8 t - 2 theta (2 M) * 2.
@@ -60,7 +64,8 @@ public enum ContributionPayment {
         let shares = sums.map { max(Int128(0), 8 * Int128($0) - dead) }
         let total = shares.reduce(0, +)
         guard total > 0 else {
-            return Result(payments: [Int64](repeating: 0, count: width), remainder: pool, countedRounds: counted, sums: sums)
+            return Result(
+                payments: [Int64](repeating: 0, count: width), remainder: pool, countedRounds: counted, sums: sums)
         }
         let payments = shares.map { Int64(Int128(pool) * $0 / total) }
         return Result(

@@ -9,7 +9,9 @@ public struct ValidationDirection: Equatable, Sendable {
     /// - Parameter gradient: of the validation loss at the round's base model, finite.
     /// - Throws: `.invalid` when fewer than a quarter of the entries differ from zero, `.notFinite`.
     public init(gradient: [Float]) throws(LearnError) {
-        if let bad = gradient.firstIndex(where: { !$0.isFinite }) { throw .notFinite(field: "validation gradient", index: bad) }
+        if let bad = gradient.firstIndex(where: { !$0.isFinite }) {
+            throw .notFinite(field: "validation gradient", index: bad)
+        }
         let order = gradient.indices.sorted {
             let (left, right) = (abs(gradient[$0]), abs(gradient[$1]))
             return left == right ? $0 < $1 : left > right
@@ -38,7 +40,9 @@ public struct ValidationDirection: Equatable, Sendable {
     /// <a, x> of a quantised update. Updates are w_old - w_new, which points along the loss gradient when it helps,
     /// so helpful updates score above zero.
     public func score(_ update: [Int32]) throws(LearnError) -> Int64 {
-        guard update.count == values.count else { throw .mismatch(field: "update", expected: values.count, found: update.count) }
+        guard update.count == values.count else {
+            throw .mismatch(field: "update", expected: values.count, found: update.count)
+        }
         var sum: Int64 = 0
         for (sign, value) in zip(values, update) { sum += Int64(sign) * Int64(value) }
         return sum

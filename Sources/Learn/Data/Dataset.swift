@@ -37,7 +37,9 @@ public struct Dataset: Sendable, Equatable {
                     file: name, field: "label", expected: "2 to \(DataLimits.classes) classes", found: "\(classCount)"))
         }
         let rows = features.count / featureCount
-        guard labels.count == rows else { throw .mismatch(field: "labels of \(name)", expected: rows, found: labels.count) }
+        guard labels.count == rows else {
+            throw .mismatch(field: "labels of \(name)", expected: rows, found: labels.count)
+        }
         for (row, label) in labels.enumerated() where label < 0 || Int(label) >= classCount {
             throw .badData(
                 DataFault(

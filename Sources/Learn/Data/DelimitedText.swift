@@ -52,7 +52,8 @@ struct DelimitedText {
             while true {
                 guard position < bytes.count else {
                     throw .badData(
-                        DataFault(file: file, row: row, field: "\(number)", expected: "a closing quote", found: "the end"))
+                        DataFault(
+                            file: file, row: row, field: "\(number)", expected: "a closing quote", found: "the end"))
                 }
                 let byte = bytes[position]
                 position += 1

@@ -27,7 +27,9 @@ public struct Preprocessing: Equatable, Sendable, Codable {
             try require((1...4096).contains(extent), "resize", "\(extent) is out of range", "use 1 to 4096")
         }
         try require(scale.isFinite && scale != 0, "scale", "\(scale) is not usable", "use for example 0.00392156862745")
-        try require(mean.count == deviation.count, "normalise", "\(mean.count) means, \(deviation.count) deviations", "give one each")
+        try require(
+            mean.count == deviation.count, "normalise", "\(mean.count) means, \(deviation.count) deviations",
+            "give one each")
         try require(
             mean.allSatisfy(\.isFinite) && deviation.allSatisfy { $0.isFinite && $0 > 0 }, "normalise",
             "holds a value that is not finite or not positive", "give finite means and positive deviations")
@@ -47,11 +49,14 @@ public struct Preprocessing: Equatable, Sendable, Codable {
             let channels = shape.count == 3 ? shape[0] : 1
             let (total, overflow) = (data.count * channels).multipliedReportingOverflow(by: height * width)
             guard !overflow, total <= DataLimits.values else {
-                throw .invalid(field: "preprocess.resize", reason: "gives more than \(DataLimits.values) values", next: "use a smaller picture")
+                throw .invalid(
+                    field: "preprocess.resize", reason: "gives more than \(DataLimits.values) values",
+                    next: "use a smaller picture")
             }
             result = data.replacing(
                 features: Self.resize(
-                    data.features, planes: data.count * channels, from: (shape[shape.count - 2], shape[shape.count - 1]),
+                    data.features, planes: data.count * channels,
+                    from: (shape[shape.count - 2], shape[shape.count - 1]),
                     to: (height, width)),
                 sampleShape: Array(shape.dropLast(2)) + [height, width])
         }
@@ -97,7 +102,8 @@ public struct Preprocessing: Equatable, Sendable, Codable {
                 for column in columns {
                     func at(_ y: Int, _ x: Int) -> Float { values[base + y * old.width + x] }
                     let top = at(row.low, column.low) * (1 - column.share) + at(row.low, column.high) * column.share
-                    let bottom = at(row.high, column.low) * (1 - column.share) + at(row.high, column.high) * column.share
+                    let bottom =
+                        at(row.high, column.low) * (1 - column.share) + at(row.high, column.high) * column.share
                     result.append(top * (1 - row.share) + bottom * row.share)
                 }
             }

@@ -56,7 +56,8 @@ public enum ShippedData: String, Sendable, CaseIterable {
         else {
             throw .unreadable(
                 path: fileName,
-                reason: "not found in \(folders.joined(separator: ", ")); set MESHNODE_DATA to the folder that holds it")
+                reason: "not found in \(folders.joined(separator: ", ")); set MESHNODE_DATA to the folder that holds it"
+            )
         }
         let compressed = try FileBytes.read(path, limit: 1 << 24)
         let text = try Inflate.gunzipIfNeeded(compressed, limit: 1 << 24, file: path)

@@ -11,7 +11,9 @@ public struct Standardisation: Sendable, Equatable, Codable {
         guard mean.count == deviation.count else {
             throw .mismatch(field: "normalisation.deviation", expected: mean.count, found: deviation.count)
         }
-        if let bad = mean.firstIndex(where: { !$0.isFinite }) { throw .notFinite(field: "normalisation.mean", index: bad) }
+        if let bad = mean.firstIndex(where: { !$0.isFinite }) {
+            throw .notFinite(field: "normalisation.mean", index: bad)
+        }
         guard deviation.allSatisfy({ $0.isFinite && $0 > 0 }) else {
             throw .invalid(
                 field: "normalisation.deviation", reason: "holds a value that is not positive",

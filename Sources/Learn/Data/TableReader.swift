@@ -53,7 +53,8 @@ public struct TableReader: Sendable {
             }
             guard labels.count < DataLimits.rows, features.count <= DataLimits.values - columns.features.count else {
                 throw .badData(
-                    DataFault(file: file, row: record.line, expected: "at most \(DataLimits.values) numbers", found: "more"))
+                    DataFault(
+                        file: file, row: record.line, expected: "at most \(DataLimits.values) numbers", found: "more"))
             }
             for column in columns.features {
                 features.append(
@@ -94,7 +95,8 @@ public struct TableReader: Sendable {
             for (index, title) in header.fields.enumerated() {
                 guard positions.updateValue(index, forKey: title) == nil else {
                     throw .badData(
-                        DataFault(file: file, row: header.line, field: title, expected: "each column once", found: "twice"))
+                        DataFault(
+                            file: file, row: header.line, field: title, expected: "each column once", found: "twice"))
                 }
             }
             guard let label = positions[reader.labelColumn] else {
@@ -127,11 +129,13 @@ public struct TableReader: Sendable {
         }
     }
 
-    private func classes(of labels: [(line: Int, text: String)], file: String) throws(LearnError) -> ([Int32], [String]) {
+    private func classes(of labels: [(line: Int, text: String)], file: String) throws(LearnError) -> ([Int32], [String])
+    {
         let trimmed = labels.map { Self.trimmed($0.text) }
         if let empty = trimmed.firstIndex(of: "") {
             throw .badData(
-                DataFault(file: file, row: labels[empty].line, field: labelColumn, expected: "a label", found: "nothing"))
+                DataFault(
+                    file: file, row: labels[empty].line, field: labelColumn, expected: "a label", found: "nothing"))
         }
         let names: [String]
         if let classNames {

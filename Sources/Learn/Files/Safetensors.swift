@@ -24,7 +24,7 @@ public struct Safetensors: Sendable {
 
     private static let elementSizes = [
         "F32": 4, "F64": 8, "F16": 2, "BF16": 2, "I8": 1, "U8": 1, "I16": 2, "U16": 2, "I32": 4, "U32": 4, "I64": 8,
-        "U64": 8, "BOOL": 1
+        "U64": 8, "BOOL": 1,
     ]
 
     /// - Parameter file: the name that errors carry.
@@ -176,12 +176,14 @@ public struct Safetensors: Sendable {
         for tensor in sorted {
             guard elements(of: tensor.shape) == tensor.values.count else {
                 throw .mismatch(
-                    field: "tensor \(tensor.name)", expected: elements(of: tensor.shape) ?? -1, found: tensor.values.count)
+                    field: "tensor \(tensor.name)", expected: elements(of: tensor.shape) ?? -1,
+                    found: tensor.values.count)
             }
             let end = offset + 4 * tensor.values.count
             let shape = tensor.shape.map(String.init).joined(separator: ",")
             records.append(
-                "\(JSONText.quote(tensor.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}")
+                "\(JSONText.quote(tensor.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}"
+            )
             offset = end
         }
         var header = Array("{\(records.joined(separator: ","))}".utf8)

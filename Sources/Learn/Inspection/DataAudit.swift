@@ -36,17 +36,24 @@ public struct DataAudit: Equatable, Sendable, Codable {
             }
             func add(_ severity: Severity, _ kind: String, _ count: Int, _ message: String) {
                 if count > 0 {
-                    findings.append(Finding(severity: severity, kind: kind, message: "\(name): \(message)", count: count))
+                    findings.append(
+                        Finding(severity: severity, kind: kind, message: "\(name): \(message)", count: count))
                 }
             }
             add(.warning, "duplicate", duplicates, "\(duplicates) rows repeat an earlier one, first row \(example)")
-            add(.error, "contradiction", contradictions, "\(contradictions) rows repeat an earlier one under another label")
+            add(
+                .error, "contradiction", contradictions,
+                "\(contradictions) rows repeat an earlier one under another label")
             let inspection = DataInspection(data)
             let absent = inspection.classes.filter { $0.rows == 0 }
-            add(.warning, "absent-class", absent.count, "no rows of \(absent.map(\.name).prefix(10).joined(separator: ", "))")
+            add(
+                .warning, "absent-class", absent.count,
+                "no rows of \(absent.map(\.name).prefix(10).joined(separator: ", "))")
             add(.note, "constant", inspection.constantFeatures, "\(inspection.constantFeatures) features never change")
             if let imbalance = inspection.imbalance, imbalance > 10 {
-                add(.warning, "imbalance", inspection.classes.count, "the largest class is \(imbalance.rounded(to: 1)) times the smallest")
+                add(
+                    .warning, "imbalance", inspection.classes.count,
+                    "the largest class is \(imbalance.rounded(to: 1)) times the smallest")
             }
             if data.count < 30 { add(.warning, "tiny", data.count, "only \(data.count) rows") }
             if name == "train" {

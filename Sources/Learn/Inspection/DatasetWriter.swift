@@ -5,7 +5,8 @@ public enum DatasetWriter {
     /// Chooses the form by the path's ending.
     public static func write(_ data: Dataset, to path: String) throws(LearnError) {
         guard !data.isRegression else {
-            throw .invalid(field: "convert", reason: "regression sets are not written", next: "convert a classification set")
+            throw .invalid(
+                field: "convert", reason: "regression sets are not written", next: "convert a classification set")
         }
         let lower = path.lowercased()
         let bytes: [UInt8]
@@ -42,13 +43,13 @@ public enum DatasetWriter {
     static func npz(_ data: Dataset) throws(LearnError) -> [UInt8] {
         try ZipArchive.stored([
             ("X.npy", try NPYArray(data.features, shape: [data.count] + data.sampleShape).encoded),
-            ("y.npy", try NPYArray(data.labels.map { Int64($0) }, shape: [data.count]).encoded)
+            ("y.npy", try NPYArray(data.labels.map { Int64($0) }, shape: [data.count]).encoded),
         ])
     }
 
     static func safetensors(_ data: Dataset) throws(LearnError) -> [UInt8] {
         try Safetensors.encode([
-            ("X", [data.count] + data.sampleShape, data.features), ("y", [data.count], data.labels.map { Float($0) })
+            ("X", [data.count] + data.sampleShape, data.features), ("y", [data.count], data.labels.map { Float($0) }),
         ])
     }
 }

@@ -56,7 +56,8 @@ enum Convolution {
                 for x in 0..<narrow {
                     let corner = plane * height * width + 2 * y * width + 2 * x
                     target[(plane * low + y) * narrow + x] = max(
-                        max(source[corner], source[corner + 1]), max(source[corner + width], source[corner + width + 1]))
+                        max(source[corner], source[corner + 1]), max(source[corner + width], source[corner + width + 1])
+                    )
                 }
             }
         }

@@ -123,7 +123,8 @@ struct LayerStack {
             case .convolution(let geometry, let name):
                 result.append(
                     .convolution(
-                        geometry, weight: try offset(name + ".weight", manifest), bias: try offset(name + ".bias", manifest)))
+                        geometry, weight: try offset(name + ".weight", manifest),
+                        bias: try offset(name + ".bias", manifest)))
             case .pool(let channels, let height, let width):
                 result.append(.pool(channels: channels, height: height, width: width))
             }

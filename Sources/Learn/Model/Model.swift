@@ -73,7 +73,8 @@ public struct Model: Sendable, Equatable {
     /// The model for a data set's shape and classes (or targets).
     public init(_ architecture: ModelArchitecture, for data: Dataset) throws(LearnError) {
         try self.init(
-            architecture, sampleShape: data.sampleShape, outputs: data.isRegression ? data.targetCount : data.classCount,
+            architecture, sampleShape: data.sampleShape,
+            outputs: data.isRegression ? data.targetCount : data.classCount,
             loss: data.isRegression ? .squaredError : .crossEntropy)
     }
 

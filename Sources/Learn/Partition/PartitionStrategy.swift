@@ -131,7 +131,8 @@ public struct PartitionSettings: Equatable, Sendable {
             throw .invalid(field: "partition.parts", reason: "\(parts) is out of range", next: "use 1 to 100000")
         }
         guard overlap >= 0, overlap < 1 else {
-            throw .invalid(field: "partition.overlap", reason: "\(overlap) is out of range", next: "use a share in [0, 1)")
+            throw .invalid(
+                field: "partition.overlap", reason: "\(overlap) is out of range", next: "use a share in [0, 1)")
         }
         guard minSamples >= 1, minSamples <= DataLimits.rows else {
             throw .invalid(

@@ -31,7 +31,8 @@ public enum Partitioner {
         case .labelSkew(let wanted):
             let share = max(1, (classCount + parts - 1) / parts)
             dealt = labelSkew(
-                classes(labels, classCount), held: min(wanted ?? share, classCount), parts: parts, generator: &generator)
+                classes(labels, classCount), held: min(wanted ?? share, classCount), parts: parts, generator: &generator
+            )
         case .shards(let perPart):
             dealt = try shards(labels, classCount, perPart: perPart, parts: parts, generator: &generator)
         }

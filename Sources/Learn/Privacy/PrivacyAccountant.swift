@@ -29,11 +29,14 @@ public struct PrivacyAccountant: Equatable, Sendable {
         noiseMultiplier: Double, rounds: Int, samplingRate: Double = 1
     ) throws(LearnError) {
         guard noiseMultiplier >= 1e-3, noiseMultiplier <= 1e9 else {
-            throw .invalid(field: "privacy.noise_multiplier", reason: "\(noiseMultiplier) is out of range", next: "use 0.001 to 1e9, for example 4")
+            throw .invalid(
+                field: "privacy.noise_multiplier", reason: "\(noiseMultiplier) is out of range",
+                next: "use 0.001 to 1e9, for example 4")
         }
         guard rounds >= 0, samplingRate > 0, samplingRate <= 1 else {
             throw .invalid(
-                field: "privacy.sampling_rate", reason: "\(samplingRate) over \(rounds) rounds", next: "use a rate in (0, 1]")
+                field: "privacy.sampling_rate", reason: "\(samplingRate) over \(rounds) rounds",
+                next: "use a rate in (0, 1]")
         }
         for (index, order) in Self.orders.enumerated() {
             divergence[index] += Double(rounds) * Self.gaussian(order, noiseMultiplier, samplingRate)
@@ -72,7 +75,8 @@ public struct PrivacyAccountant: Equatable, Sendable {
     public mutating func addDistributedDiscreteGaussian(
         clients: Int, variance: Double, l2: Double, dimension: Int, rounds: Int
     ) throws(LearnError) {
-        guard clients >= 1, clients <= 1_000_000, variance >= 0.25, variance.isFinite, l2 > 0, l2.isFinite, dimension >= 1,
+        guard clients >= 1, clients <= 1_000_000, variance >= 0.25, variance.isFinite, l2 > 0, l2.isFinite,
+            dimension >= 1,
             rounds >= 0
         else {
             throw .invalid(
@@ -83,12 +87,16 @@ public struct PrivacyAccountant: Equatable, Sendable {
         for k in 1..<max(2, min(clients, 1_000)) where clients > 1 {
             tau += 10 * Foundation.exp(-2 * Double.pi * Double.pi * variance * Double(k) / Double(k + 1))
         }
-        if clients > 1_000 { tau += 10 * Double(clients) * Foundation.exp(-2 * Double.pi * Double.pi * variance * 0.999) }
+        if clients > 1_000 {
+            tau += 10 * Double(clients) * Foundation.exp(-2 * Double.pi * Double.pi * variance * 0.999)
+        }
         let total = Double(clients) * variance
         let first = (l2 * l2 / total + tau * Double(dimension) / 2).squareRoot()
         let second = l2 / total.squareRoot() + tau * Double(dimension).squareRoot()
         let epsilon = min(first, second)
-        for (index, order) in Self.orders.enumerated() { divergence[index] += Double(rounds) * order * epsilon * epsilon / 2 }
+        for (index, order) in Self.orders.enumerated() {
+            divergence[index] += Double(rounds) * order * epsilon * epsilon / 2
+        }
     }
 
     /// Smallest epsilon for a delta in (0, 1).

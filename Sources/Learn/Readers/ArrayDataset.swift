@@ -9,7 +9,8 @@ enum ArrayDataset {
     ) throws(LearnError) -> Dataset {
         guard let rows = images.shape.first, rows > 0, images.count > 0, images.shape.count >= 2 else {
             throw .badData(
-                DataFault(file: images.file, expected: "a shape (rows, ...) with at least one row", found: "\(images.shape)"))
+                DataFault(
+                    file: images.file, expected: "a shape (rows, ...) with at least one row", found: "\(images.shape)"))
         }
         guard labels.shape == [rows] || labels.shape == [rows, 1] else {
             throw .badData(
@@ -50,7 +51,8 @@ enum ArrayDataset {
         for row in 0..<rows {
             for pixel in 0..<pixels {
                 for channel in 0..<channels {
-                    result[(row * channels + channel) * pixels + pixel] = values[(row * pixels + pixel) * channels + channel]
+                    result[(row * channels + channel) * pixels + pixel] =
+                        values[(row * pixels + pixel) * channels + channel]
                 }
             }
         }

@@ -23,11 +23,14 @@ public enum FolderReader {
             throw .badData(DataFault(file: imagesPath, expected: "at least one .npy file", found: "none"))
         }
         if let missing = stems.first(where: { labels[$0] == nil }) {
-            throw .badData(DataFault(file: labelsPath, field: missing, expected: "a label for images/\(missing).npy", found: "none"))
+            throw .badData(
+                DataFault(
+                    file: labelsPath, field: missing, expected: "a label for images/\(missing).npy", found: "none"))
         }
         let known = Set(stems)
         if let extra = labels.keys.sorted().first(where: { !known.contains($0) }) {
-            throw .badData(DataFault(file: labelsPath, field: extra, expected: "an image images/\(extra).npy", found: "none"))
+            throw .badData(
+                DataFault(file: labelsPath, field: extra, expected: "an image images/\(extra).npy", found: "none"))
         }
         var shape: [Int]?
         var features: [Float] = []
@@ -38,10 +41,12 @@ public enum FolderReader {
             let first = shape ?? array.shape
             shape = first
             guard array.shape == first, array.count > 0 else {
-                throw .badData(DataFault(file: file, expected: "shape \(first) as in the first image", found: "\(array.shape)"))
+                throw .badData(
+                    DataFault(file: file, expected: "shape \(first) as in the first image", found: "\(array.shape)"))
             }
             guard features.count + array.count <= DataLimits.values else {
-                throw .badData(DataFault(file: file, expected: "at most \(DataLimits.values) numbers in all", found: "more"))
+                throw .badData(
+                    DataFault(file: file, expected: "at most \(DataLimits.values) numbers in all", found: "more"))
             }
             features += try array.floats()
             classes.append(labels[stem] ?? 0)
@@ -59,13 +64,15 @@ public enum FolderReader {
         do {
             object = try JSONDecoder().decode([String: Int].self, from: Data(bytes))
         } catch {
-            throw .badData(DataFault(file: path, expected: "an object from file stem to whole number", found: "something else"))
+            throw .badData(
+                DataFault(file: path, expected: "an object from file stem to whole number", found: "something else"))
         }
         var result: [String: Int32] = [:]
         for (stem, label) in object {
             guard label >= 0, label < DataLimits.classes else {
                 throw .badData(
-                    DataFault(file: path, field: stem, expected: "a class in 0..<\(DataLimits.classes)", found: "\(label)"))
+                    DataFault(
+                        file: path, field: stem, expected: "a class in 0..<\(DataLimits.classes)", found: "\(label)"))
             }
             result[stem] = Int32(label)
         }

@@ -21,7 +21,8 @@ public enum IDXReader {
     ) throws(LearnError) -> Dataset {
         guard images.shape.count >= 2, let rows = images.shape.first, rows > 0 else {
             throw .badData(
-                DataFault(file: imagesFile, expected: "a shape (rows, ...) with at least one row", found: "\(images.shape)"))
+                DataFault(
+                    file: imagesFile, expected: "a shape (rows, ...) with at least one row", found: "\(images.shape)"))
         }
         guard labels.shape == [rows] else {
             throw .badData(DataFault(file: labelsFile, expected: "\(rows) labels", found: "shape \(labels.shape)"))
@@ -54,7 +55,9 @@ public enum IDXReader {
             guard let raw = reader.u32() else { throw refuse("a complete header", "a truncated one") }
             let extent = Int(raw.byteSwapped)
             let (next, overflow) = count.multipliedReportingOverflow(by: extent)
-            guard !overflow, next <= DataLimits.values else { throw refuse("at most \(DataLimits.values) values", "more") }
+            guard !overflow, next <= DataLimits.values else {
+                throw refuse("at most \(DataLimits.values) values", "more")
+            }
             shape.append(extent)
             count = next
         }
@@ -81,7 +84,8 @@ public enum IDXReader {
             guard value.isFinite else {
                 let inner = max(1, shape.dropFirst().reduce(1, *))
                 throw .badData(
-                    DataFault(file: file, row: values.count / inner + 1, expected: "a finite number", found: "\(value)"))
+                    DataFault(file: file, row: values.count / inner + 1, expected: "a finite number", found: "\(value)")
+                )
             }
             values.append(value)
             (word, taken) = (0, 0)

@@ -31,10 +31,12 @@ public enum InstructionReader {
             number += 1
             guard line.contains(where: { ![0x20, 0x09, 0x0d].contains($0) }) else { continue }
             guard line.count <= lineLimit else {
-                throw .badData(DataFault(file: file, row: number, expected: "at most \(lineLimit) bytes", found: "\(line.count)"))
+                throw .badData(
+                    DataFault(file: file, row: number, expected: "at most \(lineLimit) bytes", found: "\(line.count)"))
             }
             guard records.count < DataLimits.rows else {
-                throw .badData(DataFault(file: file, row: number, expected: "at most \(DataLimits.rows) records", found: "more"))
+                throw .badData(
+                    DataFault(file: file, row: number, expected: "at most \(DataLimits.rows) records", found: "more"))
             }
             records.append(try record(Data(line), file: file, row: number))
         }
@@ -57,7 +59,9 @@ public enum InstructionReader {
                 return ""
             }
             guard let text = value as? String else { throw refuse(key, "a text", "another type") }
-            guard !isRequired || text.contains(where: { !$0.isWhitespace }) else { throw refuse(key, "a text", "an empty one") }
+            guard !isRequired || text.contains(where: { !$0.isWhitespace }) else {
+                throw refuse(key, "a text", "an empty one")
+            }
             return text
         }
         return InstructionRecord(

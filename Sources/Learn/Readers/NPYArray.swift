@@ -48,12 +48,16 @@ public struct NPYArray: Sendable, Equatable {
             throw refuse("C order", "Fortran order (convert with numpy.ascontiguousarray)")
         }
         guard let type = ElementType(rawValue: header.descriptor) else {
-            throw refuse("one of \(ElementType.allCases.map(\.rawValue).joined(separator: " "))", "\"\(header.descriptor.prefix(20))\"")
+            throw refuse(
+                "one of \(ElementType.allCases.map(\.rawValue).joined(separator: " "))",
+                "\"\(header.descriptor.prefix(20))\"")
         }
         var count = 1
         for extent in header.shape {
             let (next, overflow) = count.multipliedReportingOverflow(by: extent)
-            guard !overflow, next <= DataLimits.values else { throw refuse("at most \(DataLimits.values) values", "\(header.shape)") }
+            guard !overflow, next <= DataLimits.values else {
+                throw refuse("at most \(DataLimits.values) values", "\(header.shape)")
+            }
             count = next
         }
         guard reader.remaining == count * type.size, let body = reader.take(count * type.size) else {
@@ -114,7 +118,9 @@ public struct NPYArray: Sendable, Equatable {
             guard value.isFinite else {
                 let inner = max(1, shape.dropFirst().reduce(1, *))
                 throw .badData(
-                    DataFault(file: file, row: index / inner + 1, field: "element \(index % inner)", expected: "a finite number", found: "\(value)"))
+                    DataFault(
+                        file: file, row: index / inner + 1, field: "element \(index % inner)",
+                        expected: "a finite number", found: "\(value)"))
             }
             result.append(value)
         }
@@ -128,7 +134,9 @@ public struct NPYArray: Sendable, Equatable {
         for index in 0..<count {
             guard let value = Self.integer(word(index), type) else {
                 throw .badData(
-                    DataFault(file: file, row: index + 1, expected: "a whole number", found: "\(Self.float(word(index), type))"))
+                    DataFault(
+                        file: file, row: index + 1, expected: "a whole number",
+                        found: "\(Self.float(word(index), type))"))
             }
             result.append(value)
         }

@@ -11,13 +11,15 @@ public enum NPZReader {
         let conventions: [(train: (String, String), validation: (String, String)?, test: (String, String)?)] = [
             (("train_images", "train_labels"), ("val_images", "val_labels"), ("test_images", "test_labels")),
             (("x_train", "y_train"), ("x_val", "y_val"), ("x_test", "y_test")),
-            (("X", "y"), nil, nil), (("images", "labels"), nil, nil), (("features", "labels"), nil, nil)
+            (("X", "y"), nil, nil), (("images", "labels"), nil, nil), (("features", "labels"), nil, nil),
         ]
         func has(_ key: String) -> Bool { archive.entries.contains { $0.name == key + ".npy" } }
         guard let keys = conventions.first(where: { has($0.train.0) && has($0.train.1) }) else {
             let known = archive.entries.map(\.name).sorted().prefix(8).joined(separator: ", ")
             throw .badData(
-                DataFault(file: file, expected: "train_images and train_labels, x_train and y_train, or X and y", found: known))
+                DataFault(
+                    file: file, expected: "train_images and train_labels, x_train and y_train, or X and y", found: known
+                ))
         }
         func array(_ key: String) throws(LearnError) -> NPYArray {
             guard let entry = archive.entries.first(where: { $0.name == key + ".npy" }) else {
@@ -38,7 +40,9 @@ public enum NPZReader {
         var largest: Int64 = 1
         for pair in pairs { largest = max(largest, try pair.labels.integers().max() ?? 0) }
         guard largest < Int64(DataLimits.classes) else {
-            throw .badData(DataFault(file: file, field: "labels", expected: "classes below \(DataLimits.classes)", found: "\(largest)"))
+            throw .badData(
+                DataFault(
+                    file: file, field: "labels", expected: "classes below \(DataLimits.classes)", found: "\(largest)"))
         }
         let classes = classCount ?? Int(largest) + 1
         var parts: [String: Dataset] = [:]

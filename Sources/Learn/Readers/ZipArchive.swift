@@ -22,7 +22,8 @@ struct ZipArchive {
         }
         guard let end = Self.endRecord(in: bytes) else { throw refuse("a ZIP archive", "no central directory") }
         var tail = ByteReader(Array(bytes[end...].prefix(22)))
-        guard tail.u32() == 0x0605_4b50, tail.u16() == 0, tail.u16() == 0, let here = tail.u16(), let total = tail.u16(),
+        guard tail.u32() == 0x0605_4b50, tail.u16() == 0, tail.u16() == 0, let here = tail.u16(),
+            let total = tail.u16(),
             here == total, let size = tail.u32(), let start = tail.u32(), size != .max, start != .max,
             Int(start) + Int(size) <= end
         else { throw refuse("a single-disk ZIP archive below 4 GiB", "another layout") }
@@ -39,7 +40,9 @@ struct ZipArchive {
             guard compressed != .max, plain != .max, offset != .max else {
                 throw refuse("entries below 4 GiB", "a ZIP64 entry")
             }
-            guard let text = String(validating: name, as: UTF8.self) else { throw refuse("UTF-8 entry names", "other bytes") }
+            guard let text = String(validating: name, as: UTF8.self) else {
+                throw refuse("UTF-8 entry names", "other bytes")
+            }
             entries.append(
                 Entry(
                     name: text, method: method, flags: flags, checksum: checksum, compressedSize: Int(compressed),

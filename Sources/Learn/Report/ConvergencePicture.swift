@@ -32,11 +32,11 @@ public enum ConvergencePicture {
         let losses = [
             Curve(name: "test", colour: "#1f6feb", points: points(rounds) { $0.test.loss }),
             Curve(name: "training", colour: "#8250df", points: points(rounds) { $0.trainingLoss }),
-            Curve(name: "centralised", colour: "#6e7781", points: points(run.centralised) { $0.test.loss })
+            Curve(name: "centralised", colour: "#6e7781", points: points(run.centralised) { $0.test.loss }),
         ]
         let accuracies = [
             Curve(name: "together", colour: "#1f6feb", points: points(rounds) { $0.test.accuracy }),
-            Curve(name: "centralised", colour: "#6e7781", points: points(run.centralised) { $0.test.accuracy })
+            Curve(name: "centralised", colour: "#6e7781", points: points(run.centralised) { $0.test.accuracy }),
         ]
         let last = Double(rounds.map(\.round).max() ?? 1)
         let top = losses.flatMap(\.points).map(\.value).max() ?? 1
@@ -51,7 +51,8 @@ public enum ConvergencePicture {
         text += draw(loss, losses) + draw(accuracy, accuracies)
         if let best = run.bestAlone {
             let y = format(accuracy.y(best))
-            text += "<line x1=\"\(format(accuracy.left))\" y1=\"\(y)\" x2=\"\(format(accuracy.left + Panel.width))\" y2=\"\(y)\" "
+            text +=
+                "<line x1=\"\(format(accuracy.left))\" y1=\"\(y)\" x2=\"\(format(accuracy.left + Panel.width))\" y2=\"\(y)\" "
             text += "stroke=\"#cf222e\" stroke-dasharray=\"5 4\"/>\n"
             text += "<text x=\"\(format(accuracy.left + Panel.width - 4))\" y=\"\(format(accuracy.y(best) - 5))\" "
             text += "text-anchor=\"end\" fill=\"#cf222e\">best alone \(percent(best))</text>\n"
@@ -64,17 +65,22 @@ public enum ConvergencePicture {
         for tick in 0...4 {
             let value = panel.low + (panel.high - panel.low) * Double(tick) / 4
             let y = format(panel.y(value))
-            text += "<line x1=\"\(format(panel.left))\" y1=\"\(y)\" x2=\"\(format(panel.left + Panel.width))\" y2=\"\(y)\" stroke=\"#d0d7de\"/>\n"
-            text += "<text x=\"\(format(panel.left - 6))\" y=\"\(format(panel.y(value) + 4))\" text-anchor=\"end\">\(format(value))</text>\n"
+            text +=
+                "<line x1=\"\(format(panel.left))\" y1=\"\(y)\" x2=\"\(format(panel.left + Panel.width))\" y2=\"\(y)\" stroke=\"#d0d7de\"/>\n"
+            text +=
+                "<text x=\"\(format(panel.left - 6))\" y=\"\(format(panel.y(value) + 4))\" text-anchor=\"end\">\(format(value))</text>\n"
         }
         let bottom = Panel.top + Panel.height
         text += "<text x=\"\(format(panel.left))\" y=\"\(format(bottom + 18))\">0</text>\n"
-        text += "<text x=\"\(format(panel.left + Panel.width))\" y=\"\(format(bottom + 18))\" text-anchor=\"end\">round \(Int(panel.last))</text>\n"
+        text +=
+            "<text x=\"\(format(panel.left + Panel.width))\" y=\"\(format(bottom + 18))\" text-anchor=\"end\">round \(Int(panel.last))</text>\n"
         var legend = panel.left
         for curve in curves where !curve.points.isEmpty {
-            let path = curve.points.map { "\(format(panel.x($0.round))),\(format(panel.y($0.value)))" }.joined(separator: " ")
+            let path = curve.points.map { "\(format(panel.x($0.round))),\(format(panel.y($0.value)))" }.joined(
+                separator: " ")
             text += "<polyline fill=\"none\" stroke=\"\(curve.colour)\" stroke-width=\"2\" points=\"\(path)\"/>\n"
-            text += "<rect x=\"\(format(legend))\" y=\"\(format(bottom + 34))\" width=\"14\" height=\"4\" fill=\"\(curve.colour)\"/>\n"
+            text +=
+                "<rect x=\"\(format(legend))\" y=\"\(format(bottom + 34))\" width=\"14\" height=\"4\" fill=\"\(curve.colour)\"/>\n"
             text += "<text x=\"\(format(legend + 20))\" y=\"\(format(bottom + 40))\">\(curve.name)</text>\n"
             legend += 115
         }

@@ -28,13 +28,17 @@ public enum ConvergenceReport {
 
     private static func rounds(_ run: RunReport) -> String {
         var text = "<h2>Rounds</h2>\n<table><tr><th>round</th><th>accuracy</th><th>loss</th><th>training loss</th>"
-        text += "<th>saturations</th><th>clipped</th><th>coordinates</th><th>epsilon</th><th>seconds</th><th>bytes</th></tr>\n"
-        func shown(_ value: Double?) -> String { value.map { $0.isFinite ? "\($0.rounded(to: 4))" : "\u{2013}" } ?? "\u{2013}" }
+        text +=
+            "<th>saturations</th><th>clipped</th><th>coordinates</th><th>epsilon</th><th>seconds</th><th>bytes</th></tr>\n"
+        func shown(_ value: Double?) -> String {
+            value.map { $0.isFinite ? "\($0.rounded(to: 4))" : "\u{2013}" } ?? "\u{2013}"
+        }
         for line in run.lines {
             let metrics = line.metrics
             let isMeasured = !line.phases.isEmpty
             text += "<tr><td>\(metrics.round)</td><td>\(ConvergencePicture.percent(metrics.test.accuracy))</td>"
-            text += "<td>\(shown(metrics.test.loss))</td><td>\(shown(metrics.trainingLoss))</td><td>\(metrics.saturations)</td>"
+            text +=
+                "<td>\(shown(metrics.test.loss))</td><td>\(shown(metrics.trainingLoss))</td><td>\(metrics.saturations)</td>"
             text += "<td>\(metrics.clipped)</td><td>\(metrics.sent)</td><td>\(shown(line.epsilon))</td>"
             text += "<td>\(isMeasured ? shown(line.phases.reduce(0) { $0 + $1.seconds }) : "\u{2013}")</td>"
             text += "<td>\(isMeasured ? "\(line.phases.reduce(0) { $0 + $1.bytes })" : "\u{2013}")</td></tr>\n"
@@ -45,7 +49,8 @@ public enum ConvergenceReport {
     private static func classes(_ metrics: Metrics, names: [String]) -> String {
         var text = "<h2>Classes</h2>\n<table><tr><th>class</th><th>rows</th><th>recall</th><th>precision</th></tr>\n"
         for (name, entry) in zip(names, metrics.perClass) {
-            text += "<tr><td>\(HTMLText.escape(name))</td><td>\(entry.support)</td><td>\(ConvergencePicture.percent(entry.recall))</td>"
+            text +=
+                "<tr><td>\(HTMLText.escape(name))</td><td>\(entry.support)</td><td>\(ConvergencePicture.percent(entry.recall))</td>"
             text += "<td>\(ConvergencePicture.percent(entry.precision))</td></tr>\n"
         }
         text += "</table>\n<h2>Confusion (rows: truth, columns: answer)</h2>\n<table><tr><th></th>"

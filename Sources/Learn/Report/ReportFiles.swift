@@ -19,7 +19,7 @@ public enum ReportFiles {
         for (name, text) in [
             (roundMetrics, run.lines.map { line($0, classNames: run.classNames) + "\n" }.joined()),
             (summary, summaryText(run) + "\n"), (curvesTable, table(run)), (curvesPicture, ConvergencePicture.svg(run)),
-            (report, ConvergenceReport.html(run))
+            (report, ConvergenceReport.html(run)),
         ] {
             try FileBytes.write(Array(text.utf8), to: "\(folder)/\(name)")
         }
@@ -32,12 +32,14 @@ public enum ReportFiles {
             ("round", "\(metrics.round)"), ("accuracy", number(metrics.test.accuracy)),
             ("loss", JSONText.number(metrics.test.loss)), ("test_rows", "\(metrics.test.rows)"),
             ("training_loss", number(metrics.trainingLoss)), ("saturations", "\(metrics.saturations)"),
-            ("clipped", "\(metrics.clipped)"), ("coordinates_sent", "\(metrics.sent)"), ("epsilon", number(line.epsilon))
+            ("clipped", "\(metrics.clipped)"), ("coordinates_sent", "\(metrics.sent)"),
+            ("epsilon", number(line.epsilon)),
         ]
         let classes = zip(classNames, metrics.test.perClass).map { name, entry in
             object([
-                ("class", JSONText.quote(name)), ("precision", number(entry.precision)), ("recall", number(entry.recall)),
-                ("rows", "\(entry.support)")
+                ("class", JSONText.quote(name)), ("precision", number(entry.precision)),
+                ("recall", number(entry.recall)),
+                ("rows", "\(entry.support)"),
             ])
         }
         fields.append(("classes", "[\(classes.joined(separator: ","))]"))
@@ -45,7 +47,7 @@ public enum ReportFiles {
         fields.append(("confusion", "[\(confusion.joined(separator: ","))]"))
         let phases = line.phases.map {
             object([
-                ("phase", JSONText.quote($0.name)), ("seconds", JSONText.number($0.seconds)), ("bytes", "\($0.bytes)")
+                ("phase", JSONText.quote($0.name)), ("seconds", JSONText.number($0.seconds)), ("bytes", "\($0.bytes)"),
             ])
         }
         fields.append(("phases", "[\(phases.joined(separator: ","))]"))
@@ -58,15 +60,16 @@ public enum ReportFiles {
         let totals = Dictionary(grouping: run.lines.flatMap(\.phases), by: \.name).sorted { $0.key < $1.key }.map {
             object([
                 ("phase", JSONText.quote($0.key)), ("seconds", JSONText.number($0.value.reduce(0) { $0 + $1.seconds })),
-                ("bytes", "\($0.value.reduce(0) { $0 + $1.bytes })")
+                ("bytes", "\($0.value.reduce(0) { $0 + $1.bytes })"),
             ])
         }
         return object([
             ("title", JSONText.quote(run.title)), ("settings", object(settings)),
-            ("rounds", "\(last?.round ?? 0)"), ("accuracy", number(last?.test.accuracy)), ("loss", number(last?.test.loss)),
+            ("rounds", "\(last?.round ?? 0)"), ("accuracy", number(last?.test.accuracy)),
+            ("loss", number(last?.test.loss)),
             ("centralised_accuracy", number(run.centralisedAccuracy)), ("best_alone", number(run.bestAlone)),
             ("mean_alone", number(run.meanAlone)), ("saturations", "\(run.saturations)"),
-            ("epsilon", number(run.final?.epsilon)), ("phases", "[\(totals.joined(separator: ","))]")
+            ("epsilon", number(run.final?.epsilon)), ("phases", "[\(totals.joined(separator: ","))]"),
         ])
     }
 
@@ -78,7 +81,8 @@ public enum ReportFiles {
         for line in run.lines {
             let metrics = line.metrics
             let other = central[metrics.round]
-            text += "\(metrics.round),\(cell(metrics.trainingLoss)),\(cell(metrics.test.loss)),\(cell(metrics.test.accuracy)),"
+            text +=
+                "\(metrics.round),\(cell(metrics.trainingLoss)),\(cell(metrics.test.loss)),\(cell(metrics.test.accuracy)),"
             text += "\(cell(other?.loss)),\(cell(other?.accuracy))\n"
         }
         return text

@@ -18,7 +18,9 @@ public enum RobustRule: Equatable, Sendable {
     /// - Throws: `.invalid` for a name that is unknown: never a silent substitute.
     public init(parsing text: String) throws(LearnError) {
         let pieces = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        let numbers = pieces.count > 1 ? pieces[1].split(separator: "-", omittingEmptySubsequences: false).map { Int($0) ?? -1 } : []
+        let numbers =
+            pieces.count > 1
+            ? pieces[1].split(separator: "-", omittingEmptySubsequences: false).map { Int($0) ?? -1 } : []
         switch (pieces.first ?? "", numbers.count) {
         case ("median", 0) where pieces.count == 1: self = .median
         case ("trimmed", 1) where numbers[0] >= 0: self = .trimmedMean(trim: numbers[0])
@@ -27,7 +29,8 @@ public enum RobustRule: Equatable, Sendable {
             self = .multiKrum(hostile: numbers[0], keep: numbers[1])
         default:
             throw .invalid(
-                field: "aggregation.robust", reason: "\"\(text.prefix(40))\" is unknown", next: "use one of \(Self.allowed)")
+                field: "aggregation.robust", reason: "\"\(text.prefix(40))\" is unknown",
+                next: "use one of \(Self.allowed)")
         }
     }
 
@@ -46,7 +49,8 @@ public enum RobustRule: Equatable, Sendable {
     public func combine(_ means: [[Float]]) throws(LearnError) -> [Float] {
         guard means.count >= leastBuckets, let first = means.first else {
             throw .invalid(
-                field: "aggregation.robust", reason: "\(means.count) buckets are fewer than the \(leastBuckets) it needs",
+                field: "aggregation.robust",
+                reason: "\(means.count) buckets are fewer than the \(leastBuckets) it needs",
                 next: "enrol more participants or use smaller buckets")
         }
         for mean in means {

@@ -42,7 +42,8 @@ public enum ServerRule: Equatable, Sendable {
     public func validate() throws(LearnError) {
         func require(_ isMet: Bool, _ field: String, _ value: Float, _ allowed: String) throws(LearnError) {
             guard isMet else {
-                throw .invalid(field: "aggregation.\(field)", reason: "\(value) is out of range", next: "use \(allowed)")
+                throw .invalid(
+                    field: "aggregation.\(field)", reason: "\(value) is out of range", next: "use \(allowed)")
             }
         }
         let (rate, factors, tau): (Float, [Float], Float) =

@@ -162,7 +162,9 @@ public struct ServerStep: Equatable, Sendable {
 
     private static func prepare(_ moment: inout [Float], count: Int, start: Float) throws(LearnError) {
         if moment.isEmpty { moment = [Float](repeating: start, count: count) }
-        guard moment.count == count else { throw .mismatch(field: "server state", expected: count, found: moment.count) }
+        guard moment.count == count else {
+            throw .mismatch(field: "server state", expected: count, found: moment.count)
+        }
     }
 
     private static func check(_ values: [Float], field: String) throws(LearnError) {

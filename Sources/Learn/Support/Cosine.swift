@@ -17,7 +17,8 @@ extension Optimiser {
         case ("adamw", nil, 1): self = .adamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8)
         default:
             throw .invalid(
-                field: "train.optimiser", reason: "\"\(text.prefix(40))\" is unknown", next: "use one of \(Self.allowed)")
+                field: "train.optimiser", reason: "\"\(text.prefix(40))\" is unknown",
+                next: "use one of \(Self.allowed)")
         }
     }
 }

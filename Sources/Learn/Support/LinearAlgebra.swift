@@ -12,7 +12,8 @@ public enum LinearAlgebra {
 
     /// c[m x n] = alpha * op(a) * op(b) + beta * c, with op(a) m x k and op(b) k x n.
     static func multiply(
-        _ a: UnsafePointer<Float>, transposeA: Bool = false, _ b: UnsafePointer<Float>, transposeB: Bool = false, into c: UnsafeMutablePointer<Float>, m: Int, n: Int, k: Int,
+        _ a: UnsafePointer<Float>, transposeA: Bool = false, _ b: UnsafePointer<Float>, transposeB: Bool = false,
+        into c: UnsafeMutablePointer<Float>, m: Int, n: Int, k: Int,
         alpha: Float = 1, beta: Float = 0
     ) {
         cblas_sgemm(

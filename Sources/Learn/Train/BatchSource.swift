@@ -33,7 +33,9 @@ final class BatchSource {
         }
         for (position, row) in rows.enumerated() {
             if data.isRegression {
-                for output in 0..<outputs { targets[position * outputs + output] = data.targets[row * outputs + output] }
+                for output in 0..<outputs {
+                    targets[position * outputs + output] = data.targets[row * outputs + output]
+                }
             } else {
                 labels[position] = data.labels[row]
             }

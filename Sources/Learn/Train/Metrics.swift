@@ -46,7 +46,8 @@ extension Trainer {
         let engine = NetworkEngine(model, capacity: batch)
         let source = BatchSource(data: data, capacity: batch)
         var confusion = [[Int]](
-            repeating: [Int](repeating: 0, count: model.outputs), count: model.loss == .crossEntropy ? model.outputs : 0)
+            repeating: [Int](repeating: 0, count: model.outputs), count: model.loss == .crossEntropy ? model.outputs : 0
+        )
         var loss = 0.0
         var correct = 0
         for start in stride(from: 0, to: data.count, by: batch) {

@@ -40,12 +40,14 @@ struct OptimiserState {
                 return
             }
             for index in weights.indices {
-                let slope = gradient[index] * scale + decay * weights[index] + proximal * (weights[index] - anchor[index])
+                let slope =
+                    gradient[index] * scale + decay * weights[index] + proximal * (weights[index] - anchor[index])
                 weights[index] -= rate * slope
             }
         case .momentum(let factor):
             for index in weights.indices {
-                let slope = gradient[index] * scale + decay * weights[index] + proximal * (weights[index] - anchor[index])
+                let slope =
+                    gradient[index] * scale + decay * weights[index] + proximal * (weights[index] - anchor[index])
                 first[index] = factor * first[index] + slope
                 weights[index] -= rate * first[index]
             }

@@ -46,10 +46,13 @@ public struct Scaffold: Equatable, Sendable {
     public static func serverControl(
         _ control: [Float], mean: [Float], submitters: Int, participants: Int
     ) throws(LearnError) -> [Float] {
-        guard mean.count == control.count else { throw .mismatch(field: "control", expected: control.count, found: mean.count) }
+        guard mean.count == control.count else {
+            throw .mismatch(field: "control", expected: control.count, found: mean.count)
+        }
         guard submitters >= 1, participants >= submitters else {
             throw .invalid(
-                field: "participants", reason: "\(submitters) submitters of \(participants)", next: "count the enrolled")
+                field: "participants", reason: "\(submitters) submitters of \(participants)", next: "count the enrolled"
+            )
         }
         let share = Float(submitters) / Float(participants)
         return zip(control, mean).map { old, change in

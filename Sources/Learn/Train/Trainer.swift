@@ -64,14 +64,19 @@ public struct Trainer: Sendable {
                         epoch: epoch, step: step, steps: steps, loss: result.loss / Double(rows.count)))
             }
         }
-        if let bad = weights.firstIndex(where: { !$0.isFinite }) { throw .notFinite(field: "trained parameters", index: bad) }
+        if let bad = weights.firstIndex(where: { !$0.isFinite }) {
+            throw .notFinite(field: "trained parameters", index: bad)
+        }
         return TrainingOutcome(
-            parameters: weights, loss: epochLoss / Double(data.count), correct: model.loss == .crossEntropy ? epochCorrect : nil,
+            parameters: weights, loss: epochLoss / Double(data.count),
+            correct: model.loss == .crossEntropy ? epochCorrect : nil,
             rows: data.count, steps: steps, learningRate: rate)
     }
 
     /// Mean loss over all rows and its gradient in manifest order.
-    public func lossAndGradient(parameters: [Float], data: Dataset) throws(LearnError) -> (loss: Double, gradient: [Float]) {
+    public func lossAndGradient(parameters: [Float], data: Dataset) throws(LearnError) -> (
+        loss: Double, gradient: [Float]
+    ) {
         try model.check(parameters)
         try model.check(data)
         let batch = min(256, data.count)
@@ -96,7 +101,8 @@ public struct Trainer: Sendable {
         for index in mask {
             guard isFree.indices.contains(index) else {
                 throw .invalid(
-                    field: "mask", reason: "index \(index) of \(isFree.count) parameters", next: "use the round's support")
+                    field: "mask", reason: "index \(index) of \(isFree.count) parameters",
+                    next: "use the round's support")
             }
             isFree[index] = true
         }

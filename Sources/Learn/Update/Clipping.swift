@@ -10,7 +10,9 @@ public enum Clipping {
     /// Scales `values` down to `limit` when they are longer.
     /// - Returns: the values and whether they were scaled.
     /// - Throws: `.notFinite` for NaN and infinities, `.invalid` for a limit that is not positive.
-    public static func clip(_ values: [Float], to limit: Float) throws(LearnError) -> (values: [Float], wasClipped: Bool) {
+    public static func clip(_ values: [Float], to limit: Float) throws(LearnError) -> (
+        values: [Float], wasClipped: Bool
+    ) {
         guard limit > 0, limit.isFinite else {
             throw .invalid(field: "clip_norm", reason: "\(limit) is not a positive norm", next: "use for example 10")
         }

@@ -10,7 +10,9 @@ public enum UpdatePath {
 
     /// w_old - w_new: the server subtracts it.
     public static func delta(old: [Float], new: [Float]) throws(LearnError) -> [Float] {
-        guard old.count == new.count else { throw .mismatch(field: "trained parameters", expected: old.count, found: new.count) }
+        guard old.count == new.count else {
+            throw .mismatch(field: "trained parameters", expected: old.count, found: new.count)
+        }
         return zip(old, new).map { $0 - $1 }
     }
 

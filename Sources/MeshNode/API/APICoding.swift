@@ -5,7 +5,8 @@ public enum APICoding {
     public static func encode(_ value: some Encodable, pretty: Bool = false) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = pretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
+        encoder.outputFormatting =
+            pretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         // Views hold numbers, texts and lists only, and not-finite numbers have a form: nothing can fail.
@@ -44,7 +45,8 @@ public enum APICoding {
             field = .init(path: path(context.codingPath), reason: "must be \(type)")
         case .valueNotFound(let type, let context):
             field = .init(path: path(context.codingPath), reason: "must be \(type), found null")
-        case .dataCorrupted(let context): field = .init(path: path(context.codingPath), reason: context.debugDescription)
+        case .dataCorrupted(let context):
+            field = .init(path: path(context.codingPath), reason: context.debugDescription)
         @unknown default: field = .init(path: "", reason: "cannot be read")
         }
         return Problem(

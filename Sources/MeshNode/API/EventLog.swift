@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Something that happened, numbered without gaps from 1.
+/// Something that happened, numbered in ascending order.
 public struct NodeEvent: Codable, Equatable, Sendable {
     public var number: UInt64
     /// Milliseconds since 1970.

@@ -11,7 +11,9 @@ extension ConfigurationLoader {
         func integer(_ path: String) -> Int64 { if case .integer(let number)? = values[path] { number } else { 0 } }
         func flag(_ path: String) -> Bool { if case .flag(let flag)? = values[path] { flag } else { false } }
 
-        for path in ["node.name", "listen.host", "data.label", "data.type", "data.train", "data.evaluation", "api.socket"] {
+        for path in [
+            "node.name", "listen.host", "data.label", "data.type", "data.train", "data.evaluation", "api.socket",
+        ] {
             if text(path).isEmpty { faults.append(Fault(path, "must not be empty \(from(path))")) }
             if text(path).unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
                 faults.append(Fault(path, "must not hold control characters \(from(path))"))
@@ -42,7 +44,10 @@ extension ConfigurationLoader {
         for (path, name) in [("listen.host", host), ("listen.advertise", advertise)] where !name.isEmpty {
             if (try? PeerAddress(host: name, port: 1)) == nil {
                 faults.append(
-                    Fault(path, "\(SettingValue.text(name).toml) is no host name or address; no port, no brackets \(from(path))"))
+                    Fault(
+                        path,
+                        "\(SettingValue.text(name).toml) is no host name or address; no port, no brackets \(from(path))"
+                    ))
             }
         }
         let socket = absolute(text("api.socket"))

@@ -1,6 +1,7 @@
 internal import Wire
 
-/// Takes values out of a document by dotted path, collects every fault, and knows at the end which keys nobody asked for.
+/// Takes values out of a document by dotted path, collects every fault, and knows at the end which keys nobody asked
+/// for.
 struct DocumentReader {
     private let root: [String: TOMLNode]
     private var asked: Set<String> = []
@@ -54,7 +55,7 @@ struct DocumentReader {
     }
 }
 
-/// Levenshtein's distance, for "did you mean". Both texts are cut at 80 characters: keys of a file may be of any length.
+/// Levenshtein's distance, for "did you mean". Both texts are cut at 80 characters: keys of a file have any length.
 enum EditDistance {
     static func of(_ left: String, _ right: String) -> Int {
         let right = Array(right.prefix(80))

@@ -36,7 +36,9 @@ public struct PreparedTask: Sendable, Equatable {
         guard Self.reference(bytes) == spec.model.initial else {
             throw TaskError(
                 file: nil,
-                faults: [Fault("model.initial", "\(spec.model.initial.id.short) are not the weights of seed \(spec.seed)")])
+                faults: [
+                    Fault("model.initial", "\(spec.model.initial.id.short) are not the weights of seed \(spec.seed)")
+                ])
         }
         self.spec = spec
         initialWeights = bytes
@@ -67,7 +69,8 @@ public struct TaskError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     public var description: String {
-        "the task has \(faults.count == 1 ? "one fault" : "\(faults.count) faults")\(file.map { " (file \($0))" } ?? ""):\n"
+        "the task has \(faults.count == 1 ? "one fault" : "\(faults.count) faults")"
+            + (file.map { " (file \($0))" } ?? "") + ":\n"
             + faults.map { "  \($0)" }.joined(separator: "\n")
     }
 }

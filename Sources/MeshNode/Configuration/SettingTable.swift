@@ -42,7 +42,7 @@ public enum SettingTable {
             meaning: "Credits put up when joining a task. The largest 32 bonds of a task vote.\n"),
         Setting(
             path: "voting.mode", kind: .choice(["automatic", "manual"]), builtIn: .text("automatic"),
-            meaning: "\"manual\" waits for `meshnode vote` in tasks that allow it; the node's own checks come first.\n"),
+            meaning: "\"manual\" waits for `meshnode vote` in tasks that allow it; its own checks come first.\n"),
         Setting(
             path: "api.socket", kind: .text(107), builtIn: .text("api.sock"),
             meaning: "Unix socket of the HTTP API, mode 0600; relative to the home. The system allows 107 bytes.\n"),
@@ -54,7 +54,9 @@ public enum SettingTable {
             meaning: "Form of a log line.\n"),
         Setting(
             path: "debug.keep_own_updates", kind: .flag, builtIn: .flag(false),
-            meaning: "Keep this node's own quantised updates, mode 0600, so that a test can compare sums. Says so at start.\n"),
+            meaning:
+                "Keep this node's own quantised updates, mode 0600, so that a test can compare sums.\n"
+        ),
         Setting(
             path: "debug.kill_aggregator", kind: .text(64), builtIn: .text(""),
             meaning: "ROUND:POINT: the node kills itself with SIGKILL there when it is the aggregator.\n"
@@ -67,7 +69,7 @@ public enum SettingTable {
     public static func setting(_ path: String) -> Setting? { all.first { $0.path == path } }
 
     /// Variables that begin like settings and are none.
-    static let otherVariables: Set<String> = ["MESHNODE_HOME", "MESHNODE_DATA"]
+    static let otherVariables: Set<String> = ["MESHNODE_HOME", "MESHNODE_DATA", "MESHNODE_BINARY"]
     static let testVariables = "MESHNODE_TEST_"
 }
 

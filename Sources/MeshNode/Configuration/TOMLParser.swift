@@ -2,9 +2,9 @@ internal import Wire
 
 /// Reads TOML 1.0 without dates and times, which no document of ours has.
 ///
-/// Written here because a file, and through the API a request, must never be able to end the process: depth and length are
-/// bounded, every fault is a fault. After one the next line is read, unless the fault lies inside of a value that goes
-/// over several lines.
+/// Written here because a file, and through the API a request, must never be able to end the process: depth and length
+/// are bounded, every fault is a fault. After one the next line is read, unless the fault lies inside of a value that
+/// goes over several lines.
 struct TOMLParser {
     /// Why a statement is not read.
     struct Refusal: Error {

@@ -18,7 +18,8 @@ public enum TaskFile {
             if let node = TOMLDocument.value(value) {
                 root = replacing(path.split(separator: ".").map(String.init), in: root, by: node)
             } else {
-                faults.append(Fault(path, "\(SettingValue.quoted(String(value.prefix(60)))) is no TOML value; texts need quotes"))
+                faults.append(
+                    Fault(path, "\(SettingValue.quoted(String(value.prefix(60)))) is no TOML value; texts need quotes"))
             }
         }
         guard faults.isEmpty else { throw TaskError(file: file, faults: faults) }

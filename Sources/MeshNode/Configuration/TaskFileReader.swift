@@ -142,7 +142,8 @@ struct TaskFileReader {
             return 0
         }
         guard let millionths = Ppm.exactly(value), let number = Number(exactly: millionths) else {
-            document.fault(path, "\(value) cannot be taken exactly; 0 to \(most) with at most six decimals can be written")
+            document.fault(
+                path, "\(value) cannot be taken exactly; 0 to \(most) with at most six decimals can be written")
             return 0
         }
         return number

@@ -130,6 +130,10 @@ extension Node {
     func resumeTask(_ chain: ChainID) {
         guard var runtime = tasks[chain] else { return }
         runtime.stats = freshStats()
+        if case .aggregating(_, let set) = runtime.machine.state.phase {
+            runtime.stats.submitted = set.count
+            runtime.stats.containsOwn = set.contains { $0.node == nodeID }
+        }
         tasks[chain] = runtime
         perform(tasks[chain]!.machine.resume(now), chain: chain)
     }

@@ -88,7 +88,8 @@ extension Node {
             whenStored([result.aggregate, result.model], from: block.header.author) { _ in }
             if !result.rejected { tasks[chain]?.models[block.header.round] = result.model }
         }
-        forgetSecrets(chain, round: block.header.round)
+        // After a VOID the same integers are submitted again, under a fresh mask.
+        if block.header.kind == .result { forgetSecrets(chain, round: block.header.round) }
         tasks[chain]?.stats = freshStats()
         tasks[chain]?.releases = [:]
         tasks[chain]?.released = []

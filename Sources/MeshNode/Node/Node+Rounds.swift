@@ -453,12 +453,18 @@ extension Node {
                 try ResultCheck.check(
                     policy: policy, context: job.context, manifest: job.manifest, set: set, aggregate: aggregate,
                     opening: candidate.opening, base: base, model: model)
-                guard hasEvaluation else { return TaskMachine.CandidateCheck(isValid: true) }
-                let evaluation = try Evaluating.evaluate(policy: policy, model: model, data: data)
+                // Validity is the equation and the model alone: rows of ours that do not fit mean no opinion, never a
+                // vote against a valid result.
+                guard hasEvaluation,
+                    let evaluation = try? Evaluating.evaluate(policy: policy, model: model, data: data)
+                else { return TaskMachine.CandidateCheck(isValid: true) }
                 var verdict = Opinion.Verdict.accept
                 if tolerance < 1_000_000 {
-                    let before = try Evaluating.evaluate(policy: policy, model: base, data: data)
-                    if UInt64(evaluation.accuracyPpm) + UInt64(tolerance) < UInt64(before.accuracyPpm) { verdict = .reject }
+                    if let before = try? Evaluating.evaluate(policy: policy, model: base, data: data),
+                        UInt64(evaluation.accuracyPpm) + UInt64(tolerance) < UInt64(before.accuracyPpm)
+                    {
+                        verdict = .reject
+                    }
                 }
                 return TaskMachine.CandidateCheck(
                     isValid: true, verdict: verdict, accuracyPpm: evaluation.accuracyPpm, lossPpm: evaluation.lossPpm,

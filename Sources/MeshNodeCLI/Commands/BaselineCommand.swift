@@ -114,7 +114,8 @@ struct BaselineResult: Encodable {
     let central: [Point]
     let float: [Point]
 
-    init(task: String, seed: UInt64, rounds: Int, central: [RoundMetrics], alone: [Metrics], federated: [RoundMetrics]) {
+    init(task: String, seed: UInt64, rounds: Int, central: [RoundMetrics], alone: [Metrics], federated: [RoundMetrics])
+    {
         func points(_ lines: [RoundMetrics]) -> [Point] {
             lines.map { Point(round: $0.round, accuracy: $0.test.accuracy, loss: $0.test.loss) }
         }

@@ -141,13 +141,15 @@ struct OfflineChains {
                     + "(names of tasks are known to a running node only)")
         }
         guard let block = try store.block(chain: chain, height: height) else {
-            throw CommandFailure(ExitStatus.failed, "chain \(chain.short) has no block \(height); `meshnode chain head` tells how many")
+            throw CommandFailure(
+                ExitStatus.failed, "chain \(chain.short) has no block \(height); `meshnode chain head` tells how many")
         }
         let header = try BlockHeader(wireBytes: block.header)
         let certificate = try Certificate(wireBytes: block.certificate)
         let isRegistry = header.kind == .registry
         return BlockView(
-            chain: chain.hex, height: header.height, block: block.id.hex, parent: header.parent.hex, timeMs: header.timeMs,
+            chain: chain.hex, height: header.height, block: block.id.hex, parent: header.parent.hex,
+            timeMs: header.timeMs,
             author: header.author.hex, originView: header.originView, decidedView: certificate.view,
             kind: "\(header.kind)", round: isRegistry ? nil : header.round, attempt: isRegistry ? nil : header.attempt,
             body: header.body.id.hex, stateRoot: header.stateRoot.hex,

@@ -68,7 +68,8 @@ enum LabelledData {
         }
         for part in parts {
             guard part.featureCount == first.featureCount else {
-                throw .mismatch(field: "features of \(part.name)", expected: first.featureCount, found: part.featureCount)
+                throw .mismatch(
+                    field: "features of \(part.name)", expected: first.featureCount, found: part.featureCount)
             }
             guard part.classCount == first.classCount else {
                 throw .mismatch(field: "classes of \(part.name)", expected: first.classCount, found: part.classCount)

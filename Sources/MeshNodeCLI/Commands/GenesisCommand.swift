@@ -11,7 +11,9 @@ struct GenesisCommand: ParsableCommand {
     struct Create: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Writes the genesis file that every node of a network imports.",
-            discussion: "Example: meshnode genesis create --name lab --member a --member b --member c --member d --out lab.genesis")
+            discussion:
+                "Example: meshnode genesis create --name lab --member a --member b --member c --member d --out lab"
+        )
 
         @OptionGroup var global: GlobalArguments
         @Option(help: "Name of the network.") var name: String
@@ -51,7 +53,8 @@ struct GenesisCommand: ParsableCommand {
             }
             list.sort { $0.node < $1.node }
             if let twice = zip(list, list.dropFirst()).first(where: { $0.node == $1.node }) {
-                throw CommandFailure(ExitStatus.data, "account \(twice.0.node.short) is named twice; name every node once")
+                throw CommandFailure(
+                    ExitStatus.data, "account \(twice.0.node.short) is named twice; name every node once")
             }
             let validators = list.count { $0.validatorBond > 0 }
             guard validators > 0 else {

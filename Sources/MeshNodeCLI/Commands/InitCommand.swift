@@ -17,7 +17,8 @@ struct InitCommand: ParsableCommand {
     @Option(help: "Genesis file of the network.") var genesis: String?
     @Option(help: "Name of the node (node.name).") var name: String?
     @Option(help: "Address to listen on, HOST:PORT (listen.host, listen.port).") var listen: String?
-    @Option(parsing: .singleValue, help: "Ticket of a node to join through (mesh.bootstrap).") var bootstrap: [String] = []
+    @Option(parsing: .singleValue, help: "Ticket of a node to join through (mesh.bootstrap).") var bootstrap: [String] =
+        []
     @Option(name: .customLong("set"), parsing: .singleValue, help: "A value for config.toml, PATH=VALUE.")
     var assignments: [String] = []
 

@@ -13,7 +13,10 @@ struct StatusCommand: AsyncParsableCommand {
     static func text(_ status: NodeStatus) -> String {
         var lines = Table.fields([
             ("node", "\(status.node)  \(status.name)"), ("network", status.network),
-            ("version", "\(status.version), process \(status.processNumber), up \(Text.seconds(status.uptimeSeconds)) s"),
+            (
+                "version",
+                "\(status.version), process \(status.processNumber), up \(Text.seconds(status.uptimeSeconds)) s"
+            ),
             ("listening", status.listening.joined(separator: ", ")), ("peers", "\(status.peers)"),
             ("balance", status.balance.map { "\($0) credits" }),
             ("traffic", "\(Text.bytes(status.bytesIn)) in, \(Text.bytes(status.bytesOut)) out"),
@@ -103,7 +106,8 @@ struct ConfigCommand: ParsableCommand {
         commandName: "config", abstract: "The node's configuration.", subcommands: [Show.self, Template.self])
 
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Values in force: flag > environment > file > default.")
+        static let configuration = CommandConfiguration(
+            abstract: "Values in force: flag > environment > file > default.")
         @OptionGroup var global: GlobalArguments
         @Flag(help: "Also where each value comes from.") var origin = false
         @Option(name: .customLong("set"), parsing: .singleValue, help: "A value as for run, PATH=VALUE.")

@@ -17,7 +17,8 @@ struct RoundCommand: AsyncParsableCommand {
             global.output.show(rounds, empty: "no rounds yet") { rounds in
                 Table.text(
                     [
-                        "ROUND", "ACCURACY", "LOSS", "SENT", "AGGREGATOR", "VIEWS", "TRAIN", "ENCRYPT", "COLLECT", "KEYS",
+                        "ROUND", "ACCURACY", "LOSS", "SENT", "AGGREGATOR", "VIEWS", "TRAIN", "ENCRYPT", "COLLECT",
+                        "KEYS",
                         "RECOVER", "OPINIONS", "VOTE", "BYTES", "OUTCOME",
                     ], rounds.map(Self.row))
             }
@@ -27,7 +28,8 @@ struct RoundCommand: AsyncParsableCommand {
             let traffic = round.bytesIn.flatMap { bytes in round.bytesOut.map { bytes &+ $0 } }
             return [
                 "\(round.round)" + (round.attempt > 0 ? ".\(round.attempt)" : ""), Text.share(round.accuracy),
-                Text.share(round.loss), "\(Text.number(round.submitted))/\(round.enrolled)", Text.short(round.aggregator),
+                Text.share(round.loss), "\(Text.number(round.submitted))/\(round.enrolled)",
+                Text.short(round.aggregator),
                 Text.number(round.views),
             ] + round.seconds.phases.map { Text.seconds($0.seconds) } + [
                 Text.bytes(traffic), round.outcome.rawValue + (round.reason.map { ": \($0)" } ?? ""),

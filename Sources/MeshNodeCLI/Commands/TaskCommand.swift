@@ -14,7 +14,8 @@ struct TaskCommand: AsyncParsableCommand {
         // Encoded tasks begin with their domain tag, 6 and 0, which no text file does.
         if bytes.starts(with: [6, 0]) {
             guard overrides.isEmpty else {
-                throw CommandFailure(ExitStatus.usage, "--set works on task files in TOML; change the file and create it again")
+                throw CommandFailure(
+                    ExitStatus.usage, "--set works on task files in TOML; change the file and create it again")
             }
             do {
                 return try TaskDocument.read(bytes)
@@ -33,7 +34,9 @@ struct TaskCommand: AsyncParsableCommand {
             abstract: "Checks a task file, makes its initial weights and writes both.")
         @OptionGroup var global: GlobalArguments
         @Argument(help: "Task file (TOML).") var file: String
-        @Option(name: .customLong("set"), parsing: .singleValue, help: "Another value, PATH=TOML_VALUE, for example rounds=3.")
+        @Option(
+            name: .customLong("set"), parsing: .singleValue,
+            help: "Another value, PATH=TOML_VALUE, for example rounds=3.")
         var assignments: [String] = []
         @Option(help: "File to write; the weights go beside it as FILE.safetensors. Nothing is written without it.")
         var out: String?
@@ -76,7 +79,9 @@ struct TaskCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Publishes a task and puts its reward into escrow.")
         @OptionGroup var global: GlobalArguments
         @Argument(help: "Task file (TOML), or what `task create` wrote.") var file: String
-        @Option(name: .customLong("set"), parsing: .singleValue, help: "Another value, PATH=TOML_VALUE, for example rounds=3.")
+        @Option(
+            name: .customLong("set"), parsing: .singleValue,
+            help: "Another value, PATH=TOML_VALUE, for example rounds=3.")
         var assignments: [String] = []
 
         func run() async throws {
@@ -109,7 +114,9 @@ struct TaskCommand: AsyncParsableCommand {
 
         func run() async throws {
             let tasks = try await global.client.get("/v1/tasks", as: [TaskView].self)
-            global.output.show(tasks, empty: "no tasks yet; publish one with: meshnode task publish examples/digits.toml") {
+            global.output.show(
+                tasks, empty: "no tasks yet; publish one with: meshnode task publish examples/digits.toml"
+            ) {
                 Table.text(
                     ["TASK", "NAME", "STATE", "ROUND", "NODES", "ACCURACY", "MINE"],
                     $0.map { task in
@@ -144,14 +151,16 @@ struct TaskCommand: AsyncParsableCommand {
                 ("head", task.head), ("reward", "\(task.reward) credits"), ("privacy", task.readers),
             ])
             if !task.participants.isEmpty {
-                text += "\n\n" + Table.text(
-                    ["PARTICIPANT", "ROWS", "BOND", "VOTES", "HOLDS KEYS"],
-                    task.participants.map { one in
-                        [
-                            Text.short(one.node), "\(one.rows)", "\(one.bond)", one.votes ? "yes" : "no",
-                            one.holdsKeys ? "yes" : "no",
-                        ]
-                    })
+                text +=
+                    "\n\n"
+                    + Table.text(
+                        ["PARTICIPANT", "ROWS", "BOND", "VOTES", "HOLDS KEYS"],
+                        task.participants.map { one in
+                            [
+                                Text.short(one.node), "\(one.rows)", "\(one.bond)", one.votes ? "yes" : "no",
+                                one.holdsKeys ? "yes" : "no",
+                            ]
+                        })
             }
             return text
         }

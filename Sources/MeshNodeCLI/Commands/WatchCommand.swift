@@ -40,7 +40,8 @@ struct WatchCommand: AsyncParsableCommand {
             return false
         }
         if let view = final.withLock({ $0 }), let end = Self.end(view) { return try Self.finish(end) }
-        throw CommandFailure(ExitStatus.unreachable, "the node ended; start it with: meshnode run --home \(global.homePath)")
+        throw CommandFailure(
+            ExitStatus.unreachable, "the node ended; start it with: meshnode run --home \(global.homePath)")
     }
 
     private enum End {

@@ -89,6 +89,7 @@ enum Text {
         let whole = units / Int64(scale)
         let rest = String(units % Int64(scale))
         let sign = value < 0 && units > 0 ? "-" : ""
-        return places == 0 ? "\(sign)\(whole)" : "\(sign)\(whole)." + String(repeating: "0", count: places - rest.count) + rest
+        return places == 0
+            ? "\(sign)\(whole)" : "\(sign)\(whole)." + String(repeating: "0", count: places - rest.count) + rest
     }
 }

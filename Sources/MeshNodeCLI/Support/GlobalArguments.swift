@@ -68,7 +68,8 @@ struct Assignments {
         var result: [String: String] = [:]
         for text in texts {
             guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
-                throw CommandFailure(ExitStatus.usage, "--set \(text): write PATH=VALUE, for example --set listen.port=7000")
+                throw CommandFailure(
+                    ExitStatus.usage, "--set \(text): write PATH=VALUE, for example --set listen.port=7000")
             }
             result[String(text[..<equals])] = String(text[text.index(after: equals)...])
         }
@@ -105,7 +106,8 @@ struct NodeClient: Sendable {
         } catch let error as APIError {
             guard case .unreachable = error else { throw error }
             let next =
-                Files.exists(home) ? "start it with: meshnode run --home \(home)" : "make it with: meshnode init --home \(home)"
+                Files.exists(home)
+                ? "start it with: meshnode run --home \(home)" : "make it with: meshnode init --home \(home)"
             throw CommandFailure(ExitStatus.unreachable, "\(error); \(next)")
         }
     }

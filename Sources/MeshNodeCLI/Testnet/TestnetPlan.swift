@@ -134,7 +134,7 @@ struct TestnetPlan: Sendable {
             [update]
             clip_norm = 100
             bits = 10
-            range = 4
+            range = 1
             compression = "none"
             packing = 1
             encoding = "affine"

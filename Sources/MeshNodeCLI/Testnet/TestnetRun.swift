@@ -113,7 +113,7 @@ final class TestnetRun: Sendable {
                 guard let rounds: [RoundView] = try? await member.client.get("/v1/tasks/\(task)/rounds") else { continue }
                 for round in rounds where round.outcome != .running {
                     guard printed.insert("\(round.round)/\(round.attempt)").inserted else { continue }
-                    self.report(RoundLine.text(round, baselines))
+                    self.report(RoundLine.text(await self.completed(round, plan), baselines))
                 }
                 guard let view: TaskView = try? await member.client.get("/v1/tasks/\(task)") else { continue }
                 isEnded = [.completed, .failed, .expired, .cancelled].contains(view.state)
@@ -121,6 +121,25 @@ final class TestnetRun: Sendable {
             }
             return "no node answers"
         }
+    }
+
+    /// The line of one node, with what only others saw: the aggregator's own times, and the phases of a node that was
+    /// up during the round.
+    private func completed(_ view: RoundView, _ plan: TestnetPlan) async -> RoundView {
+        var best = view
+        for member in plan.members where member.exit == .running {
+            guard
+                let other: RoundView = (try? await member.client.get(
+                    "/v1/tasks/\(view.task)/rounds", as: [RoundView].self))?
+                    .last(where: { $0.round == view.round && $0.attempt == view.attempt && $0.outcome != .running })
+            else { continue }
+            if best.seconds.collect == nil, other.seconds.collect != nil { best = other }
+            if other.aggregator == member.node.hex {
+                best.seconds.keys = other.seconds.keys ?? best.seconds.keys
+                best.seconds.recover = other.seconds.recover ?? best.seconds.recover
+            }
+        }
+        return best
     }
 
     /// A node that its debug setting killed is started again, without that setting, once its round is decided.

@@ -74,7 +74,8 @@ public enum TaskSpecValidator {
     public static func readers(_ holders: TaskSpec.Holders) -> String {
         holders.publisherAlone
             ? "the publisher alone could read every single update (holder profile 1,0)"
-            : "a single update can be read only if \(UInt32(holders.threshold) + 1) of the \(holders.count) key holders collude"
+            : "a single update can be read only if \(UInt32(holders.threshold) + 1) of the \(holders.count) key holders "
+                + "collude"
     }
 
     /// Trainable values of the model; nil when the numbers are too large to count.
@@ -96,7 +97,8 @@ public enum TaskSpecValidator {
         switch spec.model.architecture {
         case .softmax:
             check.require(
-                "model.hidden", spec.model.hidden.isEmpty, uses: ["model.architecture"], "softmax has no hidden layers; use []")
+                "model.hidden", spec.model.hidden.isEmpty, uses: ["model.architecture"],
+                "softmax has no hidden layers; use []")
         case .mlp:
             check.require(
                 "model.hidden", !spec.model.hidden.isEmpty && spec.model.hidden.count <= Limits.layers,
@@ -188,7 +190,8 @@ public enum TaskSpecValidator {
         switch training.weighting {
         case .uniform:
             check.require(
-                "training.row_cap", training.rowCap == 0, uses: ["training.weighting"], "only weighting = \"rows\" has a row cap; use 0")
+                "training.row_cap", training.rowCap == 0, uses: ["training.weighting"],
+                "only weighting = \"rows\" has a row cap; use 0")
         case .rows: check.range("training.row_cap", training.rowCap, 1, 1_000_000_000)
         }
     }
@@ -210,7 +213,8 @@ public enum TaskSpecValidator {
             "update.packing", reach <= (update.packing == 2 ? packedRange : unpackedRange),
             uses: ["update.bits", "participants.maximum"],
             "\(update.packing) coordinates of \(update.bits) bits from \(spec.participants.maximum) participants reach "
-                + "\(reach), more than \(packedRange) can be recovered; use packing = 1, fewer bits or fewer participants")
+                + "\(reach), more than can be recovered; use packing = 1, fewer bits or fewer participants"
+        )
     }
 }
 
@@ -231,7 +235,9 @@ private struct Check {
 
     mutating func text(_ path: String, _ text: String) {
         let bytes = text.utf8
-        require(path, !bytes.isEmpty && bytes.count <= Limits.name, "1 to \(Limits.name) bytes are allowed, found \(bytes.count)")
+        require(
+            path, !bytes.isEmpty && bytes.count <= Limits.name,
+            "1 to \(Limits.name) bytes are allowed, found \(bytes.count)")
         require(
             path, !text.unicodeScalars.contains { $0.properties.generalCategory == .control },
             "control characters are not allowed")

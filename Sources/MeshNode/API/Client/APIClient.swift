@@ -12,7 +12,9 @@ public struct APIClient: Sendable {
 
     public init(socket: String) { self.socket = socket }
 
-    public func get<Value: Decodable & Sendable>(_ path: String, as type: Value.Type = Value.self) async throws(APIError) -> Value {
+    public func get<Value: Decodable & Sendable>(_ path: String, as type: Value.Type = Value.self)
+        async throws(APIError) -> Value
+    {
         try decode(try await bytes("GET", path))
     }
 
@@ -142,7 +144,8 @@ public struct APIClient: Sendable {
     private func connect() async throws(APIError) -> NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart> {
         // The system's limit on the path of a socket; NIO would report it as an address error.
         guard socket.utf8.count <= 107 else {
-            throw .unreachable(path: socket, reason: "the path has more than 107 bytes; set api.socket to a shorter one")
+            throw .unreachable(
+                path: socket, reason: "the path has more than 107 bytes; set api.socket to a shorter one")
         }
         do {
             return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)

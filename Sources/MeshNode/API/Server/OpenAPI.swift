@@ -18,7 +18,8 @@ enum OpenAPI {
             ]
             if !names.isEmpty {
                 operation["parameters"] = names.map { name in
-                    ["name": String(name), "in": "path", "required": true, "schema": ["type": "string"]] as [String: Any]
+                    ["name": String(name), "in": "path", "required": true, "schema": ["type": "string"]]
+                        as [String: Any]
                 }
             }
             paths[route.path, default: [:]][route.method.lowercased()] = operation
@@ -39,7 +40,8 @@ enum OpenAPI {
             "components": ["schemas": ["Problem": problem]],
         ]
         // Made of literals above: it has a JSON form.
-        let data = try? JSONSerialization.data(withJSONObject: document, options: [.sortedKeys, .withoutEscapingSlashes])
+        let data = try? JSONSerialization.data(
+            withJSONObject: document, options: [.sortedKeys, .withoutEscapingSlashes])
         return data.map { Array($0) } ?? []
     }
 }

@@ -65,7 +65,8 @@ enum NameResolution {
         _ text: String, among entries: [(id: String, name: String)], kind: String, list: String
     ) throws(ServiceError) -> String {
         let lower = text.lowercased()
-        let isPrefix = lower.utf8.count >= 4 && lower.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+        let isPrefix =
+            lower.utf8.count >= 4 && lower.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
         var found = entries.filter { $0.name == text && !text.isEmpty }
         if found.isEmpty, isPrefix { found = entries.filter { $0.id.hasPrefix(lower) } }
         guard let first = found.first else {

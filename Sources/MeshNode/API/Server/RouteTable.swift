@@ -45,7 +45,8 @@ enum RouteTable<Service: NodeService> {
             Route(.get, "/v1/ticket", "What another node needs to join through this one.") { service, _, _ in
                 .json(try await service.ticket())
             },
-            Route(.get, "/v1/events", "Server-sent events; Last-Event-ID or ?after=N resumes, ?after=0 gives all kept.") {
+            Route(.get, "/v1/events", "Server-sent events; Last-Event-ID or ?after=N resumes, ?after=0 gives all kept.")
+            {
                 service, request, _ in try EventStream.response(service.events, request)
             },
             Route(.post, "/v1/shutdown", "Ends the node in order.") { service, _, _ in
@@ -73,7 +74,8 @@ enum RouteTable<Service: NodeService> {
                 }
                 return .json(try await service.publish(task), status: .accepted)
             },
-            Route(.get, "/v1/tasks/{task}", "One task, by id, unique prefix of it, or name.") { service, request, context in
+            Route(.get, "/v1/tasks/{task}", "One task, by id, unique prefix of it, or name.") {
+                service, request, context in
                 .json(try await service.task(try await context.task(service)))
             },
             Route(.post, "/v1/tasks/{task}/join", "Enrols this node; ?bond=N.") { service, request, context in
@@ -101,7 +103,8 @@ enum RouteTable<Service: NodeService> {
 
     private static var roundRoutes: [Route<Service>] {
         [
-            Route(.get, "/v1/tasks/{task}/rounds", "Rounds in ascending order; ?after=N.") { service, request, context in
+            Route(.get, "/v1/tasks/{task}/rounds", "Rounds in ascending order; ?after=N.") {
+                service, request, context in
                 let after = try request.number("after", UInt32.self) ?? 0
                 return .json(try await service.rounds(of: try await context.task(service), after: after))
             },
@@ -109,7 +112,9 @@ enum RouteTable<Service: NodeService> {
                 let round = try context.number("round", UInt32.self)
                 return .json(try await service.round(round, of: try await context.task(service)))
             },
-            Route(.post, "/v1/tasks/{task}/rounds/{round}/vote", "A vote by hand: {\"is_valid\": BOOL, \"reason\": TEXT}.") {
+            Route(
+                .post, "/v1/tasks/{task}/rounds/{round}/vote", "A vote by hand: {\"is_valid\": BOOL, \"reason\": TEXT}."
+            ) {
                 service, request, context in
                 let round = try context.number("round", UInt32.self)
                 let vote = try APICoding.decode(
@@ -135,7 +140,8 @@ enum RouteTable<Service: NodeService> {
                 service, _, context in
                 let view = try await context.chain(service)
                 guard let id = ChainID(hex: view.chain), let height = view.height else {
-                    throw ServiceError.notFound(what: "chain \(view.chain.prefix(8)) has no block yet", next: "wait for one")
+                    throw ServiceError.notFound(
+                        what: "chain \(view.chain.prefix(8)) has no block yet", next: "wait for one")
                 }
                 return .json(try await service.block(height, of: id))
             },

@@ -99,7 +99,8 @@ public struct ModelView: Codable, Equatable, Sendable {
     public var accuracy: Double?
     public var loss: Double?
 
-    public init(task: String, round: UInt32, model: String, bytes: UInt64, accuracy: Double? = nil, loss: Double? = nil) {
+    public init(task: String, round: UInt32, model: String, bytes: UInt64, accuracy: Double? = nil, loss: Double? = nil)
+    {
         self.task = task
         self.round = round
         self.model = model

@@ -1,0 +1,96 @@
+import MeshCrypto
+import Testing
+import Wire
+
+@testable import Chain
+
+/// Two nodes that heard different things tell each other what the other lacks.
+@Suite("Slot book and digest")
+struct DigestTests {
+    static let keys = (0..<5).map { _ in SigningKey.generate() }.sorted { $0.nodeID < $1.nodeID }
+    static let chain = ChainID([UInt8](repeating: 5, count: 32))
+    var participants: [NodeID] { Self.keys.map(\.nodeID) }
+
+    private func vote(_ signer: Int, view: UInt32 = 0, block: UInt8? = nil) -> Envelope {
+        let payload = Vote(block: block.map { BlockID([UInt8](repeating: $0, count: 32)) }).wireBytes
+        return .signed(
+            payload, slot: Slot(kind: .prevote, chain: Self.chain, major: 1, minor: view),
+            network: NetworkID([UInt8](repeating: 6, count: 32)), by: Self.keys[signer])
+    }
+
+    /// Exchanges digests until neither has anything for the other, at most `rounds` times.
+    private func exchange(_ a: inout SlotBook, _ b: inout SlotBook, rounds: Int = 5) -> Int {
+        for round in 0..<rounds {
+            let toB = a.missing(from: b.groups(participants: participants), participants: participants, limit: 64)
+            let toA = b.missing(from: a.groups(participants: participants), participants: participants, limit: 64)
+            if toA.isEmpty, toB.isEmpty { return round }
+            for envelope in toB { b.insert(envelope) }
+            for envelope in toA { a.insert(envelope) }
+        }
+        return rounds
+    }
+
+    @Test func eachGetsWhatItLacks() {
+        var (a, b) = (SlotBook(), SlotBook())
+        for signer in 0..<3 { a.insert(vote(signer)) }
+        for signer in 2..<5 { b.insert(vote(signer)) }
+        b.insert(vote(0, view: 4))
+        #expect(exchange(&a, &b) == 1)
+        #expect(a.count == 6 && b.count == 6)
+    }
+
+    /// Both know a vote of signer 2, but not the same one: the signer bitmaps alone would never show it.
+    @Test func differentMessagesOfOneSignerAreFound() {
+        var (a, b) = (SlotBook(), SlotBook())
+        for signer in 0..<2 {
+            a.insert(vote(signer))
+            b.insert(vote(signer))
+        }
+        a.insert(vote(2, block: 1))
+        b.insert(vote(2, block: 2))
+        #expect(exchange(&a, &b) < 5)
+        for book in [a, b] { #expect(book.all(.prevote, major: 1, minor: 0).filter { $0.signer == participants[2] }.count == 2) }
+        // A third one is not kept by anybody.
+        #expect(a.insert(vote(2, block: 3)) == .full)
+    }
+
+    @Test func equalBooksHaveNothingToSay() {
+        var (a, b) = (SlotBook(), SlotBook())
+        for signer in (0..<5).reversed() { a.insert(vote(signer, block: 3)) }
+        for signer in 0..<5 { b.insert(vote(signer, block: 3)) }
+        #expect(a.groups(participants: participants) == b.groups(participants: participants))
+        #expect(exchange(&a, &b) == 0)
+    }
+
+    @Test func answersAreBoundedAndNewestFirst() {
+        var book = SlotBook()
+        for view in 0..<40 { for signer in 0..<5 { book.insert(vote(signer, view: UInt32(view))) } }
+        let answer = book.missing(from: [], participants: participants, limit: 64)
+        #expect(answer.count == 64 && answer.first?.slot.minor == 39)
+    }
+
+    @Test func digestsAlwaysDecode() throws {
+        var book = SlotBook()
+        for view in 0..<1_100 { book.insert(vote(0, view: UInt32(view))) }
+        let digest = ChainDigest(chain: Self.chain, height: 1, groups: book.groups(participants: participants), pending: [])
+        #expect(try ChainDigest(wireBytes: digest.wireBytes) == digest)
+        #expect(digest.groups.last?.minor == 1_099)
+    }
+
+    @Test func hostileElectoratesDoNotTrap() throws {
+        let huge = [UInt64.max, UInt64.max]
+        var encoder = WireEncoder()
+        encoder.u32(2)
+        for (node, weight) in zip(participants, huge) {
+            encoder.value(node)
+            encoder.u64(weight)
+        }
+        #expect(throws: WireError.self) { try Electorate(wireBytes: encoder.bytes) }
+        let fine = Electorate(bonds: participants.map { .init(node: $0, weight: 3) })
+        #expect(try Electorate(wireBytes: fine.wireBytes) == fine)
+        // Another order is another encoding of the same voters: refused.
+        var reversed = WireEncoder()
+        reversed.list(Array(fine.members.reversed()))
+        #expect(throws: WireError.self) { try Electorate(wireBytes: reversed.bytes) }
+    }
+}

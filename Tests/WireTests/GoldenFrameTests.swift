@@ -1,0 +1,52 @@
+import Foundation
+import Testing
+import Wire
+
+/// The frames of the file are the format: a change that alters one of them breaks every stored chain.
+@Suite("Golden frames")
+struct GoldenFrameTests {
+    static let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Vectors/wire/frames.txt")
+
+    /// Lines `name hex`; lines that begin with # are comments.
+    static func frames() throws -> [(name: String, bytes: [UInt8])] {
+        try String(contentsOf: file, encoding: .utf8).split(separator: "\n").filter { !$0.hasPrefix("#") }.map { line in
+            let parts = line.split(separator: " ").map(String.init)
+            return (parts[0], try #require([UInt8](hex: parts[1])))
+        }
+    }
+
+    @Test func everyFrameIsUnchanged() throws {
+        let frames = try Self.frames()
+        var samples = Samples(salt: 1)
+        let all = samples.all()
+        #expect(frames.map(\.name) == all.map(\.name))
+        for (frame, sample) in zip(frames, all) {
+            #expect(sample.bytes == frame.bytes, "\(frame.name) is now \(sample.bytes.hex)")
+            #expect(sample.reencoded(frame.bytes) == frame.bytes, "\(frame.name)")
+        }
+    }
+
+    /// A frame written out by hand, field by field, so that the samples cannot hide a mistake in both directions.
+    @Test func slotByHand() throws {
+        let chain = [UInt8](repeating: 0xab, count: 32)
+        let slot = Slot(kind: .precommit, chain: ChainID(chain), major: 0x0102_0304_0506_0708, minor: 0x0a0b_0c0d)
+        let expected: [UInt8] = [3] + chain + [8, 7, 6, 5, 4, 3, 2, 1] + [0x0d, 0x0c, 0x0b, 0x0a]
+        #expect(slot.wireBytes == expected)
+    }
+
+    @Test func envelopeByHand() throws {
+        let network = [UInt8](repeating: 1, count: 32)
+        let chain = [UInt8](repeating: 2, count: 32)
+        let signer = [UInt8](repeating: 3, count: 32)
+        let signature = [UInt8](repeating: 4, count: 64)
+        let envelope = Envelope(
+            network: NetworkID(network), slot: Slot(kind: .prevote, chain: ChainID(chain), major: 5, minor: 6),
+            signer: NodeID(signer), payload: [9, 8], signature: Signature(signature))
+        let head: [UInt8] = [1, 0, 1] + network
+        let slot: [UInt8] = [2] + chain + [5, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0]
+        let rest: [UInt8] = signer + [2, 0, 0, 0, 9, 8]
+        #expect(envelope.signedBytes == head + slot + rest)
+        #expect(envelope.wireBytes == head + slot + rest + signature)
+    }
+}

@@ -1,0 +1,144 @@
+import MeshCrypto
+import Wire
+
+/// One value of every message and part, with bytes that depend on the salt alone.
+struct Samples {
+    private var state: UInt64
+
+    init(salt: UInt64) { state = salt &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
+
+    mutating func number() -> UInt64 {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return state
+    }
+
+    mutating func id<Kind>(_ kind: Identifier<Kind>.Type = Identifier<Kind>.self) -> Identifier<Kind> {
+        Identifier<Kind>((0..<32).map { _ in UInt8(truncatingIfNeeded: number()) })
+    }
+
+    mutating func ids<Kind>(_ count: Int) -> [Identifier<Kind>] { (0..<count).map { _ in id() }.sorted() }
+    mutating func signature() -> Signature { Signature((0..<64).map { _ in UInt8(truncatingIfNeeded: number()) }) }
+    mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: number()) } }
+    mutating func reference() -> ContentReference { ContentReference(id: id(), length: number() % 1_000_000) }
+
+    mutating func envelope(_ kind: MessageKind = .prevote) -> Envelope {
+        Envelope(
+            network: id(), slot: Slot(kind: kind, chain: id(), major: number() % 1_000, minor: UInt32(number() % 10)),
+            signer: id(), payload: bytes(17), signature: signature())
+    }
+
+    mutating func header(_ kind: BlockKind = .manifest) -> BlockHeader {
+        BlockHeader(
+            chain: id(), height: 7, parent: id(), timeMs: 1_790_000_000_000, author: id(), originView: 2, kind: kind,
+            round: 3, attempt: 1, body: reference(), stateRoot: id(), payoutRoot: id(), nextElectorate: .zero,
+            secondElectorate: .zero, electionProof: bytes(80))
+    }
+
+    mutating func certificate() -> Certificate {
+        Certificate(
+            chain: id(), height: 7, view: 1, block: id(),
+            precommits: [0, 2, 3].map { .init(voter: $0, signature: signature()) })
+    }
+
+    mutating func spec() -> TaskSpec {
+        TaskSpec(
+            name: "digits", seed: number(),
+            model: .init(architecture: .mlp, hidden: [16, 8], initial: reference()),
+            data: .init(type: "digits", features: 64, labels: ["0", "1", "zwei"], scalePpm: 16_000_000, minimumRows: 10),
+            rounds: 30, participants: .init(minimum: 5, maximum: 9, smallestSet: 4),
+            deadlines: .init(enrolMs: 60_000, submitMs: 30_000, aggregateMs: 10_000, opinionMs: 5_000, expiryMs: 3_600_000),
+            training: .init(
+                trainer: "builtin/1", localEpochs: 2, batchSize: 10, learningRatePpm: 100_000, server: .fedAvg,
+                serverRatePpm: 1_000_000, weighting: .rows, rowCap: 500),
+            update: .init(
+                clipNormPpm: 1_000_000, bits: 10, rangePpm: 500_000, compression: .none, packing: 2, encoding: .affine),
+            holders: .init(count: 3, threshold: 1), evaluation: .init(tolerancePpm: 1_000_000, targetPpm: 0),
+            reward: .init(credits: 100, rule: .rows, minimumBond: 1), bodyRetention: 2, voting: .manual)
+    }
+
+    mutating func submissionHeader() -> SubmissionHeader {
+        SubmissionHeader(
+            context: id(), round: 3, attempt: 1, submitter: id(), nonce: id(),
+            componentCommitments: [id(), id(), id()], ephemeral: id(), proof: signature(), boxesHash: id(),
+            elementCount: 650, elementsRoot: id(), body: reference())
+    }
+
+    mutating func list() -> ReceivedList { ReceivedList(signer: id(), bitmap: [0b101], signature: signature()) }
+
+    mutating func genesis() -> Genesis {
+        let nodes: [NodeID] = ids(3)
+        return Genesis(
+            name: "test", timeMs: 1, accounts: nodes.map { .init(node: $0, balance: 100, validatorBond: 10) },
+            parameters: .init(electionProofBytes: 80, proposeMs: 1_000, voteMs: 300))
+    }
+
+    /// Every message and part, by name.
+    mutating func all() -> [any WireSample] {
+        let (opinion, candidate) = (
+            Opinion(payload: id(), verdict: .reject, accuracyPpm: 950_000, lossPpm: 123_456, evaluatedRows: 180),
+            Candidate(manifest: id(), payload: id(), aggregate: reference(), model: reference(), opening: id())
+        )
+        let enrolment = Enrolment(task: id(), sealingKey: id(), electionKey: id(), rows: 360, bond: 20)
+        let state = VoteState(
+            height: 9, view: 2, step: .precommit, locked: .init(view: 1, header: header()), valid: nil)
+        return [
+            Sample("identifier", id(NodeID.self)), Sample("signature", signature()), Sample("slot", envelope().slot),
+            Sample("envelope", envelope()), Sample("content-reference", reference()),
+            Sample("block-header", header()), Sample("certificate", certificate()),
+            Sample("decided-block", DecidedBlock(header: header(), body: bytes(20), certificate: certificate())),
+            Sample("submission-header", submissionHeader()),
+            Sample("submission-content", SubmissionContent(boxes: [bytes(48), bytes(48)], elements: bytes(64))),
+            Sample("received", Received(submissions: ids(3))),
+            Sample("ready", Ready(context: id(), opened: ids(2))),
+            Sample(
+                "key-statement",
+                KeyStatement(context: id(), manifest: id(), roots: [0, 2].map { .init(component: $0, root: id()) })),
+            Sample("candidate", candidate), Sample("opinion", opinion), Sample("received-list", list()),
+            Sample(
+                "manifest-body",
+                ManifestBody(
+                    context: id(), union: ids(3), lists: [list(), list()], submissions: [envelope(.submission)],
+                    readys: [envelope(.ready)])),
+            Sample(
+                "result-body",
+                ResultBody(
+                    manifest: id(), aggregate: reference(), model: reference(), opening: id(), rejected: false,
+                    keyStatements: [envelope(.keyStatement)], opinions: [envelope(.opinion)])),
+            Sample("void-body", VoidBody(reason: .tooFew, evicted: ids(1), union: ids(2), lists: [list()])),
+            Sample("control-complete", ControlBody.complete), Sample("control-failed", ControlBody.failed(.quality)),
+            Sample("registry-body", RegistryBody(transactions: [envelope(.transaction)])),
+            Sample("task-spec", spec()), Sample("publish", Transaction.publish(spec(), sealingKey: id())),
+            Sample("enrol", Transaction.enrol(enrolment)), Sample("close", Transaction.close(task: id())),
+            Sample("genesis", genesis()), Sample("proposal-fresh", Proposal(header: header(), validView: -1)),
+            Sample("proposal-again", Proposal(header: header(.result), validView: 1)),
+            Sample("vote-block", Vote(block: id())), Sample("vote-nil", Vote(block: nil)),
+            Sample("vote-state", state),
+        ]
+    }
+}
+
+/// A value with a name, whatever its type.
+protocol WireSample: Sendable {
+    var name: String { get }
+    var bytes: [UInt8] { get }
+    /// The bytes that decoding and encoding `bytes` gives; nil when it is refused.
+    func reencoded(_ bytes: [UInt8]) -> [UInt8]?
+    /// Whether decoding the sample's own bytes gives the sample.
+    var returns: Bool { get }
+}
+
+struct Sample<Value: WireCodable & Equatable>: WireSample {
+    let name: String
+    let value: Value
+
+    init(_ name: String, _ value: Value) {
+        self.name = name
+        self.value = value
+    }
+
+    var bytes: [UInt8] { value.wireBytes }
+    func reencoded(_ bytes: [UInt8]) -> [UInt8]? { (try? Value(wireBytes: bytes))?.wireBytes }
+    var returns: Bool { (try? Value(wireBytes: value.wireBytes)) == value }
+}
