@@ -46,10 +46,6 @@ struct PlantedBugTests {
         #expect(caught(.listsUnstored, until: .storedBeforeListed).contains(.storedBeforeListed))
     }
 
-    @Test func noLock() {
-        #expect(caught(.noLock, seeds: 1...200, until: .oneBlockPerHeight).contains(.oneBlockPerHeight))
-    }
-
     /// The seeds above are clean without a bug: what is caught is the bug.
     @Test func theSameSeedsAreCleanWithoutABug() {
         #expect(caught(nil, until: .ending).isEmpty)
