@@ -1,0 +1,144 @@
+internal import Wire
+
+/// What the mesh does by the clock, and what peers say about it.
+extension TopicMesh {
+    mutating func receive(
+        _ control: TopicControl, from node: NodeID, _ now: Duration, _ out: inout [TopicDirective]
+    ) {
+        guard peers[node] != nil else { return }
+        switch control {
+        case .join(let named):
+            for topic in named where peers[node]!.topics.count < settings.topicsPerPeerMax {
+                guard peers[node]!.topics.insert(topic).inserted else { continue }
+                graftIfNeeded(node, topic, now, &out)
+            }
+        case .leave(let named):
+            for topic in named {
+                peers[node]!.topics.remove(topic)
+                topics[topic]?.mesh.removeAll { $0 == node }
+            }
+        case .graft(let topic): grafted(by: node, topic, now, &out)
+        case .prune(let topic, let backoff):
+            guard topics[topic] != nil else { return }
+            topics[topic]!.mesh.removeAll { $0 == node }
+            // A day at most: a peer cannot make this node remember it for ever.
+            topics[topic]!.backoff[node] = now + .milliseconds(Int64(min(backoff, 86_400_000)))
+        case .have(let topic, let ids): told(topic, ids, by: node, now, &out)
+        case .want(let ids): wanted(ids, by: node, &out)
+        }
+    }
+
+    private mutating func grafted(
+        by node: NodeID, _ topic: ChainID, _ now: Duration, _ out: inout [TopicDirective]
+    ) {
+        guard let state = topics[topic] else { return }
+        peers[node]!.topics.insert(topic)
+        guard !state.mesh.contains(node) else { return }
+        if let until = state.backoff[node], now < until {
+            // It was told when to come back. Both may have sent at the same time, so once is nothing.
+            penalise(node, &out) { $0.misbehaved(1, $1) }
+            if peers[node] != nil { prune(node, topic, now, &out) }
+        } else if peers[node]!.score.value < settings.score.meshThreshold {
+            prune(node, topic, now, &out)
+        } else if state.mesh.count >= settings.degreeHigh, !peers[node]!.isOutbound {
+            prune(node, topic, now, &out)
+        } else {
+            insert(node, topic)
+        }
+    }
+
+    mutating func tick(_ now: Duration, _ out: inout [TopicDirective]) {
+        wakesAt = nil
+        retryPulls(now, &out)
+        guard now >= nextHeartbeat else { return }
+        // A process that got no processor for long does not make up for missed beats.
+        nextHeartbeat = max(nextHeartbeat + settings.heartbeat, now + settings.heartbeat / 2)
+        heartbeats += 1
+        refreshScores(&out)
+        for topic in joined {
+            topics[topic]!.backoff = topics[topic]!.backoff.filter { $0.value > now }
+            keepMesh(topic, now, &out)
+            tellOthers(topic, &out)
+        }
+        cache.shift()
+    }
+
+    private mutating func refreshScores(_ out: inout [TopicDirective]) {
+        for node in order {
+            peers[node]!.score.decay(settings.score)
+            peers[node]!.haveFrames = 0
+            peers[node]!.haveIDs = 0
+            peers[node]!.wantIDs = 0
+            peers[node]!.wasPenalisedForPromise = false
+        }
+        for node in remembered.keys.sorted() {
+            remembered[node]!.decay(settings.score)
+            if cutOff.contains(node), remembered[node]!.value > settings.score.gossipThreshold {
+                cutOff.remove(node)
+                out.append(.readmit(node))
+            }
+            if remembered[node]!.isBlank { remembered[node] = nil }
+        }
+    }
+
+    private mutating func keepMesh(_ topic: ChainID, _ now: Duration, _ out: inout [TopicDirective]) {
+        for node in mesh(of: topic) where peers[node]!.score.value < settings.score.meshThreshold {
+            prune(node, topic, now, &out)
+        }
+        let count = mesh(of: topic).count
+        if count < settings.degreeLow {
+            let candidates = shuffled(subscribers(of: topic).filter { mayGraft($0, topic, now) })
+            for node in candidates.prefix(settings.degree - count) { graft(node, topic, &out) }
+        } else if count > settings.degreeHigh {
+            shrink(topic, now, &out)
+        }
+        let outbound = mesh(of: topic).count { peers[$0]!.isOutbound }
+        if outbound < settings.outboundLeast, mesh(of: topic).count >= settings.degreeLow {
+            let candidates = shuffled(
+                subscribers(of: topic).filter { peers[$0]!.isOutbound && mayGraft($0, topic, now) })
+            for node in candidates.prefix(settings.outboundLeast - outbound) { graft(node, topic, &out) }
+        }
+        // A mesh of peers that deliver nothing while others do better is opened now and then.
+        if heartbeats % 60 == 0 {
+            let scores = mesh(of: topic).map { peers[$0]!.score.value }.sorted()
+            guard let median = scores.isEmpty ? nil : scores[scores.count / 2], median < 1 else { return }
+            let better = shuffled(
+                subscribers(of: topic).filter { mayGraft($0, topic, now) && peers[$0]!.score.value > median })
+            for node in better.prefix(2) { graft(node, topic, &out) }
+        }
+    }
+
+    /// Down to the wanted size: the best stay, then others by lot, with enough that this node dialled.
+    private mutating func shrink(_ topic: ChainID, _ now: Duration, _ out: inout [TopicDirective]) {
+        let lots = shuffled(mesh(of: topic))
+        let ranked = lots.indices.sorted {
+            let (left, right) = (peers[lots[$0]]!.score.value, peers[lots[$1]]!.score.value)
+            return left == right ? $0 < $1 : left > right
+        }.map { lots[$0] }
+        var kept = Array(ranked.prefix(settings.keptByScore))
+        var rest = shuffled(Array(ranked.dropFirst(settings.keptByScore)))
+        while kept.count < settings.degree, !rest.isEmpty {
+            let missing = settings.outboundLeast - kept.count { peers[$0]!.isOutbound }
+            let index = missing > 0 ? rest.firstIndex { peers[$0]!.isOutbound } ?? 0 : 0
+            kept.append(rest.remove(at: index))
+        }
+        for node in rest { prune(node, topic, now, &out) }
+    }
+
+    /// Ids of recent messages for some peers outside the mesh; a mesh that holds everybody is told instead.
+    private mutating func tellOthers(_ topic: ChainID, _ out: inout [TopicDirective]) {
+        let ids = cache.ids(of: topic, windows: settings.toldWindows)
+        guard !ids.isEmpty else { return }
+        let mesh = mesh(of: topic)
+        func listens(_ node: NodeID) -> Bool { peers[node]!.score.value >= settings.score.gossipThreshold }
+        let outside = shuffled(subscribers(of: topic).filter { !mesh.contains($0) && listens($0) })
+        var chosen = Array(outside.prefix(max(settings.lazyLeast, outside.count * settings.lazyPercent / 100)))
+        if chosen.count < settings.lazyLeast {
+            chosen += shuffled(mesh.filter(listens)).prefix(settings.lazyLeast - chosen.count)
+        }
+        for node in chosen.sorted() {
+            let unknown = ids.filter { cache.entries[$0]?.holders.contains(node) == false }
+            if !unknown.isEmpty { tell(.have(topic, Array(unknown.prefix(TopicControl.idsMax))), node, &out) }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+internal import Wire
+
+/// Messages in and out.
+extension TopicMesh {
+    mutating func publish(_ message: TopicMessage, _ now: Duration, _ out: inout [TopicDirective]) {
+        guard !seen.contains(message.id), topics[message.topic] != nil else { return }
+        counters.published += 1
+        settle(message.id)
+        seen.insert(message.id)
+        cache.insert(message, holders: [])
+        // Own messages reach every peer of the topic: nobody in the mesh can hold them back.
+        let everybody = subscribers(of: message.topic).filter {
+            peers[$0]!.score.value >= settings.score.gossipThreshold
+        }
+        pass(message, to: everybody, &out)
+    }
+
+    mutating func receive(
+        _ message: TopicMessage, from node: NodeID, _ now: Duration, _ out: inout [TopicDirective]
+    ) {
+        guard peers[node] != nil, topics[message.topic] != nil else {
+            counters.dropped += 1
+            return
+        }
+        if seen.contains(message.id) {
+            counters.duplicates += 1
+            cache.addHolder(node, of: message.id)
+            return
+        }
+        if rejected.contains(message.id) {
+            counters.rejected += 1
+            penalise(node, &out) { $0.sentInvalid(1, $1) }
+            return
+        }
+        if let waiting = pending[message.id] {
+            counters.duplicates += 1
+            if waiting.senders.count < 16, !waiting.senders.contains(node) { pending[message.id]!.senders.append(node) }
+            return
+        }
+        guard pending.count < settings.pendingMax, peers[node]!.bucket.take(now: now) else {
+            counters.dropped += 1
+            return
+        }
+        pending[message.id] = Pending(message: message, senders: [node])
+        out.append(.judge(message, from: node))
+    }
+
+    mutating func judged(_ id: MessageID, _ verdict: TopicVerdict, _ now: Duration, _ out: inout [TopicDirective]) {
+        guard let waiting = pending.removeValue(forKey: id) else { return }
+        settle(id)
+        switch verdict {
+        case .accept:
+            counters.accepted += 1
+            seen.insert(id)
+            cache.insert(waiting.message, holders: waiting.senders)
+            if let first = waiting.senders.first { peers[first]?.score.delivered(settings.score) }
+            let mesh = mesh(of: waiting.message.topic).filter { !waiting.senders.contains($0) }
+            pass(waiting.message, to: mesh, &out)
+        case .reject:
+            counters.rejected += 1
+            rejected.insert(id)
+            for sender in waiting.senders { penalise(sender, &out) { $0.sentInvalid(1, $1) } }
+        case .ignore:
+            counters.ignored += 1
+            ignored.insert(id)
+        }
+    }
+
+    private mutating func pass(_ message: TopicMessage, to nodes: [NodeID], _ out: inout [TopicDirective]) {
+        guard !nodes.isEmpty else { return }
+        if message.bytes.count <= settings.eagerBytesMax {
+            counters.sent += UInt64(nodes.count)
+            out.append(.send(message, to: nodes))
+        } else {
+            for node in nodes { tell(.have(message.topic, [message.id]), node, &out) }
+        }
+    }
+
+    // MARK: Pulls
+
+    /// The message came or is settled: nothing is asked or promised any more.
+    mutating func settle(_ id: MessageID) {
+        guard pulls.removeValue(forKey: id) != nil else { return }
+        pullOrder.removeAll { $0 == id }
+    }
+
+    mutating func told(
+        _ topic: ChainID, _ ids: [MessageID], by node: NodeID, _ now: Duration, _ out: inout [TopicDirective]
+    ) {
+        guard var peer = peers[node], topics[topic] != nil,
+            peer.score.value >= settings.score.gossipThreshold
+        else { return }
+        peer.haveFrames += 1
+        peer.haveIDs += ids.count
+        peers[node] = peer
+        guard peer.haveFrames <= settings.haveFramesMax, peer.haveIDs <= settings.haveIDsMax else {
+            counters.dropped += 1
+            return
+        }
+        var wanted: [MessageID] = []
+        for id in ids {
+            if seen.contains(id) {
+                cache.addHolder(node, of: id)
+                continue
+            }
+            guard pending[id] == nil, !rejected.contains(id), !ignored.contains(id) else { continue }
+            if let pull = pulls[id] {
+                if pull.others.count < 8, !pull.asked.contains(node), !pull.others.contains(node) {
+                    pulls[id]!.others.append(node)
+                }
+                continue
+            }
+            guard pulls.count < settings.pullsMax else { break }
+            pulls[id] = Pull(
+                topic: topic, others: [], asked: [node], promisedUntil: now + settings.promiseLimit,
+                retryAt: now + settings.pullRetry)
+            pullOrder.append(id)
+            wanted.append(id)
+        }
+        if !wanted.isEmpty { tell(.want(wanted), node, &out) }
+    }
+
+    mutating func wanted(_ ids: [MessageID], by node: NodeID, _ out: inout [TopicDirective]) {
+        guard var peer = peers[node] else { return }
+        peer.wantIDs += ids.count
+        peers[node] = peer
+        guard peer.wantIDs <= settings.wantIDsMax else {
+            // Who asks for more than anybody was told of floods.
+            penalise(node, &out) { $0.misbehaved(1, $1) }
+            return
+        }
+        guard peer.score.value >= settings.score.gossipThreshold else { return }
+        for id in ids {
+            guard let message = cache.take(id, for: node, limit: settings.deliveriesOnRequest) else { continue }
+            counters.sent += 1
+            out.append(.send(message, to: [node]))
+        }
+    }
+
+    mutating func retryPulls(_ now: Duration, _ out: inout [TopicDirective]) {
+        for id in pullOrder {
+            guard var pull = pulls[id], pull.retryAt <= now else { continue }
+            if pull.promisedUntil <= now {
+                for node in pull.asked where peers[node]?.wasPenalisedForPromise == false {
+                    counters.brokenPromises += 1
+                    peers[node]!.wasPenalisedForPromise = true
+                    penalise(node, &out) { $0.misbehaved(1, $1) }
+                }
+                settle(id)
+                continue
+            }
+            pull.retryAt = min(now + settings.pullRetry, pull.promisedUntil)
+            if !pull.others.isEmpty, pull.asked.count < settings.pullAttempts {
+                let next = pull.others.removeFirst()
+                pull.asked.append(next)
+                tell(.want([id]), next, &out)
+            }
+            pulls[id] = pull
+        }
+    }
+}

@@ -1,0 +1,125 @@
+@testable import Gossip
+import Testing
+import Wire
+
+/// The mesh of a topic: who is in it, what it passes on, and what it pulls.
+@Suite("Topic mesh")
+struct TopicMeshTests {
+    @Test func smallMessagesReachEverybodyAtOnce() {
+        var world = TopicWorld(9)
+        world.linkAll()
+        let message = world.message(1)
+        world.feed(node(1), .publish(message))
+        world.settle()
+        for number in UInt8(2)...9 { #expect(world.delivered[node(number)] == [message.id], "node \(number)") }
+        #expect(world.delivered[node(1)] == nil)
+    }
+
+    /// A message over the eager limit is told and pulled: each node gets its bytes once.
+    @Test func largeMessagesArePulledOnce() {
+        var world = TopicWorld(9)
+        world.linkAll()
+        let message = world.message(1, bytes: 2_000)
+        world.feed(node(1), .publish(message))
+        world.settle()
+        for number in UInt8(2)...9 { #expect(world.delivered[node(number)] == [message.id], "node \(number)") }
+        let copies = world.sent.reduce(0) { count, sent in
+            if case .send(_, let nodes) = sent.directive { count + nodes.count } else { count }
+        }
+        #expect(copies == 8)
+    }
+
+    @Test func aMeshKeepsItsSize() {
+        var world = TopicWorld(30)
+        world.linkAll()
+        world.run(for: .seconds(10))
+        for (id, mesh) in world.meshes {
+            let members = mesh.mesh(of: world.topic)
+            #expect(members.count >= 4 && members.count <= 13, "\(id.short) has \(members.count)")
+            for member in members { #expect(world.meshes[member]!.mesh(of: world.topic).contains(id)) }
+        }
+    }
+
+    /// Whoever dials us cannot fill our mesh: two places stay for links that we dialled.
+    @Test func twoPlacesStayForDialledLinks() {
+        var mesh = TopicMesh(own: node(1), settings: TopicSettings(profile: .wan), seed: 1, now: .zero)
+        let topic = ChainID([UInt8](repeating: 9, count: 32))
+        _ = mesh.handle(.join(topic), now: .zero)
+        for number in UInt8(2)...21 {
+            _ = mesh.handle(.linked(node(number), outbound: number > 18), now: .zero)
+            _ = mesh.handle(.control(number > 18 ? .join([topic]) : .graft(topic), from: node(number)), now: .zero)
+        }
+        var now: Duration = .zero
+        for _ in 0..<5 {
+            now += .seconds(1)
+            _ = mesh.handle(.tick, now: now)
+        }
+        #expect(mesh.mesh(of: topic).count { $0 > node(18) } >= 2)
+        #expect(mesh.mesh(of: topic).count <= 12)
+    }
+
+    /// The mesh loses a message; those outside it tell of it at the next beat.
+    @Test func whatTheMeshLosesIsPulledFromOthers() {
+        var world = TopicWorld(12)
+        world.linkAll()
+        world.run(for: .seconds(5))
+        world.passes = { from, directive in
+            guard case .send(_, let nodes) = directive else { return true }
+            return !(nodes.contains(node(7)) && nodes.count > 1)
+        }
+        let message = world.message(1)
+        // Straight into one node's mesh, as if it came from elsewhere: flood publishing would reach all.
+        world.feed(node(1), .publish(message))
+        world.settle()
+        #expect(world.delivered[node(7)] == nil)
+        world.run(for: .seconds(2))
+        #expect(world.delivered[node(7)] == [message.id])
+    }
+
+    /// Who tells of a message and does not deliver it costs a pull, and its promise.
+    @Test func brokenPromisesCostScoreAndTheNextIsAsked() {
+        var world = TopicWorld(3)
+        world.link(1, 2)
+        world.link(1, 3)
+        let id = MessageID([UInt8](repeating: 5, count: 32))
+        world.feed(node(1), .control(.have(world.topic, [id]), from: node(2)))
+        world.feed(node(1), .control(.have(world.topic, [id]), from: node(3)))
+        func asked(_ number: UInt8) -> Int {
+            world.sent.count { $0.from == node(1) && $0.directive == .control(.want([id]), to: node(number)) }
+        }
+        #expect(asked(2) == 1 && asked(3) == 0)
+        world.run(for: .milliseconds(600))
+        #expect(asked(2) == 1 && asked(3) == 1)
+        world.run(for: .seconds(4))
+        #expect(world.meshes[node(1)]!.score(of: node(2))! < 0)
+        #expect(world.meshes[node(1)]!.score(of: node(3))! < 0)
+        #expect(world.meshes[node(1)]!.counters.brokenPromises == 2)
+        #expect(world.meshes[node(1)]!.load.pulls == 0)
+    }
+
+    @Test func graftsWithinTheBackoffAreRefusedAndCost() {
+        var world = TopicWorld(2)
+        world.link(1, 2)
+        world.feed(node(1), .control(.prune(world.topic, backoffMs: 60_000), from: node(2)))
+        #expect(world.meshes[node(1)]!.mesh(of: world.topic).isEmpty)
+        world.run(for: .seconds(5))
+        #expect(world.meshes[node(1)]!.mesh(of: world.topic).isEmpty)
+        let pruned = world.count { if case .prune = $0 { true } else { false } }
+        world.feed(node(1), .control(.graft(world.topic), from: node(2)))
+        #expect(world.count { if case .prune = $0 { true } else { false } } == pruned + 1)
+        #expect(world.meshes[node(1)]!.score(of: node(2))! < 0)
+    }
+
+    @Test func oneSeedOneOrder() {
+        func trace() -> [String] {
+            var world = TopicWorld(20)
+            world.linkAll()
+            for number in UInt8(1)...5 {
+                world.feed(node(number), .publish(world.message(number, bytes: number == 3 ? 2_000 : 100)))
+                world.run(for: .seconds(1))
+            }
+            return world.sent.map { "\($0.from.short) \($0.directive)" }
+        }
+        #expect(trace() == trace())
+    }
+}
