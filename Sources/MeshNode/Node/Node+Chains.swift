@@ -13,9 +13,7 @@ extension Node {
             guard !isStopped else { return }
             switch directive {
             case .persist(let envelopes, let state): persist(envelopes, state, chain: chain)
-            case .broadcast(let envelope):
-                seen.insert(envelope.messageID)
-                send(.envelope(envelope), to: nil)
+            case .broadcast(let envelope): gossip(.publish(TopicMessage(envelope)))
             case .store(let bytes, let reference, let role): store(bytes, reference, role)
             case .fetch(let reference, _):
                 whenStored([reference], from: nil) { node in
@@ -117,6 +115,7 @@ extension Node {
             return
         }
         taskOrder.append(genesis.task)
+        gossip(.join(genesis.task))
         let holders = genesis.holders.map(\.node.short).joined(separator: ", ")
         note(
             "task",

@@ -10,15 +10,20 @@ extension Node {
 
     func handle(_ event: TransportEvent) {
         switch event {
-        case .linkUp(let node, let address):
+        case .linkUp(let node, let address, let outbound):
             if !linked.contains(node) { linked = (linked + [node]).sorted() }
             note("peer-up", "linked to \(node.short) at \(address); \(linked.count) peers")
+            gossip(.linked(node, outbound: outbound))
             content(.peerLinked(node))
             sendDigests(to: node)
         case .linkDown(let node, let reason):
             linked.removeAll { $0 == node }
             note("peer-down", "link to \(node.short) ended: \(reason); \(linked.count) peers")
+            gossip(.gone(node))
             content(.peerGone(node))
+        case .malformed(let node, let number):
+            count("malformed", UInt64(number))
+            gossip(.misbehaved(node, count: number))
         case .frame(let node, _, let bytes):
             receive(bytes, from: node)
         case .record(let record):
@@ -33,15 +38,19 @@ extension Node {
     }
 
     private func receive(_ bytes: [UInt8], from node: NodeID) {
+        // Its link is being closed; what is still queued costs nothing more.
+        guard !topics.isCutOff.contains(node) else { return }
         let message: PeerMessage
         do { message = try PeerMessage(wireBytes: bytes) } catch {
             // Hostile or of another version: counted, never fatal.
             count("malformed")
             logger.debug("malformed message of \(node.short): \(error)")
+            gossip(.misbehaved(node, count: 1))
             return
         }
         switch message {
         case .envelope(let envelope): receive(envelope, from: node)
+        case .topics(let control): gossip(.control(control, from: node))
         case .digest(let digest): answer(digest, to: node)
         case .block(let block): receive(block, from: node)
         case .blockContent(let chain, let height, let reference):
@@ -55,41 +64,6 @@ extension Node {
         case .content(let message): content(.frame(from: node, message))
         case .keyRelease(let release): receive(release, from: node)
         case .keyRequest(let chain, let manifest): answerKeyRequest(chain, manifest, from: node)
-        }
-    }
-
-    /// A gossiped message: cheapest checks first; remembered only after the verdict.
-    func receive(_ envelope: Envelope, from node: NodeID) {
-        let name = envelope.messageID
-        guard !seen.contains(name), !rejected.contains(name) else { return }
-        let chain = envelope.slot.chain
-        let admission: Admission
-        var directives: [ChainDirective]
-        if chain == registry.chain {
-            (admission, directives) = registry.receive(envelope, now)
-        } else if tasks[chain] != nil {
-            (admission, directives) = tasks[chain]!.machine.receive(envelope, now)
-        } else {
-            count("unknown chain")
-            return
-        }
-        switch admission {
-        case .accept:
-            seen.insert(name)
-            noteArrival(envelope, chain: chain)
-            // A transaction's own directives broadcast it; everything else is passed on here.
-            if envelope.slot.kind != .transaction {
-                send(.envelope(envelope), to: nil, except: node)
-            }
-            perform(directives, chain: chain)
-            killAfterProposal(envelope)
-        case .reject(let reason):
-            rejected.insert(name)
-            count("rejected")
-            logger.warning("rejected \(envelope.slot.kind) of \(envelope.signer.short) via \(node.short): \(reason)")
-        case .ignore(let reason):
-            logger.trace("ignored \(envelope.slot.kind) of \(envelope.signer.short): \(reason)")
-            perform(directives, chain: chain)
         }
     }
 
@@ -107,6 +81,7 @@ extension Node {
         if case .reject(let reason) = admission {
             count("rejected")
             logger.warning("rejected block \(block.header.height) via \(node?.short ?? "content"): \(reason)")
+            if let node { gossip(.misbehaved(node, count: 1)) }
         }
         perform(directives, chain: chain)
         // More may be there: ask at once instead of a heartbeat later.
@@ -125,10 +100,14 @@ extension Node {
 
     func sendDigests(to node: NodeID? = nil) {
         guard !linked.isEmpty else { return }
-        for chain in [registry.chain] + taskOrder { sendDigest(of: chain, to: node) }
+        for chain in [registry.chain] + taskOrder {
+            let nodes = node.map { [$0] } ?? topics.neighbours(of: chain, others: 2)
+            guard !nodes.isEmpty, let digest = digest(of: chain) else { continue }
+            send(.digest(digest), to: nodes)
+        }
     }
 
-    func sendDigest(of chain: ChainID, to node: NodeID?) {
+    func sendDigest(of chain: ChainID, to node: NodeID) {
         guard let digest = digest(of: chain) else { return }
         send(.digest(digest), to: node)
     }
@@ -165,15 +144,21 @@ extension Node {
 
     // MARK: Out
 
+    func send(_ message: PeerMessage, to node: NodeID) { send(message, to: [node]) }
+
     /// Queues a frame; frames leave in the order in which they were queued.
-    func send(_ message: PeerMessage, to node: NodeID?, except: NodeID? = nil) {
-        guard !isStopped else { return }
+    func send(_ message: PeerMessage, to nodes: [NodeID]) {
+        send(frame: message.wireBytes, to: nodes, lane: message.lane)
+    }
+
+    func send(frame bytes: [UInt8], to nodes: [NodeID], lane: Lane) {
+        guard !isStopped, !nodes.isEmpty else { return }
         // Beyond this the peers cannot follow; what is lost comes back through digests and wants.
         guard outbox.count < 65_536 else {
             count("outbox full")
             return
         }
-        outbox.append(Outgoing(node: node, except: except, bytes: message.wireBytes, lane: message.lane))
+        outbox.append(OutboundFrame(to: nodes, bytes: bytes, lane: lane))
         guard !isSending else { return }
         isSending = true
         Task { await self.drainOutbox() }
@@ -183,14 +168,7 @@ extension Node {
         while !outbox.isEmpty, !isStopped {
             let batch = outbox
             outbox = []
-            for frame in batch {
-                if let node = frame.node {
-                    _ = await transport.send(frame.bytes, to: node, lane: frame.lane)
-                } else {
-                    _ = await transport.broadcast(
-                        frame.bytes, lane: frame.lane, except: frame.except.map { [$0] } ?? [])
-                }
-            }
+            await transport.send(batch)
         }
         isSending = false
     }
@@ -218,6 +196,7 @@ extension Node {
             case .misbehaved(let node, let offence):
                 count("bad content")
                 logger.warning("\(node.short) served bad content: \(offence)")
+                gossip(.misbehaved(node, count: offence == .flooding ? 1 : 4))
             case .damaged(let id, let reason): logger.error("content \(id.short) is damaged: \(reason)")
             case .schedule(let at): scheduleContent(at)
             }

@@ -42,13 +42,14 @@ public actor Node {
     var tasks: [ChainID: TaskRuntime] = [:]
     /// In order of opening: dictionaries have none.
     var taskOrder: [ChainID] = []
-    var seen = SeenCache(capacity: 16_384)
-    var rejected = SeenCache(capacity: 4_096)
+    var topics: TopicMesh
+    /// The message that the topic mesh is judging.
+    var judged: Envelope?
     var linked: [NodeID] = []
     var listening: PeerAddress?
     var drops: [String: UInt64] = [:]
     var traffic = LinkTraffic()
-    var outbox: [Outgoing] = []
+    var outbox: [OutboundFrame] = []
     var isSending = false
     var isStopped = false
     /// Why this node stopped by itself.
@@ -61,14 +62,6 @@ public actor Node {
     var sentBlocks: [String: UInt64] = [:]
     var shutdownRequested: CheckedContinuation<Void, Never>?
     var wasAskedToStop = false
-
-    struct Outgoing: Sendable {
-        /// nil: every linked node but `except`.
-        let node: NodeID?
-        let except: NodeID?
-        let bytes: [UInt8]
-        let lane: Lane
-    }
 
     /// Contents that something waits for.
     struct ContentNeed {
@@ -106,6 +99,9 @@ public actor Node {
         }
         genesis = try Genesis(wireBytes: genesisBytes)
         let profile: LinkProfile = configuration.profile == .loopback ? .loopback : .wan
+        topics = TopicMesh(
+            own: key.nodeID, settings: TopicSettings(profile: profile),
+            seed: randomBytes(8).reduce(0) { $0 << 8 | UInt64($1) }, now: .zero)
         transfer = ContentTransfer(
             store: contentStore, settings: configuration.profile == .loopback ? .loopback : ContentSettings())
         let records = try chainStore.peers().compactMap { try? NodeRecord(wireBytes: $0.record) }
@@ -192,6 +188,7 @@ public actor Node {
         listening = address
         for ticket in configuration.bootstrap { try await transport.bootstrap(ticket: ticket) }
         logger.notice("listening on \(address), network \(genesis.networkID.short)")
+        for chain in [registry.chain] + taskOrder { gossip(.join(chain)) }
         perform(registry.resume(now), chain: registry.chain)
         let replayed = taskOrder
         for chain in replayed { resumeTask(chain) }
@@ -256,7 +253,7 @@ public actor Node {
         }
     }
 
-    func count(_ drop: String) { drops[drop, default: 0] += 1 }
+    func count(_ drop: String, _ number: UInt64 = 1) { drops[drop, default: 0] += number }
 }
 
 /// Why a node does not start.

@@ -17,6 +17,8 @@ enum PeerMessage: WireCodable {
     case keyRelease(KeyRelease)
     /// The aggregator of a decided set asks a holder for its vectors (again).
     case keyRequest(ChainID, manifest: BlockID)
+    /// Who is in whose mesh, and which messages are there to be pulled.
+    case topics(TopicControl)
 
     struct KeyRelease: WireCodable, Hashable {
         let chain: ChainID
@@ -72,6 +74,9 @@ enum PeerMessage: WireCodable {
             encoder.u8(7)
             encoder.value(chain)
             encoder.value(manifest)
+        case .topics(let control):
+            encoder.u8(8)
+            encoder.value(control)
         }
     }
 
@@ -84,6 +89,7 @@ enum PeerMessage: WireCodable {
         case 5: self = .content(try decoder.value())
         case 6: self = .keyRelease(try decoder.value())
         case 7: self = .keyRequest(try decoder.value(), manifest: try decoder.value())
+        case 8: self = .topics(try decoder.value())
         case let other: throw .invalid(field: "message", reason: "unknown kind \(other)")
         }
     }
@@ -92,7 +98,7 @@ enum PeerMessage: WireCodable {
         switch self {
         case .envelope(let envelope): envelope.slot.kind == .transaction ? .gossip : .control
         case .digest, .block, .blockContent: .gossip
-        case .keyRelease, .keyRequest: .control
+        case .keyRelease, .keyRequest, .topics: .control
         case .content: .bulk
         }
     }

@@ -55,6 +55,8 @@ final class LinkedPeer {
     var connection: ConnectionID
     var queue: OutboundQueue
     var pumpScheduled = false
+    /// Malformed frames that the node was told of.
+    var malformedTold: UInt64 = 0
 
     init(node: NodeID, connection: ConnectionID, limits: QueueLimits) {
         self.node = node

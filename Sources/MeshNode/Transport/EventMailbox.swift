@@ -82,7 +82,7 @@ final class EventMailbox: Sendable {
                     goOn = false
                 }
             case .linkUp, .linkDown, .drained: state.queues[0].events.append(event)
-            case .record, .status, .refused:
+            case .record, .status, .refused, .malformed:
                 if state.queues[0].count < Self.noticesMax {
                     state.queues[0].events.append(event)
                 } else {

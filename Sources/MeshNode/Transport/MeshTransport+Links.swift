@@ -170,7 +170,7 @@ extension MeshTransport {
         logger.info(
             "link up",
             metadata: ["node": "\(node.short)", "address": "\(connection.address)", "direction": "\(direction)"])
-        _ = mailbox.push(.linkUp(node, connection.address))
+        _ = mailbox.push(.linkUp(node, connection.address, outbound: connection.direction == .dialled))
         feedMembership(.linkUp(node))
         schedulePump(id)
     }

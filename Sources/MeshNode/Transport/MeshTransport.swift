@@ -167,6 +167,16 @@ public actor MeshTransport {
         return count
     }
 
+    /// Queues a batch in order, in one visit to this actor. Frames for nodes that are not linked are dropped.
+    public func send(_ frames: [OutboundFrame]) {
+        for frame in frames where frame.bytes.count <= LinkLimits.payloadBytesMax {
+            let bytes = LinkFrame.payload(frame.lane, frame.bytes).bytes
+            for node in frame.nodes ?? linked.keys.sorted() {
+                if let peer = linked[node] { _ = enqueue(bytes, lane: frame.lane, peer: peer) }
+            }
+        }
+    }
+
     /// Addresses to join by; they are tried for ever, with a growing pause.
     public func bootstrap(_ addresses: [PeerAddress]) { bootstrap(addresses, expected: nil) }
 
@@ -222,9 +232,18 @@ public actor MeshTransport {
             let waiting = peer?.connection == id && peer?.queue.isEmpty == false && !connection.channel.isWritable
             feed(id, .tick(waiting: waiting, reading: connection.isReading))
             if connection.machine.isOpen { schedulePump(id) }
+            if let peer, peer.connection == id { tellMalformed(peer, connection.machine.traffic.malformed) }
         }
         feedMembership(.tick)
         joinByDatagram()
+    }
+
+    private func tellMalformed(_ peer: LinkedPeer, _ total: UInt64) {
+        // A link that moved counts from nought.
+        let known = min(peer.malformedTold, total)
+        peer.malformedTold = total
+        guard total > known else { return }
+        _ = mailbox.push(.malformed(peer.node, count: Int(clamping: total - known)))
     }
 }
 

@@ -3,7 +3,8 @@ public import Wire
 
 /// What the transport tells the node.
 public enum TransportEvent: Sendable {
-    case linkUp(NodeID, PeerAddress)
+    /// - outbound: this node dialled it.
+    case linkUp(NodeID, PeerAddress, outbound: Bool)
     /// Payloads that came before may still follow, as they wait in another queue.
     case linkDown(NodeID, LinkEnd)
     case frame(from: NodeID, lane: Lane, bytes: [UInt8])
@@ -12,6 +13,8 @@ public enum TransportEvent: Sendable {
     case status(NodeID, MemberStatus)
     /// A connection that did not become a link, and who refused why.
     case refused(LinkEnd, PeerAddress)
+    /// Frames of a linked node that decrypted and mean nothing, since the last such event.
+    case malformed(NodeID, count: Int)
     /// A bulk lane that refused a frame has room again.
     case drained(NodeID)
 }
@@ -60,4 +63,18 @@ public struct TransportCounters: Sendable {
     public internal(set) var rejectedRecords: UInt64 = 0
     /// Events that nobody took in time; never payloads and never link states.
     public internal(set) var droppedEvents: UInt64 = 0
+}
+
+/// One payload for some linked nodes.
+public struct OutboundFrame: Sendable {
+    /// Nil: every linked node.
+    public let nodes: [NodeID]?
+    public let bytes: [UInt8]
+    public let lane: Lane
+
+    public init(to nodes: [NodeID]?, bytes: [UInt8], lane: Lane) {
+        self.nodes = nodes
+        self.bytes = bytes
+        self.lane = lane
+    }
 }
