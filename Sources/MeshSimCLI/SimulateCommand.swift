@@ -15,7 +15,7 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "Seeds to run: one number or A..B, both included.")
     var seeds: SeedRange = SeedRange(first: 1, last: 20)
 
-    @Option(help: "Nodes of the mesh, 4 to 9.")
+    @Option(help: "Nodes of the mesh, 4 to 9; up to 10000 with a scenario of the network.")
     var nodes: Int?
 
     @Option(help: "Rounds of the task, 1 to 100.")
@@ -27,6 +27,9 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "A file that sets nodes, timing, scripted events and Byzantine nodes; options win over it.")
     var scenario: String?
 
+    @Option(help: "Network scenarios only, to see an expectation fail: \(NetworkBug.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var planted: NetworkBug?
+
     @Flag(help: "One JSON object a seed, then a summary object.")
     var json = false
 
@@ -34,11 +37,15 @@ struct SimulateCommand: ParsableCommand {
     var trace = false
 
     func validate() throws {
-        if let nodes, !(4...9).contains(nodes) { throw ValidationError("--nodes \(nodes): 4 to 9 are allowed") }
+        if let nodes, !(4...9).contains(nodes), scenario == nil { throw ValidationError("--nodes \(nodes): 4 to 9 are allowed") }
         if let rounds, !(1...100).contains(rounds) { throw ValidationError("--rounds \(rounds): 1 to 100 are allowed") }
     }
 
     func run() throws {
+        if let scenario, let network = try NetworkRun(scenario: scenario, nodes: nodes, planted: planted) {
+            return try network.run(seeds: seeds.first...seeds.last, json: json)
+        }
+        if let nodes, !(4...9).contains(nodes) { throw ValidationError("--nodes \(nodes): 4 to 9 are allowed") }
         let base = try baseConfiguration()
         var summary = Summary(nodes: base.configuration.nodes, rounds: Int(base.configuration.rounds))
         let start = ContinuousClock.now

@@ -203,10 +203,10 @@ extension MembershipState {
     }
 
     private mutating func expireSuspicions(_ now: Duration, _ directives: inout [Directive]) {
-        let due = members.filter {
-            $0.value.status == .suspect && now - $0.value.since >= suspicionTimeout($0.value)
+        for node in suspects.sorted() {
+            guard let member = members[node], now - member.since >= suspicionTimeout(member) else { continue }
+            bury(node, now, &directives)
         }
-        for node in due.keys.sorted() { bury(node, now, &directives) }
     }
 
     private mutating func bury(_ node: NodeID, _ now: Duration, _ directives: inout [Directive]) {
@@ -226,6 +226,8 @@ extension MembershipState {
         _ node: NodeID, _ status: MemberStatus, _ now: Duration, _ directives: inout [Directive]
     ) {
         guard members[node]!.status != status else { return }
+        count(members[node]!.status, node, leaving: true)
+        count(status, node, leaving: false)
         members[node]!.status = status
         members[node]!.since = now
         members[node]!.accusers = []
@@ -234,7 +236,7 @@ extension MembershipState {
 
     // MARK: Formulas
 
-    private var population: Int { members.values.count { $0.status != .dead } + 1 }
+    private var population: Int { members.count - deadCount + 1 }
 
     var retransmissions: Int {
         var digits = 0

@@ -64,6 +64,9 @@ public struct MembershipState: Sendable {
     var generator: MeshGenerator
     public internal(set) var own: NodeRecord
     public internal(set) var members: [NodeID: Member] = [:]
+    /// Of `members`, so that no tick has to look at all of them.
+    private(set) var suspects: Set<NodeID> = []
+    private(set) var deadCount = 0
     var order: [NodeID] = []
     var orderIndex = 0
     var probe: Probe?
@@ -128,7 +131,8 @@ public struct MembershipState: Sendable {
     public var nextDeadline: Duration {
         var deadline = min(nextProbeAt, nextPushPullAt)
         if !rumours.isEmpty { deadline = min(deadline, nextGossipAt) }
-        for member in members.values where member.status == .suspect {
+        for node in suspects {
+            guard let member = members[node] else { continue }
             deadline = min(deadline, member.since + suspicionTimeout(member))
         }
         if let probe { deadline = min(deadline, probe.indirect ? probe.endsAt : probe.directUntil) }
@@ -232,7 +236,16 @@ public struct MembershipState: Sendable {
         return true
     }
 
+    mutating func count(_ status: MemberStatus, _ node: NodeID, leaving: Bool) {
+        switch status {
+        case .alive: break
+        case .suspect: if leaving { suspects.remove(node) } else { suspects.insert(node) }
+        case .dead: deadCount += leaving ? -1 : 1
+        }
+    }
+
     mutating func forget(_ node: NodeID, _ directives: inout [Directive]) {
+        if let status = members[node]?.status { count(status, node, leaving: true) }
         members[node] = nil
         verifyBuckets[node] = nil
         if let index = order.firstIndex(of: node) {
