@@ -114,7 +114,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "MeshNode", "MeshNodeCLI", "Chain", "Wire", "MeshCrypto",
+                "MeshNode", "MeshNodeCLI", "Chain", "Wire", "MeshCrypto", "Learn",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: shell),

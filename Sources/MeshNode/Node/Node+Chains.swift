@@ -134,6 +134,8 @@ extension Node {
             runtime.stats.containsOwn = set.contains { $0.node == nodeID }
         }
         tasks[chain] = runtime
+        // Whoever trains elsewhere exports it, and every check of a candidate starts from it.
+        whenStored([runtime.machine.state.model], from: runtime.machine.state.genesis.publisher) { _ in }
         perform(tasks[chain]!.machine.resume(now), chain: chain)
     }
 

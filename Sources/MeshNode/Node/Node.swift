@@ -1,10 +1,10 @@
-public import Chain
+internal import Chain
 internal import Dispatch
 internal import Foundation
 public import Gossip
 internal import Learn
 public import Logging
-public import MeshCrypto
+internal import MeshCrypto
 public import Wire
 
 /// One participant: links, content, chains and round work behind one serial executor.

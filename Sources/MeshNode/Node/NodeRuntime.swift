@@ -1,4 +1,4 @@
-public import Logging
+internal import Logging
 
 /// Runs one node as a process does: links, API socket, orderly end.
 public struct NodeRuntime: NodeRunner {

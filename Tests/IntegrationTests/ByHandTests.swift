@@ -1,0 +1,160 @@
+import Foundation
+import Learn
+import Testing
+
+@testable import MeshNode
+
+/// The README's "four nodes" commands and rounds that people drive: `submit` and `vote` against running processes.
+@Suite(.serialized) struct ByHandTests {
+    private static let names = ["a1", "a2", "b1", "b2"]
+
+    /// Homes made, linked and started by the commands that the README shows.
+    private final class Lab {
+        let folder: Folder
+        let task: String
+        private(set) var nodes: [String: Process] = [:]
+
+        func home(_ name: String) -> String { folder.path + "/" + name }
+
+        init(rounds: Int) throws {
+            folder = try Folder()
+            let path = folder.path
+            try Self.expect("data", "partition", "digits", "--parts", "4", "--out", path + "/parts")
+            for (index, name) in ByHandTests.names.enumerated() {
+                try Self.expect(
+                    "init", "--home", path + "/" + name, "--name", name, "--listen", "127.0.0.1:0", "--set",
+                    "mesh.profile=loopback", "--set", "data.type=leaves", "--set", "data.label=label", "--set",
+                    "data.train=\(path)/parts/part-\(index).csv", "--set",
+                    "data.evaluation=\(path)/parts/holdout.csv", "--set", "miner.auto_join=true")
+            }
+            let ids = try ["b1", "b2"].map { name -> String in
+                let outcome = try Self.expect("init", "--home", path + "/" + name, "--json")
+                struct Made: Decodable { let node: String }
+                return try JSONDecoder().decode(Made.self, from: Data(outcome.output.utf8)).node
+            }
+            try Self.expect(
+                ["genesis", "create", "--name", "lab", "--profile", "loopback", "--member", path + "/a1", "--member",
+                    path + "/a2"] + ids.flatMap { ["--account", "\($0)=10000:1000"] } + ["--out", path + "/lab.genesis"])
+            for name in ByHandTests.names {
+                try Self.expect("init", "--home", path + "/" + name, "--genesis", path + "/lab.genesis")
+            }
+            var text = try String(contentsOfFile: Program.repository + "/examples/digits.toml", encoding: .utf8)
+            for (old, new) in [
+                ("name = \"digits\"", "name = \"leaves\""), ("\ntype = \"digits\"", "\ntype = \"leaves\""),
+                ("minimum = 5", "minimum = 4"), ("maximum = 5", "maximum = 4"), ("count = 3", "count = 1"),
+                ("threshold = 1", "threshold = 0"), ("rounds = 30", "rounds = \(rounds)"),
+                ("voting = \"automatic\"", "voting = \"manual\""), ("opinion = \"10s\"", "opinion = \"60s\""),
+                ("submit = \"20s\"", "submit = \"60s\""),
+            ] {
+                try #require(text.contains(old), "examples/digits.toml has no line \(old)")
+                text = text.replacingOccurrences(of: old, with: new)
+            }
+            task = text
+            try text.write(toFile: path + "/leaves.toml", atomically: true, encoding: .utf8)
+        }
+
+        func start() throws {
+            try run("a1", [])
+            let ticket = try retry("ticket", "--home", home("a1")).output.split(separator: "\n").first.map(String.init)
+            for name in ["a2", "b1", "b2"] { try run(name, ["--set", "mesh.bootstrap=" + (try #require(ticket))]) }
+        }
+
+        private func run(_ name: String, _ settings: [String]) throws {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: Program.path)
+            process.arguments = ["run", "--home", home(name)] + settings
+            process.environment = ProcessInfo.processInfo.environment.merging([
+                "OPENBLAS_NUM_THREADS": "1", "SWIFT_BACKTRACE": "enable=no",
+            ]) { $1 }
+            let log = folder.path + "/\(name).log"
+            _ = FileManager.default.createFile(atPath: log, contents: nil)
+            let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
+            process.standardOutput = handle
+            process.standardError = handle
+            process.standardInput = FileHandle.nullDevice
+            try process.run()
+            nodes[name] = process
+        }
+
+        @discardableResult
+        static func expect(_ arguments: String...) throws -> Program.Outcome { try expect(arguments) }
+
+        @discardableResult
+        static func expect(_ arguments: [String]) throws -> Program.Outcome {
+            let outcome = try Program.run(arguments)
+            try #require(outcome.code == 0, "meshnode \(arguments.joined(separator: " ")): \(outcome.errors)")
+            return outcome
+        }
+
+        /// A command that a person would repeat until it answers; every try is a process of its own, 400 at most.
+        @discardableResult
+        func retry(until done: (Program.Outcome) -> Bool = { $0.code == 0 }, _ arguments: String...) throws
+            -> Program.Outcome
+        {
+            var last = Program.Outcome(code: -1, output: "", errors: "")
+            for _ in 0..<400 {
+                last = try Program.run(arguments)
+                if done(last) { return last }
+            }
+            try #require(done(last), "meshnode \(arguments.joined(separator: " ")): \(last.output)\(last.errors)")
+            return last
+        }
+
+        func stop() {
+            for process in nodes.values where process.isRunning { process.terminate() }
+            for process in nodes.values { process.waitUntilExit() }
+        }
+    }
+
+    /// What somebody's own trainer hands in: old minus new, as safetensors.
+    private func update(model: String, rows: String, spec: String, out: String) throws {
+        let task = try TaskFile.read(spec, file: "leaves.toml").spec
+        let learner = try task.learnModel()
+        let old = try Safetensors.parameters(
+            from: Array(Data(contentsOf: URL(fileURLWithPath: model))), manifest: learner.manifest)
+        let data = try DataFiles.fitted(rows, label: "label", labels: task.data.labels, factor: task.featureFactor)
+        let trained = try Trainer(model: learner).train(
+            parameters: old, data: data, settings: task.learnSettings, seed: Array("by hand".utf8))
+        let delta = zip(old, trained.parameters).map { $0 - $1 }
+        try Safetensors.write(parameters: delta, manifest: learner.manifest, path: out)
+    }
+
+    @Test func peopleDriveARoundOnRunningNodes() throws {
+        let lab = try Lab(rounds: 1)
+        defer { lab.stop() }
+        try lab.start()
+        let path = lab.folder.path
+        try Lab.expect("task", "create", path + "/leaves.toml")
+        try lab.retry("task", "publish", path + "/leaves.toml", "--home", lab.home("a1"))
+
+        // Every node has the initial model although none of them trains by itself.
+        for (index, name) in Self.names.enumerated() {
+            let model = path + "/\(name).model"
+            try lab.retry("model", "export", "leaves", "--round", "0", "--home", lab.home(name), "--out", model)
+            try update(
+                model: model, rows: path + "/parts/part-\(index).csv", spec: lab.task, out: path + "/\(name).update")
+        }
+        let early = try Program.run("vote", "leaves", "1", "--valid", "--home", lab.home("a1"))
+        #expect(early.code != 0 && early.errors.contains("no candidate"))
+        let wrong = try Program.run(
+            "submit", "leaves", "--update", path + "/leaves.toml", "--home", lab.home("a1"))
+        #expect(wrong.code == 65 && wrong.errors.contains("update"), "\(wrong.code): \(wrong.errors)")
+        for name in Self.names {
+            try lab.retry(
+                "submit", "leaves", "--update", path + "/\(name).update", "--home", lab.home(name))
+        }
+        // Three accept; one rejects, which is its opinion and below a third.
+        for name in ["a1", "a2", "b1"] { try lab.retry("vote", "leaves", "1", "--valid", "--home", lab.home(name)) }
+        try lab.retry("vote", "leaves", "1", "--invalid", "looks odd", "--home", lab.home("b2"))
+        let rounds = try lab.retry(
+            until: { $0.output.contains("accepted") }, "round", "list", "leaves", "--home", lab.home("b2"))
+        #expect(rounds.output.contains("4/4"))
+        let watched = try Lab.expect("watch", "--task", "leaves", "--after", "0", "--json", "--home", lab.home("a2"))
+        #expect(watched.code == 0)
+        lab.stop()
+        for name in Self.names {
+            let verified = try Lab.expect("chain", "verify", "--full", "--home", lab.home(name))
+            #expect(verified.output.contains("1 results computed again"), "\(verified.output)")
+        }
+    }
+}
