@@ -35,7 +35,7 @@ struct MeshNodeCommand: AsyncParsableCommand {
         version: "meshnode \(programVersion)",
         subcommands: [
             GenesisCommand.self, InitCommand.self, RunCommand.self, StopCommand.self, StatusCommand.self,
-            WatchCommand.self, PeersCommand.self, TicketCommand.self, TaskCommand.self, SubmitCommand.self,
+            WatchCommand.self, PeersCommand.self, TicketCommand.self, StoreCommand.self, DoctorCommand.self, TaskCommand.self, SubmitCommand.self,
             VoteCommand.self, RoundCommand.self, ChainCommand.self, ModelCommand.self, BaselineCommand.self,
             DataCommand.self, ConfigCommand.self, DemoCommand.self, TestnetCommand.self,
         ])

@@ -23,6 +23,8 @@ public struct LinkTable: Sendable {
         case closed(ConnectionID, LinkEnd)
         case ban(NodeID)
         case allow(NodeID)
+        /// Only these nodes may link; nil: everybody who is not banned.
+        case allowOnly(Set<NodeID>?)
         case tick
     }
 
@@ -69,6 +71,7 @@ public struct LinkTable: Sendable {
     private(set) var targets: [LinkTarget] = []
     public private(set) var links: [NodeID: Link] = [:]
     public private(set) var banned: Set<NodeID> = []
+    private var only: Set<NodeID>?
     public private(set) var refusals: UInt64 = 0
 
     /// - Parameter seed: of the retry jitter; nothing else is random.
@@ -99,10 +102,18 @@ public struct LinkTable: Sendable {
                 directives.append(.close(id, .banned))
             }
         case .allow(let node): banned.remove(node)
+        case .allowOnly(let nodes):
+            only = nodes
+            for id in connections.keys.sorted() where connections[id]?.node.map(refuses) == true {
+                directives.append(.close(id, .banned))
+            }
         case .tick: dialDue(now, &directives)
         }
         return directives
     }
+
+    /// Banned, or not among those who alone may link.
+    public func refuses(_ node: NodeID) -> Bool { banned.contains(node) || only?.contains(node) == false }
 
     /// When the next dial is due, if any is waiting.
     public var nextDeadline: Duration? {
@@ -149,7 +160,7 @@ public struct LinkTable: Sendable {
             else { continue }
             // Two places are kept for bootstrap addresses, so that meshes that started apart can merge.
             if !target.isBootstrap, bootstrapWaits, dialled >= settings.dialledMax - 2 { continue }
-            if let expected = target.expected, banned.contains(expected) { continue }
+            if let expected = target.expected, refuses(expected) { continue }
             let id = nextDialled
             nextDialled += 2
             targets[index].inProgress = id
@@ -214,7 +225,7 @@ public struct LinkTable: Sendable {
         if let key = connection.target, let index = targets.firstIndex(where: { $0.key == key }) {
             targets[index].resolved = node
         }
-        if banned.contains(node) { return refuse(id, .banned, &directives) }
+        if refuses(node) { return refuse(id, .banned, &directives) }
         if let link = links[node], !replaces(connection, link, node: node) {
             return refuse(id, .duplicate, &directives)
         }

@@ -4,7 +4,7 @@ public import Wire
 ///
 /// Task and chain names that people write (prefixes, names) are resolved by the server from ``tasks()`` and
 /// ``chains()``; the service sees full identifiers.
-public protocol NodeService: Sendable {
+public protocol NodeService: NetworkService {
     func status() async -> NodeStatus
     func peers() async -> [PeerView]
     func ticket() async throws(ServiceError) -> TicketView

@@ -29,6 +29,19 @@ extension ConfigurationLoader {
                 }
             }
         }
+        var allowed: Set<NodeID> = []
+        if case .list(let items)? = values["mesh.allow"] {
+            for (index, item) in items.enumerated() {
+                if let node = NodeID(hex: item.lowercased()) {
+                    allowed.insert(node)
+                } else {
+                    faults.append(
+                        Fault(
+                            "mesh.allow[\(index)]",
+                            "\(SettingValue.text(item).toml) is not the 64 digits of a node \(from("mesh.allow"))"))
+                }
+            }
+        }
         let kill = text("debug.kill_aggregator")
         let killPoint = NodeConfiguration.KillPoint(parsing: kill)
         if !kill.isEmpty, killPoint == nil {
@@ -69,7 +82,7 @@ extension ConfigurationLoader {
             faults.append(Fault("", "a choice of the settings table has no meaning"))
             return nil
         }
-        return NodeConfiguration(
+        var configuration = NodeConfiguration(
             name: text("node.name"),
             listen: .init(host: host, port: port, advertise: advertise.isEmpty ? nil : advertise), bootstrap: tickets,
             profile: profile,
@@ -81,5 +94,7 @@ extension ConfigurationLoader {
             debug: .init(
                 keepsOwnUpdates: flag("debug.keep_own_updates"), killAggregator: killPoint,
                 dropMiner: dropRound == 0 ? nil : dropRound))
+        configuration.allowed = allowed
+        return configuration
     }
 }

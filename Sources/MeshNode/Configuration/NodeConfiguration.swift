@@ -89,6 +89,8 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var name: String
     public var listen: Listen
     public var bootstrap: [Ticket]
+    /// Only these nodes may link with this one; empty: everybody.
+    public var allowed: Set<NodeID> = []
     public var profile: Profile
     public var data: Data
     public var miner: Miner

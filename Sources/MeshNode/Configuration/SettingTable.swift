@@ -17,6 +17,10 @@ public enum SettingTable {
             path: "mesh.bootstrap", kind: .list, builtIn: .list([]),
             meaning: "Tickets of nodes to join through (`meshnode ticket` prints one). Retried for ever.\n"),
         Setting(
+            path: "mesh.allow", kind: .list, builtIn: .list([]),
+            meaning: "Ids of the only nodes that may link with this one (`meshnode peers ban` refuses single ones);\n"
+                + "empty: everybody.\n"),
+        Setting(
             path: "mesh.profile", kind: .choice(["loopback", "wan"]), builtIn: .text("wan"),
             meaning: "Timers of links and membership: \"loopback\" for one machine, \"wan\" for everything else.\n"),
         Setting(

@@ -66,6 +66,7 @@ extension Node {
     }
 
     private func readmit(_ node: NodeID) {
+        guard !bans.contains(node) else { return }
         note("readmitted", "\(node.short) may link again")
         Task { await transport.allow(node) }
     }

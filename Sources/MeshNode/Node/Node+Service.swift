@@ -35,7 +35,8 @@ extension Node: NodeService {
                 state: peer.isBanned ? "banned" : peer.state == .linked ? "linked" : peer.status?.rawValue ?? "known",
                 direction: peer.direction.map { "\($0)" },
                 roundTripMs: peer.roundTrip.map { Double($0.components.attoseconds) / 1e15 + Double($0.components.seconds) * 1e3 },
-                bytesIn: peer.traffic.bytesIn, bytesOut: peer.traffic.bytesOut)
+                bytesIn: peer.traffic.bytesIn, bytesOut: peer.traffic.bytesOut, score: topics.score(of: peer.node),
+                meshes: topics.joined.count { topics.mesh(of: $0).contains(peer.node) })
         }
     }
 

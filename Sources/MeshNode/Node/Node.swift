@@ -45,6 +45,8 @@ public actor Node {
     var topics: TopicMesh
     /// The message that the topic mesh is judging.
     var judged: Envelope?
+    /// By the operator, whatever their score.
+    var bans: Set<NodeID> = []
     var linked: [NodeID] = []
     var listening: PeerAddress?
     var drops: [String: UInt64] = [:]
@@ -109,6 +111,7 @@ public actor Node {
             listenHost: configuration.listen.host, listenPort: configuration.listen.port, network: genesis.networkID,
             advertisedHost: configuration.listen.advertise, profile: profile, knownRecords: records)
         transportConfiguration.inboundBytesMax = 8 << 20
+        transportConfiguration.allowed = configuration.allowed.isEmpty ? nil : configuration.allowed
         transport = MeshTransport(configuration: transportConfiguration, identity: key, logger: logger)
         let restored = try chainStore.latestEvents(limit: 512).compactMap {
             try? JSONDecoder().decode(NodeEvent.self, from: Data($0.json.utf8))
@@ -186,6 +189,8 @@ public actor Node {
         }
         let address = try await transport.start()
         listening = address
+        bans = try BanFile.read(home: home)
+        for node in bans.sorted() { await transport.ban(node) }
         for ticket in configuration.bootstrap { try await transport.bootstrap(ticket: ticket) }
         logger.notice("listening on \(address), network \(genesis.networkID.short)")
         for chain in [registry.chain] + taskOrder { gossip(.join(chain)) }

@@ -126,8 +126,11 @@ extension ContentStore {
     }
 
     @discardableResult
-    func collect(downTo target: UInt64, _ state: inout State) throws(StorageError) -> [ContentID] {
-        let candidates = state.entries.filter { $0.value.isComplete && $0.value.pins.isEmpty }
+    func collect(
+        downTo target: UInt64, keeping kept: Set<ContentID> = [], _ state: inout State
+    ) throws(StorageError) -> [ContentID] {
+        let candidates = state.entries
+            .filter { $0.value.isComplete && $0.value.pins.isEmpty && !kept.contains($0.key) }
             .sorted { ($0.value.lastUse, $0.key) < ($1.value.lastUse, $1.key) }
         var removed: [ContentID] = []
         for (id, _) in candidates where state.usedBytes > target {

@@ -207,9 +207,10 @@ public final class ContentStore: Sendable {
     }
 
     /// Removes whole contents without a pin, longest unused first, until at most `target` bytes are used.
+    /// - Parameter kept: stay as if they were pinned.
     /// - Returns: what was removed.
     @discardableResult
-    public func collect(downTo target: UInt64) throws(StorageError) -> [ContentID] {
-        try state.withLock { (state) throws(StorageError) in try collect(downTo: target, &state) }
+    public func collect(downTo target: UInt64, keeping kept: Set<ContentID> = []) throws(StorageError) -> [ContentID] {
+        try state.withLock { (state) throws(StorageError) in try collect(downTo: target, keeping: kept, &state) }
     }
 }

@@ -106,12 +106,12 @@ extension MeshTransport {
         }
         switch outcome {
         case .message(let sender, let message):
-            guard !table.banned.contains(sender) else { return }
+            guard !table.refuses(sender) else { return }
             routes[sender] = source
             feedMembership(.message(from: sender, message))
         case .reply(let reply): write(reply, to: source)
         case .joined(let record):
-            guard !table.banned.contains(record.node) else { return }
+            guard !table.refuses(record.node) else { return }
             feedMembership(.knownRecords([record]))
         case .dropped(let reason):
             logger.trace("datagram dropped", metadata: ["source": "\(text)", "reason": "\(reason.rawValue)"])

@@ -69,6 +69,7 @@ public actor MeshTransport {
         var seed = MeshGenerator(seed: randomBytes(8).reduce(0) { $0 << 8 | UInt64($1) })
         instance = seed.next()
         table = LinkTable(own: identity.nodeID, settings: configuration.links, seed: seed.next(), now: .zero)
+        _ = table.handle(.allowOnly(configuration.allowed), now: .zero)
         gate = DatagramGate(
             own: identity.nodeID, network: configuration.network, key: datagramKey, cookieKey: randomBytes(32),
             now: .zero)

@@ -17,6 +17,8 @@ public struct TransportConfiguration: Sendable {
     public var capabilities: UInt64
     /// Records from an earlier run; they are verified again.
     public var knownRecords: [NodeRecord]
+    /// If not nil: only these nodes may link with this one or send it datagrams.
+    public var allowed: Set<NodeID>?
     /// Bytes of one peer's undelivered payloads in `events` after which reading from it pauses.
     public var inboundBytesMax: Int
 

@@ -41,26 +41,6 @@ struct StatusCommand: AsyncParsableCommand {
     }
 }
 
-struct PeersCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "peers", abstract: "Nodes that this node knows.")
-    @OptionGroup var global: GlobalArguments
-
-    func run() async throws {
-        let peers = try await global.client.get("/v1/peers", as: [PeerView].self)
-        global.output.show(peers, empty: "no peers yet") { peers in
-            Table.text(
-                ["NODE", "NAME", "STATE", "LINK", "RTT MS", "IN", "OUT", "ADDRESSES"],
-                peers.map { peer in
-                    [
-                        Text.short(peer.node), peer.name ?? Text.unknown, peer.state, peer.direction ?? Text.unknown,
-                        peer.roundTripMs.map { Text.fixed($0, 2) } ?? Text.unknown, Text.bytes(peer.bytesIn),
-                        Text.bytes(peer.bytesOut), peer.addresses.joined(separator: " "),
-                    ]
-                })
-        }
-    }
-}
-
 struct TicketCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ticket", abstract: "Prints what another node needs to join through this one.")

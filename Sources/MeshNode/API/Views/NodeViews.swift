@@ -98,11 +98,18 @@ public struct PeerView: Codable, Equatable, Sendable {
     public var roundTripMs: Double?
     public var bytesIn: UInt64?
     public var bytesOut: UInt64?
+    /// What it did for and against this node in gossip; below −40 it is cut off.
+    public var score: Double?
+    /// Topics in whose mesh it is.
+    public var meshes: Int?
 
     public init(
         node: String, name: String? = nil, addresses: [String], state: String, direction: String? = nil,
-        roundTripMs: Double? = nil, bytesIn: UInt64? = nil, bytesOut: UInt64? = nil
+        roundTripMs: Double? = nil, bytesIn: UInt64? = nil, bytesOut: UInt64? = nil, score: Double? = nil,
+        meshes: Int? = nil
     ) {
+        self.score = score
+        self.meshes = meshes
         self.node = node
         self.name = name
         self.addresses = addresses

@@ -1,0 +1,138 @@
+internal import Foundation
+internal import Glibc
+internal import Gossip
+internal import Wire
+
+/// Looks at a home and its surroundings, whether its node runs or not.
+public struct Doctor: Sendable {
+    private let home: HomeDirectory
+    private let configuration: NodeConfiguration
+    private let isRunning: Bool
+
+    /// - isRunning: the node's API answers.
+    public init(home: HomeDirectory, configuration: NodeConfiguration, isRunning: Bool) {
+        self.home = home
+        self.configuration = configuration
+        self.isRunning = isRunning
+    }
+
+    public func checks() -> [HealthCheck] {
+        [clock(), disk(), ports()] + databases() + bootstrap()
+    }
+
+    private func clock() -> HealthCheck {
+        // Blocks more than ten seconds ahead of a voter's clock are not admitted by it.
+        let text = Date().formatted(.iso8601)
+        let advice =
+            "run an NTP client (chrony, systemd-timesyncd): voters refuse blocks that are 10 s ahead of their clock"
+        switch Self.kernelClock() {
+        case nil:
+            return HealthCheck(
+                "clock", .unknown, "\(text); the system does not say whether it is synchronised", next: advice)
+        case Self.unsynchronised?:
+            return HealthCheck(
+                "clock", .unknown, "\(text); nothing on this machine says that it is synchronised", next: advice)
+        default: return HealthCheck("clock", .ok, "\(text), synchronised")
+        }
+    }
+
+    /// TIME_ERROR of adjtimex(2).
+    private static let unsynchronised: Int32 = 5
+
+    /// What adjtimex(2) returns; its header is in no module, so it is looked up by name. Nothing is set: modes is 0.
+    private static func kernelClock() -> Int32? {
+        typealias Adjust = @convention(c) (UnsafeMutableRawPointer) -> Int32
+        guard let symbol = dlsym(nil, "adjtimex") else { return nil }
+        // `struct timex` has 208 bytes on 64-bit Linux.
+        let answer = withUnsafeTemporaryAllocation(byteCount: 512, alignment: 16) { buffer -> Int32 in
+            buffer.initializeMemory(as: UInt8.self, repeating: 0)
+            return unsafeBitCast(symbol, to: Adjust.self)(buffer.baseAddress!)
+        }
+        return answer < 0 ? nil : answer
+    }
+
+    private func disk() -> HealthCheck {
+        var state = statvfs()
+        guard statvfs(home.path, &state) == 0 else {
+            return HealthCheck(
+                "disk", .fail, "\(home.path): \(String(cString: strerror(errno)))", next: "check that the home exists")
+        }
+        let free = UInt64(state.f_bavail) * UInt64(state.f_frsize)
+        let text = "\(free >> 20) MiB free under \(home.path)"
+        return free < 1 << 30
+            ? HealthCheck("disk", .fail, text, next: "free at least 1 GiB: a node that cannot write stops signing")
+            : HealthCheck("disk", .ok, text)
+    }
+
+    private func ports() -> HealthCheck {
+        let host = configuration.listen.host
+        let port = configuration.listen.port
+        if isRunning { return HealthCheck("ports", .ok, "the node holds them") }
+        guard port != 0 else {
+            return HealthCheck(
+                "ports", .ok, "any free port is taken at the start; others need a fixed one to be told of")
+        }
+        let problems = Reachability.problems(binding: host, port: port)
+        let faults = [problems.tcp.map { "TCP: \($0)" }, problems.udp.map { "UDP: \($0)" }].compactMap { $0 }
+        return faults.isEmpty
+            ? HealthCheck("ports", .ok, "TCP and UDP \(port) on \(host) are free")
+            : HealthCheck(
+                "ports", .fail, "\(host):\(port): " + faults.joined(separator: ", "),
+                next: "stop what holds it, or set listen.port and listen.host")
+    }
+
+    private func databases() -> [HealthCheck] {
+        var checks: [HealthCheck] = []
+        do {
+            let store = try ChainStore.openReadOnly(path: home.chainDatabase)
+            let blocks = try store.chains().map { try store.head(chain: $0.id)?.height ?? 0 }.reduce(0, +)
+            checks.append(
+                try store.genesis() == nil
+                    ? HealthCheck(
+                        "database", .fail, "no genesis in \(home.chainDatabase)",
+                        next: "run: meshnode init --home \(home.path) --genesis FILE")
+                    : HealthCheck("database", .ok, "\(blocks) blocks, pages sound"))
+        } catch {
+            checks.append(
+                HealthCheck(
+                    "database", .fail, "\(error)",
+                    next: "blocks can be fetched again: move chain.sqlite away and start; never move durable.sqlite"))
+        }
+        do {
+            _ = try home.loadIdentity()
+            checks.append(HealthCheck("identity", .ok, "the key file can be read and only by its owner"))
+        } catch {
+            checks.append(HealthCheck("identity", .fail, "\(error)", next: "restore the file from your backup"))
+        }
+        return checks
+    }
+
+    /// Asks each bootstrap node over TCP and by one datagram.
+    private func bootstrap() -> [HealthCheck] {
+        guard !configuration.bootstrap.isEmpty else {
+            return [HealthCheck("bootstrap", .unknown, "no ticket is configured: others have to dial this node")]
+        }
+        return configuration.bootstrap.prefix(8).map { ticket in
+            let name = "bootstrap \(ticket.node.short)"
+            guard let address = ticket.addresses.first else {
+                return HealthCheck(name, .fail, "no address", next: "get a new ticket")
+            }
+            let tcp = Reachability.accepts(address)
+            let udp = Reachability.answersDatagrams(address, network: ticket.network)
+            switch (tcp, udp) {
+            case (true, true): return HealthCheck(name, .ok, "\(address) answers by TCP and UDP")
+            case (true, false):
+                return HealthCheck(
+                    name, .fail, "\(address) accepts TCP and answers no datagram",
+                    next: "open UDP port \(address.port) on the way; without it failures are found late")
+            case (false, true):
+                return HealthCheck(
+                    name, .fail, "\(address) answers datagrams and accepts no TCP connection",
+                    next: "open TCP port \(address.port) on the way")
+            case (false, false):
+                return HealthCheck(
+                    name, .fail, "\(address) does not answer", next: "start that node, or get a ticket of another one")
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+internal import ArgumentParser
+internal import MeshNode
+
+struct DoctorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Looks for what keeps a node from working; the node may run or not.",
+        discussion: "Exit code 1 when a check fails. Each failure says the next step.")
+    @OptionGroup var global: GlobalArguments
+
+    func run() async throws {
+        let configuration = try global.configuration().configuration
+        var api = APIClient(socket: configuration.socket)
+        api.timeoutSeconds = 5
+        let running = try? await api.get("/v1/health", as: [HealthCheck].self)
+        var checks = [
+            running == nil
+                ? HealthCheck("node", .unknown, "it does not run", next: "meshnode run --home \(global.homePath)")
+                : HealthCheck("node", .ok, "it runs and answers")
+        ]
+        checks += running ?? []
+        checks += Doctor(home: global.homeDirectory, configuration: configuration, isRunning: running != nil).checks()
+        global.output.show(checks, empty: "nothing to check") { checks in
+            checks.map { check in
+                let mark = check.outcome.rawValue + String(repeating: " ", count: 9 - check.outcome.rawValue.count)
+                let head = check.outcome == .fail ? global.output.faulty(mark) : mark
+                return head + check.name + ": " + check.detail + (check.next.map { "\n         next: \($0)" } ?? "")
+            }.joined(separator: "\n")
+        }
+        if checks.contains(where: { $0.outcome == .fail }) {
+            throw CommandFailure(ExitStatus.failed, "a check failed, see above")
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import MeshNode
+import Testing
+import Wire
+
+/// Contents and peers over the socket.
+@Suite(.timeLimit(.minutes(1))) struct NetworkRouteTests {
+    @Test func contentsAreStoredGivenAndKept() async throws {
+        try await withServer(SampleService()) { (client) async throws in
+            let id = SampleService.content.hex
+            let store = try await client.get("/v1/store", as: StoreView.self)
+            #expect(store.contents.map(\.reference) == ["\(id):10"])
+            let put = try await client.post(
+                "/v1/store?label=mine", [1, 2, 3], contentType: "application/octet-stream", as: ContentView.self)
+            #expect(put.pins == ["mine"])
+            #expect(try await client.bytes("GET", "/v1/store/\(id)/bytes") == [1, 2, 3])
+            #expect(try await client.post("/v1/store/\(id)/pin?label=a", as: ContentView.self).pins == ["a"])
+            #expect(try await client.post("/v1/store/\(id)/unpin", as: ContentView.self).pins.isEmpty)
+            #expect(try await client.post("/v1/store-collection?bytes=7", as: CollectionView.self).usedBytes == 7)
+            #expect(try await client.post("/v1/store/\(id)/fetch?length=99", as: Receipt.self).text == "99")
+        }
+    }
+
+    @Test func wrongNamesSayWhatIsExpected() async throws {
+        try await withServer(SampleService()) { (client) async throws in
+            let short = await problem { _ = try await client.get("/v1/store/abcd", as: ContentView.self) }
+            #expect(short?.status == 422 && short?.errors?.first?.path == "content")
+            let unknown = String(repeating: "0", count: 64)
+            #expect(
+                await problem { _ = try await client.get("/v1/store/\(unknown)", as: ContentView.self) }?.status == 404)
+            let length = await problem { _ = try await client.post("/v1/store/\(unknown)/fetch", as: Receipt.self) }
+            #expect(length?.errors?.first?.path == "length")
+            let nobody = await problem { _ = try await client.post("/v1/peers/nobody/ban", as: Receipt.self) }
+            #expect(nobody?.status == 404)
+        }
+    }
+
+    @Test func peersAreBannedAndAllowed() async throws {
+        try await withServer(SampleService()) { (client) async throws in
+            let node = String(repeating: "a", count: 64)
+            #expect(try await client.post("/v1/peers/\(node)/ban", as: Receipt.self).reference == node)
+            #expect(try await client.post("/v1/peers/\(node)/allow", as: Receipt.self).text == "allowed")
+            #expect(try await client.get("/v1/health", as: [HealthCheck].self).map(\.name) == ["udp"])
+        }
+    }
+}
