@@ -35,8 +35,9 @@ struct MeshNodeCommand: AsyncParsableCommand {
         version: "meshnode \(programVersion)",
         subcommands: [
             GenesisCommand.self, InitCommand.self, RunCommand.self, StopCommand.self, StatusCommand.self,
-            WatchCommand.self, PeersCommand.self, TicketCommand.self, StoreCommand.self, DoctorCommand.self, TaskCommand.self, SubmitCommand.self,
-            VoteCommand.self, RoundCommand.self, ChainCommand.self, ModelCommand.self, BaselineCommand.self,
+            WatchCommand.self, PeersCommand.self, TicketCommand.self, StoreCommand.self, DoctorCommand.self, TaskCommand.self,
+            SubmitCommand.self, VoteCommand.self, RoundCommand.self, ChainCommand.self, LedgerCommand.self,
+            ContributorsCommand.self, ModelCommand.self, BaselineCommand.self,
             DataCommand.self, ConfigCommand.self, DemoCommand.self, TestnetCommand.self,
         ])
 }

@@ -87,12 +87,13 @@ final class InvariantLedger {
     // MARK: Blocks
 
     func commit(_ block: DecidedBlock, state: RegistryState, _ time: UInt64, node: Int) {
-        let weights = genesis.accounts.map { ($0.node, $0.validatorBond) }.filter { $0.1 > 0 }
+        // Weights as bonds and evidence have left them, by the state's own record of changes.
+        let weights = state.electorate(at: block.header.height).members.map { ($0.node, $0.weight) }
         guard isFirst(block, weights: weights, time, node: node) else { return }
-        var sum = weights.reduce(0) { $0 + $1.1 }
+        var sum = state.burned
         for account in genesis.accounts {
-            let now = state.accounts[account.node]
-            sum += (now?.balance ?? 0) + (now?.bonded ?? 0)
+            guard let now = state.accounts[account.node] else { continue }
+            sum += now.balance + now.bonded + now.validatorBond + now.unbonding.reduce(0) { $0 + $1.credits }
         }
         for task in state.tasks { sum += task.escrow }
         check(sum == credits, .credits, time, "height \(block.header.height): credits add up to \(sum), not \(credits)")

@@ -1,3 +1,4 @@
+internal import Wire
 /// Why a scenario file was not read: every fault with its line.
 public struct ScenarioError: Error, Equatable, Sendable, CustomStringConvertible {
     public let faults: [String]
@@ -174,6 +175,9 @@ private struct ScenarioReader {
         case "crash": action = .crash(node: node, restartAfter: restart)
         case "crash-holder": action = .crashHolder(restartAfter: restart)
         case "heal": action = .heal
+        case "pause": action = .order(.pause)
+        case "resume": action = .order(.resume)
+        case "stop": action = .order(.stop)
         case "partition":
             let groups = [lists["group_a"] ?? [], lists["group_b"] ?? []].map { $0.map { Int(clamping: $0) } }
             if groups.allSatisfy({ !$0.isEmpty }) { action = .partition(groups) }
@@ -184,7 +188,7 @@ private struct ScenarioReader {
         guard let trigger, let action else {
             faults.append(
                 "line \(table.line): event: needs at_ms or a stage (\(ScriptedEvent.Stage.allCases.map(\.rawValue).joined(separator: ", "))) "
-                    + "and an action (crash, crash-holder, partition with group_a and group_b, heal, skew with node and skew_ms)")
+                    + "and an action (crash, crash-holder, partition with group_a and group_b, heal, pause, resume, stop, skew with node and skew_ms)")
             return nil
         }
         return ScriptedEvent(trigger, action)

@@ -11,6 +11,10 @@ struct SimulatedDisk {
     var voteState: [ChainID: VoteState] = [:]
     /// Own transactions, sent again with the same bytes until they are decided.
     var transactions: [Envelope] = []
+    /// Evidence that this node has seen and the registry may not hold yet.
+    var evidence: [Transaction] = []
+    /// Orders that the publisher was asked for.
+    var orders: [ControlAction] = []
     var contents: [ContentID: [UInt8]] = [:]
     /// Manifests whose key vectors this holder has derived.
     var derived: Set<BlockID> = []

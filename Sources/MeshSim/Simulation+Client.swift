@@ -18,7 +18,12 @@ extension Simulation {
         if index == 0, record == nil {
             propose(.publish(spec, sealingKey: sealingKey(index)), node: index)
         }
-        guard let record, record.closed == nil else { return }
+        for transaction in nodes[index].disk.evidence {
+            propose(transaction, node: index)
+            if nodes[index].disk.transactions.contains(where: { $0.slot.major >= nonce }) { return }
+        }
+        if let record { settle(record, node: index) }
+        guard let record, record.closed == nil, !record.isCancelled else { return }
         if !record.enrolments.contains(where: { $0.node == id }) {
             let enrolment = Enrolment(
                 task: record.task, sealingKey: sealingKey(index), electionKey: .zero, rows: 10,
@@ -28,6 +33,43 @@ extension Simulation {
             }
         } else if state.canClose(record, timeMs: instant(index).wallMs) {
             propose(.close(task: record.task), node: index)
+        }
+    }
+
+    /// What follows the end of a task: anybody settles it, the publisher takes back what is left.
+    private func settle(_ record: RegistryState.TaskRecord, node index: Int) {
+        if index == 0, let action = nodes[0].disk.orders.first {
+            propose(
+                .control(
+                    TaskControl(task: record.task, sequence: UInt32(record.orders.count) + 1, action: action)),
+                node: index)
+        }
+        guard let place = nodes[index].memory?.taskIndex(record.task),
+            nodes[index].memory!.tasks[place].state.isEnded, let last = nodes[index].disk.blocks[record.task]?.last
+        else { return }
+        if record.paidMs == nil, (record.settlement?.height ?? 0) < last.header.height {
+            let payouts = nodes[index].memory!.tasks[place].state.payouts
+            propose(
+                .settle(Settlement(header: last.header, certificate: last.certificate, payouts: payouts)), node: index)
+        } else if index == 0, record.paidMs != nil, record.escrow > 0 {
+            propose(.refund(task: record.task), node: index)
+        }
+    }
+
+    /// Hands the orders that the registry has decided to the task chains.
+    func followOrders(_ index: Int) {
+        guard let memory = nodes[index].memory else { return }
+        let blocks = nodes[index].disk.blocks[registryChain] ?? []
+        for place in memory.tasks.indices {
+            guard let task = nodes[index].memory?.tasks[place] else { return }
+            var directives: [ChainDirective] = []
+            if let order = memory.registry.state.order(
+                task.nextOrder, of: task.chain, block: { Int($0) <= blocks.count ? blocks[Int($0) - 1] : nil })
+            {
+                directives += nodes[index].memory!.tasks[place].order(order, instant(index))
+            }
+            directives += nodes[index].memory!.tasks[place].tick(instant(index))
+            perform(directives, chain: task.chain, node: index)
         }
     }
 
@@ -41,6 +83,9 @@ extension Simulation {
         let envelope = Envelope.signed(transaction.wireBytes, slot: slot, network: network, by: nodes[index].key)
         do { try nodes[index].memory!.registry.check(envelope, instant(index)) } catch { return }
         nodes[index].disk.transactions.append(envelope)
+        if case .control(let control) = transaction, nodes[index].disk.orders.first == control.action {
+            nodes[index].disk.orders.removeFirst()
+        }
         if isHonest(index) { ledger.sign(envelope, now) }
         submit(envelope, node: index)
     }
@@ -63,7 +108,7 @@ extension Simulation {
         honestNodes.allSatisfy { index in
             if heldDown.contains(index) { return true }
             guard let memory = nodes[index].memory, let task = memory.tasks.first else { return false }
-            return task.state.isEnded
+            return task.state.isEnded && memory.registry.state.tasks.allSatisfy { $0.bondsReleased && $0.escrow == 0 }
         }
     }
 
@@ -94,6 +139,7 @@ extension Simulation {
             outcome =
                 switch task.state.phase {
                 case .ended(.complete): .completed
+                case .ended(.stopped): .stopped
                 case .ended(.failed(let reason)): .failed("\(reason)")
                 default: .unfinished("round \(task.state.round) attempt \(task.state.attempt), height \(task.height)")
                 }
@@ -105,6 +151,6 @@ extension Simulation {
             registryHeight: heights(best)[0], taskHeight: heights(best)[1],
             results: blocks.count { $0.kind == "result" }, voids: blocks.count { $0.kind == "void" },
             manifests: blocks.count { $0.kind == "manifest" }, highestView: ledger.highestView,
-            conflictsSeen: conflicts, rejectedMessages: rejected, blocks: blocks, trace: lines)
+            conflictsSeen: conflicts, evidence: evidence, rejectedMessages: rejected, blocks: blocks, trace: lines)
     }
 }

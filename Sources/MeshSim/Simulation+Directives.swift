@@ -53,6 +53,11 @@ extension Simulation {
             openTask(genesis, node: index)
         case .work(let work):
             begin(work, chain: chain, node: index)
+        case .evidence(let first, let second):
+            if isHonest(index), let transaction = Evidence.transaction(first, second) {
+                evidence += 1
+                nodes[index].disk.evidence.append(transaction)
+            }
         case .event(let event):
             observe(event, node: index)
         case .halt(let reason):
@@ -250,6 +255,10 @@ extension Simulation {
         let life = nodes[index].life
         queue.push(.heartbeat(node: index, life: life), at: now + configuration.network.heartbeat)
         actAsClient(index)
+        guard isAlive(index, life) else { return }
+        perform(nodes[index].memory!.registry.resume(instant(index)), chain: registryChain, node: index)
+        guard isAlive(index, life) else { return }
+        followOrders(index)
         guard isAlive(index, life) else { return }
         if !isHonest(index) { misbehave(index) }
         let peers = random.shuffled(Array(nodes.indices.filter { $0 != index })).prefix(2)

@@ -123,6 +123,7 @@ extension Simulation {
             crash(index, restartAfter: restartAfter)
         case .partition(let split): partition(split)
         case .heal: joinAll()
+        case .order(let action): nodes[0].disk.orders.append(action)
         case .skew(let node, let ms): if nodes.indices.contains(node) { nodes[node].wallSkewMs = ms }
         }
     }

@@ -34,6 +34,8 @@ public final class Simulation {
     var partitions = 0
     var rejected = 0
     var conflicts = 0
+    /// Pairs of messages that honest nodes could hand to the registry.
+    var evidence = 0
     var byzantine: [Int: ByzantineMemory] = [:]
     let indexOf: [NodeID: Int]
     let initialModel: [UInt8]
@@ -67,7 +69,8 @@ public final class Simulation {
                 .init(node: key.nodeID, balance: 1_000, validatorBond: weight)
             }.sorted { $0.node < $1.node },
             parameters: .init(
-                electionProofBytes: 0, proposeMs: configuration.timing.proposeMs, voteMs: configuration.timing.voteMs))
+                electionProofBytes: 0, proposeMs: configuration.timing.proposeMs, voteMs: configuration.timing.voteMs,
+                settleMs: configuration.timing.settleMs, evidenceMs: configuration.timing.evidenceMs))
         network = genesis.networkID
         registryChain = network.registryChain
         spec = Self.spec(configuration, model: .of(initialModel, kind: .model))

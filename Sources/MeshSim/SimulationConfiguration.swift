@@ -1,3 +1,5 @@
+public import Wire
+
 /// What a run of the simulator is made of. Together with the seed it fixes every event.
 public struct SimulationConfiguration: Sendable {
     public var seed: UInt64
@@ -72,6 +74,8 @@ public struct TimingModel: Sendable {
     public var opinionMs: UInt32 = 400
     public var enrolMs: UInt32 = 2_000
     public var expiryMs: UInt64 = 240_000
+    public var settleMs: UInt64 = 1_000
+    public var evidenceMs: UInt64 = 2_000
     public var train: ClosedRange<UInt64> = 50_000...400_000
     public var shortWork: ClosedRange<UInt64> = 1_000...20_000
     public var recovery: ClosedRange<UInt64> = 20_000...150_000
@@ -119,6 +123,8 @@ public struct ScriptedEvent: Sendable, Equatable {
         /// Only nodes of the same group hear one another.
         case partition([[Int]])
         case heal
+        /// The publisher orders something about its task.
+        case order(ControlAction)
         /// Moves a node's wall clock, milliseconds.
         case skew(node: Int, ms: Int64)
     }

@@ -4,11 +4,14 @@ public struct SimulationReport: Sendable, Equatable {
     public enum Outcome: Sendable, Equatable, CustomStringConvertible {
         case completed
         case failed(String)
+        /// By its publisher.
+        case stopped
         case unfinished(String)
 
         public var description: String {
             switch self {
             case .completed: "completed"
+            case .stopped: "stopped"
             case .failed(let reason): "failed(\(reason))"
             case .unfinished(let reason): "unfinished: \(reason)"
             }
@@ -34,6 +37,8 @@ public struct SimulationReport: Sendable, Equatable {
     public var highestView: UInt32
     /// Conflicting messages of one signer in one slot that honest nodes saw.
     public var conflictsSeen: Int
+    /// Pairs of messages that honest nodes could hand to the registry as evidence.
+    public var evidence: Int
     public var rejectedMessages: Int
     /// Decided task blocks in order, for tests that look at one run closely.
     public var blocks: [DecidedSummary]

@@ -27,7 +27,7 @@ struct Summary {
         violations += report.violations.count
         if !report.violations.isEmpty || !unmet.isEmpty { failures += 1 }
         switch report.outcome {
-        case .completed: completed += 1
+        case .completed, .stopped: completed += 1
         case .failed: failed += 1
         case .unfinished: unfinished += 1
         }

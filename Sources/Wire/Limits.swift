@@ -27,4 +27,10 @@ public enum Limits {
     public static let pendingTransactions = 4_096
     public static let pendingTransactionsPerSigner = 64
     public static let evictions = 256
+    /// Registry headers in the proof of a Control: one for each change of the registry's electorate.
+    public static let proofSteps = 64
+    /// Orders of a publisher about one task.
+    public static let orders: UInt32 = 1_000
+    /// Parts of a validator's bond that are on their way back.
+    public static let unbondings = 64
 }

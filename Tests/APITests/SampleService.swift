@@ -88,6 +88,42 @@ final class SampleService: NodeService {
         return Receipt(reference: task.hex, text: "round \(round)")
     }
 
+    let ledgerRequests = Mutex<[String]>([])
+
+    func ledger() async -> LedgerView {
+        LedgerView(
+            height: 4, total: 1_000, burned: 0,
+            accounts: [
+                AccountView(node: "aa", balance: 900, bonded: 50, validatorBond: 50, unbonding: 0, isSelf: true)
+            ], escrows: [])
+    }
+
+    func ledgerHistory(of node: NodeID?) async throws(ServiceError) -> [LedgerLine] {
+        [LedgerLine(height: 1, timeMs: 5, kind: "sent", credits: -7, other: node?.hex)]
+    }
+
+    func contributors() async -> [ContributorView] {
+        [ContributorView(node: "aa", tasks: 1, rounds: 3, aggregated: 2, credits: 90, slashes: 0)]
+    }
+
+    private func asked(_ what: String) -> Receipt {
+        ledgerRequests.withLock { $0.append(what) }
+        return Receipt(reference: "tx", text: what)
+    }
+
+    func transfer(_ credits: UInt64, to node: NodeID) async throws(ServiceError) -> Receipt {
+        asked("transfer \(credits) \(node.short)")
+    }
+    func bond(_ credits: UInt64) async throws(ServiceError) -> Receipt { asked("bond \(credits)") }
+    func unbond(_ credits: UInt64) async throws(ServiceError) -> Receipt { asked("unbond \(credits)") }
+    func leave(_ task: TaskID) async throws(ServiceError) -> Receipt { asked("leave \(task.short)") }
+    func control(_ action: ControlAction, task: TaskID) async throws(ServiceError) -> Receipt {
+        asked("\(action) \(task.short)")
+    }
+    func reveal(_ targetPpm: UInt32, nonce: Digest, task: TaskID) async throws(ServiceError) -> Receipt {
+        asked("reveal \(targetPpm) \(nonce.short)")
+    }
+
     func chains() async -> [ChainView] {
         [
             ChainView(chain: Self.registry.hex, kind: "registry", height: 4, head: "aa"),

@@ -72,7 +72,7 @@ struct DigestTests {
     @Test func digestsAlwaysDecode() throws {
         var book = SlotBook()
         for view in 0..<1_100 { book.insert(vote(0, view: UInt32(view))) }
-        let digest = ChainDigest(chain: Self.chain, height: 1, groups: book.groups(participants: participants), pending: [])
+        let digest = ChainDigest(chain: Self.chain, height: 1, head: .zero, groups: book.groups(participants: participants), pending: [])
         #expect(try ChainDigest(wireBytes: digest.wireBytes) == digest)
         #expect(digest.groups.last?.minor == 1_099)
     }

@@ -16,7 +16,7 @@ struct ResultTests {
         #expect(keyed.verdict(keyed.result()) == nil)
         let next = try keyed.decided(.result(keyed.result(), accuracyPpm: 900_000))
         #expect(next.state.round == 2 && next.state.model == keyed.model && next.state.accuracyPpm == 900_000)
-        #expect(next.state.contributions.allSatisfy { $0.rounds == 1 } && next.state.decidedSets.isEmpty)
+        #expect(next.state.payouts.entries.allSatisfy { $0.rounds == 1 } && next.state.decidedSets.isEmpty)
         // The next round's seed is new, its proposals belong to the new height.
         #expect(next.state.roundSeed != keyed.state.roundSeed)
     }
@@ -67,7 +67,7 @@ struct ResultTests {
 
         let rejected = try keyed.decided(.result(keyed.result(rejected: true, opinions: opinions(against: 2)), accuracyPpm: 0))
         #expect(rejected.state.model == keyed.state.model && rejected.state.round == 2)
-        #expect(rejected.state.contributions.allSatisfy { $0.rounds == 0 }, "a rejected round is unpaid")
+        #expect(rejected.state.payouts.entries.allSatisfy { $0.rounds == 0 }, "a rejected round is unpaid")
         #expect(rejected.state.decidedSets.count == 1, "the next set on this model is nested in the rejected one")
         #expect(rejected.state.rejectionsInRow == 1)
     }

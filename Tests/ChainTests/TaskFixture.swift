@@ -28,7 +28,8 @@ struct TaskFixture {
                     enrolment: Enrolment(
                         task: task, sealingKey: SealingKey(key.nodeID.bytes), electionKey: .zero, rows: 20, bond: weight))
             },
-            parameters: .init(electionProofBytes: 0, proposeMs: 1_000, voteMs: 300))
+            parameters: .init(electionProofBytes: 0, proposeMs: 1_000, voteMs: 300),
+            registry: RegistryAnchor(height: 4, next: .zero, second: .zero))
         state = TaskState(genesis: genesis)
     }
 

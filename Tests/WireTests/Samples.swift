@@ -70,8 +70,28 @@ struct Samples {
     mutating func genesis() -> Genesis {
         let nodes: [NodeID] = ids(3)
         return Genesis(
-            name: "test", timeMs: 1, accounts: nodes.map { .init(node: $0, balance: 100, validatorBond: 10) },
-            parameters: .init(electionProofBytes: 80, proposeMs: 1_000, voteMs: 300))
+            name: "test", timeMs: 1, accounts: nodes.map { .init(node: $0, balance: 100, validatorBond: 10, electionKey: Digest($0.bytes)) },
+            parameters: .init(
+                electionProofBytes: 80, proposeMs: 1_000, voteMs: 300, settleMs: 3_600_000, evidenceMs: 172_800_000))
+    }
+
+    mutating func settlement() -> Settlement {
+        let nodes: [NodeID] = ids(2)
+        return Settlement(
+            header: header(.control), certificate: certificate(),
+            payouts: PayoutTable(
+                outcome: .failed(.expired), rounds: 3, accuracyPpm: 910_000,
+                entries: nodes.map { .init(node: $0, rounds: 3, aggregated: 1, credits: 45) }))
+    }
+
+    mutating func order() -> ControlOrder {
+        let nodes: [NodeID] = ids(2)
+        return ControlOrder(
+            steps: [
+                RegistryStep(
+                    header: header(.registry), certificate: certificate(),
+                    electorate: nodes.map { .init(node: $0, weight: 10) })
+            ], body: RegistryBody(transactions: [envelope(.transaction)]), index: 0)
     }
 
     /// Every message and part, by name.
@@ -115,6 +135,15 @@ struct Samples {
             Sample("proposal-again", Proposal(header: header(.result), validView: 1)),
             Sample("vote-block", Vote(block: id())), Sample("vote-nil", Vote(block: nil)),
             Sample("vote-state", state),
+            Sample("transfer", Transaction.transfer(to: id(), credits: 7)),
+            Sample("bond", Transaction.bond(credits: 8, electionKey: id())),
+            Sample("unbond-validator", Transaction.unbond(.validator(credits: 9))),
+            Sample("unbond-enrolment", Transaction.unbond(.enrolment(task: id()))),
+            Sample("control-order", Transaction.control(TaskControl(task: id(), sequence: 2, action: .resume))),
+            Sample("reveal", Transaction.reveal(task: id(), targetPpm: 900_000, nonce: id())),
+            Sample("settle", Transaction.settle(settlement())), Sample("refund", Transaction.refund(task: id())),
+            Sample("evidence", Transaction.evidence(first: envelope(.prevote), second: envelope(.prevote))),
+            Sample("control-ordered", ControlBody.ordered(order())),
         ]
     }
 }

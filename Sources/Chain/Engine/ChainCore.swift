@@ -97,6 +97,29 @@ struct ChainCore: Sendable {
         }
     }
 
+    /// Keeps a verified message; whether it is the first of its signer in its slot. A second one is evidence.
+    mutating func keep(_ envelope: Envelope, _ out: inout [ChainDirective]) -> Bool {
+        let other = book.other(than: envelope)
+        guard book.insert(envelope) == .conflict else { return true }
+        out.append(.event(.conflict(envelope.signer, envelope.slot.kind)))
+        if let other, Evidence.kinds.contains(envelope.slot.kind) { out.append(.evidence(other, envelope)) }
+        return false
+    }
+
+    /// What is wrong with a decided block below this height: nil unless a quorum has signed another block than the one
+    /// that was decided here. Two certificates at one height mean that a third of the weight broke the rules.
+    static func fork(
+        _ decided: DecidedBlock, network: NetworkID, known: BlockID?, electorate: Electorate
+    ) -> String? {
+        let id = decided.header.id
+        guard let known, known != id,
+            (try? decided.certificate.check(network: network, header: decided.header, electorate: electorate)) != nil
+        else { return nil }
+        return "height \(decided.header.height) has two certificates, for block \(known.short) and block \(id.short): "
+            + "a third or more of the voting weight signed both; stop, compare the chains with the other members and "
+            + "start a new network from the last common block"
+    }
+
     /// Turns a verified proposal or vote into an input of the consensus instance.
     static func consensusInput(_ envelope: Envelope) throws(WireError) -> ConsensusInput? {
         switch envelope.slot.kind {

@@ -56,6 +56,8 @@ public enum ChainDirective: Sendable {
     /// Registry: enrolment of a task is closed and its beacon known.
     case openTask(TaskGenesis)
     case work(RoundWork)
+    /// Two different messages of one signer in one slot, which an honest node never signs: send them to the registry.
+    case evidence(Envelope, Envelope)
     case event(ChainEvent)
     /// Two certificates at one height, or a decided block that cannot be applied: the chain stops, with an alarm.
     case halt(String)

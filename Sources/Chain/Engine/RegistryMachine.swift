@@ -13,12 +13,17 @@ public struct RegistryMachine: Sendable {
     private var awaited: [ContentID: [BlockHeader]] = [:]
     private var opened: Set<TaskID>
     private var isHalted = false
+    private let electionKey: RistrettoKey?
 
     /// - Parameters:
     ///   - state: the fold over all stored blocks.
     ///   - own: this node's stored messages of undecided heights.
-    public init(state: RegistryState, key: SigningKey, own: [Envelope], voteState: VoteState?) {
+    ///   - electionKey: makes the proofs of its blocks, where the network asks for them.
+    public init(
+        state: RegistryState, key: SigningKey, own: [Envelope], voteState: VoteState?, electionKey: RistrettoKey? = nil
+    ) {
         self.state = state
+        self.electionKey = electionKey
         opened = Set(state.openedTasks().map(\.task))
         core = ChainCore(
             network: state.network, chain: state.chain, key: key, consensus: Self.consensus(state, me: key.nodeID))
@@ -43,7 +48,7 @@ public struct RegistryMachine: Sendable {
 
     // MARK: Inputs
 
-    /// After start: begins a height that has something to decide.
+    /// After start and now and then: begins a height that has something to decide, by a timer for example.
     public mutating func resume(_ now: Instant) -> [ChainDirective] {
         var out: [ChainDirective] = []
         startIfNeeded(now, &out)
@@ -64,9 +69,8 @@ public struct RegistryMachine: Sendable {
         guard envelope.slot.minor < view + 100 else { return (.ignore("view far ahead"), []) }
         guard envelope.isSignatureValid else { return (.reject("not signed by \(envelope.signer.short)"), []) }
         guard let input = try? ChainCore.consensusInput(envelope) else { return (.reject("malformed payload"), []) }
-        let conflict = core.book.insert(envelope) == .conflict
-        if conflict { out.append(.event(.conflict(envelope.signer, envelope.slot.kind))) }
         // The second vote of a signer counts for its block as well: consensus is told, whoever sent it is known.
+        _ = core.keep(envelope, &out)
         drive(input, now, &out)
         deliver(now, &out)
         return (.accept, out)
@@ -89,10 +93,10 @@ public struct RegistryMachine: Sendable {
         guard envelope.isSignatureValid else { return .reject("not signed by \(envelope.signer.short)") }
         if envelope.slot.major == account.nonce {
             // A later nonce may become valid through the ones before it; this one must be valid now.
-            var trial = state
-            do {
-                try trial.apply(envelope, height: height, timeMs: max(now.wallMs, state.headTimeMs &+ 1))
-            } catch { return .ignore("\(error)") }
+            var trial = trial(now)
+            do { try trial.applyInPlace(envelope, height: height, timeMs: blockTime(now)) } catch {
+                return .ignore("\(error)")
+            }
         }
         pending[id] = envelope
         out.append(.broadcast(envelope))
@@ -103,11 +107,26 @@ public struct RegistryMachine: Sendable {
 
     /// Says what is wrong with a transaction of this node, before it is signed into the world.
     public func check(_ envelope: Envelope, _ now: Instant) throws(ChainError) {
-        var trial = state
+        var trial = trial(now)
         for transaction in orderedPending() {
-            try? trial.apply(transaction, height: height, timeMs: max(now.wallMs, state.headTimeMs &+ 1))
+            try? trial.apply(transaction, height: height, timeMs: blockTime(now))
         }
-        try trial.apply(envelope, height: height, timeMs: max(now.wallMs, state.headTimeMs &+ 1))
+        try trial.applyInPlace(envelope, height: height, timeMs: blockTime(now))
+    }
+
+    /// The time of a block made now.
+    private func blockTime(_ now: Instant) -> UInt64 { max(now.wallMs, state.headTimeMs &+ 1) }
+
+    /// The state inside a block made now, before its transactions.
+    private func trial(_ now: Instant) -> RegistryState {
+        var trial = state
+        trial.begin(height: height, timeMs: blockTime(now))
+        return trial
+    }
+
+    /// Whether a transaction of this node, or of anybody, is pending that `matches`.
+    public func isPending(_ matches: (Transaction) -> Bool) -> Bool {
+        pending.values.contains { (try? Transaction(wireBytes: $0.payload)).map(matches) ?? false }
     }
 
     /// The next free nonce of an account, pending transactions counted.
@@ -138,6 +157,14 @@ public struct RegistryMachine: Sendable {
     /// A decided block of a peer, for the height being decided here.
     public mutating func receive(_ decided: DecidedBlock, _ now: Instant) -> (Admission, [ChainDirective]) {
         guard !isHalted, decided.header.chain == chain else { return (.ignore("another chain"), []) }
+        if decided.header.height < height,
+            let reason = ChainCore.fork(
+                decided, network: state.network, known: state.recentBlock(at: decided.header.height),
+                electorate: state.electorate(at: decided.header.height))
+        {
+            isHalted = true
+            return (.accept, [.halt("registry: \(reason)")])
+        }
         guard decided.header.height == height else { return (.ignore("height \(decided.header.height)"), []) }
         do {
             try decided.certificate.check(
@@ -153,7 +180,7 @@ public struct RegistryMachine: Sendable {
 
     public func digest() -> ChainDigest {
         ChainDigest(
-            chain: chain, height: height, groups: core.book.groups(participants: state.validators.members.map(\.node)),
+            chain: chain, height: height, head: state.head, groups: core.book.groups(participants: state.validators.members.map(\.node)),
             pending: Array(pending.keys.sorted().prefix(ChainDigest.entries)))
     }
 
@@ -185,7 +212,9 @@ public struct RegistryMachine: Sendable {
     private mutating func startIfNeeded(_ now: Instant, _ out: inout [ChainDirective]) {
         let isDecidable = pending.values.contains { state.accounts[$0.signer]?.nonce == $0.slot.major }
         // A height in which this node voted before a crash goes on, even if the transaction was lost with the crash.
-        guard !core.consensus.isStarted, isDecidable || state.isNextHeightDue || core.consensus.hasSigned else { return }
+        guard !core.consensus.isStarted, !isHalted,
+            isDecidable || state.isDue(atMs: now.wallMs) || core.consensus.hasSigned
+        else { return }
         drive(.start, now, &out)
     }
 
@@ -203,7 +232,8 @@ public struct RegistryMachine: Sendable {
         }
         guard
             let built = RegistryRules.build(
-                pending: orderedPending(), state: state, author: core.me, view: view, timeMs: now.wallMs)
+                pending: orderedPending(), state: state, author: core.me, view: view, timeMs: now.wallMs,
+                electionKey: electionKey)
         else { return }
         core.bodies[built.header.body.id] = built.body
         out.append(.store(built.body, built.header.body, .blockBody))
@@ -256,7 +286,8 @@ public struct RegistryMachine: Sendable {
 
     /// Forgets what was decided or can no longer become valid.
     private mutating func dropStale(_ now: Instant) {
-        var trial = state
+        var trial = trial(now)
+        let fresh = trial
         var kept: [TransactionID: Envelope] = [:]
         for envelope in orderedPending() {
             let nonce = trial.accounts[envelope.signer]?.nonce ?? 0
@@ -265,8 +296,8 @@ public struct RegistryMachine: Sendable {
                 kept[envelope.transactionID] = envelope
                 continue
             }
-            let time = max(now.wallMs, state.headTimeMs &+ 1)
-            var alone = state
+            let time = blockTime(now)
+            var alone = fresh
             do {
                 try trial.apply(envelope, height: height, timeMs: time)
                 kept[envelope.transactionID] = envelope

@@ -52,6 +52,13 @@ public struct SlotBook: Sendable {
         return outcome
     }
 
+    /// The message of this slot and signer that is here and says something else.
+    public func other(than envelope: Envelope) -> Envelope? {
+        messages[Place(slot: envelope.slot, signer: envelope.signer)]?.first {
+            $0.envelope.payload != envelope.payload
+        }?.envelope
+    }
+
     public mutating func removeAll(where shouldRemove: (Slot) -> Bool) {
         messages = messages.filter { !shouldRemove($0.key.slot) }
         count = messages.values.reduce(0) { $0 + $1.count }
@@ -172,13 +179,16 @@ public struct ChainDigest: WireMessage, Hashable {
     public let chain: ChainID
     /// The height being decided: everything below it is decided here.
     public let height: UInt64
+    /// The decided block below it: two nodes that decided different blocks find out.
+    public let head: BlockID
     public let groups: [SlotGroup]
     /// Registry: pending transactions.
     public let pending: [TransactionID]
 
-    public init(chain: ChainID, height: UInt64, groups: [SlotGroup], pending: [TransactionID]) {
+    public init(chain: ChainID, height: UInt64, head: BlockID, groups: [SlotGroup], pending: [TransactionID]) {
         self.chain = chain
         self.height = height
+        self.head = head
         self.groups = groups
         self.pending = pending
     }
@@ -188,6 +198,7 @@ public struct ChainDigest: WireMessage, Hashable {
     public func encodeFields(into encoder: inout WireEncoder) {
         encoder.value(chain)
         encoder.u64(height)
+        encoder.value(head)
         encoder.list(groups)
         encoder.list(pending)
     }
@@ -195,6 +206,7 @@ public struct ChainDigest: WireMessage, Hashable {
     public init(fieldsFrom decoder: inout WireDecoder) throws(WireError) {
         chain = try decoder.value()
         height = try decoder.u64("height")
+        head = try decoder.value()
         groups = try decoder.list(limit: Self.entries, "groups")
         pending = try decoder.list(limit: Self.entries, "pending")
     }

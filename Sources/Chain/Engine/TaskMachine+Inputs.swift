@@ -79,9 +79,7 @@ extension TaskMachine {
 
     /// Keeps a message; whether it is the first of its signer in its slot. A second one is evidence, not an input.
     private mutating func isFirst(_ envelope: Envelope, _ out: inout [ChainDirective]) -> Bool {
-        let isConflict = core.book.insert(envelope) == .conflict
-        if isConflict { out.append(.event(.conflict(envelope.signer, envelope.slot.kind))) }
-        return !isConflict
+        core.keep(envelope, &out)
     }
 
     private mutating func deferIfNext(_ envelope: Envelope) -> Admission {
@@ -141,6 +139,14 @@ extension TaskMachine {
     /// A decided block of a peer, for the height being decided here.
     public mutating func receive(_ decided: DecidedBlock, _ now: Instant) -> (Admission, [ChainDirective]) {
         guard !isHalted, decided.header.chain == chain else { return (.ignore("another chain"), []) }
+        if decided.header.height < height,
+            let reason = ChainCore.fork(
+                decided, network: state.genesis.network, known: state.recentBlock(at: decided.header.height),
+                electorate: state.electorate)
+        {
+            isHalted = true
+            return (.accept, [.halt("task \(chain.short): \(reason)")])
+        }
         guard decided.header.height == height else { return (.ignore("height \(decided.header.height)"), []) }
         do {
             try decided.certificate.check(

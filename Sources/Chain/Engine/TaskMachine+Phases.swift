@@ -6,6 +6,10 @@ internal import Wire
 extension TaskMachine {
     mutating func react(_ now: Instant, _ out: inout [ChainDirective]) {
         guard !isHalted, !state.isEnded, state.impliedControl == nil else { return }
+        if state.isPaused {
+            reactPaused(now, &out)
+            return
+        }
         switch state.phase {
         case .collecting:
             signReady(now, &out)
@@ -131,7 +135,7 @@ extension TaskMachine {
             return
         }
         guard let content = proposable(now, &out) else { return }
-        let header = TaskRules.header(for: content, state: state, author: me, view: view, timeMs: now.wallMs)
+        let header = TaskRules.header(for: content, state: state, author: me, view: view, timeMs: now.wallMs, electionKey: electionKey)
         let body = content.bytes
         core.bodies[header.body.id] = body
         out.append(.store(body, header.body, .blockBody))
@@ -141,6 +145,8 @@ extension TaskMachine {
     private mutating func proposable(_ now: Instant, _ out: inout [ChainDirective]) -> TaskBlockContent? {
         if let control = state.impliedControl { return .control(control) }
         if now.wallMs >= state.expiresMs { return .control(.failed(.expired)) }
+        if isOrderDue, let pendingOrder { return .control(.ordered(pendingOrder)) }
+        if state.isPaused { return nil }
         var content: TaskBlockContent?
         switch state.phase {
         case .collecting: content = manifest(&out)

@@ -16,6 +16,11 @@ extension TaskMachine {
         if isHalted { return TaskProgress(phase: "ended", waiting: "halted: see the log", remainingMs: nil) }
         let passed = now.monotonicMs &- phaseStartedMs
         let remaining = phaseDurationMs > passed ? phaseDurationMs - passed : 0
+        if state.isPaused, !state.isEnded {
+            return TaskProgress(
+                phase: "paused", waiting: "its publisher has paused it; it resumes with: meshnode task resume",
+                remainingMs: remaining)
+        }
         switch state.phase {
         case .ended: return TaskProgress(phase: "ended", waiting: nil, remainingMs: nil)
         case .collecting:

@@ -16,7 +16,10 @@ public struct TaskMachine: Sendable {
     let participants: [NodeID]
     /// Whether this node votes by hand: opinions wait for `verdict` until their deadline.
     let manual: Bool
+    let electionKey: RistrettoKey?
     var isHalted = false
+    /// An order of the publisher that the registry decided and this chain does not carry yet.
+    var pendingOrder: ControlOrder?
 
     // What is known of the present attempt.
     var context: RoundContext
@@ -67,9 +70,14 @@ public struct TaskMachine: Sendable {
     /// - Parameters:
     ///   - state: the fold over all stored blocks.
     ///   - own: this node's stored messages of undecided heights and attempts.
-    public init(state: TaskState, key: SigningKey, manual: Bool, own: [Envelope], voteState: VoteState?) {
+    ///   - electionKey: makes the proofs of its blocks, where the network asks for them.
+    public init(
+        state: TaskState, key: SigningKey, manual: Bool, own: [Envelope], voteState: VoteState?,
+        electionKey: RistrettoKey? = nil
+    ) {
         self.state = state
         self.manual = manual
+        self.electionKey = electionKey
         participants = state.genesis.participants
         context = RoundContext(state)
         core = ChainCore(
@@ -129,6 +137,10 @@ public struct TaskMachine: Sendable {
             drive(.start, now, &out)
             return
         }
+        if state.isPaused {
+            enterPause(now, &out)
+            return
+        }
         let deadlines = state.spec.deadlines
         switch state.phase {
         case .collecting:
@@ -152,6 +164,7 @@ public struct TaskMachine: Sendable {
         case .ended: break
         }
         replayDeferred(now, &out)
+        if isOrderDue { startVoting(now, &out) }
         react(now, &out)
     }
 
@@ -288,6 +301,7 @@ public struct TaskMachine: Sendable {
         checkRequested = []
         checked = [:]
         manualVerdict = nil
+        if let order = pendingOrder?.control, order.sequence < nextOrder { pendingOrder = nil }
         if before != (state.round, state.attempt) { forgetAttempt() }
         enterPhase(now, &out)
     }
@@ -306,7 +320,7 @@ public struct TaskMachine: Sendable {
     // MARK: Digest
 
     public func digest() -> ChainDigest {
-        ChainDigest(chain: chain, height: height, groups: core.book.groups(participants: participants), pending: [])
+        ChainDigest(chain: chain, height: height, head: state.head, groups: core.book.groups(participants: participants), pending: [])
     }
 
     /// What the sender of a digest of this height lacks.

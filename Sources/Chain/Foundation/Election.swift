@@ -1,17 +1,56 @@
-internal import MeshCrypto
+public import MeshCrypto
 public import Wire
 
 /// The beacon and the stake-weighted orders drawn from it.
 ///
-/// R_h = H(R_{h−1} ‖ h ‖ β_h), β_h from the block author's VRF proof. While a chain's proofs have length 0, β is
-/// empty: the draw is the same for everybody but can be computed, and so ground, ahead of time.
+/// R_h = H(R_{h−1} ‖ h ‖ β_h), β_h the VRF output of the block's author over its chain, R_{h−1} and h: nobody else can
+/// compute it, and the author cannot choose it. Where a chain's proofs have length 0, β is empty: the draw is the same
+/// for everybody but can be computed, and so ground, ahead of time.
 public enum Election {
+    /// Bytes of a proof where the chain's parameters ask for one.
+    public static let proofBytes = ECVRF.proofBytes
+
+    /// R after a block whose proof has been checked.
+    static func beacon(after previous: Digest, header: BlockHeader) -> Digest {
+        let output = header.electionProof.isEmpty ? [] : (try? ECVRF.output(proof: header.electionProof)) ?? []
+        return beacon(after: previous, height: header.height, output: output)
+    }
+
     public static func beacon(after previous: Digest, height: UInt64, output: [UInt8]) -> Digest {
         var transcript = Transcript("meshnode/beacon/1")
         transcript.append(previous)
         transcript.append(height)
         transcript.append(output)
         return transcript.identifier()
+    }
+
+    /// What the author of a height proves its output for.
+    static func input(chain: ChainID, height: UInt64, beacon: Digest) -> [UInt8] {
+        Transcript.hash("meshnode/election/1", chain.bytes, beacon.bytes, WireEncoder.bytes(height))
+    }
+
+    /// The proof of the author of `height`; empty where the chain has none.
+    public static func proof(
+        chain: ChainID, height: UInt64, beacon: Digest, key: RistrettoKey?, bytes: UInt8
+    ) -> [UInt8] {
+        guard bytes > 0, let key else { return [] }
+        return ECVRF.prove(input(chain: chain, height: height, beacon: beacon), key: key)
+    }
+
+    /// Checks a header's proof against its author's election key.
+    static func check(
+        _ header: BlockHeader, beacon: Digest, key: Digest?, parameters: Genesis.Parameters
+    ) throws(ChainError) {
+        try require(
+            header.electionProof.count == Int(parameters.electionProofBytes),
+            "the election proof has \(header.electionProof.count) bytes, the chain asks for "
+                + "\(parameters.electionProofBytes)")
+        guard parameters.electionProofBytes > 0 else { return }
+        guard let key,
+            (try? ECVRF.verify(
+                header.electionProof, input: input(chain: header.chain, height: header.height, beacon: beacon),
+                publicKey: key.bytes)) != nil
+        else { throw .invalid("the election proof is not that of \(header.author.short)'s election key") }
     }
 
     /// A shuffle without replacement in which each next place goes to a member with probability weight / remaining
@@ -43,6 +82,14 @@ public enum Election {
     public static func proposers(electorate: Electorate, beacon: Digest, holders: [NodeID]) -> [NodeID] {
         let drawn = order(electorate.members, seed: beacon, domain: "proposers")
         return drawn.filter { !holders.contains($0) } + drawn.filter { holders.contains($0) }
+    }
+}
+
+extension WireEncoder {
+    static func bytes(_ number: UInt64) -> [UInt8] {
+        var encoder = WireEncoder()
+        encoder.u64(number)
+        return encoder.bytes
     }
 }
 

@@ -26,11 +26,13 @@ public struct TaskGenesis: Hashable, Sendable {
     /// Ascending by node.
     public let members: [Member]
     public let parameters: Genesis.Parameters
+    /// Where the proof of a publisher's order starts.
+    public let registry: RegistryAnchor
 
     public init(
         network: NetworkID, task: TaskID, spec: TaskSpec, publisher: NodeID, publisherSealingKey: SealingKey,
         publishedMs: UInt64, closeBlock: BlockID, registryBeacon: Digest, members: [Member],
-        parameters: Genesis.Parameters
+        parameters: Genesis.Parameters, registry: RegistryAnchor
     ) {
         self.network = network
         self.task = task
@@ -42,6 +44,7 @@ public struct TaskGenesis: Hashable, Sendable {
         self.beacon = Digest(Transcript.hash("task", task.bytes, registryBeacon.bytes))
         self.members = members.sorted { $0.node < $1.node }
         self.parameters = parameters
+        self.registry = registry
     }
 
     /// Weight = bond, fixed for the task.

@@ -20,9 +20,9 @@ public enum TaskRules {
             header.author == proposers[Int(header.originView) % proposers.count],
             "view \(header.originView) does not belong to author \(header.author.short)")
         try require(header.round == state.round && header.attempt == state.attempt, "wrong round or attempt")
-        try require(
-            header.electionProof.count == Int(state.genesis.parameters.electionProofBytes),
-            "the election proof has \(header.electionProof.count) bytes")
+        try Election.check(
+            header, beacon: state.beacon, key: state.genesis.member(header.author)?.enrolment.electionKey,
+            parameters: state.genesis.parameters)
         try require(header.body == .of(body, kind: .blockBody), "the body is not the one that the header names")
         try require(
             header.nextElectorate == .zero && header.secondElectorate == .zero, "a task's electorate never changes")
@@ -41,6 +41,9 @@ public enum TaskRules {
         if let implied = state.impliedControl {
             try require(header.kind == .control, "decided blocks imply \(implied): nothing else may follow")
         }
+        if state.isPaused {
+            try require(header.kind == .control, "the task is paused: only a CONTROL may follow")
+        }
         switch header.kind {
         case .registry: throw .invalid("a registry block on a task chain")
         case .manifest:
@@ -55,10 +58,14 @@ public enum TaskRules {
             return .void(void)
         case .control:
             let control = try decoded(ControlBody.self, body)
-            if control == .failed(.expired) {
+            switch control {
+            case .failed(.expired):
                 try require(
                     state.impliedControl == nil && header.timeMs >= state.expiresMs, "the task has not expired")
-            } else {
+            case .ordered(let order):
+                try require(state.impliedControl == nil, "decided blocks imply another control")
+                try check(order, state: state)
+            case .complete, .failed:
                 try require(control == state.impliedControl, "decided blocks do not imply \(control)")
             }
             return .control(control)
@@ -343,13 +350,17 @@ public enum TaskRules {
 
     /// The header of a block with this content; the same function that checks roots makes them.
     public static func header(
-        for content: TaskBlockContent, state: TaskState, author: NodeID, view: UInt32, timeMs: UInt64
+        for content: TaskBlockContent, state: TaskState, author: NodeID, view: UInt32, timeMs: UInt64,
+        electionKey: RistrettoKey? = nil
     ) -> BlockHeader {
         var header = BlockHeader(
             chain: state.chain, height: state.height + 1, parent: state.head, timeMs: max(timeMs, state.headTimeMs &+ 1),
             author: author, originView: view, kind: content.kind, round: state.round, attempt: state.attempt,
             body: .of(content.bytes, kind: .blockBody), stateRoot: .zero, payoutRoot: .zero, nextElectorate: .zero,
-            secondElectorate: .zero, electionProof: [])
+            secondElectorate: .zero,
+            electionProof: Election.proof(
+                chain: state.chain, height: state.height + 1, beacon: state.beacon, key: electionKey,
+                bytes: state.genesis.parameters.electionProofBytes))
         var next = state
         next.apply(content, header: header, block: .zero)
         header.stateRoot = next.root

@@ -9,7 +9,7 @@ public struct TaskState: Hashable, Sendable {
         /// The set is decided; the next block is RESULT or VOID.
         case aggregating(manifest: BlockID, set: [SetMember])
         /// Terminal.
-        case ended(ControlBody)
+        case ended(TaskOutcome)
     }
 
     /// A member of a decided set, with the announcement that counts.
@@ -57,30 +57,16 @@ public struct TaskState: Hashable, Sendable {
     public private(set) var decidedSets: [[NodeID]] = []
     public private(set) var evicted: [NodeID] = []
     public private(set) var rejectionsInRow: UInt32 = 0
-    /// Rounds in which a member was in an accepted sum.
-    public private(set) var contributions: [Contribution] = []
+    /// What the members have earned: rounds in accepted sums, rounds aggregated, credits.
+    public private(set) var payouts: PayoutTable
+    /// Whether the publisher has paused it: only CONTROL follows then.
+    public private(set) var isPaused = false
+    /// The last order of the publisher that this chain carries.
+    public private(set) var orderSequence: UInt32 = 0
+    /// The last decided blocks, the newest last: what a second certificate of a height is held against.
+    public private(set) var recent: [BlockID] = []
     /// Weight-median accuracy of the last accepted round, ppm.
     public private(set) var accuracyPpm: UInt32 = 0
-
-    public struct Contribution: Hashable, Sendable, WireCodable {
-        public let node: NodeID
-        public var rounds: UInt32
-
-        public init(node: NodeID, rounds: UInt32) {
-            self.node = node
-            self.rounds = rounds
-        }
-
-        public func encode(into encoder: inout WireEncoder) {
-            encoder.value(node)
-            encoder.u32(rounds)
-        }
-
-        public init(from decoder: inout WireDecoder) throws(WireError) {
-            node = try decoder.value()
-            rounds = try decoder.u32("rounds")
-        }
-    }
 
     public init(genesis: TaskGenesis) {
         self.genesis = genesis
@@ -91,7 +77,9 @@ public struct TaskState: Hashable, Sendable {
         beacon = genesis.beacon
         roundBeacon = genesis.beacon
         model = genesis.spec.model.initial
-        contributions = genesis.members.map { Contribution(node: $0.node, rounds: 0) }
+        payouts = PayoutTable(
+            outcome: .running, rounds: 0, accuracyPpm: 0,
+            entries: genesis.members.map { .init(node: $0.node, rounds: 0, aggregated: 0, credits: 0) })
     }
 
     public var spec: TaskSpec { genesis.spec }
@@ -146,24 +134,28 @@ public struct TaskState: Hashable, Sendable {
         case .aggregating(_, let set):
             encoder.u8(2)
             encoder.list(set)
-        case .ended(let control):
+        case .ended(let outcome):
             encoder.u8(3)
-            encoder.value(control)
+            encoder.value(outcome)
         }
         encoder.value(model)
         encoder.list(decidedSets) { encoder, set in encoder.list(set) }
         encoder.list(evicted)
         encoder.u32(rejectionsInRow)
-        encoder.list(contributions)
+        encoder.value(payouts)
         encoder.u32(accuracyPpm)
+        encoder.bool(isPaused)
+        encoder.u32(orderSequence)
         return Digest(Transcript.hash("meshnode/task-state/1", encoder.bytes))
     }
 
-    /// Root of what each member has earned so far, in rounds of accepted sums.
-    public var payoutRoot: Digest {
-        var encoder = WireEncoder()
-        encoder.list(contributions)
-        return Digest(Transcript.hash("meshnode/payout/1", encoder.bytes))
+    /// Root of what each member has earned so far.
+    public var payoutRoot: Digest { payouts.root }
+
+    /// The decided block of a recent height; nil for others.
+    public func recentBlock(at height: UInt64) -> BlockID? {
+        guard height <= self.height, self.height - height < UInt64(recent.count) else { return nil }
+        return recent[recent.count - 1 - Int(self.height - height)]
     }
 
     // MARK: Fold
@@ -172,11 +164,13 @@ public struct TaskState: Hashable, Sendable {
     ///
     /// - Parameter block: id of the block when it is known; a proposer passes a placeholder, because the id depends
     ///   on the state root. The state root does not cover it.
-    public mutating func apply(_ content: TaskBlockContent, header: BlockHeader, block: BlockID, output: [UInt8] = []) {
+    public mutating func apply(_ content: TaskBlockContent, header: BlockHeader, block: BlockID) {
         height = header.height
         head = block
         headTimeMs = header.timeMs
-        beacon = Election.beacon(after: beacon, height: header.height, output: output)
+        beacon = Election.beacon(after: beacon, header: header)
+        recent.append(block)
+        if recent.count > RegistryState.recentBlocks { recent.removeFirst() }
         switch content {
         case .manifest(_, let set):
             keyedAttempts += 1
@@ -189,12 +183,7 @@ public struct TaskState: Hashable, Sendable {
                 rejectionsInRow = 0
                 accuracyPpm = accuracy
                 model = body.model
-                if case .aggregating(_, let set) = phase {
-                    for index in contributions.indices where set.contains(where: { $0.node == contributions[index].node })
-                    {
-                        contributions[index].rounds += 1
-                    }
-                }
+                if case .aggregating(_, let set) = phase { pay(set.map(\.node), aggregator: header.author) }
                 decidedSets = []
             }
             round += 1
@@ -208,8 +197,40 @@ public struct TaskState: Hashable, Sendable {
             evicted = Set(evicted).union(body.evicted).sorted()
             attempt += 1
             phase = .collecting
-        case .control(let control):
-            phase = .ended(control)
+        case .control(.complete): end(.complete)
+        case .control(.failed(let reason)): end(.failed(reason))
+        case .control(.ordered(let order)):
+            // Decided blocks hold an order that decodes: validity has looked at it.
+            guard let control = order.control else { return }
+            orderSequence = control.sequence
+            switch control.action {
+            case .pause: isPaused = true
+            case .resume: isPaused = false
+            case .stop: end(.stopped)
+            }
+        }
+    }
+
+    private mutating func end(_ outcome: TaskOutcome) {
+        phase = .ended(outcome)
+        payouts.outcome = outcome
+    }
+
+    /// Shares out what one accepted round is worth.
+    private mutating func pay(_ set: [NodeID], aggregator: NodeID) {
+        payouts.rounds += 1
+        payouts.accuracyPpm = accuracyPpm
+        let members = genesis.members.filter { set.contains($0.node) }.map {
+            (node: $0.node, weight: Payouts.weight($0.enrolment, rule: spec.reward.rule))
+        }
+        let shares = Payouts.shares(
+            budget: Payouts.budget(reward: spec.reward.credits, round: payouts.rounds, of: spec.rounds),
+            aggregator: aggregator, members: members)
+        for index in payouts.entries.indices {
+            let node = payouts.entries[index].node
+            if set.contains(node) { payouts.entries[index].rounds += 1 }
+            if node == aggregator { payouts.entries[index].aggregated += 1 }
+            payouts.entries[index].credits += shares[node] ?? 0
         }
     }
 }

@@ -29,6 +29,23 @@ public protocol NodeService: NetworkService {
     /// Votes by hand where task and configuration say `manual`; VALID is signed only after the node's own check.
     func vote(_ vote: ManualVote, round: UInt32, task: TaskID) async throws(ServiceError) -> Receipt
 
+    /// Every account and escrow of the registry.
+    func ledger() async -> LedgerView
+    /// Changes of one account in order; nil is this node's own.
+    func ledgerHistory(of node: NodeID?) async throws(ServiceError) -> [LedgerLine]
+    /// Reputation from paid settlements and evidence alone.
+    func contributors() async -> [ContributorView]
+    func transfer(_ credits: UInt64, to node: NodeID) async throws(ServiceError) -> Receipt
+    /// Puts credits up as a validator of the registry, or takes them back.
+    func bond(_ credits: UInt64) async throws(ServiceError) -> Receipt
+    func unbond(_ credits: UInt64) async throws(ServiceError) -> Receipt
+    /// Takes an enrolment back before its task is closed.
+    func leave(_ task: TaskID) async throws(ServiceError) -> Receipt
+    /// Pauses, resumes or stops a task of this node.
+    func control(_ action: ControlAction, task: TaskID) async throws(ServiceError) -> Receipt
+    /// Opens the committed target of a task of this node.
+    func reveal(_ targetPpm: UInt32, nonce: Digest, task: TaskID) async throws(ServiceError) -> Receipt
+
     func chains() async -> [ChainView]
     func block(_ height: UInt64, of chain: ChainID) async throws(ServiceError) -> BlockView
 

@@ -108,7 +108,7 @@ public enum TaskFile {
 
             [evaluation]
             tolerance = \(Ppm.text(UInt64(spec.evaluation.tolerancePpm)))
-            target = \(Ppm.text(UInt64(spec.evaluation.targetPpm)))
+            target = \(Ppm.text(UInt64(spec.evaluation.targetPpm)))\(commitment(spec))
 
             [reward]
             credits = \(spec.reward.credits)
@@ -116,5 +116,9 @@ public enum TaskFile {
             minimum_bond = \(spec.reward.minimumBond)
 
             """
+    }
+
+    private static func commitment(_ spec: TaskSpec) -> String {
+        spec.evaluation.targetCommitment.map { "\ntarget_commitment = \"\($0.hex)\"" } ?? ""
     }
 }

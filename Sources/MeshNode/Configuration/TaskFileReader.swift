@@ -37,13 +37,26 @@ struct TaskFileReader {
                 packing: whole("update.packing"), encoding: choice("update.encoding", else: .ristretto)),
             holders: TaskSpec.Holders(count: whole("holders.count"), threshold: whole("holders.threshold")),
             evaluation: TaskSpec.Evaluation(
-                tolerancePpm: parts("evaluation.tolerance"), targetPpm: parts("evaluation.target")),
+                tolerancePpm: parts("evaluation.tolerance"), targetPpm: parts("evaluation.target"),
+                targetCommitment: commitment("evaluation.target_commitment")),
             reward: TaskSpec.Reward(
                 credits: whole("reward.credits"), rule: choice("reward.rule", else: .equal),
                 minimumBond: whole("reward.minimum_bond")),
             bodyRetention: whole("body_retention"), voting: choice("voting", else: .automatic))
         document.refuseUnknownKeys()
         return spec
+    }
+
+    /// The hash of a target that stays closed until the end. The only key that may be left out: without it there is
+    /// nothing to open.
+    private mutating func commitment(_ path: String) -> Digest? {
+        guard document.value(path) != nil else { return nil }
+        let text = text(path)
+        guard let digest = Digest(hex: text) else {
+            document.fault(path, "is not 64 hexadecimal digits; make it with: meshnode task commit")
+            return nil
+        }
+        return digest
     }
 
     /// The value at `path`, with a fault when it is absent: nothing is filled in silently.

@@ -61,11 +61,12 @@ extension TaskSpec.Encoding: WordChoice {
 }
 
 extension TaskSpec.PayoutRule: WordChoice {
-    public static let allCases: [Self] = [.equal, .rows]
+    public static let allCases: [Self] = [.equal, .rows, .contribution]
     public var word: String {
         switch self {
         case .equal: "equal"
         case .rows: "rows"
+        case .contribution: "contribution"
         }
     }
 }

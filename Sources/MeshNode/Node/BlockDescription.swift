@@ -29,6 +29,20 @@ enum BlockDescription {
                 case .enrol(let enrolment):
                     "Enrol of \(envelope.signer.short) in \(enrolment.task.short), \(enrolment.rows) rows, bond \(enrolment.bond)"
                 case .close(let task): "Close of \(task.short) by \(envelope.signer.short)"
+                case .transfer(let to, let credits): "Transfer of \(credits) from \(envelope.signer.short) to \(to.short)"
+                case .bond(let credits, _): "Bond of \(credits) by validator \(envelope.signer.short)"
+                case .unbond(.validator(let credits)): "Unbond of \(credits) by validator \(envelope.signer.short)"
+                case .unbond(.enrolment(let task)): "\(envelope.signer.short) leaves \(task.short)"
+                case .control(let control):
+                    "Control \(control.sequence) of \(control.task.short): \(control.action)"
+                case .reveal(let task, let target, _): "Reveal of \(task.short)'s target \(Ppm.text(UInt64(target)))"
+                case .settle(let settlement):
+                    "Settle of \(settlement.header.chain.short) at height \(settlement.header.height): "
+                        + "\(settlement.payouts.entries.reduce(0) { $0 + $1.credits }) credits, "
+                        + "\(settlement.payouts.outcome)"
+                case .refund(let task): "Refund of \(task.short)"
+                case .evidence(let first, _):
+                    "Evidence against \(first.signer.short): two \(first.slot.kind)s in one slot"
                 case nil: "unreadable transaction"
                 }
             }
@@ -49,7 +63,11 @@ enum BlockDescription {
         case .void:
             return (try? VoidBody(wireBytes: block.body)).map { ["reason: \($0.reason)"] } ?? []
         case .control:
-            return (try? ControlBody(wireBytes: block.body)).map { ["\($0)"] } ?? []
+            guard let body = try? ControlBody(wireBytes: block.body) else { return [] }
+            if case .ordered(let order) = body, let control = order.control {
+                return ["order \(control.sequence) of the publisher: \(control.action)"]
+            }
+            return ["\(body)"]
         }
     }
 }

@@ -25,10 +25,16 @@ extension Node {
                 after(delay) { node in node.fire(timer, chain: chain) }
             case .openTask(let genesis): openTask(genesis)
             case .work(let work): perform(work, chain: chain)
+            case .evidence(let first, let second): report(first, second)
             case .event(let event): report(event, chain: chain)
             case .halt(let reason):
-                note("halt", "ALARM: \(reason)", task: chain)
-                logger.critical("\(reason)")
+                // The registry's end is the node's; a task's ends that task.
+                if chain == registry.chain {
+                    halt(reason)
+                } else {
+                    note("halt", "ALARM: \(reason)", task: chain)
+                    logger.critical("\(reason)")
+                }
             }
         }
     }
@@ -94,7 +100,7 @@ extension Node {
             halt("block \(header.height) of chain \(header.chain.short) could not be stored: \(error)")
             return
         }
-        if header.chain != registry.chain { committed(block, view: view) }
+        if header.chain != registry.chain { committed(block, view: view) } else { committedRegistry() }
     }
 
     // MARK: Tasks
@@ -109,7 +115,7 @@ extension Node {
             ])
             tasks[genesis.task] = try Self.runtime(
                 .init(state: Chain.TaskState(genesis: genesis), models: [:]), key: key, durable: durable,
-                manual: configuration.voting == .manual)
+                manual: configuration.voting == .manual, electionKey: electionKey)
         } catch {
             note("task", "task \(genesis.task.short) cannot be opened: \(error)", task: genesis.task)
             return
@@ -181,7 +187,8 @@ extension Node {
 
     private func joinFittingTasks() {
         guard configuration.miner.isEnabled, configuration.miner.joinsByItself, trainingData != nil else { return }
-        for record in registry.state.tasks where record.closed == nil && !joining.contains(record.task) {
+        for record in registry.state.tasks
+        where record.closed == nil && !record.isCancelled && !joining.contains(record.task) {
             guard !record.enrolments.contains(where: { $0.node == nodeID }) else { continue }
             joining.insert(record.task)
             do {

@@ -114,9 +114,20 @@ extension Node {
             switch control {
             case .complete: "completed"
             case .failed(let reason): "failed: \(reason)"
+            case .ordered(let order):
+                switch order.control?.action {
+                case .pause: "paused by its publisher"
+                case .resume: "resumed by its publisher"
+                case .stop, nil: "stopped by its publisher"
+                }
             case nil: "ended"
             }
         note("task", "task \(chain.short) \(text)", task: chain)
+        guard tasks[chain]?.machine.state.isEnded == true else {
+            // A recovery that was under way belongs to the height before.
+            tasks[chain]?.aggregation = nil
+            return
+        }
         // The key of a finished task opens nothing any more.
         tasks[chain]?.sealingKey = nil
         try? durable.commit([.removeValue(space: "sealing-key", key: chain.bytes)])

@@ -121,6 +121,10 @@ extension Node {
                 digest.chain == registry.chain
                 ? registry.answer(digest) : tasks[digest.chain]?.machine.answer(digest) ?? []
             for envelope in missing { send(.envelope(envelope), to: node) }
+            // Another block below: what this node decided is shown, so that both halt with an alarm.
+            if let own = self.digest(of: digest.chain), own.head != digest.head, height > 1 {
+                sendBlock(digest.chain, height - 1, to: node)
+            }
         }
     }
 

@@ -67,17 +67,24 @@ extension Node: NodeService {
         var reason: String?
         if let state {
             taskState = .running
-            if case .ended(let control) = state.phase {
-                switch control {
+            if case .ended(let outcome) = state.phase {
+                switch outcome {
                 case .complete: taskState = .completed
                 case .failed(.expired): taskState = .expired
                 case .failed(let failure):
                     taskState = .failed
                     reason = "\(failure)"
+                case .stopped, .running: taskState = .cancelled
                 }
             } else if let progress = runtime?.machine.progress(now) {
                 reason = progress.waiting
             }
+        } else if record.isCancelled {
+            taskState = .cancelled
+            reason = "stopped by its publisher before it started; everybody got everything back"
+        } else if record.closed == nil, record.windowEndsMs != nil {
+            taskState = .expired
+            reason = "it expired before enough nodes had enrolled"
         } else if record.closed != nil {
             reason = "enrolment is closed; the two due registry heights follow"
         } else {

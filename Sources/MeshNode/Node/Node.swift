@@ -83,11 +83,7 @@ public actor Node {
         nodeID = key.nodeID
         logger[metadataKey: "node"] = "\(nodeID.short)"
         self.logger = logger
-        electionKey = try identity.vrfSecret.withCopy { secret throws in
-            var transcript = Transcript("meshnode/election-key/1")
-            transcript.append(secret)
-            return try RistrettoKey(uniform: SecretBytes(transcript.wideHash()))
-        }
+        electionKey = try identity.electionKey()
         executor = QueueExecutor(label: "meshnode.node.\(nodeID.short)")
         worker = Worker(label: "meshnode.work.\(nodeID.short)")
         lock = try HomeLock(home)
@@ -122,10 +118,10 @@ public actor Node {
         registry = RegistryMachine(
             state: replayed.registry, key: key,
             own: try Self.ownMessages(durable, replayed.registry.chain),
-            voteState: try Self.voteState(durable, replayed.registry.chain))
+            voteState: try Self.voteState(durable, replayed.registry.chain), electionKey: electionKey)
         for entry in replayed.tasks {
             tasks[entry.state.chain] = try Self.runtime(
-                entry, key: key, durable: durable, manual: configuration.voting == .manual)
+                entry, key: key, durable: durable, manual: configuration.voting == .manual, electionKey: electionKey)
             taskOrder.append(entry.state.chain)
         }
     }
@@ -139,14 +135,14 @@ public actor Node {
     }
 
     static func runtime(
-        _ entry: ChainReplay.TaskEntry, key: SigningKey, durable: DurableStore, manual: Bool
+        _ entry: ChainReplay.TaskEntry, key: SigningKey, durable: DurableStore, manual: Bool, electionKey: RistrettoKey
     ) throws -> TaskRuntime {
         let chain = entry.state.chain
         let sealing = try durable.value(space: "sealing-key", key: chain.bytes)
         var runtime = TaskRuntime(
             machine: TaskMachine(
                 state: entry.state, key: key, manual: manual, own: try ownMessages(durable, chain),
-                voteState: try voteState(durable, chain)),
+                voteState: try voteState(durable, chain), electionKey: electionKey),
             policy: try RoundPolicy(entry.state.spec),
             sealingKey: try sealing.map { try RistrettoKey(secret: SecretBytes($0)) })
         runtime.models.merge(entry.models) { $1 }
@@ -231,6 +227,7 @@ public actor Node {
         sendDigests()
         askAgain()
         closeDueTasks()
+        settleDueTasks()
         refreshTraffic()
         after(configuration.profile == .loopback ? 200 : 1_000) { $0.heartbeat() }
     }

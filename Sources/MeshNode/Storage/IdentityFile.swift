@@ -70,6 +70,15 @@ enum IdentityFile {
     }
 }
 
+extension NodeIdentity {
+    /// The key of the election's proofs, derived from the stored secret.
+    public func electionKey() throws(NDDFEError) -> RistrettoKey {
+        var transcript = Transcript("meshnode/election-key/1")
+        vrfSecret.withCopy { transcript.append($0) }
+        return try RistrettoKey(uniform: SecretBytes(transcript.wideHash()))
+    }
+}
+
 extension HomeDirectory {
     /// Writes a new identity, fsynced, 0600. An existing one is never overwritten.
     public func createIdentity(_ identity: NodeIdentity = .generate()) throws(StorageError) -> NodeIdentity {

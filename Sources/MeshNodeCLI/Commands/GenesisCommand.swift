@@ -19,7 +19,7 @@ struct GenesisCommand: ParsableCommand {
         @Option(help: "Name of the network.") var name: String
         @Option(
             name: .customLong("account"), parsing: .singleValue,
-            help: ArgumentHelp("An account; a bond makes it a validator.", valueName: "NODE_ID=BALANCE[:BOND]"))
+            help: ArgumentHelp("An account; a bond makes it a validator.", valueName: "NODE_ID=BALANCE[:BOND:ELECTION_KEY]"))
         var accounts: [String] = []
         @Option(
             name: .customLong("member"), parsing: .singleValue,
@@ -30,6 +30,12 @@ struct GenesisCommand: ParsableCommand {
         @Option(help: "First timeouts of a view: loopback (1 s, 0.5 s) or wan (5 s, 2.5 s).") var profile = Profile.wan
         @Option(help: "First proposal timeout in ms, instead of the profile's.") var proposeMs: UInt32?
         @Option(help: "First vote timeout in ms, instead of the profile's.") var voteMs: UInt32?
+        @Option(help: "Seconds from a task's settled end to its payout; 3600, 10 in the loopback profile.")
+        var settleSeconds: Double?
+        @Option(help: "Seconds that bonds stay slashable after that; 172800, 60 in the loopback profile.")
+        var evidenceSeconds: Double?
+        @Flag(help: "Blocks without election proofs: whoever proposes can then choose who comes next.")
+        var withoutElectionProofs = false
         @Option(help: "Milliseconds since 1970; now without it.") var timeMs: UInt64?
         @Option(help: "File to write.") var out: String
 
@@ -49,7 +55,10 @@ struct GenesisCommand: ParsableCommand {
             for text in accounts { list.append(try Self.account(text)) }
             for home in members {
                 let identity = try HomeDirectory.open(at: Files.absolute(home)).loadIdentity()
-                list.append(.init(node: identity.signingKey().nodeID, balance: balance, validatorBond: bond))
+                list.append(
+                    .init(
+                        node: identity.signingKey().nodeID, balance: balance, validatorBond: bond,
+                        electionKey: Digest(try identity.electionKey().publicKey)))
             }
             list.sort { $0.node < $1.node }
             if let twice = zip(list, list.dropFirst()).first(where: { $0.node == $1.node }) {
@@ -61,11 +70,22 @@ struct GenesisCommand: ParsableCommand {
                 throw CommandFailure(
                     ExitStatus.data, "the network has no validator; give one --member or --account with a bond or more")
             }
+            if !withoutElectionProofs, let keyless = list.first(where: { $0.validatorBond > 0 && $0.electionKey == .zero }) {
+                throw CommandFailure(
+                    ExitStatus.data,
+                    "validator \(keyless.node.short) has no election key; write --account NODE_ID=BALANCE:BOND:ELECTION_KEY "
+                        + "(`meshnode init` prints it), or --without-election-proofs")
+            }
+            let isLoopback = profile == .loopback
             let genesis = Genesis(
                 name: name, timeMs: timeMs ?? Files.nowMs, accounts: list,
                 parameters: .init(
-                    electionProofBytes: 0, proposeMs: proposeMs ?? (profile == .loopback ? 1_000 : 5_000),
-                    voteMs: voteMs ?? (profile == .loopback ? 500 : 2_500)))
+                    electionProofBytes: withoutElectionProofs ? 0 : UInt8(Election.proofBytes),
+                    proposeMs: proposeMs ?? (profile == .loopback ? 1_000 : 5_000),
+                    voteMs: voteMs ?? (profile == .loopback ? 500 : 2_500),
+                    settleMs: try Self.milliseconds(settleSeconds, "--settle-seconds") ?? (isLoopback ? 10_000 : 3_600_000),
+                    evidenceMs: try Self.milliseconds(evidenceSeconds, "--evidence-seconds")
+                        ?? (isLoopback ? 60_000 : 172_800_000)))
             // Decoding checks names, sums and timeouts: nobody else would take what it refuses.
             guard try Genesis(wireBytes: genesis.wireBytes) == genesis, !name.isEmpty else {
                 throw CommandFailure(ExitStatus.data, "name: 1 to 255 bytes are allowed")
@@ -90,14 +110,25 @@ struct GenesisCommand: ParsableCommand {
         static func account(_ text: String) throws(CommandFailure) -> Genesis.Account {
             let parts = text.split(separator: "=", omittingEmptySubsequences: false)
             let numbers = parts.count == 2 ? parts[1].split(separator: ":", omittingEmptySubsequences: false) : []
-            guard let node = parts.first.flatMap({ NodeID(hex: String($0)) }), (1...2).contains(numbers.count),
-                let balance = UInt64(numbers[0]), let bond = numbers.count == 2 ? UInt64(numbers[1]) : 0
+            guard let node = parts.first.flatMap({ NodeID(hex: String($0)) }), (1...3).contains(numbers.count),
+                let balance = UInt64(numbers[0]), let bond = numbers.count >= 2 ? UInt64(numbers[1]) : 0,
+                let key = numbers.count == 3 ? Digest(hex: String(numbers[2])) : .zero
             else {
                 throw CommandFailure(
                     ExitStatus.usage,
-                    "--account \(text.prefix(90)): write NODE_ID=BALANCE[:BOND], NODE_ID being 64 hexadecimal digits")
+                    "--account \(text.prefix(90)): write NODE_ID=BALANCE[:BOND[:ELECTION_KEY]], id and key being 64 "
+                        + "hexadecimal digits")
             }
-            return .init(node: node, balance: balance, validatorBond: bond)
+            return .init(node: node, balance: balance, validatorBond: bond, electionKey: key)
+        }
+
+        static func milliseconds(_ seconds: Double?, _ option: String) throws(CommandFailure) -> UInt64? {
+            guard let seconds else { return nil }
+            let longest = Double(Genesis.Parameters.longestWindowMs) / 1_000
+            guard seconds >= 0.001, seconds <= longest else {
+                throw CommandFailure(ExitStatus.usage, "\(option) \(seconds): 0.001 to \(longest) s are allowed")
+            }
+            return UInt64(seconds * 1_000)
         }
     }
 }

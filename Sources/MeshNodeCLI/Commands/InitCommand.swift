@@ -24,6 +24,7 @@ struct InitCommand: ParsableCommand {
 
     struct Result: Encodable {
         let node: String
+        let electionKey: String
         let home: String
         let network: String?
         let createdKeys: Bool
@@ -69,11 +70,11 @@ struct InitCommand: ParsableCommand {
 
         global.output.show(
             Result(
-                node: node.hex, home: home.path, network: (network ?? stored)?.hex, createdKeys: createsKeys,
+                node: node.hex, electionKey: Digest(try identity.electionKey().publicKey).hex, home: home.path, network: (network ?? stored)?.hex, createdKeys: createsKeys,
                 createdConfiguration: !hasConfiguration)
         ) { result in
             Table.fields([
-                ("node", result.node), ("home", result.home),
+                ("node", result.node), ("election key", result.electionKey), ("home", result.home),
                 ("network", result.network ?? "none yet: run init again with --genesis FILE"),
             ])
         }

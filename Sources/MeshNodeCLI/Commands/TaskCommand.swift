@@ -5,7 +5,10 @@ internal import Wire
 struct TaskCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "task", abstract: "Training tasks.",
-        subcommands: [Create.self, Publish.self, Join.self, List.self, Show.self])
+        subcommands: [
+            Create.self, Publish.self, Join.self, Leave.self, Pause.self, Resume.self, Stop.self, Commit.self, List.self,
+            Show.self,
+        ])
 
     /// A task from a TOML file, or from what `task create` wrote.
     static func read(_ path: String, assignments: [String]) throws -> PreparedTask {

@@ -1,6 +1,7 @@
 internal import Foundation
 internal import MeshCrypto
 internal import Learn
+internal import Chain
 internal import MeshNode
 internal import Wire
 
@@ -55,11 +56,16 @@ struct TestnetPlan: Sendable {
                     index: index, home: home, log: options.out + "/nodes/node\(index + 1).log",
                     inProcess: options.inProcess, node: node))
             // Equal bonds: five votes, quorum four.
-            accounts.append(Genesis.Account(node: node, balance: 10_000, validatorBond: 1_000))
+            accounts.append(
+                Genesis.Account(
+                    node: node, balance: 10_000, validatorBond: 1_000,
+                    electionKey: Digest(try identity.electionKey().publicKey)))
         }
         let genesis = Genesis(
             name: "testnet", timeMs: Files.nowMs, accounts: accounts.sorted { $0.node < $1.node },
-            parameters: .init(electionProofBytes: 0, proposeMs: 1_000, voteMs: 300))
+            parameters: .init(
+                electionProofBytes: UInt8(Election.proofBytes), proposeMs: 1_000, voteMs: 300, settleMs: 300,
+                evidenceMs: 300))
         for member in members {
             _ = try DurableStore(path: member.home.durableDatabase, owner: member.node, opening: .createIfMissing)
             let store = try ChainStore(path: member.home.chainDatabase, opening: .createIfMissing)

@@ -23,6 +23,7 @@ struct TestnetProof {
         let headsEqual: Bool
         let verified: Bool
         let completed: Bool
+        let creditsAddUp: Bool
         let accuracyGate: Double?
         let passed: Bool
         let roundsDecided: Int
@@ -66,7 +67,10 @@ struct TestnetProof {
                 "accuracy \(Text.fixed(accuracy, 4)) is within .01 of plaintext FedAvg over the decided sets "
                     + "(\(Text.fixed(float.accuracy, 4))); centralised \(Text.fixed(baselines.central, 4)), best node alone "
                     + Text.fixed(baselines.bestAlone, 4)))
-        var held = headsEqual && verified && exact && isNear && first.isComplete
+        let ledger = try TestnetLedgerProof(plan: plan, task: id, decided: first).check()
+        for line in ledger.lines.dropLast() { report("        \(line)") }
+        report(gate(ledger.holds, ledger.lines.last ?? "no ledger"))
+        var held = headsEqual && verified && exact && isNear && first.isComplete && ledger.holds
         let wanted = accuracyGate
         if let wanted {
             let isEnough = accuracy >= wanted
@@ -85,7 +89,7 @@ struct TestnetProof {
             nodes: run.options.nodes, rounds: run.options.rounds, seed: run.options.seed,
             partition: run.options.partition, holders: run.options.holders, finalAccuracy: accuracy,
             floatAccuracy: float.accuracy, centralAccuracy: baselines.central, bestAloneAccuracy: baselines.bestAlone,
-            exact: exact, headsEqual: headsEqual, verified: verified, completed: first.isComplete, accuracyGate: wanted,
+            exact: exact, headsEqual: headsEqual, verified: verified, completed: first.isComplete, creditsAddUp: ledger.holds, accuracyGate: wanted,
             passed: held, roundsDecided: first.rounds.count,
             voids: first.voids.map { "round \($0.round), attempt \($0.attempt): \($0.reason)" },
             restarted: run.restarted, head: first.head.hex, height: first.height, model: model,

@@ -205,6 +205,15 @@ final class TestnetRun: Sendable {
                 bytes += status.bytesOut
             }
             guard Set(heads).count == 1 else { return "heads differ" }
+            var ledgers: [[UInt64]] = []
+            for member in plan.members {
+                let ledger: LedgerView = try await member.client.get("/v1/ledger")
+                guard ledger.escrows.isEmpty, ledger.accounts.allSatisfy({ $0.bonded == 0 }) else {
+                    return "node \(member.index + 1) waits for the payout and for its bonds"
+                }
+                ledgers.append(ledger.accounts.map(\.balance))
+            }
+            guard ledgers.allSatisfy({ $0 == ledgers[0] }) else { return "balances differ" }
             self.totals.withLock { $0 = bytes }
             return nil
         }

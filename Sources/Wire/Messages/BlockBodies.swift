@@ -184,6 +184,8 @@ public enum FailureReason: UInt8, Sendable, WireCodable {
 public enum ControlBody: WireCodable, Hashable {
     case complete
     case failed(FailureReason)
+    /// What the publisher ordered, with the registry's proof.
+    case ordered(ControlOrder)
 
     public func encode(into encoder: inout WireEncoder) {
         switch self {
@@ -191,6 +193,9 @@ public enum ControlBody: WireCodable, Hashable {
         case .failed(let reason):
             encoder.u8(2)
             encoder.value(reason)
+        case .ordered(let order):
+            encoder.u8(3)
+            encoder.value(order)
         }
     }
 
@@ -198,6 +203,7 @@ public enum ControlBody: WireCodable, Hashable {
         switch try decoder.u8("control") {
         case 1: self = .complete
         case 2: self = .failed(try decoder.value())
+        case 3: self = .ordered(try decoder.value())
         case let other: throw .invalid(field: "control", reason: "unknown \(other)")
         }
     }

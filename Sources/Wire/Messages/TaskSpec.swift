@@ -159,14 +159,19 @@ public struct TaskSpec: WireMessage, Hashable {
         public var tolerancePpm: UInt32
         /// Accuracy that ends the task early; 0: none.
         public var targetPpm: UInt32
+        /// Hash of a target that the publisher opens after the last round; nil: none. A task that misses it pays
+        /// nobody, one whose target is not opened pays everybody.
+        public var targetCommitment: Digest?
 
-        public init(tolerancePpm: UInt32, targetPpm: UInt32) {
+        public init(tolerancePpm: UInt32, targetPpm: UInt32, targetCommitment: Digest? = nil) {
             self.tolerancePpm = tolerancePpm
             self.targetPpm = targetPpm
+            self.targetCommitment = targetCommitment
         }
     }
 
-    public enum PayoutRule: UInt8, Sendable { case equal = 1, rows = 2 }
+    /// `contribution` pays by rows while no round of the task is scored.
+    public enum PayoutRule: UInt8, Sendable { case equal = 1, rows = 2, contribution = 3 }
 
     public struct Reward: Hashable, Sendable {
         public var credits: UInt64
@@ -246,6 +251,7 @@ extension TaskSpec {
         encoder.u8(holders.threshold)
         encoder.u32(evaluation.tolerancePpm)
         encoder.u32(evaluation.targetPpm)
+        encoder.optional(evaluation.targetCommitment)
         encoder.u64(reward.credits)
         encoder.u8(reward.rule.rawValue)
         encoder.u64(reward.minimumBond)
@@ -289,7 +295,8 @@ extension TaskSpec {
             packing: try decoder.u8("update.packing"), encoding: try decoder.choice("update.encoding"))
         holders = Holders(count: try decoder.u8("holders.count"), threshold: try decoder.u8("holders.threshold"))
         evaluation = Evaluation(
-            tolerancePpm: try decoder.u32("evaluation.tolerance"), targetPpm: try decoder.u32("evaluation.target"))
+            tolerancePpm: try decoder.u32("evaluation.tolerance"), targetPpm: try decoder.u32("evaluation.target"),
+            targetCommitment: try decoder.optional("evaluation.target_commitment"))
         reward = Reward(
             credits: try decoder.u64("reward.credits"), rule: try decoder.choice("reward.rule"),
             minimumBond: try decoder.u64("reward.minimum_bond"))

@@ -46,6 +46,10 @@ public enum TaskSpecValidator {
         update(spec, &check)
         check.range("evaluation.tolerance", spec.evaluation.tolerancePpm, 0, 1_000_000, parts: true)
         check.range("evaluation.target", spec.evaluation.targetPpm, 0, 1_000_000, parts: true)
+        check.require(
+            "evaluation.target_commitment",
+            spec.evaluation.targetCommitment == nil || spec.evaluation.targetPpm == 0, uses: ["evaluation.target"],
+            "a committed target is not open as well; set evaluation.target = 0")
         check.range("reward.credits", spec.reward.credits, 0, UInt64(Int64.max))
         check.range("reward.minimum_bond", spec.reward.minimumBond, 1, UInt64(Int64.max))
         return check.faults

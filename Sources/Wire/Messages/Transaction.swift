@@ -7,6 +7,21 @@ public enum Transaction: WireMessage, Hashable {
     case enrol(Enrolment)
     /// Ends enrolment: by anyone at the maximum, or with the minimum after the deadline.
     case close(task: TaskID)
+    /// Moves credits to another account.
+    case transfer(to: NodeID, credits: UInt64)
+    /// Puts credits up as a validator of the registry. The key is that of the election's VRF.
+    case bond(credits: UInt64, electionKey: Digest)
+    case unbond(Unbonding)
+    /// Pauses, resumes or stops a task: by its publisher.
+    case control(TaskControl)
+    /// Opens a committed target.
+    case reveal(task: TaskID, targetPpm: UInt32, nonce: Digest)
+    /// Says what a task's members have earned, from a decided task header: by anyone.
+    case settle(Settlement)
+    /// Moves what is left of an escrow to the publisher: by anyone, after the settlement.
+    case refund(task: TaskID)
+    /// Two different messages that one signer put into one slot: it loses its bond on that chain.
+    case evidence(first: Envelope, second: Envelope)
 
     public static var domain: WireDomain { .transaction }
 
@@ -22,6 +37,35 @@ public enum Transaction: WireMessage, Hashable {
         case .close(let task):
             encoder.u8(3)
             encoder.value(task)
+        case .transfer(let to, let credits):
+            encoder.u8(4)
+            encoder.value(to)
+            encoder.u64(credits)
+        case .bond(let credits, let electionKey):
+            encoder.u8(5)
+            encoder.u64(credits)
+            encoder.value(electionKey)
+        case .unbond(let unbonding):
+            encoder.u8(6)
+            encoder.value(unbonding)
+        case .control(let control):
+            encoder.u8(7)
+            encoder.value(control)
+        case .reveal(let task, let target, let nonce):
+            encoder.u8(8)
+            encoder.value(task)
+            encoder.u32(target)
+            encoder.value(nonce)
+        case .settle(let settlement):
+            encoder.u8(9)
+            encoder.value(settlement)
+        case .refund(let task):
+            encoder.u8(10)
+            encoder.value(task)
+        case .evidence(let first, let second):
+            encoder.u8(11)
+            encoder.value(first)
+            encoder.value(second)
         }
     }
 
@@ -30,7 +74,44 @@ public enum Transaction: WireMessage, Hashable {
         case 1: self = .publish(try decoder.value(), sealingKey: try decoder.value())
         case 2: self = .enrol(try decoder.value())
         case 3: self = .close(task: try decoder.value())
+        case 4: self = .transfer(to: try decoder.value(), credits: try decoder.u64("credits"))
+        case 5: self = .bond(credits: try decoder.u64("credits"), electionKey: try decoder.value())
+        case 6: self = .unbond(try decoder.value())
+        case 7: self = .control(try decoder.value())
+        case 8:
+            self = .reveal(
+                task: try decoder.value(), targetPpm: try decoder.u32("target"), nonce: try decoder.value())
+        case 9: self = .settle(try decoder.value())
+        case 10: self = .refund(task: try decoder.value())
+        case 11: self = .evidence(first: try decoder.value(), second: try decoder.value())
         case let other: throw .invalid(field: "transaction", reason: "unknown kind \(other)")
+        }
+    }
+}
+
+/// What an Unbond takes back.
+public enum Unbonding: WireCodable, Hashable {
+    /// Weight as a validator; it stays slashable for the evidence window.
+    case validator(credits: UInt64)
+    /// An enrolment, before its task is closed.
+    case enrolment(task: TaskID)
+
+    public func encode(into encoder: inout WireEncoder) {
+        switch self {
+        case .validator(let credits):
+            encoder.u8(1)
+            encoder.u64(credits)
+        case .enrolment(let task):
+            encoder.u8(2)
+            encoder.value(task)
+        }
+    }
+
+    public init(from decoder: inout WireDecoder) throws(WireError) {
+        switch try decoder.u8("unbonding") {
+        case 1: self = .validator(credits: try decoder.u64("credits"))
+        case 2: self = .enrolment(task: try decoder.value())
+        case let other: throw .invalid(field: "unbonding", reason: "unknown \(other)")
         }
     }
 }
@@ -77,43 +158,62 @@ public struct Genesis: WireMessage, Hashable {
         public let balance: UInt64
         /// Bond as a registry validator; 0: none.
         public let validatorBond: UInt64
+        /// ristretto255 key of a validator's election proofs; zero where the network has none.
+        public let electionKey: Digest
 
-        public init(node: NodeID, balance: UInt64, validatorBond: UInt64) {
+        public init(node: NodeID, balance: UInt64, validatorBond: UInt64, electionKey: Digest = .zero) {
             self.node = node
             self.balance = balance
             self.validatorBond = validatorBond
+            self.electionKey = electionKey
         }
 
         public func encode(into encoder: inout WireEncoder) {
             encoder.value(node)
             encoder.u64(balance)
             encoder.u64(validatorBond)
+            encoder.value(electionKey)
         }
 
         public init(from decoder: inout WireDecoder) throws(WireError) {
             node = try decoder.value()
             balance = try decoder.u64("balance")
             validatorBond = try decoder.u64("validator bond")
+            electionKey = try decoder.value()
         }
     }
 
     public struct Parameters: WireCodable, Hashable {
+        /// A year: sums of times stay far below 2^64.
+        public static let longestWindowMs: UInt64 = 31_536_000_000
         /// Bytes of the election proof in every header: 0 until the VRF is in force, then 80.
         public let electionProofBytes: UInt8
         /// First timeouts of a view, milliseconds; each grows by half of itself a view.
         public let proposeMs: UInt32
         public let voteMs: UInt32
+        /// From the first settlement of an ended task, or from its expiry, to its payout: for Reveal and for a higher
+        /// settlement.
+        public let settleMs: UInt64
+        /// How long bonds stay slashable after that, and a validator's unbonded weight after its Unbond.
+        public let evidenceMs: UInt64
 
-        public init(electionProofBytes: UInt8, proposeMs: UInt32, voteMs: UInt32) {
+        public init(
+            electionProofBytes: UInt8, proposeMs: UInt32, voteMs: UInt32, settleMs: UInt64 = 3_600_000,
+            evidenceMs: UInt64 = 172_800_000
+        ) {
             self.electionProofBytes = electionProofBytes
             self.proposeMs = proposeMs
             self.voteMs = voteMs
+            self.settleMs = settleMs
+            self.evidenceMs = evidenceMs
         }
 
         public func encode(into encoder: inout WireEncoder) {
             encoder.u8(electionProofBytes)
             encoder.u32(proposeMs)
             encoder.u32(voteMs)
+            encoder.u64(settleMs)
+            encoder.u64(evidenceMs)
         }
 
         public init(from decoder: inout WireDecoder) throws(WireError) {
@@ -125,6 +225,13 @@ public struct Genesis: WireMessage, Hashable {
             voteMs = try decoder.u32("vote timeout")
             guard (10...600_000).contains(proposeMs), (10...600_000).contains(voteMs) else {
                 throw .invalid(field: "timeouts", reason: "10...600000 ms, found \(proposeMs) and \(voteMs)")
+            }
+            settleMs = try decoder.u64("settlement window")
+            evidenceMs = try decoder.u64("evidence window")
+            guard (1...Self.longestWindowMs).contains(settleMs), (1...Self.longestWindowMs).contains(evidenceMs) else {
+                throw .invalid(
+                    field: "windows",
+                    reason: "1...\(Self.longestWindowMs) ms, found \(settleMs) and \(evidenceMs)")
             }
         }
     }

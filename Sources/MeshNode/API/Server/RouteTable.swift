@@ -24,7 +24,9 @@ struct Route<Service: NodeService>: Sendable {
 
 /// Every route of the API.
 enum RouteTable<Service: NodeService> {
-    static var routes: [Route<Service>] { nodeRoutes + networkRoutes + taskRoutes + roundRoutes + chainRoutes }
+    static var routes: [Route<Service>] {
+        nodeRoutes + networkRoutes + taskRoutes + roundRoutes + chainRoutes + ledgerRoutes
+    }
 
     private static var nodeRoutes: [Route<Service>] {
         [

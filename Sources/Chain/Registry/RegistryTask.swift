@@ -1,0 +1,83 @@
+public import Wire
+
+extension RegistryState {
+    /// What the registry knows of one task.
+    public struct TaskRecord: Hashable, Sendable {
+        public let task: TaskID
+        public let spec: TaskSpec
+        public let publisher: NodeID
+        public let sealingKey: SealingKey
+        public let publishedMs: UInt64
+        public let publishedHeight: UInt64
+        public var escrow: UInt64
+        /// In order of arrival; each counts from the height after its own.
+        public var enrolments: [Enrolled]
+        public var closed: Closed?
+        /// The publisher's orders after the Close, sequence 1 first, with the height of each.
+        public var orders: [Order] = []
+        /// Stopped before its Close: everything went back.
+        public var isCancelled = false
+        /// The highest decided header that was settled.
+        public var settlement: Settled?
+        public var revealedTargetPpm: UInt32?
+        /// When the payout is due; nil until a terminal settlement or the expiry.
+        public var windowEndsMs: UInt64?
+        /// When the escrow was paid out; once.
+        public var paidMs: UInt64?
+        public var bondsReleased = false
+        /// Members whose bond was lost, ascending.
+        public var slashed: [NodeID] = []
+
+        public var expiresMs: UInt64 { publishedMs &+ spec.deadlines.expiryMs }
+
+        /// Whether the publisher has paused it, by the registry's orders.
+        public var isPaused: Bool { orders.last?.action == .pause }
+        public var isStopped: Bool { isCancelled || orders.last?.action == .stop }
+
+        /// Whether this member's bond of this task can still be lost.
+        public func isSlashable(_ node: NodeID) -> Bool {
+            !bondsReleased && !isCancelled && !slashed.contains(node) && enrolments.contains { $0.node == node }
+        }
+    }
+
+    public struct Enrolled: Hashable, Sendable {
+        public let node: NodeID
+        public let height: UInt64
+        public let enrolment: Enrolment
+    }
+
+    public struct Closed: Hashable, Sendable {
+        public let height: UInt64
+        public var block: BlockID
+        /// R of the height two after; nil until it is decided.
+        public var beacon: Digest?
+        /// The registry's electorates of the two heights after that one: what the proof of a Control starts from.
+        public var electorates: RegistryAnchor?
+    }
+
+    public struct Order: Hashable, Sendable {
+        public let height: UInt64
+        public let action: ControlAction
+    }
+
+    public struct Settled: Hashable, Sendable {
+        public let height: UInt64
+        public let block: BlockID
+        public let payouts: PayoutTable
+    }
+}
+
+/// The electorates of the registry after a height that a task chain starts from.
+public struct RegistryAnchor: Hashable, Sendable {
+    /// The last registry height that the task's genesis rests on.
+    public let height: UInt64
+    /// Hashes of the electorates of the next height and of the one after.
+    public let next: Digest
+    public let second: Digest
+
+    public init(height: UInt64, next: Digest, second: Digest) {
+        self.height = height
+        self.next = next
+        self.second = second
+    }
+}

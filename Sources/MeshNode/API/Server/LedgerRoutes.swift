@@ -1,0 +1,89 @@
+internal import Foundation
+internal import Hummingbird
+internal import Wire
+
+/// What the ledger routes read.
+struct LedgerRequest: Codable, Sendable {
+    var to: String?
+    var credits: UInt64?
+    /// A share, 0 to 1.
+    var target: Double?
+    var nonce: String?
+
+    static func read(_ request: Request, limit: Int) async throws -> LedgerRequest {
+        try APICoding.decode(LedgerRequest.self, from: try await request.body(upTo: limit))
+    }
+
+    func amount() throws -> UInt64 {
+        guard let credits, credits > 0 else {
+            throw ServiceError.invalid([Fault("credits", "is needed, a whole number of at least 1")])
+        }
+        return credits
+    }
+}
+
+extension RouteTable {
+    static var ledgerRoutes: [Route<Service>] {
+        [
+            Route(.get, "/v1/ledger", "Every account and escrow; their total never changes.") { service, _, _ in
+                .json(await service.ledger())
+            },
+            Route(.get, "/v1/ledger/history", "Changes of an account in order; ?node=ID, this node's without it.") {
+                service, request, _ in
+                var node: NodeID?
+                if let text = request.uri.queryParameters["node"] {
+                    guard let found = NodeID(hex: String(text)) else {
+                        throw ServiceError.invalid([Fault("node", "is not 64 hexadecimal digits")])
+                    }
+                    node = found
+                }
+                return .json(try await service.ledgerHistory(of: node))
+            },
+            Route(.get, "/v1/contributors", "What each node did for all paid tasks.") { service, _, _ in
+                .json(await service.contributors())
+            },
+            Route(.post, "/v1/ledger/transfer", "Moves credits: {\"to\": NODE, \"credits\": N}.") { service, request, _ in
+                let body = try await LedgerRequest.read(request, limit: APIServer<Service>.bodyLimit)
+                guard let to = body.to.flatMap({ NodeID(hex: $0) }) else {
+                    throw ServiceError.invalid([Fault("to", "is not a node id of 64 hexadecimal digits")])
+                }
+                return .json(try await service.transfer(try body.amount(), to: to), status: .accepted)
+            },
+            Route(.post, "/v1/ledger/bond", "Puts credits up as a validator: {\"credits\": N}.") { service, request, _ in
+                let body = try await LedgerRequest.read(request, limit: APIServer<Service>.bodyLimit)
+                return .json(try await service.bond(try body.amount()), status: .accepted)
+            },
+            Route(.post, "/v1/ledger/unbond", "Takes a validator's credits back: {\"credits\": N}.") {
+                service, request, _ in
+                let body = try await LedgerRequest.read(request, limit: APIServer<Service>.bodyLimit)
+                return .json(try await service.unbond(try body.amount()), status: .accepted)
+            },
+            Route(.post, "/v1/tasks/{task}/leave", "Takes this node's enrolment back before the task is closed.") {
+                service, _, context in
+                .json(try await service.leave(try await context.task(service)), status: .accepted)
+            },
+            Route(.post, "/v1/tasks/{task}/pause", "Pauses a task of this node.") { service, _, context in
+                .json(try await service.control(.pause, task: try await context.task(service)), status: .accepted)
+            },
+            Route(.post, "/v1/tasks/{task}/resume", "Resumes a paused task of this node.") { service, _, context in
+                .json(try await service.control(.resume, task: try await context.task(service)), status: .accepted)
+            },
+            Route(.post, "/v1/tasks/{task}/stop", "Ends a task of this node; before it starts, takes it back.") {
+                service, _, context in
+                .json(try await service.control(.stop, task: try await context.task(service)), status: .accepted)
+            },
+            Route(.post, "/v1/tasks/{task}/reveal", "Opens a committed target: {\"target\": SHARE, \"nonce\": HEX}.") {
+                service, request, context in
+                let body = try await LedgerRequest.read(request, limit: APIServer<Service>.bodyLimit)
+                guard let target = body.target.flatMap(Ppm.exactly), target <= Ppm.one else {
+                    throw ServiceError.invalid([Fault("target", "is not a share from 0 to 1 with up to six places")])
+                }
+                guard let nonce = body.nonce.flatMap({ Digest(hex: $0) }) else {
+                    throw ServiceError.invalid([Fault("nonce", "is not 64 hexadecimal digits")])
+                }
+                let task = try await context.task(service)
+                return .json(try await service.reveal(UInt32(target), nonce: nonce, task: task), status: .accepted)
+            },
+        ]
+    }
+}

@@ -1,0 +1,96 @@
+/// One account of the registry. Credits are integers.
+public struct AccountView: Codable, Equatable, Sendable {
+    public var node: String
+    public var balance: UInt64
+    /// With tasks.
+    public var bonded: UInt64
+    /// As a validator of the registry.
+    public var validatorBond: UInt64
+    /// Taken back and still slashable.
+    public var unbonding: UInt64
+    public var isSelf: Bool
+
+    public init(
+        node: String, balance: UInt64, bonded: UInt64, validatorBond: UInt64, unbonding: UInt64, isSelf: Bool
+    ) {
+        self.node = node
+        self.balance = balance
+        self.bonded = bonded
+        self.validatorBond = validatorBond
+        self.unbonding = unbonding
+        self.isSelf = isSelf
+    }
+}
+
+/// Every account, and where the rest of the credits is: the total never changes.
+public struct LedgerView: Codable, Equatable, Sendable {
+    public struct Escrow: Codable, Equatable, Sendable {
+        public var task: String
+        public var name: String
+        public var credits: UInt64
+
+        public init(task: String, name: String, credits: UInt64) {
+            self.task = task
+            self.name = name
+            self.credits = credits
+        }
+    }
+
+    /// Registry height.
+    public var height: UInt64
+    public var total: UInt64
+    /// Lost by evidence.
+    public var burned: UInt64
+    public var accounts: [AccountView]
+    public var escrows: [Escrow]
+
+    public init(height: UInt64, total: UInt64, burned: UInt64, accounts: [AccountView], escrows: [Escrow]) {
+        self.height = height
+        self.total = total
+        self.burned = burned
+        self.accounts = accounts
+        self.escrows = escrows
+    }
+}
+
+/// One change of an account.
+public struct LedgerLine: Codable, Equatable, Sendable {
+    public var height: UInt64
+    public var timeMs: UInt64
+    /// sent, received, escrow, enrolled, bonded, unbonding, unbonded, payout, refund or slashed.
+    public var kind: String
+    public var credits: Int64
+    public var task: String?
+    public var other: String?
+
+    public init(
+        height: UInt64, timeMs: UInt64, kind: String, credits: Int64, task: String? = nil, other: String? = nil
+    ) {
+        self.height = height
+        self.timeMs = timeMs
+        self.kind = kind
+        self.credits = credits
+        self.task = task
+        self.other = other
+    }
+}
+
+/// What one node did for all paid tasks: the same table on every node.
+public struct ContributorView: Codable, Equatable, Sendable {
+    public var node: String
+    public var tasks: UInt32
+    public var rounds: UInt32
+    public var aggregated: UInt32
+    public var credits: UInt64
+    /// Bonds lost by evidence.
+    public var slashes: UInt32
+
+    public init(node: String, tasks: UInt32, rounds: UInt32, aggregated: UInt32, credits: UInt64, slashes: UInt32) {
+        self.node = node
+        self.tasks = tasks
+        self.rounds = rounds
+        self.aggregated = aggregated
+        self.credits = credits
+        self.slashes = slashes
+    }
+}

@@ -1,0 +1,166 @@
+internal import Chain
+internal import Foundation
+internal import Logging
+internal import MeshCrypto
+public import Wire
+
+/// What a node does for the registry by itself, and what its operator asks of the ledger.
+extension Node {
+    // MARK: By itself
+
+    /// Every heartbeat: timers of the registry, settlements, refunds, orders that a task chain does not carry yet.
+    func settleDueTasks() {
+        perform(registry.resume(now), chain: registry.chain)
+        followOrders()
+        for record in registry.state.tasks where record.paidMs == nil || record.escrow > 0 {
+            if record.paidMs != nil {
+                refund(record)
+            } else if let runtime = tasks[record.task], runtime.machine.state.isEnded {
+                settle(record, runtime.machine.state)
+            }
+        }
+    }
+
+    func committedRegistry() { followOrders() }
+
+    /// The publisher settles at once, everybody else if it does not.
+    private func settle(_ record: RegistryState.TaskRecord, _ state: Chain.TaskState) {
+        guard (record.settlement?.height ?? 0) < state.height else { return }
+        let patience: UInt64 = record.publisher == nodeID ? 0 : 5_000
+        guard now.wallMs >= state.headTimeMs + patience,
+            !registry.isPending({ transaction in
+                if case .settle(let one) = transaction { one.header.chain == record.task } else { false }
+            })
+        else { return }
+        guard let stored = try? chainStore.block(chain: record.task, height: state.height),
+            let block = try? ChainReplay.decoded(stored)
+        else { return }
+        submitByItself(
+            .settle(Settlement(header: block.header, certificate: block.certificate, payouts: state.payouts)),
+            "settle task \(record.task.short)")
+    }
+
+    private func refund(_ record: RegistryState.TaskRecord) {
+        guard record.publisher == nodeID,
+            !registry.isPending({ if case .refund(record.task) = $0 { true } else { false } })
+        else { return }
+        submitByItself(.refund(task: record.task), "refund task \(record.task.short)")
+    }
+
+    /// Two messages that convict their signer: whoever sees them sends them, the registry takes them once.
+    func report(_ first: Envelope, _ second: Envelope) {
+        guard let transaction = Evidence.transaction(first, second), !registry.isPending({ $0 == transaction }) else {
+            return
+        }
+        submitByItself(transaction, "evidence against \(first.signer.short): two different \(first.slot.kind)s")
+    }
+
+    private func submitByItself(_ transaction: Transaction, _ what: String) {
+        do {
+            _ = try submit(transaction)
+            note("ledger", what)
+        } catch { logger.debug("\(what): \(error)") }
+    }
+
+    /// Hands the next decided order of each task to its chain, with its proof.
+    func followOrders() {
+        for chain in taskOrder {
+            guard let machine = tasks[chain]?.machine, !machine.state.isEnded else { continue }
+            let order = try? registry.state.order(machine.nextOrder, of: chain) { height in
+                try chainStore.block(chain: registry.chain, height: height).map(ChainReplay.decoded)
+            }
+            var directives: [ChainDirective] = []
+            if let order { directives = tasks[chain]!.machine.order(order, now) }
+            directives += tasks[chain]!.machine.tick(now)
+            perform(directives, chain: chain)
+        }
+    }
+
+    // MARK: Asked for
+
+    public func ledger() async -> LedgerView {
+        let state = registry.state
+        return LedgerView(
+            height: state.height, total: state.totalCredits, burned: state.burned,
+            accounts: state.accounts.keys.sorted().compactMap { node in
+                state.accounts[node].map { account in
+                    AccountView(
+                        node: node.hex, balance: account.balance, bonded: account.bonded,
+                        validatorBond: account.validatorBond,
+                        unbonding: account.unbonding.reduce(0) { $0 + $1.credits }, isSelf: node == nodeID)
+                }
+            },
+            escrows: state.tasks.filter { $0.escrow > 0 }.map {
+                LedgerView.Escrow(task: $0.task.hex, name: $0.spec.name, credits: $0.escrow)
+            })
+    }
+
+    public func ledgerHistory(of node: NodeID?) async throws(ServiceError) -> [LedgerLine] {
+        let wanted = node ?? nodeID
+        var state = RegistryState(genesis: genesis)
+        var lines: [LedgerLine] = []
+        do {
+            try ChainReplay.forEach(chainStore, registry.chain) { block in
+                // Stored blocks were checked when they were decided: only their effect is wanted here.
+                try state.apply(try RegistryBody(wireBytes: block.body), header: block.header)
+                state.finish(header: block.header, block: block.header.id)
+                for entry in state.journal where entry.node == wanted {
+                    lines.append(
+                        LedgerLine(
+                            height: entry.height, timeMs: entry.timeMs, kind: entry.kind.rawValue,
+                            credits: entry.credits, task: entry.task?.hex, other: entry.other?.hex))
+                }
+            }
+        } catch { throw .failed(reason: "\(error)", next: "run: meshnode chain verify") }
+        return lines
+    }
+
+    public func contributors() async -> [ContributorView] {
+        registry.state.contributors.map {
+            ContributorView(
+                node: $0.node.hex, tasks: $0.tasks, rounds: $0.rounds, aggregated: $0.aggregated, credits: $0.credits,
+                slashes: $0.slashes)
+        }
+    }
+
+    public func transfer(_ credits: UInt64, to node: NodeID) async throws(ServiceError) -> Receipt {
+        try receipt(.transfer(to: node, credits: credits), "\(credits) credits to \(node.short) are on their way")
+    }
+
+    public func bond(_ credits: UInt64) async throws(ServiceError) -> Receipt {
+        try receipt(
+            .bond(credits: credits, electionKey: Digest(electionKey.publicKey)),
+            "a bond of \(credits) as a validator; it counts two registry heights after its block")
+    }
+
+    public func unbond(_ credits: UInt64) async throws(ServiceError) -> Receipt {
+        try receipt(
+            .unbond(.validator(credits: credits)),
+            "\(credits) credits come back \(genesis.parameters.evidenceMs / 1_000) s after the block; "
+                + "until then evidence can still take them")
+    }
+
+    public func leave(_ task: TaskID) async throws(ServiceError) -> Receipt {
+        try receipt(.unbond(.enrolment(task: task)), "the enrolment is taken back; its bond returns with the block")
+    }
+
+    public func control(_ action: ControlAction, task: TaskID) async throws(ServiceError) -> Receipt {
+        guard let record = registry.state.task(task) else {
+            throw .notFound(what: "task \(task.short) is not in the registry", next: "see: meshnode task list")
+        }
+        let control = TaskControl(task: task, sequence: UInt32(record.orders.count) + 1, action: action)
+        return try receipt(
+            .control(control),
+            record.closed == nil
+                ? "the task is taken back before it starts; everybody gets everything back"
+                : "\(action) is on its way to the registry, and from there to the task's chain")
+    }
+
+    public func reveal(_ targetPpm: UInt32, nonce: Digest, task: TaskID) async throws(ServiceError) -> Receipt {
+        try receipt(.reveal(task: task, targetPpm: targetPpm, nonce: nonce), "the target is opened with the next block")
+    }
+
+    private func receipt(_ transaction: Transaction, _ text: String) throws(ServiceError) -> Receipt {
+        Receipt(reference: try submit(transaction).transactionID.hex, text: text)
+    }
+}

@@ -1,0 +1,127 @@
+internal import ArgumentParser
+internal import MeshNode
+internal import Wire
+
+struct LedgerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ledger", abstract: "Credits: who has them, where they went.",
+        subcommands: [Balance.self, Transfer.self, Bond.self, Unbond.self, Reveal.self, History.self])
+
+    static func post(_ path: String, _ body: LedgerBody, _ global: GlobalArguments) async throws {
+        let receipt = try await global.client.post(path, APICoding.encode(body), as: Receipt.self)
+        global.output.show(receipt, text: \.text)
+    }
+
+    struct LedgerBody: Encodable {
+        var to: String?
+        var credits: UInt64?
+        var target: Double?
+        var nonce: String?
+    }
+
+    struct Balance: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Every account and escrow; the total never changes.")
+        @OptionGroup var global: GlobalArguments
+
+        func run() async throws {
+            let ledger = try await global.client.get("/v1/ledger", as: LedgerView.self)
+            global.output.show(ledger, text: LedgerText.balances)
+        }
+    }
+
+    struct Transfer: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Moves credits of this node to another account.")
+        @OptionGroup var global: GlobalArguments
+        @Argument(help: "Node id, 64 hexadecimal digits.") var to: String
+        @Argument(help: "Credits.") var credits: UInt64
+
+        func run() async throws {
+            try await LedgerCommand.post("/v1/ledger/transfer", .init(to: to, credits: credits), global)
+        }
+    }
+
+    struct Bond: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Puts credits up as a validator of the registry.")
+        @OptionGroup var global: GlobalArguments
+        @Argument(help: "Credits.") var credits: UInt64
+
+        func run() async throws { try await LedgerCommand.post("/v1/ledger/bond", .init(credits: credits), global) }
+    }
+
+    struct Unbond: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Takes a validator's credits back; they return after the network's evidence window.")
+        @OptionGroup var global: GlobalArguments
+        @Argument(help: "Credits.") var credits: UInt64
+
+        func run() async throws { try await LedgerCommand.post("/v1/ledger/unbond", .init(credits: credits), global) }
+    }
+
+    struct Reveal: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Opens the committed target of a task that this node published, after its end.")
+        @OptionGroup var global: GlobalArguments
+        @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
+        @Argument(help: "The accuracy that was committed to.") var target: Double
+        @Argument(help: "The nonce that `task commit` printed.") var nonce: String
+
+        func run() async throws {
+            try await LedgerCommand.post(
+                "/v1/tasks/\(NodeClient.part(task))/reveal", .init(target: target, nonce: nonce), global)
+        }
+    }
+
+    struct History: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Every change of an account, oldest first.")
+        @OptionGroup var global: GlobalArguments
+        @Option(help: "Node id; this node without it.") var node: String?
+
+        func run() async throws {
+            let query = node.map { "?node=\(NodeClient.part($0))" } ?? ""
+            let lines = try await global.client.get("/v1/ledger/history\(query)", as: [LedgerLine].self)
+            global.output.show(lines, empty: "nothing has changed this account yet") { lines in
+                Table.text(
+                    ["HEIGHT", "WHAT", "CREDITS", "TASK", "OTHER"],
+                    lines.map {
+                        ["\($0.height)", $0.kind, "\($0.credits)", Text.short($0.task), Text.short($0.other)]
+                    })
+            }
+        }
+    }
+}
+
+struct ContributorsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "contributors", abstract: "What each node did for all paid tasks; the same on every node.")
+    @OptionGroup var global: GlobalArguments
+
+    func run() async throws {
+        let table = try await global.client.get("/v1/contributors", as: [ContributorView].self)
+        global.output.show(table, empty: "no task has been paid out yet") { table in
+            Table.text(
+                ["NODE", "TASKS", "ROUNDS", "AGGREGATED", "CREDITS", "BONDS LOST"],
+                table.map {
+                    [
+                        Text.short($0.node), "\($0.tasks)", "\($0.rounds)", "\($0.aggregated)", "\($0.credits)",
+                        "\($0.slashes)",
+                    ]
+                })
+        }
+    }
+}
+
+enum LedgerText {
+    static func balances(_ ledger: LedgerView) -> String {
+        let accounts = Table.text(
+            ["ACCOUNT", "BALANCE", "WITH TASKS", "VALIDATOR BOND", "UNBONDING", ""],
+            ledger.accounts.map {
+                [
+                    Text.short($0.node), "\($0.balance)", "\($0.bonded)", "\($0.validatorBond)", "\($0.unbonding)",
+                    $0.isSelf ? "this node" : "",
+                ]
+            })
+        let escrows = ledger.escrows.map { "escrow of \(Text.short($0.task)) \"\($0.name)\": \($0.credits)" }
+        return ([accounts] + escrows + ["total \(ledger.total), of it lost by evidence \(ledger.burned)"])
+            .joined(separator: "\n")
+    }
+}
