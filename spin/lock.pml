@@ -26,12 +26,19 @@
 /* Honest voters for a block, a bit each, by (height, view, block). */
 byte prevotes[HEIGHTS * VIEWS * 2];
 byte precommits[HEIGHTS * VIEWS * 2];
-/* Blocks that somebody decided, a bit each, by height. */
-byte decided[HEIGHTS];
+/* Honest nodes that still decide a height. */
+byte present[HEIGHTS];
+/* Whether anybody has voted at a height. */
+bit named[HEIGHTS];
 
 #define AT(h, v, b) (((h) * VIEWS + (v)) * 2 + (b))
+/* Heights share nothing but the order in which a node passes through them, so their steps commute: it is enough to look
+ * at runs in which the second height begins when everybody has left the first. */
+#define HERE (height < HEIGHTS && (height == 0 || present[height - 1] == 0))
 #define COUNT(m) (((m) & 1) + (((m) >> 1) & 1) + (((m) >> 2) & 1))
 #define REACHED(m) (COUNT(m) + 1 >= QUORUM)
+#define IN(h, v, b) REACHED(precommits[AT(h, v, b)])
+#define DECIDED(h, b) (IN(h, 0, b) || IN(h, 1, b) || IN(h, 2, b))
 
 proctype Node(byte me) {
     byte height = 0, view = 0, step = 0;
@@ -41,10 +48,11 @@ proctype Node(byte me) {
 end:
     do
     :: atomic {
-        height < HEIGHTS && step == 0 ->
+        HERE && step == 0 ->
         if
         :: block = 0
-        :: block = 1
+        :: /* names are arbitrary: the first block that anybody votes for is block 0 */
+           named[height] -> block = 1
         fi;
         if
         :: /* line 22: a fresh proposal */
@@ -53,7 +61,7 @@ end:
 #else
            lockedView == NONE || lockedBlock == block ->
 #endif
-           prevotes[AT(height, view, block)] = prevotes[AT(height, view, block)] | (1 << me)
+           step = 1
         :: /* line 28: a re-proposal with a quorum of prevotes at its valid view */
            view > 0 ->
            if
@@ -62,36 +70,35 @@ end:
            fi;
            if
 #ifdef STALE_POL
-           :: (lockedView == NONE || lockedView <= pol || lockedBlock == block) ->
+           :: (lockedView == NONE || lockedView <= pol || lockedBlock == block) -> step = 1
 #else
-           :: REACHED(prevotes[AT(height, pol, block)]) && (lockedView == NONE || lockedView <= pol || lockedBlock == block) ->
+           :: REACHED(prevotes[AT(height, pol, block)]) && (lockedView == NONE || lockedView <= pol || lockedBlock == block) -> step = 1
 #endif
-              prevotes[AT(height, view, block)] = prevotes[AT(height, view, block)] | (1 << me)
            :: else
            fi
-        :: /* lines 24, 30, 57: nil */
-           true
         fi;
-        step = 1; block = 0; pol = 0
-       }
-    :: atomic {
-        height < HEIGHTS && step == 1 ->
         if
-        :: /* line 36: lock, then precommit */
-           REACHED(prevotes[AT(height, view, 0)]) -> block = 0;
-           lockedView = view; lockedBlock = 0;
-           precommits[AT(height, view, 0)] = precommits[AT(height, view, 0)] | (1 << me)
-        :: REACHED(prevotes[AT(height, view, 1)]) -> block = 1;
-           lockedView = view; lockedBlock = 1;
-           precommits[AT(height, view, 1)] = precommits[AT(height, view, 1)] | (1 << me)
-        :: /* lines 44, 61: nil */
-           true
+        :: step == 1 ->
+           named[height] = 1;
+           prevotes[AT(height, view, block)] = prevotes[AT(height, view, block)] | (1 << me)
+        :: else
         fi;
-        step = 2; block = 0
+        block = 0; pol = 0
        }
     :: atomic {
-        /* lines 55, 65: the next view */
-        height < HEIGHTS && step == 2 && view + 1 < VIEWS ->
+        /* line 36: lock, then precommit */
+        HERE && step == 1 && REACHED(prevotes[AT(height, view, 0)]) ->
+        lockedView = view; lockedBlock = 0; step = 2;
+        precommits[AT(height, view, 0)] = precommits[AT(height, view, 0)] | (1 << me)
+       }
+    :: atomic {
+        HERE && step == 1 && REACHED(prevotes[AT(height, view, 1)]) ->
+        lockedView = view; lockedBlock = 1; step = 2;
+        precommits[AT(height, view, 1)] = precommits[AT(height, view, 1)] | (1 << me)
+       }
+    :: atomic {
+        /* lines 24, 30, 44, 55, 57, 61, 65: what is left of this view is nil, then the next view */
+        HERE && view + 1 < VIEWS ->
         view++; step = 0;
 #ifdef AMNESIA
         if
@@ -102,26 +109,33 @@ end:
        }
     :: atomic {
         /* line 49: a quorum of precommits, in any view */
-        height < HEIGHTS ->
-        pol = 0;
-        do
-        :: pol < VIEWS && REACHED(precommits[AT(height, pol, 0)]) -> block = 1; break
-        :: pol < VIEWS && REACHED(precommits[AT(height, pol, 1)]) -> block = 2; break
-        :: pol + 1 < VIEWS -> pol++
-        :: pol + 1 >= VIEWS -> block = 0; break
-        od;
+        HERE && (DECIDED(height, 0) || DECIDED(height, 1)) ->
+        assert(!(DECIDED(height, 0) && DECIDED(height, 1)));
+        present[height]--;
         if
-        :: block > 0 ->
-           decided[height] = decided[height] | block;
-           assert(decided[height] != 3);
-           height++; view = 0; step = 0; lockedView = NONE; lockedBlock = NONE
+        :: present[height] == 0 ->
+           /* nobody looks at the votes of this height again */
+           d_step {
+               pol = 0;
+               do
+               :: pol < VIEWS * 2 ->
+                  prevotes[height * VIEWS * 2 + pol] = 0;
+                  precommits[height * VIEWS * 2 + pol] = 0;
+                  pol++
+               :: else -> break
+               od;
+               pol = 0
+           }
         :: else
         fi;
-        block = 0; pol = 0
+        height++; view = 0; step = 0; lockedView = NONE; lockedBlock = NONE
        }
     od
 }
 
 init {
-    atomic { run Node(0); run Node(1); run Node(2) }
+    atomic {
+        present[0] = HONEST; present[1] = HONEST;
+        run Node(0); run Node(1); run Node(2)
+    }
 }

@@ -37,6 +37,7 @@ struct MeshNodeCommand: AsyncParsableCommand {
             GenesisCommand.self, InitCommand.self, RunCommand.self, StopCommand.self, StatusCommand.self,
             WatchCommand.self, PeersCommand.self, TicketCommand.self, StoreCommand.self, DoctorCommand.self, TaskCommand.self,
             SubmitCommand.self, VoteCommand.self, RoundCommand.self, ChainCommand.self, LedgerCommand.self,
+            VerifyCommand.self,
             ContributorsCommand.self, ModelCommand.self, BaselineCommand.self,
             DataCommand.self, ConfigCommand.self, DemoCommand.self, TestnetCommand.self,
         ])

@@ -33,6 +33,23 @@ public enum ByzantineStrategy: String, Sendable, CaseIterable {
     case wrongRoots = "wrong-roots"
     /// Votes and announces candidates for views that nobody has reached.
     case viewSpammer = "view-spammer"
+    /// Speaks to one half of the mesh only.
+    case splitView = "split-view"
+    /// Announces the right sum with another model.
+    case wrongModel = "wrong-model"
+    /// Forgets its lock: votes for whatever is proposed in the view.
+    case lockAmnesia = "lock-amnesia"
+    /// Says that it holds every key and never gives one out.
+    case falseHolder = "false-holder"
+    /// Another one of the above for each seed.
+    case every
+
+    /// Strategies that do something of their own.
+    public static var single: [ByzantineStrategy] { allCases.filter { $0 != .every } }
+
+    func resolved(seed: UInt64) -> ByzantineStrategy {
+        self == .every ? Self.single[Int(seed % UInt64(Self.single.count))] : self
+    }
 }
 
 struct ByzantineMemory {
@@ -60,7 +77,8 @@ struct ByzantineMemory {
     func withheld(_ envelopes: [Envelope], own: NodeID) -> [Envelope] {
         switch strategy {
         case .silent: []
-        case .equivocatingProposer, .doubleVoter, .doubleSubmitter: envelopes.filter { $0.signer != own }
+        case .equivocatingProposer, .doubleVoter, .doubleSubmitter, .lockAmnesia: envelopes.filter { $0.signer != own }
+        case .splitView: []
         default: envelopes
         }
     }

@@ -98,7 +98,7 @@ private struct ScenarioReader {
             }
         }
         let configuration = scenario.configuration
-        if !(4...9).contains(configuration.nodes) { faults.append("nodes: 4 to 9 are allowed, found \(configuration.nodes)") }
+        if !(4...10).contains(configuration.nodes) { faults.append("nodes: 4 to 10 are allowed, found \(configuration.nodes)") }
         if !(1...100).contains(configuration.rounds) { faults.append("rounds: 1 to 100 are allowed") }
         for entry in configuration.byzantine where !(0..<configuration.nodes).contains(entry.node) {
             faults.append("byzantine: node \(entry.node) does not exist")

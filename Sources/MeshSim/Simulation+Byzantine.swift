@@ -51,6 +51,25 @@ extension Simulation {
                 send([crafted], from: index)
                 return
             }
+        case (.splitView, _):
+            send([envelope], from: index, to: even)
+            return
+        case (.falseHolder, .keyStatement): return
+        case (.wrongModel, .candidate):
+            guard let candidate = try? Candidate(wireBytes: envelope.payload) else { break }
+            let model = candidate.aggregate
+            let wrong = Candidate(
+                manifest: candidate.manifest,
+                payload: TaskRules.payloadID(
+                    manifest: candidate.manifest, aggregate: candidate.aggregate, model: model, opening: candidate.opening),
+                aggregate: candidate.aggregate, model: model, opening: candidate.opening)
+            send([signed(wrong.wireBytes, envelope.slot, node: index)], from: index)
+            return
+        case (.lockAmnesia, .prevote), (.lockAmnesia, .precommit):
+            // Its own machine keeps its lock; what leaves is a vote for the newest proposal of this view.
+            guard let block = proposed(at: envelope.slot, node: index) else { break }
+            send([signed(Vote(block: block).wireBytes, envelope.slot, node: index)], from: index)
+            return
         case (.garbageLister, .received):
             var ids: [SubmissionID] = []
             for number in 0..<Limits.submitters {
@@ -73,6 +92,13 @@ extension Simulation {
         default: break
         }
         send([envelope], from: index)
+    }
+
+    private func proposed(at slot: Slot, node index: Int) -> BlockID? {
+        byzantine[index]!.seen.last {
+            $0.slot.kind == .proposal && $0.slot.chain == slot.chain && $0.slot.major == slot.major
+                && $0.slot.minor == slot.minor
+        }.flatMap { try? Proposal(wireBytes: $0.payload).header.id }
     }
 
     private func anyBlock(at slot: Slot, node index: Int) -> BlockID? {

@@ -145,12 +145,17 @@ extension Simulation {
                 }
         }
         let blocks = ledger.summaries
+        let state = nodes[best].memory?.registry.state
         return SimulationReport(
             seed: configuration.seed, violations: ledger.violations, outcome: outcome, traceHash: trace.value,
             events: eventCount, virtualTime: now, crashes: crashes, partitions: partitions,
             registryHeight: heights(best)[0], taskHeight: heights(best)[1],
             results: blocks.count { $0.kind == "result" }, voids: blocks.count { $0.kind == "void" },
             manifests: blocks.count { $0.kind == "manifest" }, highestView: ledger.highestView,
-            conflictsSeen: conflicts, evidence: evidence, rejectedMessages: rejected, blocks: blocks, trace: lines)
+            conflictsSeen: conflicts, evidence: evidence,
+            slashed: state?.contributors.filter { $0.slashes > 0 }.compactMap { indexOf[$0.node] }.sorted() ?? [],
+            paid: state?.tasks.filter { $0.paidMs != nil }.reduce(0) { $0 + ($1.settlement?.payouts.entries ?? []).reduce(0) { $0 + $1.credits } }
+                ?? 0,
+ rejectedMessages: rejected, blocks: blocks, trace: lines)
     }
 }

@@ -46,7 +46,7 @@ public final class Simulation {
     static let epochMs: UInt64 = 1_790_000_000_000
 
     public init(_ configuration: SimulationConfiguration) {
-        precondition((4...9).contains(configuration.nodes), "4 to 9 nodes, got \(configuration.nodes)")
+        precondition((4...10).contains(configuration.nodes), "4 to 10 nodes, got \(configuration.nodes)")
         self.configuration = configuration
         random = SimulationRandom(seed: configuration.seed)
         faultsOn = configuration.faults != .none
@@ -55,7 +55,7 @@ public final class Simulation {
         groups = [Int](repeating: 0, count: configuration.nodes)
 
         // Equal bonds in half of the runs; else so close that one node always weighs less than a third.
-        let equal = random.chance(500_000)
+        let equal = random.chance(500_000) || configuration.byzantine.count > 1
         var keys: [SigningKey] = []
         var weights: [UInt64] = []
         for index in 0..<configuration.nodes {
@@ -86,7 +86,9 @@ public final class Simulation {
             node.disk.contents[spec.model.initial.id] = initialModel
             nodes.append(node)
         }
-        for entry in configuration.byzantine { byzantine[entry.node] = ByzantineMemory(strategy: entry.strategy) }
+        for entry in configuration.byzantine {
+            byzantine[entry.node] = ByzantineMemory(strategy: entry.strategy.resolved(seed: configuration.seed))
+        }
         let latency = configuration.network.latency
         for _ in 0..<configuration.nodes {
             var row: [UInt64] = []
@@ -130,10 +132,13 @@ public final class Simulation {
 
     /// Runs one configuration to its end.
     public static func run(_ configuration: SimulationConfiguration) -> SimulationReport {
-        let simulation = Simulation(configuration)
-        simulation.start()
-        simulation.drain()
-        return simulation.report()
+        // Nodes of one run check the same signatures; without it most of the time goes there.
+        SignatureMemory.$current.withValue(configuration.remembersSignatures ? SignatureMemory() : nil) {
+            let simulation = Simulation(configuration)
+            simulation.start()
+            simulation.drain()
+            return simulation.report()
+        }
     }
 
     private func start() {

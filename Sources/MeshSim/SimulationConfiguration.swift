@@ -3,7 +3,7 @@ public import Wire
 /// What a run of the simulator is made of. Together with the seed it fixes every event.
 public struct SimulationConfiguration: Sendable {
     public var seed: UInt64
-    /// Nodes of the mesh; every one is a validator and a member of the task.
+    /// Nodes of the mesh, 4 to 10; every one is a validator and a member of the task.
     public var nodes: Int
     /// Rounds of the task.
     public var rounds: UInt32
@@ -22,6 +22,8 @@ public struct SimulationConfiguration: Sendable {
     public var healAt: UInt64
     /// The run ends here at the latest, microseconds of virtual time.
     public var horizon: UInt64
+    /// Whether nodes of this run share the answers of signature checks. Off: every node checks every signature.
+    public var remembersSignatures: Bool
     /// Keeps a line for every event, for a person to read.
     public var keepsTrace: Bool
 
@@ -39,6 +41,7 @@ public struct SimulationConfiguration: Sendable {
         healAt = faults == .none ? 0 : 12_000_000
         horizon = 600_000_000
         keepsTrace = false
+        remembersSignatures = true
     }
 
     public var byzantineNodes: [Int] { byzantine.map(\.node).sorted() }

@@ -39,6 +39,10 @@ public struct SimulationReport: Sendable, Equatable {
     public var conflictsSeen: Int
     /// Pairs of messages that honest nodes could hand to the registry as evidence.
     public var evidence: Int
+    /// Nodes that lost a bond by evidence, by index.
+    public var slashed: [Int]
+    /// Credits that the task has paid to its members.
+    public var paid: UInt64
     public var rejectedMessages: Int
     /// Decided task blocks in order, for tests that look at one run closely.
     public var blocks: [DecidedSummary]

@@ -15,7 +15,7 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "Seeds to run: one number or A..B, both included.")
     var seeds: SeedRange = SeedRange(first: 1, last: 20)
 
-    @Option(help: "Nodes of the mesh, 4 to 9; up to 10000 with a scenario of the network.")
+    @Option(help: "Nodes of the mesh, 4 to 10; up to 10000 with a scenario of the network.")
     var nodes: Int?
 
     @Option(help: "Rounds of the task, 1 to 100.")
@@ -37,7 +37,7 @@ struct SimulateCommand: ParsableCommand {
     var trace = false
 
     func validate() throws {
-        if let nodes, !(4...9).contains(nodes), scenario == nil { throw ValidationError("--nodes \(nodes): 4 to 9 are allowed") }
+        if let nodes, !(4...10).contains(nodes), scenario == nil { throw ValidationError("--nodes \(nodes): 4 to 10 are allowed") }
         if let rounds, !(1...100).contains(rounds) { throw ValidationError("--rounds \(rounds): 1 to 100 are allowed") }
     }
 

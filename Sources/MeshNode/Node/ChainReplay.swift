@@ -18,6 +18,8 @@ struct ChainReplay {
         registry = RegistryState(genesis: genesis)
         try Self.forEach(store, registry.chain) { block in
             do {
+                try block.certificate.check(
+                    network: registry.network, header: block.header, electorate: registry.validators)
                 registry = try RegistryRules.check(header: block.header, body: block.body, state: registry)
             } catch {
                 throw NodeError.damagedChain(
@@ -28,6 +30,8 @@ struct ChainReplay {
             var entry = TaskEntry(state: Chain.TaskState(genesis: genesis), models: [:])
             try Self.forEach(store, genesis.task) { block in
                 do {
+                    try block.certificate.check(
+                        network: genesis.network, header: block.header, electorate: entry.state.electorate)
                     let content = try TaskRules.check(header: block.header, body: block.body, state: entry.state)
                     let round = entry.state.round
                     entry.state.apply(content, header: block.header, block: block.header.id)

@@ -123,11 +123,12 @@ extension Node {
         taskOrder.append(genesis.task)
         gossip(.join(genesis.task))
         let holders = genesis.holders.map(\.node.short).joined(separator: ", ")
+        let canBeGround = !genesis.spec.holders.publisherAlone && genesis.parameters.electionProofBytes == 0
         note(
             "task",
             "task \(genesis.task.short) \"\(genesis.spec.name)\" starts: \(genesis.members.count) members, "
                 + "keys held by \(holders)"
-                + (genesis.spec.holders.publisherAlone ? "" : " (without the VRF this draw can be ground)"),
+                + (canBeGround ? " (without election proofs this draw can be ground)" : ""),
             task: genesis.task)
         resumeTask(genesis.task)
     }

@@ -6,7 +6,7 @@ internal import Wire
 struct ChainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "chain", abstract: "Blocks of the registry and of tasks.",
-        subcommands: [Head.self, Show.self, Verify.self])
+        subcommands: [Head.self, Show.self, Verify.self, Replay.self, Export.self])
 
     struct Head: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Heads of all chains; works without the node, too.")

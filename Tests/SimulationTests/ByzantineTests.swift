@@ -1,0 +1,78 @@
+import MeshSim
+import Testing
+
+/// Nodes that break the protocol: below a third of the weight nothing bad is decided and the task ends; from a third on
+/// the mesh halts or there is evidence, never silence.
+@Suite("Hostile nodes")
+struct ByzantineTests {
+    private static let seeds: ClosedRange<UInt64> = 1...(SimulationSettings.large ? 20 : 2)
+
+    private func run(
+        _ strategy: ByzantineStrategy, nodes: Int, hostile: [Int], seed: UInt64, faults: FaultProfile
+    ) -> SimulationReport {
+        var configuration = SimulationConfiguration(seed: seed, nodes: nodes, rounds: 2, faults: faults)
+        configuration.byzantine = hostile.map { ByzantineNode(node: $0, strategy: strategy) }
+        return Simulation.run(configuration)
+    }
+
+    @Test(arguments: ByzantineStrategy.single)
+    func twoOfSeven(strategy: ByzantineStrategy) {
+        for seed in Self.seeds {
+            let report = run(strategy, nodes: 7, hostile: [2, 5], seed: seed, faults: seed % 2 == 0 ? .loss : .none)
+            #expect(report.violations.isEmpty, "\(strategy), seed \(seed): \(report.violations)")
+        }
+    }
+
+    @Test(arguments: ByzantineStrategy.single)
+    func threeOfTen(strategy: ByzantineStrategy) {
+        let report = run(strategy, nodes: 10, hostile: [1, 4, 8], seed: 3, faults: .none)
+        #expect(report.violations.isEmpty, "\(strategy): \(report.violations)")
+    }
+
+    /// Four of nine: above a third, below two thirds.
+    @Test(arguments: ByzantineStrategy.single)
+    func aThirdAndMoreIsNeverSilent(strategy: ByzantineStrategy) {
+        for seed in Self.seeds {
+            let report = run(strategy, nodes: 9, hostile: [1, 3, 5, 7], seed: seed, faults: .none)
+            let conflicting = report.violations.contains { $0.invariant == .oneBlockPerHeight }
+            if conflicting { #expect(report.evidence > 0, "\(strategy), seed \(seed): a fork without evidence") }
+            // To stand still, or to halt with an alarm, is what is left; wrong sums and false credits are not.
+            for violation in report.violations {
+                #expect(
+                    [.ending, .progress, .noHalt, .oneBlockPerHeight, .listedSubmissions].contains(violation.invariant),
+                    "\(strategy), seed \(seed): \(violation)")
+            }
+        }
+    }
+
+    /// Whoever signs two messages in a slot is found out and loses its bond on the registry.
+    @Test(arguments: [ByzantineStrategy.doubleVoter, .equivocatingProposer, .doubleSubmitter])
+    func equivocationCostsTheBond(strategy: ByzantineStrategy) {
+        let report = run(strategy, nodes: 5, hostile: [2], seed: 5, faults: .none)
+        #expect(report.violations.isEmpty, "\(report.violations)")
+        #expect(report.evidence > 0 && report.slashed == [2], "\(strategy): \(report.slashed)")
+    }
+}
+
+/// The publisher's orders in the middle of a task.
+@Suite("Pause, resume, stop under faults")
+struct OrderSimulationTests {
+    private func run(_ seed: UInt64, faults: FaultProfile, _ orders: [(UInt64, ScriptedEvent.Action)]) -> SimulationReport {
+        var configuration = SimulationConfiguration(seed: seed, nodes: 5, rounds: 3, faults: faults)
+        configuration.script = orders.map { ScriptedEvent(.at($0.0), $0.1) }
+        return Simulation.run(configuration)
+    }
+
+    @Test(arguments: 1...6)
+    func aPausedTaskGoesOn(seed: UInt64) {
+        let report = run(
+            seed, faults: seed % 2 == 0 ? .loss : .none, [(3_000_000, .order(.pause)), (6_000_000, .order(.resume))])
+        #expect(report.violations.isEmpty && report.outcome == .completed, "\(report.violations) \(report.outcome)")
+    }
+
+    @Test func aStoppedTaskIsPaidForItsRounds() {
+        let report = run(4, faults: .none, [(2_500_000, .order(.stop))])
+        #expect(report.violations.isEmpty && report.outcome == .stopped, "\(report.violations) \(report.outcome)")
+        #expect(report.paid == 100 * UInt64(report.results) / 3)
+    }
+}
