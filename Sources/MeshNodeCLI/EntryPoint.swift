@@ -39,6 +39,6 @@ struct MeshNodeCommand: AsyncParsableCommand {
             SubmitCommand.self, VoteCommand.self, RoundCommand.self, ChainCommand.self, LedgerCommand.self,
             VerifyCommand.self,
             ContributorsCommand.self, ModelCommand.self, BaselineCommand.self,
-            DataCommand.self, ConfigCommand.self, DemoCommand.self, TestnetCommand.self,
+            DataCommand.self, ConfigCommand.self, BenchCommand.self, DemoCommand.self, TestnetCommand.self,
         ])
 }

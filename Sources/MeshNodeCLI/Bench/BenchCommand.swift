@@ -1,0 +1,6 @@
+internal import ArgumentParser
+
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Measures this machine.", subcommands: [GossipBenchCommand.self])
+}
