@@ -1,5 +1,6 @@
 import MeshSim
 import Testing
+import Wire
 
 /// Nodes that break the protocol: below a third of the weight nothing bad is decided and the task ends; from a third on
 /// the mesh halts or there is evidence, never silence.

@@ -1,0 +1,685 @@
+#!/usr/bin/env python3
+"""Checks an exported chain (docs/protocol/export.md) without any code of this project.
+
+Written from docs/protocol alone: wire.md, consensus.md, registry.md, rounds.md, content.md and the transcripts of crypto.md.
+It needs Python 3.9 and `cryptography` for Ed25519.
+
+Checked: network id; block ids, parents, heights, times; that bodies and contents are the named ones; proposers and beacons (the
+VRF outputs are hashed, their proofs are not verified: that takes a group library); every precommit of every certificate with the
+electorate of its height; signatures, nonces and effects of all registry transactions, state roots of the registry and with them
+every balance; sets, payout tables and payout roots of task chains.
+Not checked: state roots of task chains, election proofs, block equations, models.
+
+    verify_export.py FILE        exit 0 when everything holds, 1 with the first fault
+"""
+import base64
+import hashlib
+import json
+import struct
+import sys
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+CHUNK = 32 * 1024
+
+
+class Fault(Exception):
+    pass
+
+
+def need(condition, text):
+    if not condition:
+        raise Fault(text)
+
+
+def b2(data, size=32):
+    return hashlib.blake2b(data, digest_size=size).digest()
+
+
+def u64(n):
+    return struct.pack("<Q", n)
+
+
+def u32(n):
+    return struct.pack("<I", n)
+
+
+def transcript(*parts):
+    out = b""
+    for part in parts:
+        if isinstance(part, str):
+            part = part.encode()
+        elif isinstance(part, int):
+            part = u64(part)
+        out += u64(len(part)) + part
+    return b2(out)
+
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, n):
+        need(self.at + n <= len(self.data), "truncated")
+        self.at += n
+        return self.data[self.at - n:self.at]
+
+    def number(self, form):
+        return struct.unpack("<" + form, self.take(struct.calcsize("<" + form)))[0]
+
+    def u8(self):
+        return self.number("B")
+
+    def u16(self):
+        return self.number("H")
+
+    def u32(self):
+        return self.number("I")
+
+    def u64(self):
+        return self.number("Q")
+
+    def flag(self):
+        n = self.u8()
+        need(n in (0, 1), "a boolean is 0 or 1")
+        return n == 1
+
+    def id(self):
+        return self.take(32)
+
+    def sig(self):
+        return self.take(64)
+
+    def blob(self):
+        return self.take(self.u32())
+
+    def ref(self):
+        return self.id(), self.u64()
+
+    def list(self, one):
+        return [one(self) for _ in range(self.u32())]
+
+    def domain(self, n):
+        need(self.u16() == n and self.u8() == 1, "domain %d" % n)
+
+    def end(self):
+        need(self.at == len(self.data), "trailing bytes")
+
+
+def content_id(data, kind):
+    chunks = [data[i:i + CHUNK] for i in range(0, len(data), CHUNK)]
+    hashes = [transcript("content chunk", chunk) for chunk in chunks]
+    manifest = struct.pack("<HBBQBQ", 10, 1, kind, len(data), 0, len(data)) + u32(len(hashes)) + b"".join(hashes)
+    return b2(manifest) if len(manifest) <= CHUNK else content_id(manifest, 0)
+
+
+def header(data):
+    r = Reader(data)
+    r.domain(2)
+    h = dict(chain=r.id(), height=r.u64(), parent=r.id(), time=r.u64(), author=r.id(), view=r.u32(), kind=r.u8(),
+             round=r.u32(), attempt=r.u16(), body=r.ref(), state=r.id(), payout=r.id(), next=r.id(), second=r.id(),
+             proof=r.blob())
+    r.end()
+    h["id"] = transcript("meshnode/block/1", data)
+    return h
+
+
+def certificate(r):
+    r.domain(4)
+    return dict(chain=r.id(), height=r.u64(), view=r.u32(), block=r.id(), votes=r.list(lambda r: (r.u8(), r.sig())))
+
+
+def envelope(r):
+    start = r.at
+    r.domain(1)
+    e = dict(network=r.id(), kind=r.u8(), chain=r.id(), major=r.u64(), minor=r.u32(), signer=r.id(), payload=r.blob())
+    e["signed"] = r.data[start:r.at]
+    e["sig"] = r.sig()
+    return e
+
+
+def signed_bytes(network, kind, chain, major, minor, signer, payload):
+    return (struct.pack("<HB", 1, 1) + network + bytes([kind]) + chain + u64(major) + u32(minor) + signer
+            + u32(len(payload)) + payload)
+
+
+def signature(key, sig, data):
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(sig, data)
+    except InvalidSignature:
+        raise Fault("a signature of %s does not hold" % key.hex()[:8])
+
+
+def envelope_signature(e, network):
+    need(e["network"] == network, "an envelope of another network")
+    signature(e["signer"], e["sig"], e["signed"])
+
+
+class Electorate:
+    def __init__(self, bonds):
+        best = sorted([(-w, k) for k, w in bonds if w >= 1])[:32]
+        self.members = sorted((k, -w) for w, k in best)
+        self.weight = dict(self.members)
+        self.total = sum(self.weight.values())
+        self.quorum = 2 * self.total // 3 + 1
+        self.third = self.total // 3 + 1
+        self.hash = transcript(
+            "meshnode/electorate/1", u32(len(self.members)) + b"".join(k + u64(w) for k, w in self.members))
+
+
+def check_certificate(cert, h, electorate, network):
+    need((cert["chain"], cert["height"], cert["block"]) == (h["chain"], h["height"], h["id"]), "certificate of another block")
+    places = [place for place, _ in cert["votes"]]
+    need(places == sorted(set(places)), "votes are not in order")
+    weight = 0
+    for place, sig in cert["votes"]:
+        need(place < len(electorate.members), "an unknown voter")
+        key, w = electorate.members[place]
+        data = signed_bytes(network, 3, h["chain"], h["height"], cert["view"], key, b"\x01" + h["id"])
+        signature(key, sig, data)
+        weight += w
+    need(weight >= electorate.quorum, "precommits weigh %d of %d" % (weight, electorate.quorum))
+
+
+def shuffle(members, seed, domain):
+    state = [0]
+
+    def below(bound):
+        limit = (2 ** 64 - 1) - (2 ** 64 - 1) % bound
+        while True:
+            value = int.from_bytes(transcript("meshnode/draw/1", domain, seed, state[0])[:8], "big")
+            state[0] += 1
+            if value < limit:
+                return value % bound
+
+    left, order = sorted(members), []
+    total = sum(w for _, w in left)
+    while left:
+        ticket, chosen = below(total), len(left) - 1
+        for index, (_, w) in enumerate(left):
+            if ticket < w:
+                chosen = index
+                break
+            ticket -= w
+        key, w = left.pop(chosen)
+        total -= w
+        order.append(key)
+    return order
+
+
+def beacon_after(previous, h):
+    output = b""
+    if h["proof"]:
+        # RFC 9381 proof_to_hash: suite string, 0x03, gamma, 0x00.
+        output = hashlib.sha512(b"\xffc2sp.org/vrf-r255\x03" + h["proof"][:32] + b"\x00").digest()
+    return transcript("meshnode/beacon/1", previous, h["height"], output)
+
+
+def spec(r):
+    """Fields of a task spec that the ledger needs, and its bytes."""
+    start = r.at
+    r.domain(6)
+    s = {}
+    s["name"] = r.blob()
+    r.u64()
+    r.u8()
+    r.list(lambda r: r.u32())
+    r.ref()
+    r.blob(), r.u32(), r.list(lambda r: r.blob()), r.u64()
+    r.u32()  # minimum rows
+    s["rounds"] = r.u32()
+    s["minimum"], s["maximum"], s["smallest"] = r.u32(), r.u32(), r.u32()
+    s["enrol"], _, _, _, s["expiry"] = r.u32(), r.u32(), r.u32(), r.u32(), r.u64()
+    r.blob(), r.u32(), r.u32(), r.u32(), r.u8(), r.u32(), r.u8(), r.u32()
+    r.u64(), r.u8(), r.u32(), r.u8(), r.u8(), r.u8()
+    s["holders"], s["threshold"] = r.u8(), r.u8()
+    r.u32()
+    s["target"] = r.u32()
+    s["commitment"] = r.id() if r.flag() else None
+    s["reward"], s["rule"], s["bond"] = r.u64(), r.u8(), r.u64()
+    r.u32(), r.u8()
+    s["bytes"] = r.data[start:r.at]
+    return s
+
+
+def outcome(r):
+    kind = r.u8()
+    return (kind, r.u8()) if kind == 2 else (kind,)
+
+
+def payout_table(r):
+    start = r.at
+    t = dict(outcome=outcome(r), rounds=r.u32(), accuracy=r.u32(),
+             entries=r.list(lambda r: [r.id(), r.u32(), r.u32(), r.u64()]))
+    t["bytes"] = r.data[start:r.at]
+    return t
+
+
+def encode_table(t):
+    return (bytes(t["outcome"]) + u32(t["rounds"]) + u32(t["accuracy"]) + u32(len(t["entries"]))
+            + b"".join(k + u32(a) + u32(b) + u64(c) for k, a, b, c in t["entries"]))
+
+
+class Registry:
+    def __init__(self, genesis):
+        r = Reader(genesis)
+        r.domain(5)
+        r.blob()
+        self.time = r.u64()
+        self.accounts = {}
+        for key, balance, bond, election in r.list(lambda r: (r.id(), r.u64(), r.u64(), r.id())):
+            self.accounts[key] = dict(balance=balance, nonce=0, bonded=0, bond=bond, key=election, unbonding=[], below=0)
+        self.proof_bytes, _, _ = r.u8(), r.u32(), r.u32()
+        self.settle_ms, self.evidence_ms = r.u64(), r.u64()
+        r.end()
+        self.network = transcript("meshnode/network/1", genesis)
+        self.chain = transcript("meshnode/registry/1", self.network)
+        self.head, self.height = self.network, 0
+        self.beacon = transcript("meshnode/beacon-0/1", self.network)
+        self.now = self.later = self.drawn()
+        self.tasks, self.burned = [], 0
+        self.total = self.credits()
+
+    def drawn(self):
+        e = Electorate((k, a["bond"]) for k, a in self.accounts.items())
+        return e if e.members else self.later
+
+    def credits(self):
+        held = sum(a["balance"] + a["bonded"] + a["bond"] + sum(c for c, _ in a["unbonding"])
+                   for a in self.accounts.values())
+        return held + sum(t["escrow"] for t in self.tasks) + self.burned
+
+    def task(self, task):
+        for t in self.tasks:
+            if t["id"] == task:
+                return t
+        raise Fault("an unknown task")
+
+    # Timers, by the time of blocks.
+
+    def timer(self, t):
+        if t["cancelled"]:
+            return None
+        if t["window"] is None:
+            return t["published"] + t["spec"]["expiry"]
+        if t["paid"] is None:
+            return t["window"]
+        return None if t["released"] else t["paid"] + self.evidence_ms
+
+    def begin(self, time):
+        for a in self.accounts.values():
+            while a["unbonding"] and a["unbonding"][0][1] <= time:
+                a["balance"] += a["unbonding"].pop(0)[0]
+        for t in self.tasks:
+            while self.timer(t) is not None and self.timer(t) <= time:
+                if t["window"] is None:
+                    t["window"] = t["published"] + t["spec"]["expiry"] + self.settle_ms
+                elif t["paid"] is None:
+                    t["paid"] = time
+                    table = t["settled"] and t["settled"][2]
+                    if table and not (t["target"] is not None and table["accuracy"] < t["target"]):
+                        for key, _, _, credits in table["entries"]:
+                            t["escrow"] -= credits
+                            self.accounts[key]["balance"] += credits
+                else:
+                    self.release(t)
+
+    def release(self, t):
+        for key, _, e in t["enrolled"]:
+            if key not in t["slashed"]:
+                self.accounts[key]["bonded"] -= e["bond"]
+                self.accounts[key]["balance"] += e["bond"]
+        t["released"] = True
+
+    # Transactions.
+
+    def apply(self, e, height, time):
+        need((e["kind"], e["chain"], e["minor"]) == (10, self.chain, 0), "not a transaction")
+        envelope_signature(e, self.network)
+        a = self.accounts[e["signer"]]
+        need(e["major"] == a["nonce"], "nonce")
+        a["nonce"] += 1
+        r = Reader(e["payload"])
+        r.domain(16)
+        kind = r.u8()
+        if kind == 1:
+            s = spec(r)
+            r.id()
+            a["balance"] -= s["reward"]
+            task = transcript("meshnode/task/1", self.network, transcript("meshnode/transaction/1", e["signed"]))
+            self.tasks.append(dict(
+                id=task, spec=s, publisher=e["signer"], published=time, escrow=s["reward"], enrolled=[], closed=0,
+                beacon=None, block=None, orders=[], cancelled=False, settled=None, target=None, window=None, paid=None,
+                released=False, slashed=[]))
+        elif kind == 2:
+            start = r.at
+            n = dict(task=r.id(), sealing=r.id(), election=r.id(), rows=r.u32(), bond=r.u64())
+            n["bytes"] = r.data[start:r.at]
+            a["balance"] -= n["bond"]
+            a["bonded"] += n["bond"]
+            self.task(n["task"])["enrolled"].append((e["signer"], height, n))
+        elif kind == 3:
+            t = self.task(r.id())
+            need(not t["closed"], "closed twice")
+            t["closed"] = height
+        elif kind == 4:
+            to, credits = r.id(), r.u64()
+            a["balance"] -= credits
+            other = self.accounts.setdefault(
+                to, dict(balance=0, nonce=0, bonded=0, bond=0, key=bytes(32), unbonding=[], below=0))
+            other["balance"] += credits
+        elif kind == 5:
+            credits, key = r.u64(), r.id()
+            a["balance"] -= credits
+            a["bond"] += credits
+            a["key"] = key
+        elif kind == 6 and r.u8() == 1:
+            credits = r.u64()
+            a["bond"] -= credits
+            a["unbonding"].append((credits, time + self.evidence_ms))
+        elif kind == 6:
+            t = self.task(r.id())
+            mine = [one for one in t["enrolled"] if one[0] == e["signer"]]
+            need(not t["closed"] and len(mine) == 1, "leaves a task that it is not in")
+            t["enrolled"].remove(mine[0])
+            if e["signer"] not in t["slashed"]:
+                a["bonded"] -= mine[0][2]["bond"]
+                a["balance"] += mine[0][2]["bond"]
+        elif kind == 7:
+            t, sequence, action = self.task(r.id()), r.u32(), r.u8()
+            need(e["signer"] == t["publisher"] and sequence == len(t["orders"]) + 1, "an order out of turn")
+            if t["closed"]:
+                t["orders"].append((height, action))
+            else:
+                t["cancelled"] = True
+                self.release(t)
+                self.accounts[t["publisher"]]["balance"] += t["escrow"]
+                t["escrow"] = 0
+        elif kind == 8:
+            t, target, nonce = self.task(r.id()), r.u32(), r.id()
+            need(transcript("meshnode/target/1", target, nonce) == t["spec"]["commitment"], "another target")
+            t["target"] = target
+        elif kind == 9:
+            start = r.at
+            h = self.embedded_header(r)
+            cert, table = certificate(r), payout_table(r)
+            t = self.task(h["chain"])
+            check_certificate(cert, h, self.members(t), self.network)
+            need(transcript("meshnode/payout/1", table["bytes"]) == h["payout"], "another payout root")
+            need(sum(c for _, _, _, c in table["entries"]) <= t["escrow"] and t["paid"] is None, "settled too late or too much")
+            need(not t["settled"] or h["height"] > t["settled"][0], "settled lower")
+            t["settled"] = (h["height"], h["id"], table)
+            if table["outcome"][0] != 0 and t["window"] is None:
+                t["window"] = time + self.settle_ms
+        elif kind == 10:
+            t = self.task(r.id())
+            need(t["paid"] is not None and t["escrow"] > 0, "nothing to refund")
+            self.accounts[t["publisher"]]["balance"] += t["escrow"]
+            t["escrow"] = 0
+        elif kind == 11:
+            one, two = envelope(r), envelope(r)
+            envelope_signature(one, self.network)
+            envelope_signature(two, self.network)
+            place = ("kind", "chain", "major", "minor", "signer")
+            need(all(one[p] == two[p] for p in place) and one["payload"] < two["payload"], "no evidence")
+            need(one["kind"] in (1, 2, 3, 4, 5, 7, 9), "a kind that may be signed again")
+            bad = self.accounts[one["signer"]]
+            if one["chain"] == self.chain:
+                lost = bad["bond"] + sum(c for c, _ in bad["unbonding"])
+                need(lost > 0 and one["major"] >= bad["below"], "nothing to lose")
+                bad.update(bond=0, unbonding=[], below=height + 2)
+            else:
+                t = self.task(one["chain"])
+                need(one["signer"] not in t["slashed"] and not t["released"], "nothing to lose")
+                lost = [n["bond"] for key, _, n in t["enrolled"] if key == one["signer"]][0]
+                t["slashed"] = sorted(t["slashed"] + [one["signer"]])
+                bad["bonded"] -= lost
+            self.burned += lost
+        else:
+            raise Fault("unknown transaction %d" % kind)
+        r.end()
+        need(all(x["balance"] >= 0 for x in self.accounts.values()), "a balance below zero")
+
+    @staticmethod
+    def embedded_header(r):
+        start = r.at
+        probe = Reader(r.data)
+        probe.at = start
+        probe.domain(2)
+        probe.take(32 + 8 + 32 + 8 + 32 + 4 + 1 + 4 + 2 + 40 + 32 * 4)
+        probe.blob()
+        r.at = probe.at
+        return header(r.data[start:r.at])
+
+    def members(self, t):
+        return Electorate((key, n["bond"]) for key, height, n in t["enrolled"] if height < t["closed"])
+
+    def root(self):
+        out = struct.pack("<HB", 12, 1) + u32(len(self.accounts))
+        for key in sorted(self.accounts):
+            a = self.accounts[key]
+            out += key + u64(a["balance"]) + u64(a["nonce"]) + u64(a["bonded"]) + u64(a["bond"]) + a["key"]
+            out += u32(len(a["unbonding"])) + b"".join(u64(c) + u64(t) for c, t in a["unbonding"]) + u64(a["below"])
+        out += u64(self.burned) + u32(len(self.tasks))
+        for t in self.tasks:
+            out += t["id"] + t["spec"]["bytes"] + t["publisher"] + u64(t["published"]) + u64(t["escrow"])
+            out += u32(len(t["enrolled"])) + b"".join(k + u64(h) + n["bytes"] for k, h, n in t["enrolled"])
+            out += u64(t["closed"])
+            out += u32(len(t["orders"])) + b"".join(u64(h) + bytes([a]) for h, a in t["orders"])
+            out += bytes([t["cancelled"], t["settled"] is not None])
+            if t["settled"]:
+                out += u64(t["settled"][0]) + t["settled"][1] + t["settled"][2]["bytes"]
+            out += bytes([t["target"] is not None]) + u32(t["target"] or 0) + u64(t["window"] or 0) + u64(t["paid"] or 0)
+            out += bytes([t["released"]]) + u32(len(t["slashed"])) + b"".join(t["slashed"])
+        return transcript("meshnode/registry-state/1", out)
+
+    def block(self, h, body, cert):
+        need(h["chain"] == self.chain and h["kind"] == 0, "not a registry block")
+        need(h["height"] == self.height + 1 and h["parent"] == self.head and h["time"] > self.time, "does not follow")
+        order = shuffle(self.now.members, self.beacon, "proposers")
+        need(h["author"] == order[h["view"] % len(order)], "another proposer")
+        need(len(h["proof"]) == self.proof_bytes, "election proof of another length")
+        check_certificate(cert, h, self.now, self.network)
+        self.begin(h["time"])
+        r = Reader(body)
+        for e in r.list(envelope):
+            self.apply(e, h["height"], h["time"])
+        r.end()
+        drawn = self.drawn()
+        need(h["next"] == self.later.hash and h["second"] == drawn.hash, "other electorates")
+        need(h["state"] == self.root(), "another state root")
+        need(self.credits() == self.total, "credits were made or lost")
+        self.height, self.head, self.time = h["height"], h["id"], h["time"]
+        self.beacon = beacon_after(self.beacon, h)
+        self.now, self.later = self.later, drawn
+        for t in self.tasks:
+            if t["closed"] == h["height"]:
+                t["block"] = h["id"]
+            if t["closed"] and t["closed"] + 2 == h["height"]:
+                t["beacon"] = transcript("task", t["id"], self.beacon)
+
+
+class Task:
+    def __init__(self, registry, t):
+        self.registry, self.network, self.t, self.spec = registry, registry.network, t, t["spec"]
+        self.chain, self.head, self.height, self.time = t["id"], t["block"], 0, t["published"]
+        self.beacon = t["beacon"]
+        self.electorate = registry.members(t)
+        self.enrolments = {k: n for k, h, n in t["enrolled"] if h < t["closed"]}
+        self.holders = []
+        if self.spec["holders"] != 1:
+            self.holders = shuffle(self.electorate.members, self.beacon, "holders")[:self.spec["holders"]]
+        self.round, self.attempt, self.sets, self.current = 1, 0, [], None
+        self.evicted = set()
+        self.table = dict(outcome=(0,), rounds=0, accuracy=0, entries=[[k, 0, 0, 0] for k in sorted(self.enrolments)])
+
+    def block(self, h, body, cert):
+        need(h["height"] == self.height + 1 and h["parent"] == self.head and h["time"] > self.time, "does not follow")
+        drawn = shuffle(self.electorate.members, self.beacon, "proposers")
+        order = [k for k in drawn if k not in self.holders] + [k for k in drawn if k in self.holders]
+        need(h["author"] == order[h["view"] % len(order)], "another proposer")
+        need((h["round"], h["attempt"]) == (self.round, self.attempt), "another round")
+        check_certificate(cert, h, self.electorate, self.network)
+        getattr(self, {1: "manifest", 2: "result", 3: "void", 4: "control"}[h["kind"]])(h, Reader(body))
+        need(h["payout"] == transcript("meshnode/payout/1", encode_table(self.table)), "another payout root")
+        self.height, self.head, self.time = h["height"], h["id"], h["time"]
+        self.beacon = beacon_after(self.beacon, h)
+
+    def manifest(self, h, r):
+        r.id()
+        union = r.list(lambda r: r.id())
+        weight = dict.fromkeys(union, 0)
+        listed_weight = 0
+        for key, bitmap, sig in r.list(lambda r: (r.id(), r.blob(), r.sig())):
+            ids = [one for i, one in enumerate(union) if bitmap[i // 8] >> (i % 8) & 1]
+            payload = u32(len(ids)) + b"".join(ids)
+            signature(key, sig, signed_bytes(self.network, 5, self.chain, h["height"], 0, key, payload))
+            listed_weight += self.electorate.weight[key]
+            for one in ids:
+                weight[one] += self.electorate.weight[key]
+        need(listed_weight >= self.electorate.quorum, "too few lists")
+        listed = {one for one in union if weight[one] >= self.electorate.third}
+        by_key = {}
+        for e in r.list(envelope):
+            envelope_signature(e, self.network)
+            name = transcript("meshnode/submission/1", e["payload"])
+            need(name in listed, "an announcement that is not listed")
+            by_key.setdefault(e["signer"], []).append(name)
+        once = sorted(k for k, names in by_key.items() if len(names) == 1)
+        if self.sets:
+            last = [k for k in self.sets[-1] if k not in self.evicted]
+            present = [k for k in last if k in once]
+            lost = len(last) - len(present)
+            once = last if not lost else present[max(0, self.spec["smallest"] - lost):]
+        need(len(once) >= self.spec["smallest"], "too small a set")
+        for e in r.list(envelope):
+            envelope_signature(e, self.network)
+        self.sets.append(once)
+        self.current = (h["id"], once)
+
+    def result(self, h, r):
+        manifest, aggregate, model, opening, rejected = r.id(), r.ref(), r.ref(), r.id(), r.flag()
+        need(self.current and manifest == self.current[0], "a result of another manifest")
+        for e in r.list(envelope):
+            envelope_signature(e, self.network)
+        form = lambda ref: ref[0] + u64(ref[1])
+        payload = transcript("meshnode/payload/1", manifest, form(aggregate), form(model), opening)
+        weight = against = 0
+        seen = []
+        for e in r.list(envelope):
+            envelope_signature(e, self.network)
+            need((e["kind"], e["chain"], e["major"]) == (9, self.chain, h["height"]), "an opinion of another place")
+            o = Reader(e["payload"])
+            need(o.id() == payload, "an opinion of another candidate")
+            verdict, accuracy, _, rows = o.u8(), o.u32(), o.u64(), o.u32()
+            w = self.electorate.weight[e["signer"]]
+            weight += w
+            against += w if verdict == 2 else 0
+            if rows:
+                seen.append((accuracy, w))
+        need(weight >= self.electorate.quorum, "too few opinions")
+        need(rejected == (against >= self.electorate.third), "rejected or not")
+        if not rejected:
+            median, passed = 0, 0
+            for accuracy, w in sorted(seen):
+                passed += w
+                if 2 * passed >= sum(w for _, w in seen):
+                    median = accuracy
+                    break
+            self.pay(self.current[1], h["author"], median)
+            self.sets = []
+        self.round, self.attempt, self.current = self.round + 1, 0, None
+
+    def pay(self, members, author, accuracy):
+        t, s = self.table, self.spec
+        t["rounds"] += 1
+        t["accuracy"] = accuracy
+        p = t["rounds"]
+        budget = s["reward"] * p // s["rounds"] - s["reward"] * (p - 1) // s["rounds"]
+        weights = [(k, 1 if s["rule"] == 1 else self.enrolments[k]["rows"]) for k in sorted(members)]
+        divisor = 10 * sum(w for _, w in weights)
+        claims = [[author, budget * (divisor // 10)]] + [[k, 9 * budget * w] for k, w in weights]
+        shares = [claim[1] // divisor for claim in claims]
+        rest = sorted(range(len(claims)), key=lambda i: (-(claims[i][1] % divisor), claims[i][0], i))
+        for i in rest[:budget - sum(shares)]:
+            shares[i] += 1
+        for entry in t["entries"]:
+            entry[1] += entry[0] in members
+            entry[2] += entry[0] == author
+            entry[3] += sum(share for claim, share in zip(claims, shares) if claim[0] == entry[0])
+
+    def void(self, h, r):
+        r.u8()
+        self.evicted |= set(r.list(lambda r: r.id()))
+        self.attempt += 1
+        self.current = None
+
+    def control(self, h, r):
+        kind = r.u8()
+        if kind == 3:
+            r.list(lambda r: (self.registry.embedded_header(r), certificate(r), r.list(lambda r: (r.id(), r.u64()))))
+            transactions, index = r.list(envelope), r.u32()
+            order = Reader(transactions[index]["payload"])
+            order.domain(16)
+            need(order.u8() == 7 and order.id() == self.chain, "not an order about this task")
+            order.u32()
+            if order.u8() == 3:
+                self.table["outcome"] = (3,)
+        else:
+            self.table["outcome"] = (1,) if kind == 1 else (2, r.u8())
+
+
+def verify(lines):
+    first = json.loads(next(lines))
+    need(first["format"] == "meshnode-export/1", "another format")
+    genesis = bytes.fromhex(first["genesis"])
+    registry = Registry(genesis)
+    need(registry.network.hex() == first["network"], "the network id is not the hash of the genesis")
+    tasks, blocks, contents, ended = {}, 0, 0, False
+    for text in lines:
+        line = json.loads(text)
+        if "content" in line:
+            data = base64.b64decode(line["bytes"])
+            need(content_id(data, line["kind"]).hex() == line["content"], "content %s has other bytes" % line["content"][:8])
+            contents += 1
+            continue
+        if "end" in line:
+            need(line["blocks"] == blocks and line["contents"] == contents, "lines are missing")
+            ended = True
+            continue
+        try:
+            h = header(bytes.fromhex(line["header"]))
+            body = bytes.fromhex(line["body"])
+            need(h["body"] == (content_id(body, 3), len(body)), "another body")
+            need(h["chain"].hex() == line["chain"] and h["height"] == line["height"], "another place")
+            r = Reader(bytes.fromhex(line["certificate"]))
+            cert = certificate(r)
+            r.end()
+            if h["chain"] == registry.chain:
+                registry.block(h, body, cert)
+            else:
+                if h["chain"] not in tasks:
+                    tasks[h["chain"]] = Task(registry, registry.task(h["chain"]))
+                tasks[h["chain"]].block(h, body, cert)
+        except Fault as fault:
+            raise Fault("chain %s, height %d: %s" % (line["chain"][:8], line["height"], fault))
+        blocks += 1
+    need(ended, "the export has no end")
+    for t in registry.tasks:
+        if t["settled"] and t["id"] in tasks and tasks[t["id"]].height == t["settled"][0]:
+            need(t["settled"][2]["bytes"] == encode_table(tasks[t["id"]].table), "settled otherwise than decided")
+    return registry, tasks, blocks, contents
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    try:
+        with open(sys.argv[1]) as file:
+            registry, tasks, blocks, contents = verify(iter(file))
+    except Fault as fault:
+        print("FAILED: %s" % fault)
+        sys.exit(1)
+    print("%d blocks of %d chains hold, %d contents; credits %d, as in genesis"
+          % (blocks, 1 + len(tasks), contents, registry.total))
