@@ -29,7 +29,7 @@ enum NullScheme {
             ephemeral: Digest(Transcript.hash("sim/ephemeral", submitter.bytes, job.context.bytes)),
             proof: Signature([UInt8](repeating: 0, count: 64)),
             boxesHash: Digest(Transcript.hash("sim/boxes", submitter.bytes, job.context.bytes)),
-            elementCount: UInt32(state.spec.elementCount),
+            elementCount: UInt32(state.spec.elementCount(round: job.round)),
             elementsRoot: Digest(Transcript.hash("sim/elements", body)), body: .of(body, kind: .submission))
     }
 

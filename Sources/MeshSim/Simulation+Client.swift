@@ -27,6 +27,7 @@ extension Simulation {
         if !record.enrolments.contains(where: { $0.node == id }) {
             let enrolment = Enrolment(
                 task: record.task, sealingKey: sealingKey(index), electionKey: .zero, rows: 10,
+                dataForm: record.spec.data.form,
                 bond: nodes[index].weight)
             if record.enrolments.count < Int(record.spec.participants.maximum) {
                 propose(.enrol(enrolment), node: index)

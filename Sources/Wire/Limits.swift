@@ -14,6 +14,8 @@ public enum Limits {
     public static let name = 255
     public static let reason = 512
     public static let layers = 16
+    /// Named feature columns, and figures of their normalisation.
+    public static let columns = 4_096
     public static let decisionProof = 80
     /// Bodies of blocks: a manifest of 256 headers with 35 components each stays below it.
     public static let blockBody = 1 << 20

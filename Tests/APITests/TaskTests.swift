@@ -160,7 +160,7 @@ import Wire
             spec.model.architecture = .mlp
             spec.model.hidden = (0..<Int.random(in: 0...16)).map { _ in pick(UInt32.self) }
             spec.model.initial = .init(id: .zero, length: pick(UInt64.self))
-            spec.data.features = pick(UInt32.self)
+            spec.data.shape = [pick(UInt32.self)]
             spec.data.scalePpm = pick(UInt64.self)
             spec.data.minimumRows = pick(UInt32.self)
             spec.participants = .init(

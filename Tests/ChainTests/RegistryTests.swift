@@ -40,10 +40,13 @@ struct RegistryTests {
             network: genesis.networkID, by: keys[signer])
     }
 
-    func enrolment(_ task: TaskID, rows: UInt32 = 20, bond: UInt64 = 60) -> Transaction {
+    func enrolment(
+        _ task: TaskID, rows: UInt32 = 20, bond: UInt64 = 60, form: Digest = Self.spec().data.form
+    ) -> Transaction {
         .enrol(
             Enrolment(
                 task: task, sealingKey: SealingKey(RistrettoKey.generate().publicKey), electionKey: .zero, rows: rows,
+                dataForm: form,
                 bond: bond))
     }
 

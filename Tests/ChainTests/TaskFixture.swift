@@ -26,7 +26,8 @@ struct TaskFixture {
                 .init(
                     node: key.nodeID,
                     enrolment: Enrolment(
-                        task: task, sealingKey: SealingKey(key.nodeID.bytes), electionKey: .zero, rows: 20, bond: weight))
+                        task: task, sealingKey: SealingKey(key.nodeID.bytes), electionKey: .zero, rows: 20,
+                        dataForm: spec.data.form, bond: weight))
             },
             parameters: .init(electionProofBytes: 0, proposeMs: 1_000, voteMs: 300),
             registry: RegistryAnchor(height: 4, next: .zero, second: .zero))
@@ -52,7 +53,7 @@ struct TaskFixture {
             context: context.digest, round: round ?? state.round, attempt: state.attempt, submitter: node,
             nonce: Digest([UInt8](repeating: variant, count: 32)), componentCommitments: [.zero, .zero, .zero],
             ephemeral: .zero, proof: Signature([UInt8](repeating: 0, count: 64)), boxesHash: .zero,
-            elementCount: elements ?? UInt32(state.spec.elementCount), elementsRoot: .zero,
+            elementCount: elements ?? UInt32(state.spec.elementCount(round: state.round)), elementsRoot: .zero,
             body: ContentReference(id: ContentID([UInt8](repeating: variant, count: 32)), length: 10))
         return sign(
             header.wireBytes, .submission, by: node, major: UInt64(state.round), minor: UInt32(state.attempt))

@@ -24,6 +24,17 @@ import Testing
         #expect(throws: LearnError.self) { try Safetensors.encode([("a", [1], [1]), ("a", [1], [1])]) }
     }
 
+    /// A header of 384 bytes begins like a pickle of protocol 1: 0x80, 0x01.
+    @Test func headersOfEveryLengthAreTold() throws {
+        for spaces in 0..<512 {
+            let header = #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"# + String(repeating: " ", count: spaces)
+            #expect(failure { _ = try Safetensors(bytes: Self.file(header, data: 4)) } == nil, "header of \(header.utf8.count)")
+        }
+        for version in UInt8(1)...5 {
+            #expect(failure { _ = try Safetensors(bytes: [0x80, version, 0x95, 0, 0, 0, 0, 0, 0, 0, 0x7d]) } != nil)
+        }
+    }
+
     @Test func otherTypesAreWidened() throws {
         var bytes = Self.file(
             #"{"h":{"dtype":"F16","shape":[5],"data_offsets":[0,10]},"b":{"dtype":"BF16","shape":[1],"data_offsets":[10,12]},"d":{"dtype":"F64","shape":[1],"data_offsets":[12,20]},"i":{"dtype":"I8","shape":[1],"data_offsets":[20,21]}}"#,

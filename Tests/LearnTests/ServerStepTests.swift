@@ -92,9 +92,9 @@ import Testing
             }
         }
         let moving = try ServerStep(rule: .fedAvgM(rate: 1, momentum: 0.9))
-        #expect(throws: LearnError.self) {
-            try moving.apply(weights: [1, 2], state: ServerState(), sum: [1], scale: scale, support: [1])
-        }
+        // Moments stay where nothing was sent, too.
+        let half = try moving.apply(weights: [1, 2], state: ServerState(), sum: [1], scale: scale, support: [1])
+        #expect(half.weights == [1, 1.75] && half.state.first == [0, 0.25])
     }
 
     @Test func refusesWhatCannotBe() throws {

@@ -93,6 +93,9 @@ extension RegistryState {
             enrolment.rows >= record.spec.data.minimumRows,
             "\(enrolment.rows) rows, the task asks for \(record.spec.data.minimumRows)")
         try require(
+            enrolment.dataForm == record.spec.data.form,
+            "the rows were read with another label map, shape or preprocessing than the task's")
+        try require(
             enrolment.bond >= max(1, record.spec.reward.minimumBond),
             "bond \(enrolment.bond), the task asks for \(max(1, record.spec.reward.minimumBond))")
         try debit(signer, enrolment.bond, .enrolled, for: "bond", height, timeMs, task: enrolment.task)

@@ -18,7 +18,7 @@ public struct RoundContext: Hashable, Sendable {
         policy.u8(spec.update.packing)
         // R = 2·n_max·B + 1.
         policy.i64(2 * Int64(spec.participants.maximum) * spec.update.bound + 1)
-        policy.u32(UInt32(spec.parameterCount))
+        policy.u32(UInt32(spec.coordinateCount(round: state.round)))
         policy.u32(spec.participants.maximum)
         policy.u32(spec.participants.smallestSet)
         policy.u8(spec.update.encoding.rawValue)

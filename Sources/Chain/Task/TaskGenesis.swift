@@ -75,20 +75,23 @@ public struct TaskGenesis: Hashable, Sendable {
     }
 }
 
+extension TaskSpec.Data {
+    /// What an Enrol states about the data that it stands for: label map, shape, columns and preprocessing in one hash.
+    public var form: Digest {
+        var encoder = WireEncoder()
+        encode(into: &encoder)
+        return Digest(Transcript.hash("meshnode/data-form/1", encoder.bytes))
+    }
+}
+
 extension TaskSpec {
     /// d: trainable parameters of the model, bias included.
-    public var parameterCount: Int {
-        var count = 0
-        var width = Int(data.features)
-        for units in model.hidden.map(Int.init) + [data.labels.count] {
-            count += (width + 1) * units
-            width = units
-        }
-        return count
-    }
+    public var parameterCount: Int { Int(clamping: modelSize ?? 0) }
 
-    /// Group elements of one update.
-    public var elementCount: Int { (parameterCount + Int(update.packing) - 1) / Int(update.packing) }
+    /// Group elements of one update of `round`, from 1.
+    public func elementCount(round: UInt32) -> Int {
+        (coordinateCount(round: round) + Int(update.packing) - 1) / Int(update.packing)
+    }
 
     /// Bytes of one encoded element.
     public var elementBytes: Int { update.encoding == .ristretto ? 32 : 64 }

@@ -167,7 +167,7 @@ public enum TaskRules {
         try require(
             header.context == context.digest && header.round == context.round && header.attempt == context.attempt,
             "an announcement of another context")
-        try require(Int(header.elementCount) == state.spec.elementCount, "an announcement of another size")
+        try require(Int(header.elementCount) == state.spec.elementCount(round: context.round), "an announcement of another size")
         if !signatureKnown {
             try require(envelope.isSignatureValid, "the announcement of \(envelope.signer.short) is not signed by it")
         }

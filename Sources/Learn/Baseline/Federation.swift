@@ -148,9 +148,7 @@ public struct Federation: Sendable {
                 weights: weights, state: state, sum: integers, scale: scale, support: chosen)
             lastSum = integers
         } else if let chosen {
-            var wide = [Float](repeating: 0, count: weights.count)
-            for (position, index) in chosen.enumerated() { wide[index] = mean[position] }
-            (weights, state) = try step.apply(weights: weights, state: state, mean: wide)
+            (weights, state) = try step.apply(weights: weights, state: state, mean: mean, support: chosen)
         } else {
             (weights, state) = try step.apply(weights: weights, state: state, mean: mean)
         }

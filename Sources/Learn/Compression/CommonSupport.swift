@@ -46,8 +46,10 @@ public struct CommonSupport: Equatable, Sendable {
     }
 
     /// The rising indices that `round` sends, fixed before anyone trains.
-    public func support(round: Int) -> [Int] {
-        let size = size(round: round)
+    public func support(round: Int) -> [Int] { support(size: size(round: round)) }
+
+    /// The rising indices of the `size` coordinates with most waiting mass.
+    public func support(size: Int) -> [Int] {
         guard size < count else { return Array(0..<count) }
         let scores = scores()
         let order = (0..<count).sorted { scores[$0] == scores[$1] ? tie[$0] < tie[$1] : scores[$0] > scores[$1] }
@@ -132,6 +134,27 @@ public struct CommonSupport: Equatable, Sendable {
             age[index] = 1
         }
         for index in 0..<count where !isSent[index] && age[index] < 1 << 24 { age[index] += 1 }
+    }
+
+    /// One a coordinate, for `TrainingState`.
+    var storedRates: [Float] { rate }
+    /// One a coordinate, negative where it was never sent.
+    var storedAges: [Float] { (0..<count).map { isSeen[$0] ? Float(age[$0]) : -Float(age[$0]) } }
+
+    /// Takes over `storedRates` and `storedAges`.
+    mutating func restore(rate: [Float], age: [Float]) throws(LearnError) {
+        guard rate.count == count, age.count == count else {
+            throw .mismatch(field: "support state", expected: count, found: rate.count)
+        }
+        for index in 0..<count {
+            let magnitude = abs(age[index])
+            guard rate[index].isFinite, rate[index] >= 0, magnitude >= 1, magnitude <= Float(1 << 24),
+                magnitude == magnitude.rounded()
+            else { throw .badTensors(file: "support state", reason: "coordinate \(index) is out of range") }
+            self.rate[index] = rate[index]
+            self.age[index] = Int32(magnitude)
+            isSeen[index] = age[index] > 0
+        }
     }
 
     private static let domain = Array("meshnode/support/v1".utf8)

@@ -8,6 +8,8 @@ public struct Residual: Equatable, Sendable {
 
     public init(count: Int) { values = [Float](repeating: 0, count: count) }
 
+    public init(_ values: [Float]) { self.values = values }
+
     /// v' = decay * v + update.
     public func adding(_ update: [Float], decay: Float) throws(LearnError) -> Residual {
         guard update.count == values.count else {

@@ -5,7 +5,7 @@ public struct Preprocessing: Equatable, Sendable, Codable {
     public var width: Int?
     /// Multiplies every value first, for example 1/255.
     public var scale: Float
-    /// Then (x - mean) / deviation, one a channel, or one for all; empty is off.
+    /// Then (x - mean) / deviation, one for all, one a channel or one a feature; empty is off.
     public var mean: [Float]
     public var deviation: [Float]
 
@@ -62,7 +62,7 @@ public struct Preprocessing: Equatable, Sendable, Codable {
         }
         guard scale != 1 || !mean.isEmpty else { return result }
         let channels = result.sampleShape.count == 3 ? result.sampleShape[0] : 1
-        guard mean.isEmpty || mean.count == 1 || mean.count == channels else {
+        guard mean.isEmpty || mean.count == 1 || mean.count == channels || mean.count == result.featureCount else {
             throw .mismatch(field: "preprocess.normalise", expected: channels, found: mean.count)
         }
         let plane = result.featureCount / channels
@@ -70,7 +70,9 @@ public struct Preprocessing: Equatable, Sendable, Codable {
         for index in features.indices {
             var value = features[index] * scale
             if !mean.isEmpty {
-                let channel = mean.count == 1 ? 0 : index / plane % channels
+                let channel =
+                    mean.count == 1
+                    ? 0 : mean.count == result.featureCount ? index % result.featureCount : index / plane % channels
                 value = (value - mean[channel]) / deviation[channel]
             }
             guard value.isFinite else { throw .notFinite(field: "preprocessed features", index: index) }

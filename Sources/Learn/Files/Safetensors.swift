@@ -29,7 +29,7 @@ public struct Safetensors: Sendable {
 
     /// - Parameter file: the name that errors carry.
     public init(bytes: [UInt8], file: String = "safetensors") throws(LearnError) {
-        if bytes.starts(with: [0x50, 0x4b, 0x03, 0x04]) || (bytes.first == 0x80 && bytes.count > 1 && bytes[1] <= 5) {
+        if bytes.starts(with: [0x50, 0x4b, 0x03, 0x04]) || Self.isPickle(bytes) {
             throw .badTensors(file: file, reason: "is a pickle or an archive of one, which is never loaded")
         }
         var reader = ByteReader(bytes)
@@ -71,6 +71,13 @@ public struct Safetensors: Sendable {
         metadata = header.metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
         self.bytes = bytes
         self.file = file
+    }
+
+    /// 0x80 and a protocol number. A header of 128 to 1535 bytes can begin with the same two bytes; then zeros and a brace
+    /// follow, which no pickle has.
+    private static func isPickle(_ bytes: [UInt8]) -> Bool {
+        guard bytes.count > 1, bytes[0] == 0x80, bytes[1] <= 5 else { return false }
+        return !(bytes.count > 8 && bytes[2..<8].allSatisfy { $0 == 0 } && bytes[8] == 0x7b)
     }
 
     private static func elements(of shape: [Int]) -> Int? {

@@ -8,6 +8,10 @@ public struct DataSource: Sendable {
     public var classNames: [String]?
     /// The task's number of classes, for arrays.
     public var classCount: Int?
+    /// The task's feature columns in order, for tables; nil takes every column but the label.
+    public var featureColumns: [String]?
+    /// Reads the label of tables as a target; other forms have classes only.
+    public var regression = false
     /// Folder of the shipped sets; nil searches.
     public var shippedFolder: String?
 
@@ -38,13 +42,30 @@ public struct DataSource: Sendable {
         let lower = name.lowercased()
         func ends(_ endings: String...) -> Bool { endings.contains { lower.hasSuffix($0) } }
         if ends(".csv", ".csv.gz", ".tsv", ".tsv.gz") {
-            return DataSplits(train: try TableReader(labelColumn: labelColumn, classNames: classNames).read(path: name))
+            return DataSplits(
+                train: try TableReader(
+                    labelColumn: labelColumn, classNames: classNames, featureColumns: featureColumns,
+                    regression: regression
+                ).read(path: name))
+        }
+        guard !regression else {
+            throw .invalid(
+                field: "data", reason: "\(name) has classes, and the task asks for a regression",
+                next: "give a CSV or TSV file whose label column is a number")
         }
         if ends(".npz") { return try NPZReader.read(path: name, classCount: classCount) }
         if ends(".safetensors") { return DataSplits(train: try Self.tensors(path: name, classCount: classCount)) }
         if lower.contains("-idx3-ubyte") || ends(".idx3", ".idx3.gz") || lower.contains("images-idx") {
-            let labels = name.replacing("images-idx3", with: "labels-idx1").replacing(".idx3", with: ".idx1")
-            return DataSplits(train: try IDXReader.read(images: name, labels: labels, classCount: classCount))
+            func labels(_ images: String) -> String {
+                images.replacing("images-idx3", with: "labels-idx1").replacing(".idx3", with: ".idx1")
+            }
+            let train = try IDXReader.read(images: name, labels: labels(name), classCount: classCount)
+            // MNIST's held-out rows lie beside it under their own name.
+            let other = name.replacing("train-images", with: "t10k-images")
+            guard other != name, FileManager.default.fileExists(atPath: other) else { return DataSplits(train: train) }
+            return DataSplits(
+                train: train,
+                test: try IDXReader.read(images: other, labels: labels(other), classCount: train.classCount))
         }
         if ends(".pt", ".pth", ".pkl", ".pickle", ".joblib") {
             throw .badTensors(file: name, reason: "is a pickle, which is never loaded")

@@ -54,8 +54,8 @@ public struct ServerStep: Equatable, Sendable {
     ///   - weights: the base model in manifest order.
     ///   - state: of the previous round, empty before the first.
     ///   - sum: e, the integer sum over the submitters, as long as `weights` or as `support`.
-    ///   - support: rising indices that `sum` covers, nil for all; only FedAvg takes one.
-    /// - Throws: `.mismatch`, `.invalid` for a support that is not rising or a rule that cannot take one,
+    ///   - support: rising indices that `sum` covers, nil for all.
+    /// - Throws: `.mismatch`, `.invalid` for a support that is not rising,
     ///   `.notFinite` when the result leaves binary32.
     public func apply(
         weights: [Float], state: ServerState, sum: [Int64], scale: Scale, support: [Int]? = nil
@@ -63,29 +63,47 @@ public struct ServerStep: Equatable, Sendable {
         guard sum.count == support?.count ?? weights.count else {
             throw .mismatch(field: "sum", expected: support?.count ?? weights.count, found: sum.count)
         }
-        let mean = Self.mean(of: sum, scale: scale)
-        if let support {
-            var result = weights
-            guard case .fedAvg(let rate) = rule else {
-                throw .invalid(
-                    field: "aggregation", reason: "\(rule) keeps moments and cannot take a partial support",
-                    next: "use fedavg with compression")
-            }
-            var previous = -1
-            for (position, index) in support.enumerated() {
-                guard index > previous, index < weights.count else {
-                    throw .invalid(
-                        field: "support", reason: "index \(index) is out of order or of range",
-                        next: "recompute the support from the decided rounds")
-                }
-                let move = rate * mean[position]
-                result[index] = weights[index] - move
-                previous = index
-            }
-            try Self.check(result, field: "new model")
-            return (result, state)
+        return try apply(weights: weights, state: state, mean: Self.mean(of: sum, scale: scale), support: support)
+    }
+
+    /// The step on a mean over `support`. Coordinates outside it stay, weights and moments: a moment only moves in the
+    /// rounds that send its coordinate.
+    public func apply(
+        weights: [Float], state: ServerState, mean: [Float], support: [Int]?
+    ) throws(LearnError) -> (weights: [Float], state: ServerState) {
+        guard let support else { return try apply(weights: weights, state: state, mean: mean) }
+        guard mean.count == support.count else {
+            throw .mismatch(field: "mean", expected: support.count, found: mean.count)
         }
-        return try apply(weights: weights, state: state, mean: mean)
+        var previous = -1
+        for index in support {
+            guard index > previous, index < weights.count else {
+                throw .invalid(
+                    field: "support", reason: "index \(index) is out of order or of range",
+                    next: "recompute the support from the decided rounds")
+            }
+            previous = index
+        }
+        // Moments start whole, so that coordinates which are sent later find the start value.
+        var whole = state
+        switch rule {
+        case .fedAvg: break
+        case .fedAvgM, .diLoCo: try Self.prepare(&whole.first, count: weights.count, start: 0)
+        case .fedAdam(_, _, _, let tau), .fedYogi(_, _, _, let tau):
+            try Self.prepare(&whole.first, count: weights.count, start: 0)
+            try Self.prepare(&whole.second, count: weights.count, start: tau * tau)
+        }
+        let part = ServerState(
+            first: whole.first.isEmpty ? [] : support.map { whole.first[$0] },
+            second: whole.second.isEmpty ? [] : support.map { whole.second[$0] })
+        let moved = try apply(weights: support.map { weights[$0] }, state: part, mean: mean)
+        var result = weights
+        for (position, index) in support.enumerated() {
+            result[index] = moved.weights[position]
+            if !whole.first.isEmpty { whole.first[index] = moved.state.first[position] }
+            if !whole.second.isEmpty { whole.second[index] = moved.state.second[position] }
+        }
+        return (result, whole)
     }
 
     /// The step on a mean that is already in the update's scale, in manifest order.

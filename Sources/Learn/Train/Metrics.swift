@@ -37,6 +37,18 @@ public struct Metrics: Equatable, Sendable {
     }
 }
 
+extension Metrics {
+    /// Accuracy; for a regression the share of the targets' variance that the model explains, 0 or more.
+    /// - Parameter rows: those that the metrics were taken on.
+    public func score(on rows: Dataset) -> Double {
+        if let accuracy { return accuracy }
+        guard !rows.targets.isEmpty, loss.isFinite else { return 0 }
+        let mean = rows.targets.reduce(0.0) { $0 + Double($1) } / Double(rows.targets.count)
+        let total = rows.targets.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / 2 / Double(rows.count)
+        return total > 0 ? max(0, min(1, 1 - loss / total)) : 0
+    }
+}
+
 extension Trainer {
     /// Runs the model over all rows.
     public func evaluate(parameters: [Float], data: Dataset) throws(LearnError) -> Metrics {

@@ -9,6 +9,8 @@ public struct Scaffold: Equatable, Sendable {
 
     public init(count: Int) { control = [Float](repeating: 0, count: count) }
 
+    public init(control: [Float]) { self.control = control }
+
     /// c - c_i for `Trainer.train(correction:)`.
     public func correction(server: [Float]) throws(LearnError) -> [Float] {
         guard server.count == control.count else {

@@ -42,6 +42,8 @@ extension ConfigurationLoader {
                 }
             }
         }
+        var labels: [String] = []
+        if case .list(let items)? = values["data.labels"] { labels = items }
         let kill = text("debug.kill_aggregator")
         let killPoint = NodeConfiguration.KillPoint(parsing: kill)
         if !kill.isEmpty, killPoint == nil {
@@ -88,7 +90,7 @@ extension ConfigurationLoader {
             profile: profile,
             data: .init(
                 train: absolute(text("data.train")), evaluation: absolute(text("data.evaluation")),
-                label: text("data.label"), type: text("data.type")),
+                label: text("data.label"), type: text("data.type"), labels: labels),
             miner: .init(isEnabled: flag("miner.enabled"), joinsByItself: flag("miner.auto_join"), bond: bond),
             voting: voting, socket: socket, logLevel: level, logFormat: format,
             debug: .init(

@@ -29,12 +29,15 @@ public struct NodeConfiguration: Sendable, Equatable {
         public var evaluation: String
         public var label: String
         public var type: String
+        /// This node's own label map: class i is `labels[i]`; empty takes a task's.
+        public var labels: [String]
 
-        public init(train: String, evaluation: String, label: String, type: String) {
+        public init(train: String, evaluation: String, label: String, type: String, labels: [String] = []) {
             self.train = train
             self.evaluation = evaluation
             self.label = label
             self.type = type
+            self.labels = labels
         }
     }
 

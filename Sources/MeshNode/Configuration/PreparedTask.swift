@@ -12,13 +12,16 @@ public struct PreparedTask: Sendable, Equatable {
 
     /// Completes a specification: makes the initial weights from its seed and names them.
     ///
-    /// - Parameter spec: `model.initial` is replaced.
+    /// - Parameters:
+    ///   - spec: `model.initial` is replaced.
+    ///   - weights: safetensors of the model's tensors, where `model.start` is `given`; state of another task is left out.
     /// - Throws: everything that is wrong with the specification.
-    public init(completing spec: TaskSpec) throws(TaskError) {
+    public init(completing spec: TaskSpec, weights: [UInt8]? = nil) throws(TaskError) {
         var spec = spec
+        if weights != nil { spec.model.start = .given }
         let faults = TaskSpecValidator.faults(spec, ignoring: ["model.initial"])
         guard faults.isEmpty else { throw TaskError(file: nil, faults: faults) }
-        let bytes = try Self.weights(spec)
+        let bytes = try Self.weights(spec, given: weights)
         spec.model.initial = Self.reference(bytes)
         let rest = TaskSpecValidator.faults(spec)
         guard rest.isEmpty else { throw TaskError(file: nil, faults: rest) }
@@ -28,16 +31,19 @@ public struct PreparedTask: Sendable, Equatable {
 
     /// Takes a complete specification and makes the weights that it names.
     ///
-    /// - Throws: everything that is wrong with it, also when its weights are not those of its seed.
-    public init(checking spec: TaskSpec) throws(TaskError) {
+    /// - Throws: everything that is wrong with it, also when its weights are not those of its seed, or not the given ones.
+    public init(checking spec: TaskSpec, weights: [UInt8]? = nil) throws(TaskError) {
         let faults = TaskSpecValidator.faults(spec)
         guard faults.isEmpty else { throw TaskError(file: nil, faults: faults) }
-        let bytes = try Self.weights(spec)
+        let bytes = try Self.weights(spec, given: weights)
         guard Self.reference(bytes) == spec.model.initial else {
             throw TaskError(
                 file: nil,
                 faults: [
-                    Fault("model.initial", "\(spec.model.initial.id.short) are not the weights of seed \(spec.seed)")
+                    Fault(
+                        "model.initial",
+                        "\(spec.model.initial.id.short) are not the weights "
+                            + (spec.model.start == .seed ? "of seed \(spec.seed)" : "that were given"))
                 ])
         }
         self.spec = spec
@@ -48,11 +54,31 @@ public struct PreparedTask: Sendable, Equatable {
         ContentReference(id: ContentManifest(of: bytes, kind: .model).contentID, length: UInt64(bytes.count))
     }
 
-    private static func weights(_ spec: TaskSpec) throws(TaskError) -> [UInt8] {
+    private static func weights(_ spec: TaskSpec, given: [UInt8]?) throws(TaskError) -> [UInt8] {
         do {
+            if spec.model.start == .given {
+                guard let given else {
+                    throw TaskError(
+                        file: nil,
+                        faults: [Fault("model.start", "\"given\" needs the weights; use: meshnode task publish --weights FILE")])
+                }
+                // Canonical bytes of the model's own tensors, whatever wrote the file and kept beside them.
+                let model = try spec.learnModel()
+                let file = try Safetensors(bytes: given, file: "weights")
+                let own = Set(model.manifest.entries.map(\.name))
+                var tensors: [(name: String, shape: [Int], values: [Float])] = []
+                for tensor in file.tensors where own.contains(tensor.name) {
+                    tensors.append((tensor.name, tensor.shape, try file.floats(tensor)))
+                }
+                let bytes = try Safetensors.encode(tensors)
+                _ = try Safetensors.parameters(from: bytes, manifest: model.manifest, file: "weights")
+                return bytes
+            }
             return try spec.learnModel().initialFile(seed: Seed.number(spec.seed))
+        } catch let error as TaskError {
+            throw error
         } catch {
-            throw TaskError(file: nil, faults: [Fault("model", error.description)])
+            throw TaskError(file: nil, faults: [Fault("model", "\(error)")])
         }
     }
 }

@@ -6,9 +6,10 @@ public enum TaskFile {
     /// - Parameters:
     ///   - file: name that faults carry.
     ///   - overrides: by path, each a TOML value, for example `["rounds": "3"]`.
+    ///   - weights: a warm start: safetensors to begin from instead of the seed's weights.
     /// - Throws: faults of form and of value, all at once.
     public static func read(
-        _ text: String, file: String, overrides: [String: String] = [:]
+        _ text: String, file: String, overrides: [String: String] = [:], weights: [UInt8]? = nil
     ) throws(TaskError) -> PreparedTask {
         let document = TOMLDocument(text)
         var root = document.root
@@ -29,7 +30,7 @@ public enum TaskFile {
         faults = reader.faults + TaskSpecValidator.faults(spec, ignoring: broken.union(["model.initial"]))
         guard faults.isEmpty else { throw TaskError(file: file, faults: faults) }
         do {
-            return try PreparedTask(completing: spec)
+            return try PreparedTask(completing: spec, weights: weights)
         } catch {
             throw TaskError(file: file, faults: error.faults)
         }
@@ -54,6 +55,7 @@ public enum TaskFile {
     public static func text(_ spec: TaskSpec) -> String {
         func quoted(_ text: String) -> String { SettingValue.quoted(text) }
         let deadlines = spec.deadlines
+        let local = spec.training.local
         return """
             name = \(quoted(spec.name))
             seed = \(spec.seed)
@@ -64,12 +66,18 @@ public enum TaskFile {
             [model]
             architecture = \(quoted(spec.model.architecture.word))
             hidden = [\(spec.model.hidden.map { "\($0)" }.joined(separator: ", "))]
+            start = \(quoted(spec.model.start.word))
 
             [data]
             type = \(quoted(spec.data.type))
-            features = \(spec.data.features)
+            shape = [\(spec.data.shape.map { "\($0)" }.joined(separator: ", "))]
             labels = [\(spec.data.labels.map(quoted).joined(separator: ", "))]
+            targets = \(spec.data.targets)
+            columns = [\(spec.data.columns.map(quoted).joined(separator: ", "))]
             scale = \(Ppm.text(spec.data.scalePpm))
+            resize = \(spec.data.resizes)
+            mean = [\(spec.data.meanPpm.map { ($0 < 0 ? "-" : "") + Ppm.text($0.magnitude) }.joined(separator: ", "))]
+            deviation = [\(spec.data.deviationPpm.map(Ppm.text).joined(separator: ", "))]
             minimum_rows = \(spec.data.minimumRows)
 
             [participants]
@@ -89,8 +97,23 @@ public enum TaskFile {
             local_epochs = \(spec.training.localEpochs)
             batch_size = \(spec.training.batchSize)
             learning_rate = \(Ppm.text(UInt64(spec.training.learningRatePpm)))
+            optimiser = \(quoted(local.optimiser.word))
+            momentum = \(Ppm.text(UInt64(local.momentumPpm)))
+            beta2 = \(Ppm.text(UInt64(local.secondMomentumPpm)))
+            epsilon = \(Ppm.text(UInt64(local.epsilonPpm)))
+            weight_decay = \(Ppm.text(UInt64(local.weightDecayPpm)))
+            proximal = \(Ppm.text(UInt64(local.proximalPpm)))
+            gradient_clip = \(Ppm.text(local.gradientClipPpm))
+            schedule = \(quoted(local.schedule.word))
+            schedule_rounds = \(local.scheduleRounds)
+            schedule_factor = \(Ppm.text(UInt64(local.scheduleFactorPpm)))
+            correction = \(quoted(local.correction.word))
+            control_range = \(Ppm.text(UInt64(local.controlRangePpm)))
             server = \(quoted(spec.training.server.word))
             server_rate = \(Ppm.text(UInt64(spec.training.serverRatePpm)))
+            server_momentum = \(Ppm.text(UInt64(spec.training.outer.momentumPpm)))
+            server_beta2 = \(Ppm.text(UInt64(spec.training.outer.secondMomentumPpm)))
+            server_tau = \(Ppm.text(UInt64(spec.training.outer.tauPpm)))
             weighting = \(quoted(spec.training.weighting.word))
             row_cap = \(spec.training.rowCap)
 
@@ -98,7 +121,12 @@ public enum TaskFile {
             clip_norm = \(Ppm.text(spec.update.clipNormPpm))
             bits = \(spec.update.bits)
             range = \(Ppm.text(UInt64(spec.update.rangePpm)))
+            scale = \(quoted(spec.update.scale.word))
             compression = \(quoted(spec.update.compression.word))
+            ratio = \(Ppm.text(UInt64(spec.update.support.ratioPpm)))
+            decay = \(Ppm.text(UInt64(spec.update.support.decayPpm)))
+            dense_rounds = \(spec.update.support.denseRounds)
+            rate_factor = \(Ppm.text(UInt64(spec.update.support.rateFactorPpm)))
             packing = \(spec.update.packing)
             encoding = \(quoted(spec.update.encoding.word))
 
@@ -109,6 +137,10 @@ public enum TaskFile {
             [evaluation]
             tolerance = \(Ppm.text(UInt64(spec.evaluation.tolerancePpm)))
             target = \(Ppm.text(UInt64(spec.evaluation.targetPpm)))\(commitment(spec))
+
+            [privacy]
+            noise = \(Ppm.text(UInt64(spec.privacy.noisePpm)))
+            delta = \(Ppm.text(UInt64(spec.privacy.deltaPpm)))
 
             [reward]
             credits = \(spec.reward.credits)

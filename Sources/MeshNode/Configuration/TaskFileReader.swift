@@ -14,10 +14,12 @@ struct TaskFileReader {
             name: text("name"), seed: whole("seed"),
             model: TaskSpec.Model(
                 architecture: choice("model.architecture", else: .softmax), hidden: wholes("model.hidden"),
-                initial: ContentReference(id: .zero, length: 0)),
+                start: choice("model.start", else: .seed), initial: ContentReference(id: .zero, length: 0)),
             data: TaskSpec.Data(
-                type: text("data.type"), features: whole("data.features"), labels: texts("data.labels"),
-                scalePpm: parts("data.scale"), minimumRows: whole("data.minimum_rows")),
+                type: text("data.type"), shape: wholes("data.shape"), labels: texts("data.labels"),
+                targets: whole("data.targets"), columns: texts("data.columns"), scalePpm: parts("data.scale"),
+                resizes: flag("data.resize"), meanPpm: signedParts("data.mean"),
+                deviationPpm: signedParts("data.deviation").map { UInt64(clamping: $0) }, minimumRows: whole("data.minimum_rows")),
             rounds: whole("rounds"),
             participants: TaskSpec.Participants(
                 minimum: whole("participants.minimum"), maximum: whole("participants.maximum"),
@@ -29,16 +31,34 @@ struct TaskFileReader {
             training: TaskSpec.Training(
                 trainer: text("training.trainer"), localEpochs: whole("training.local_epochs"),
                 batchSize: whole("training.batch_size"), learningRatePpm: parts("training.learning_rate"),
+                local: TaskSpec.LocalRecipe(
+                    optimiser: choice("training.optimiser", else: .sgd), momentumPpm: parts("training.momentum"),
+                    secondMomentumPpm: parts("training.beta2"), epsilonPpm: parts("training.epsilon"),
+                    weightDecayPpm: parts("training.weight_decay"), proximalPpm: parts("training.proximal"),
+                    gradientClipPpm: parts("training.gradient_clip"),
+                    schedule: choice("training.schedule", else: .constant),
+                    scheduleRounds: whole("training.schedule_rounds"),
+                    scheduleFactorPpm: parts("training.schedule_factor"),
+                    correction: choice("training.correction", else: .none),
+                    controlRangePpm: parts("training.control_range")),
                 server: choice("training.server", else: .fedAvg), serverRatePpm: parts("training.server_rate"),
+                outer: TaskSpec.OuterRecipe(
+                    momentumPpm: parts("training.server_momentum"),
+                    secondMomentumPpm: parts("training.server_beta2"), tauPpm: parts("training.server_tau")),
                 weighting: choice("training.weighting", else: .uniform), rowCap: whole("training.row_cap")),
             update: TaskSpec.Update(
                 clipNormPpm: parts("update.clip_norm"), bits: whole("update.bits", standIn: 4),
-                rangePpm: parts("update.range"), compression: choice("update.compression", else: .none),
+                rangePpm: parts("update.range"), scale: choice("update.scale", else: .fixed),
+                compression: choice("update.compression", else: .none),
+                support: TaskSpec.Support(
+                    ratioPpm: parts("update.ratio"), decayPpm: parts("update.decay"),
+                    denseRounds: whole("update.dense_rounds"), rateFactorPpm: parts("update.rate_factor")),
                 packing: whole("update.packing"), encoding: choice("update.encoding", else: .ristretto)),
             holders: TaskSpec.Holders(count: whole("holders.count"), threshold: whole("holders.threshold")),
             evaluation: TaskSpec.Evaluation(
                 tolerancePpm: parts("evaluation.tolerance"), targetPpm: parts("evaluation.target"),
                 targetCommitment: commitment("evaluation.target_commitment")),
+            privacy: TaskSpec.Privacy(noisePpm: parts("privacy.noise"), deltaPpm: parts("privacy.delta")),
             reward: TaskSpec.Reward(
                 credits: whole("reward.credits"), rule: choice("reward.rule", else: .equal),
                 minimumBond: whole("reward.minimum_bond")),
@@ -138,6 +158,44 @@ struct TaskFileReader {
             }
         }
         if result.count != items.count { document.fault(path, "not every item is a whole number") }
+        return result
+    }
+
+    private mutating func flag(_ path: String) -> Bool {
+        let kind = "true or false"
+        guard let node = required(path, kind) else { return false }
+        guard case .flag(let flag) = node else {
+            wrong(path, kind, node)
+            return false
+        }
+        return flag
+    }
+
+    /// Fractions with a sign as millionths.
+    private mutating func signedParts(_ path: String) -> [Int64] {
+        let kind = "a list of numbers with at most six decimals"
+        guard let node = required(path, kind) else { return [] }
+        guard case .list(let items) = node else {
+            wrong(path, kind, node)
+            return []
+        }
+        var result: [Int64] = []
+        for (index, item) in items.enumerated() {
+            let value: Double
+            switch item {
+            case .integer(let number): value = Double(number)
+            case .number(let number): value = number
+            default:
+                wrong("\(path)[\(index)]", "a number", item)
+                continue
+            }
+            guard let millionths = Ppm.exactly(value.magnitude) else {
+                document.fault("\(path)[\(index)]", "\(value) has more than six decimals or is too large")
+                continue
+            }
+            result.append(value < 0 ? -Int64(millionths) : Int64(millionths))
+        }
+        if result.count != items.count { document.fault(path, "not every item is usable") }
         return result
     }
 

@@ -13,20 +13,64 @@ extension WordChoice {
 }
 
 extension TaskSpec.Architecture: WordChoice {
-    public static let allCases: [Self] = [.softmax, .mlp]
+    public static let allCases: [Self] = [.softmax, .mlp, .linear, .cnn]
     public var word: String {
         switch self {
         case .softmax: "softmax"
         case .mlp: "mlp"
+        case .linear: "linear"
+        case .cnn: "cnn"
         }
     }
 }
 
+extension TaskSpec.Start: WordChoice {
+    public static let allCases: [Self] = [.seed, .given]
+    public var word: String { self == .seed ? "seed" : "given" }
+}
+
+extension TaskSpec.Optimiser: WordChoice {
+    public static let allCases: [Self] = [.sgd, .momentum, .adamW]
+    public var word: String {
+        switch self {
+        case .sgd: "sgd"
+        case .momentum: "momentum"
+        case .adamW: "adamw"
+        }
+    }
+}
+
+extension TaskSpec.Schedule: WordChoice {
+    public static let allCases: [Self] = [.constant, .cosine, .step, .warmUp]
+    public var word: String {
+        switch self {
+        case .constant: "constant"
+        case .cosine: "cosine"
+        case .step: "step"
+        case .warmUp: "warm_up"
+        }
+    }
+}
+
+extension TaskSpec.Correction: WordChoice {
+    public static let allCases: [Self] = [.none, .scaffold]
+    public var word: String { self == .none ? "none" : "scaffold" }
+}
+
+extension TaskSpec.Scale: WordChoice {
+    public static let allCases: [Self] = [.fixed, .previous]
+    public var word: String { self == .fixed ? "fixed" : "previous" }
+}
+
 extension TaskSpec.ServerRule: WordChoice {
-    public static let allCases: [Self] = [.fedAvg]
+    public static let allCases: [Self] = [.fedAvg, .fedAvgM, .fedAdam, .fedYogi, .diLoCo]
     public var word: String {
         switch self {
         case .fedAvg: "fedavg"
+        case .fedAvgM: "fedavgm"
+        case .fedAdam: "fedadam"
+        case .fedYogi: "fedyogi"
+        case .diLoCo: "diloco"
         }
     }
 }
@@ -42,10 +86,12 @@ extension TaskSpec.Weighting: WordChoice {
 }
 
 extension TaskSpec.Compression: WordChoice {
-    public static let allCases: [Self] = [.none]
+    public static let allCases: [Self] = [.none, .residual, .masked]
     public var word: String {
         switch self {
         case .none: "none"
+        case .residual: "residual"
+        case .masked: "masked"
         }
     }
 }

@@ -203,15 +203,28 @@ extension Node {
     /// Checks this node's own data against a task and signs an Enrol.
     func enrol(_ record: RegistryState.TaskRecord, bond: UInt64?) throws(ServiceError) -> Envelope {
         let spec = record.spec
+        if let reason = ownerRefusal(of: spec, publisher: record.publisher, isRound: false) {
+            throw .denied(
+                reason: "the owner's policy refuses the task: \(reason)",
+                next: "change \(home.path)/\(OwnerPolicy.fileName) if you own this machine")
+        }
         let rows: Int
+        let own = configuration.data.labels
+        if !own.isEmpty, own != spec.data.labels {
+            let place = zip(own, spec.data.labels).enumerated().first { $0.element.0 != $0.element.1 }
+            throw .conflict(
+                reason: "this node's label map differs from the task's: "
+                    + (place.map { "class \($0.offset) is \"\($0.element.0)\" here and \"\($0.element.1)\" there" }
+                        ?? "\(own.count) classes here, \(spec.data.labels.count) there"),
+                next: "set [data] labels in \(home.configuration) to what the class numbers of your rows mean, or number them anew")
+        }
         do {
             let data = try DataFiles.fitted(
-                configuration.data.train, label: configuration.data.label, labels: spec.data.labels,
-                factor: spec.featureFactor)
-            guard data.featureCount == Int(spec.data.features) else {
-                throw LearnError.mismatch(
-                    field: "features of \(configuration.data.train)", expected: Int(spec.data.features),
-                    found: data.featureCount)
+                configuration.data.train, label: configuration.data.label, to: spec)
+            // Held-out rows that do not fit would only be noticed as missing opinions.
+            if evaluationData != nil {
+                _ = try DataFiles.fitted(
+                    configuration.data.evaluation, label: configuration.data.label, to: spec, part: .evaluation)
             }
             rows = data.count
         } catch {
@@ -234,6 +247,7 @@ extension Node {
                 Enrolment(
                     task: record.task, sealingKey: SealingKey(sealing.publicKey),
                     electionKey: Digest(electionKey.publicKey), rows: UInt32(rows),
+                    dataForm: spec.data.form,
                     bond: bond ?? max(configuration.miner.bond, record.spec.reward.minimumBond))))
     }
 

@@ -20,6 +20,16 @@ extension Node {
         view.bytesIn = traffic.bytesIn &- stats.bytesIn
         view.bytesOut = traffic.bytesOut &- stats.bytesOut
         view.saturations = stats.saturations
+        view.norm = stats.norm
+        view.wasClipped = stats.wasClipped
+        view.trainingLoss = stats.trainingLoss
+        let recipe = runtime.policy.recipe
+        view.coordinates = recipe.coordinates(round: Int(header.round))
+        view.ratio = Double(recipe.coordinates(round: Int(header.round))) / Double(max(1, recipe.parameterCount))
+        if header.kind == .result {
+            view.epsilon = (try? recipe.epsilon(after: Int(header.round))) ?? nil
+            view.epsilonAgainstMembers = (try? recipe.epsilonAgainstMembers(after: Int(header.round))) ?? nil
+        }
         view.seconds.train = stats.train
         view.seconds.encrypt = stats.encrypt
         if header.kind == .void {
@@ -130,6 +140,7 @@ extension Node {
         }
         // The key of a finished task opens nothing any more.
         tasks[chain]?.sealingKey = nil
+        try? MemberMemory(files: vectorFiles, chain: chain).forget()
         try? durable.commit([.removeValue(space: "sealing-key", key: chain.bytes)])
     }
 

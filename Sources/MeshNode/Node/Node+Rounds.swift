@@ -55,27 +55,37 @@ extension Node {
             let base = try? contentStore.get(job.model.id)
         else { return }
         let policy = runtime.policy
+        let publisher = runtime.machine.state.genesis.publisher
+        if let reason = ownerRefusal(of: policy.spec, publisher: publisher, isRound: true) {
+            note(
+                "warning", "round \(job.round): no submission, the owner's policy refuses it: \(reason)", task: chain,
+                round: job.round)
+            return
+        }
         let name = updateName(job, chain: chain)
         let kept = (try? vectorFiles.read(name: name)) ?? nil
         let data = configuration.data
+        let fitted = runtime.rows
+        let memory = MemberMemory(files: vectorFiles, chain: chain)
+        let outcomes = memoryOutcomes(memory, before: job.round)
         let holderKeys = runtime.machine.state.holders.map(\.key)
         let node = nodeID
         let start = ContinuousClock.now
         compute {
-            Result { () throws(RoundError) -> (Submitting.Update, Double, Submitting.Sealed, Double) in
-                let update: Submitting.Update
-                if let kept, let values = Self.decode(kept, count: policy.parameterCount) {
+            Result { () throws(RoundError) -> (LocalUpdate, Double, Submitting.Sealed, Double) in
+                let update: LocalUpdate
+                if let kept, let values = Self.decode(kept, count: policy.coordinateCount(round: job.round)) {
                     // The same integers in every attempt of a round; only masks and context are new.
-                    update = Submitting.Update(values: values, saturations: 0, trainingLoss: 0)
+                    update = LocalUpdate(resending: values)
                 } else {
-                    let fitted: Dataset
+                    let own: [Float]?
                     do {
-                        fitted = try DataFiles.fitted(
-                            data.train, label: data.label, labels: policy.spec.data.labels,
-                            factor: policy.spec.featureFactor)
+                        own = try memory.settle(outcomes, count: policy.recipe.parameterCount)
                     } catch { throw .failed("\(error)") }
                     update = try Submitting.train(
-                        policy: policy, base: base, data: fitted, enrolledRows: rows,
+                        policy: policy, base: base, memory: own,
+                        data: try fitted.rows(.training, data: data, spec: policy.spec), enrolledRows: rows,
+                        round: job.round,
                         seed: Submitting.trainingSeed(round: job.seed, node: node))
                 }
                 let trained = ContinuousClock.now
@@ -93,13 +103,16 @@ extension Node {
     }
 
     private func submit(
-        _ update: Submitting.Update, _ sealed: Submitting.Sealed, _ job: RoundJob, name: String,
+        _ update: LocalUpdate, _ sealed: Submitting.Sealed, _ job: RoundJob, name: String,
         seconds: (Double, Double), chain: ChainID
     ) {
         guard tasks[chain]?.machine.trainingJob == job else { return }
         dropMiner(round: job.round, attempt: job.attempt)
-        // Vector, seeds and body are durable before the header that names them is signed.
+        // Memory, vector, seeds and body are durable before the header that names them is signed.
         do {
+            if let kept = update.kept {
+                try MemberMemory(files: vectorFiles, chain: chain).keep(kept, round: job.round)
+            }
             try vectorFiles.write(Self.encode(update.values), name: name)
             if let ownUpdates {
                 try ownUpdates.write(
@@ -118,10 +131,29 @@ extension Node {
         }
         tasks[chain]?.stats.train = seconds.0
         tasks[chain]?.stats.encrypt = seconds.1
-        tasks[chain]?.stats.saturations = update.saturations
-        tasks[chain]?.stats.trainingLoss = update.trainingLoss
+        if !update.isResent {
+            tasks[chain]?.stats.saturations = update.saturations
+            tasks[chain]?.stats.trainingLoss = update.loss
+            tasks[chain]?.stats.norm = update.norm
+            tasks[chain]?.stats.wasClipped = update.wasClipped
+        }
         tasks[chain]?.stats.submittedMs = now.monotonicMs
         perform(tasks[chain]!.machine.trained(sealed.header, now), chain: chain)
+    }
+
+    /// What the chain decided about earlier rounds that this node trained in.
+    func memoryOutcomes(
+        _ memory: MemberMemory, before round: UInt32
+    ) -> [(round: UInt32, outcome: MemberMemory.Outcome)] {
+        let open = (try? memory.open(before: round)) ?? []
+        guard !open.isEmpty, let rows = try? chainStore.roundMetrics(chain: memory.chain) else { return [] }
+        return open.map { number in
+            let views = rows.filter { $0.round == UInt64(number) }.compactMap {
+                try? JSONDecoder().decode(RoundView.self, from: Data($0.json.utf8))
+            }
+            guard let accepted = views.last(where: { $0.outcome == .accepted }) else { return (number, .rejected) }
+            return (number, accepted.containsOwnUpdate == true ? .contained : .missed)
+        }
     }
 
     /// One vector a round and base model, whatever the attempt.
@@ -150,7 +182,7 @@ extension Node {
 
     private func pullBody(_ id: SubmissionID, _ header: SubmissionHeader, chain: ChainID) {
         tasks[chain]?.headers[id] = header
-        let expected = tasks[chain].map { $0.policy.elementCount * $0.policy.encoding.width } ?? 0
+        let expected = tasks[chain].map { $0.policy.elementCount(round: header.round) * $0.policy.encoding.width } ?? 0
         // Length is known from the policy: a header that lies about it is not worth a byte.
         guard header.body.length <= UInt64(expected) + 64 << 10 else {
             perform(tasks[chain]!.machine.bodyChecked(id, isValid: false, now), chain: chain)
@@ -323,7 +355,7 @@ extension Node {
 
     func receive(_ release: PeerMessage.KeyRelease, from holder: NodeID) {
         guard let runtime = tasks[release.chain], runtime.machine.state.holders.contains(where: { $0.node == holder }),
-            release.vector.length <= UInt64(runtime.policy.elementCount * 32 + 256)
+            release.vector.length <= UInt64(runtime.policy.largestElementCount * 32 + 256)
         else { return }
         // Bounded: few manifests are open at a time, and a holder has few components.
         var known = runtime.releases[release.manifest]?[holder] ?? []
@@ -349,7 +381,7 @@ extension Node {
                 holder: holder)
             // A vector counts only if it is the one that its holder's signed statement names.
             guard let bytes = try? SealedVector.open(sealed, key: key, context: context),
-                bytes.count == runtime.policy.elementCount * 32,
+                bytes.count == runtime.policy.elementCount(round: aggregation.job.round) * 32,
                 let statement = aggregation.statements.first(where: { $0.signer == holder })
                     .flatMap({ try? KeyStatement(wireBytes: $0.payload) }),
                 let root = statement.roots.first(where: { $0.component == release.component })?.root,
@@ -433,7 +465,8 @@ extension Node {
         guard let set = setContent(job, chain: chain) else { return }
         let origin = tasks[chain]?.machine.aggregator
         whenStored(set.references + [job.model], from: nil) { node in
-            node.whenStored([candidate.aggregate, candidate.model], from: origin) { node in
+            // The model is not fetched: it follows from base and sum, and every voter computes it.
+            node.whenStored([candidate.aggregate], from: origin) { node in
                 node.checkNow(candidate, job, set.headers, chain: chain)
             }
         }
@@ -442,39 +475,48 @@ extension Node {
     private func checkNow(_ candidate: Candidate, _ job: KeyJob, _ headers: [SubmissionHeader], chain: ChainID) {
         guard let runtime = tasks[chain], let set = readSet(headers, chain: chain),
             let aggregate = try? contentStore.get(candidate.aggregate.id),
-            let model = try? contentStore.get(candidate.model.id), let base = try? contentStore.get(job.model.id)
+            let base = try? contentStore.get(job.model.id)
         else { return }
         let policy = runtime.policy
         let data = configuration.data
         let hasEvaluation = evaluationData != nil
+        let fitted = runtime.rows
         let tolerance = policy.spec.evaluation.tolerancePpm
         compute {
-            Result { () throws(RoundError) -> TaskMachine.CandidateCheck in
-                try ResultCheck.check(
+            Result { () throws(RoundError) -> (TaskMachine.CandidateCheck, [UInt8]) in
+                let model = try ResultCheck.model(
                     policy: policy, context: job.context, manifest: job.manifest, set: set, aggregate: aggregate,
-                    opening: candidate.opening, base: base, model: model)
+                    opening: candidate.opening, base: base)
+                guard ContentReference.of(model, kind: .model) == candidate.model else {
+                    throw .rejected("the new model is not what the server step gives")
+                }
                 // Validity is the equation and the model alone: rows of ours that do not fit mean no opinion, never a
                 // vote against a valid result.
                 guard hasEvaluation,
-                    let evaluation = try? Evaluating.evaluate(policy: policy, model: model, data: data)
-                else { return TaskMachine.CandidateCheck(isValid: true) }
+                    let rows = try? fitted.rows(.evaluation, data: data, spec: policy.spec),
+                    let evaluation = try? Evaluating.evaluate(policy: policy, model: model, rows: rows)
+                else { return (TaskMachine.CandidateCheck(isValid: true), model) }
                 var verdict = Opinion.Verdict.accept
                 if tolerance < 1_000_000 {
-                    if let before = try? Evaluating.evaluate(policy: policy, model: base, data: data),
+                    if let before = try? Evaluating.evaluate(policy: policy, model: base, rows: rows),
                         UInt64(evaluation.accuracyPpm) + UInt64(tolerance) < UInt64(before.accuracyPpm)
                     {
                         verdict = .reject
                     }
                 }
-                return TaskMachine.CandidateCheck(
-                    isValid: true, verdict: verdict, accuracyPpm: evaluation.accuracyPpm, lossPpm: evaluation.lossPpm,
-                    evaluatedRows: evaluation.rows)
+                return (
+                    TaskMachine.CandidateCheck(
+                        isValid: true, verdict: verdict, accuracyPpm: evaluation.accuracyPpm,
+                        lossPpm: evaluation.lossPpm, evaluatedRows: evaluation.rows), model
+                )
             }
         } _: { node, result in
             guard node.tasks[chain] != nil else { return }
             let check: TaskMachine.CandidateCheck
             switch result {
-            case .success(let found): check = found
+            case .success(let (found, model)):
+                check = found
+                node.store(model, candidate.model, .model)
             case .failure(let error): check = TaskMachine.CandidateCheck(isValid: false, reason: "\(error)")
             }
             if check.evaluatedRows > 0 {

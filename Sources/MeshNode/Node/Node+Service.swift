@@ -57,7 +57,9 @@ extension Node: NodeService {
         guard let record = registry.state.task(task) else {
             throw .notFound(what: "task \(task.short) is not in the registry", next: "see: meshnode task list")
         }
-        return view(of: record)
+        var view = view(of: record)
+        view.cost = await cost(of: record.spec, publisher: record.publisher)
+        return view
     }
 
     private func view(of record: RegistryState.TaskRecord) -> TaskView {
@@ -183,13 +185,15 @@ extension Node: NodeService {
         let job = runtime.machine.trainingJob
         let policy = runtime.policy
         let share = policy.weight(rows: min(rows ?? member.enrolment.rows, member.enrolment.rows))
+        guard let base = (try? contentStore.get(job.model.id)) ?? nil else {
+            throw .unavailable(reason: "the base model of round \(job.round) is not stored here yet", next: "try again")
+        }
         let values: [Int32]
         let saturations: Int
         do {
-            let delta = try policy.parameters(of: update)
-            let clipped = try Clipping.clip(delta, to: policy.clipNorm).values
-            let quantised = try policy.quantiser.quantise(
-                clipped, rows: share.rows, rowCap: share.cap,
+            let delta = try Safetensors.parameters(from: update, manifest: policy.model.manifest, file: "update")
+            let quantised = try policy.recipe.integers(
+                of: delta, state: try policy.state(of: base), round: Int(job.round), share: share,
                 seed: Submitting.trainingSeed(round: job.seed, node: nodeID))
             values = quantised.values
             saturations = quantised.saturations

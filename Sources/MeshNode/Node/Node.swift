@@ -217,7 +217,7 @@ public actor Node {
             trainingData = try DataFiles.read(configuration.data.train, label: configuration.data.label)
         } catch { dataProblem = "\(error)" }
         do {
-            evaluationData = try DataFiles.read(configuration.data.evaluation, label: configuration.data.label)
+            evaluationData = try DataFiles.read(configuration.data.evaluation, label: configuration.data.label, part: .evaluation)
         } catch { logger.warning("no evaluation data: \(error); this node will abstain in its opinions") }
         if let dataProblem { logger.warning("no training data: \(dataProblem); this node cannot join as a miner") }
     }

@@ -6,6 +6,8 @@ internal import Wire
 struct TaskRuntime {
     var machine: TaskMachine
     let policy: RoundPolicy
+    /// This node's own rows in the task's form.
+    let rows = FittedRows()
     /// This node's key for the task; nil when it takes no part or the task has ended.
     var sealingKey: RistrettoKey?
     var headers: [SubmissionID: SubmissionHeader] = [:]
@@ -52,6 +54,9 @@ struct RoundStats {
     var candidateMs: UInt64?
     var proposedMs: UInt64?
     var saturations: Int?
+    /// L2 norm of this node's update before clipping.
+    var norm: Double?
+    var wasClipped: Bool?
     var trainingLoss: Double?
     var ownAccuracy: Double?
     var ownLoss: Double?

@@ -27,16 +27,17 @@ enum Aggregating {
         policy: RoundPolicy, job: KeyJob, set: SetContent, keyVectors: [[UInt8]], base: [UInt8],
         logarithm: BoundedLogarithm, progress: (@Sendable (Int) -> Bool)? = nil
     ) throws(RoundError) -> Outcome {
+        let round = job.round
         let values: [Int64]
         let opening: [UInt8]
         do {
             values = try Aggregate.decrypt(
-                bodies: BodySource(set.bodies), encoding: policy.encoding, count: policy.elementCount,
+                bodies: BodySource(set.bodies), encoding: policy.encoding, count: policy.elementCount(round: round),
                 keyVectors: keyVectors, logarithm: logarithm, bound: policy.packing.range, progress: progress)
             let seed = BlockProof.seed(context: job.context.bytes, manifest: job.manifest.bytes, values: values)
-            opening = try BlockProof.kHat(seed: seed, keyVectors: keyVectors, count: policy.elementCount)
+            opening = try BlockProof.kHat(seed: seed, keyVectors: keyVectors, count: policy.elementCount(round: round))
         } catch { throw .failed("recovery: \(error)") }
-        let model = try policy.nextModel(base: base, aggregate: values, rows: set.rows)
+        let model = try policy.nextModel(base: base, aggregate: values, rows: set.rows, round: round)
         let aggregate = policy.encode(aggregate: values)
         let aggregateReference = ContentReference.of(aggregate, kind: .aggregate)
         let modelReference = ContentReference.of(model, kind: .model)
@@ -51,14 +52,16 @@ enum Aggregating {
 
 /// What anybody checks of a result, without a secret: the block equation, the digits, the new model bit for bit.
 enum ResultCheck {
-    static func check(
+    /// - Returns: the model that the server step gives.
+    static func model(
         policy: RoundPolicy, context: Digest, manifest: BlockID, set: SetContent, aggregate: [UInt8], opening: Digest,
-        base: [UInt8], model: [UInt8]
-    ) throws(RoundError) {
-        let values = try policy.decode(aggregate: aggregate)
+        base: [UInt8]
+    ) throws(RoundError) -> [UInt8] {
+        guard let round = set.headers.first?.round else { throw .rejected("an empty set") }
+        let values = try policy.decode(aggregate: aggregate, round: round)
         do {
             // Exactly k_p balanced digits each, every one within |S|·B.
-            _ = try policy.packing.unpack(values, count: policy.parameterCount, submitters: set.rows.count)
+            _ = try policy.digits(values, round: round, submitters: set.rows.count)
             let seed = BlockProof.seed(context: context.bytes, manifest: manifest.bytes, values: values)
             guard
                 try BlockProof.verify(
@@ -68,8 +71,16 @@ enum ResultCheck {
         } catch let error as RoundError {
             throw error
         } catch { throw .rejected("\(error)") }
-        guard try policy.nextModel(base: base, aggregate: values, rows: set.rows) == model else {
-            throw .rejected("the new model is not what the server step gives")
-        }
+        return try policy.nextModel(base: base, aggregate: values, rows: set.rows, round: round)
+    }
+
+    static func check(
+        policy: RoundPolicy, context: Digest, manifest: BlockID, set: SetContent, aggregate: [UInt8], opening: Digest,
+        base: [UInt8], model: [UInt8]
+    ) throws(RoundError) {
+        let expected = try Self.model(
+            policy: policy, context: context, manifest: manifest, set: set, aggregate: aggregate, opening: opening,
+            base: base)
+        guard expected == model else { throw .rejected("the new model is not what the server step gives") }
     }
 }

@@ -14,7 +14,7 @@ enum BodyCheck {
             // The proof comes first: without it a copied E would turn holders into a decryption oracle.
             try header.sealedSeeds(boxes: content.boxes).verify(profile: policy.profile, binding: header.binding())
             // Adding a body to nothing decodes and checks every element.
-            _ = try Aggregate.sum(bodies: [content.elements], encoding: policy.encoding, count: policy.elementCount)
+            _ = try Aggregate.sum(bodies: [content.elements], encoding: policy.encoding, count: policy.elementCount(round: header.round))
         } catch { throw .rejected("\(error)") }
         return content
     }
@@ -26,9 +26,9 @@ enum BodyCheck {
         guard header.body == .of(bytes, kind: .submission) else { throw .rejected("the body has another content id") }
         let content: SubmissionContent
         do { content = try SubmissionContent(wireBytes: bytes) } catch { throw .rejected("the body: \(error)") }
-        guard Int(header.elementCount) == policy.elementCount,
-            content.elements.count == policy.elementCount * policy.encoding.width
-        else { throw .rejected("\(content.elements.count) bytes of elements for \(policy.elementCount) elements") }
+        let count = policy.elementCount(round: header.round)
+        guard Int(header.elementCount) == count, content.elements.count == count * policy.encoding.width
+        else { throw .rejected("\(content.elements.count) bytes of elements for \(count) elements") }
         guard SealedSeeds.hash(boxes: content.boxes) == header.boxesHash.bytes else {
             throw .rejected("the sealed boxes are not those of the header")
         }

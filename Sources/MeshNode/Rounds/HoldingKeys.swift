@@ -41,8 +41,10 @@ enum HoldingKeys {
                 }
             } catch { throw .failed("\(error)") }
         }
+        guard let round = members.first?.header.round else { throw .failed("an empty set") }
+        let count = policy.elementCount(round: round)
         return policy.profile.components(of: place).sorted().map { component in
-            let vector = KeyVector.sum(maskKeys: maskKeys[component] ?? [], count: policy.elementCount)
+            let vector = KeyVector.sum(maskKeys: maskKeys[component] ?? [], count: count)
             return Vector(component: component, bytes: vector, root: Digest(KeyVector.tree(vector).root))
         }
     }

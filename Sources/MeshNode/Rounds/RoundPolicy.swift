@@ -6,47 +6,41 @@ internal import Wire
 /// What a task's specification means for training, encrypting and checking: derived once, the same at every node.
 struct RoundPolicy: Sendable {
     let spec: TaskSpec
-    let model: Learn.Model
-    let quantiser: Quantiser
+    let recipe: RoundRecipe
     let packing: Packing
     let profile: HolderProfile
     let encoding: ElementEncoding
-    let step: ServerStep
 
     init(_ spec: TaskSpec) throws(RoundError) {
         self.spec = spec
         do {
-            model = try spec.learnModel()
-            quantiser = try Quantiser(
-                bits: Int(spec.update.bits), range: Float(Double(spec.update.rangePpm) / 1_000_000))
+            recipe = try spec.learnRecipe()
             packing = try Packing(
                 digits: Int(spec.update.packing), bound: spec.update.bound,
                 maximumSubmitters: Int(spec.participants.maximum))
             profile = try HolderProfile(holders: Int(spec.holders.count), threshold: Int(spec.holders.threshold))
-            step = try ServerStep(
-                rule: .fedAvg(rate: Float(Double(spec.training.serverRatePpm) / 1_000_000)))
         } catch {
             throw .failed("the task cannot be carried out here: \(error)")
         }
+        guard recipe.coordinates(round: 1) == spec.coordinateCount(round: 1),
+            recipe.coordinates(round: spec.rounds.asInt) == spec.coordinateCount(round: spec.rounds)
+        else { throw .failed("the task cannot be carried out here: its model has another size than it says") }
         encoding = spec.update.encoding == .ristretto ? .ristretto : .affine
     }
 
-    var parameterCount: Int { model.parameterCount }
-    var elementCount: Int { packing.elementCount(coordinates: parameterCount) }
-    var clipNorm: Float { Float(Double(spec.update.clipNormPpm) / 1_000_000) }
+    var model: Learn.Model { recipe.model }
+    var clipNorm: Float { recipe.clipNorm }
+
+    /// Integers of one member in a round, from 1.
+    func coordinateCount(round: UInt32) -> Int { spec.coordinateCount(round: round) }
+    func elementCount(round: UInt32) -> Int { spec.elementCount(round: round) }
+    /// No round has more: what memory and content lengths are bounded by.
+    var largestElementCount: Int { spec.elementCount(round: 1) }
 
     /// Rows and cap that weigh one member's update; 1 and 1 under equal weights.
     func weight(rows: UInt32) -> (rows: Int, cap: Int) {
         let weight = spec.weight(rows: rows)
         return (Int(weight.numerator), Int(weight.denominator))
-    }
-
-    /// The scale of a sum over members with these enrolled rows.
-    func scale(rows: [UInt32]) throws(RoundError) -> ServerStep.Scale {
-        do {
-            return try ServerStep.Scale(
-                step: quantiser.step, rows: rows.reduce(0) { $0 + weight(rows: $1).rows }, rowCap: weight(rows: 1).cap)
-        } catch { throw .failed("\(error)") }
     }
 
     // MARK: e as content
@@ -62,39 +56,51 @@ struct RoundPolicy: Sendable {
         return encoder.bytes
     }
 
-    func decode(aggregate bytes: [UInt8]) throws(RoundError) -> [Int64] {
-        guard bytes.count == elementCount * aggregateWidth else {
-            throw .rejected("e has \(bytes.count) bytes, \(elementCount * aggregateWidth) expected")
+    func decode(aggregate bytes: [UInt8], round: UInt32) throws(RoundError) -> [Int64] {
+        let count = elementCount(round: round)
+        guard bytes.count == count * aggregateWidth else {
+            throw .rejected("e has \(bytes.count) bytes, \(count * aggregateWidth) expected")
         }
         var decoder = WireDecoder(bytes)
         var values: [Int64] = []
-        values.reserveCapacity(elementCount)
+        values.reserveCapacity(count)
         do {
-            for _ in 0..<elementCount {
+            for _ in 0..<count {
                 values.append(aggregateWidth == 4 ? Int64(try decoder.i32("e")) : try decoder.i64("e"))
             }
         } catch { throw .rejected("e: \(error)") }
         return values
     }
 
+    /// The digits of a decided sum: exactly `packing` balanced digits an element, each within |S|·B.
+    func digits(_ aggregate: [Int64], round: UInt32, submitters: Int) throws(RoundError) -> [Int64] {
+        do {
+            return try packing.unpack(aggregate, count: coordinateCount(round: round), submitters: submitters)
+        } catch { throw .rejected("\(error)") }
+    }
+
     // MARK: Models
 
-    func parameters(of bytes: [UInt8]) throws(RoundError) -> [Float] {
-        do {
-            return try Safetensors.parameters(from: bytes, manifest: model.manifest)
-        } catch { throw .rejected("\(error)") }
+    func state(of bytes: [UInt8]) throws(RoundError) -> TrainingState {
+        do { return try recipe.state(of: bytes) } catch { throw .rejected("\(error)") }
     }
 
-    /// W_new = ServerStep(W, e) as the file that every node computes byte for byte.
-    func nextModel(base: [UInt8], aggregate: [Int64], rows: [UInt32]) throws(RoundError) -> [UInt8] {
-        let weights = try parameters(of: base)
+    func parameters(of bytes: [UInt8]) throws(RoundError) -> [Float] { try state(of: bytes).weights }
+
+    /// W_new = ServerStep(W, e), with the state that the task's rules keep, as the file that every node computes byte
+    /// for byte.
+    func nextModel(base: [UInt8], aggregate: [Int64], rows: [UInt32], round: UInt32) throws(RoundError) -> [UInt8] {
+        let state = try state(of: base)
+        let sum = try digits(aggregate, round: round, submitters: rows.count)
         do {
-            let digits = try packing.unpack(aggregate, count: parameterCount, submitters: rows.count)
-            let next = try step.apply(
-                weights: weights, state: ServerState(), sum: digits, scale: try scale(rows: rows))
-            return try Safetensors.encode(parameters: next.weights, manifest: model.manifest)
-        } catch let error as RoundError {
-            throw error
+            let next = try recipe.next(
+                state, sum: sum, round: Int(round), rows: rows.reduce(0) { $0 + weight(rows: $1).rows },
+                rowCap: weight(rows: 1).cap, submitters: rows.count)
+            return try recipe.file(of: next)
         } catch { throw .rejected("\(error)") }
     }
+}
+
+extension UInt32 {
+    var asInt: Int { Int(self) }
 }

@@ -5,29 +5,18 @@ internal import Wire
 
 /// A miner's part of a round: train, clip, quantise, encrypt.
 enum Submitting {
-    struct Update: Sendable {
-        let values: [Int32]
-        let saturations: Int
-        let trainingLoss: Double
-    }
-
     /// - Parameters:
+    ///   - memory: what this node kept of earlier rounds, see `MemberMemory`.
     ///   - seed: the round's seed and this node's key: order of rows and rounding.
     static func train(
-        policy: RoundPolicy, base: [UInt8], data: Dataset, enrolledRows: UInt32, seed: [UInt8],
-        isCancelled: (() -> Bool)? = nil
-    ) throws(RoundError) -> Update {
-        let weights = try policy.parameters(of: base)
-        let share = policy.weight(rows: enrolledRows)
+        policy: RoundPolicy, base: [UInt8], memory: [Float]?, data: Dataset, enrolledRows: UInt32, round: UInt32,
+        seed: [UInt8], isCancelled: (() -> Bool)? = nil
+    ) throws(RoundError) -> LocalUpdate {
+        let state = try policy.state(of: base)
         do {
-            let outcome = try Trainer(model: policy.model).train(
-                parameters: weights, data: data, settings: policy.spec.learnSettings, seed: seed,
+            return try policy.recipe.train(
+                state, memory: memory, data: data, round: Int(round), share: policy.weight(rows: enrolledRows), seed: seed,
                 isCancelled: isCancelled)
-            let prepared = try UpdatePath.prepare(
-                old: weights, new: outcome.parameters, clipNorm: policy.clipNorm, quantiser: policy.quantiser,
-                rows: share.rows, rowCap: share.cap, seed: seed)
-            return Update(
-                values: prepared.values, saturations: prepared.saturations, trainingLoss: outcome.loss)
         } catch { throw .failed("training: \(error)") }
     }
 

@@ -9,7 +9,7 @@ public struct DecidedRounds: Sendable {
         public let attempt: UInt16
         /// Members of the sum, ascending.
         public let set: [NodeID]
-        /// e, unpacked: one integer a parameter.
+        /// e, unpacked: one integer a coordinate of the round.
         public let sum: [Int64]
         public let isRejected: Bool
         /// Seed of the round's training orders.
@@ -33,6 +33,15 @@ public struct DecidedRounds: Sendable {
     public private(set) var finalModel: [UInt8] = []
     /// Whether the task ended with CONTROL(complete).
     public private(set) var isComplete = false
+
+    /// Started tasks of a home, oldest first.
+    public static func tasks(home: HomeDirectory) throws -> [(task: TaskID, name: String)] {
+        let store = try ChainStore.openReadOnly(path: home.chainDatabase)
+        guard let bytes = try store.genesis() else { throw NodeError.notInitialised(home.path) }
+        return try ChainReplay(store: store, genesis: try Genesis(wireBytes: bytes)).registry.openedTasks().map {
+            ($0.task, $0.spec.name)
+        }
+    }
 
     /// - Throws: `StorageError`, `NodeError`, `RoundError` for a home that does not hold the task whole.
     public init(home: HomeDirectory, task: TaskID) throws {
@@ -60,8 +69,9 @@ public struct DecidedRounds: Sendable {
                 rounds.append(
                     Round(
                         round: before.round, attempt: before.attempt, set: set.map(\.node),
-                        sum: try policy.packing.unpack(
-                            try policy.decode(aggregate: raw), count: policy.parameterCount, submitters: set.count),
+                        sum: try policy.digits(
+                            try policy.decode(aggregate: raw, round: before.round), round: before.round,
+                            submitters: set.count),
                         isRejected: result.rejected, seed: before.roundSeed, model: result.model,
                         aggregator: block.header.author, views: block.certificate.view + 1, block: block.header.id))
             case .void(let body): voids.append((before.round, before.attempt, "\(body.reason)"))

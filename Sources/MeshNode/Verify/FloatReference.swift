@@ -2,8 +2,8 @@ internal import Chain
 internal import Learn
 public import Wire
 
-/// The plaintext counterpart of a decided task: the same members, rounds, rows and training orders, averaged in
-/// floating point without clipping to integers. What encryption and quantising may cost is measured against it.
+/// The plaintext counterpart of a decided task: the same members, rounds, rows, training orders, support rule and server
+/// step, averaged in floating point without integers or noise. What encryption and quantising may cost is measured against it.
 public enum FloatReference {
     public struct Figures: Sendable {
         public let accuracy: Double
@@ -18,37 +18,50 @@ public enum FloatReference {
     public static func run(
         _ decided: DecidedRounds, files: [NodeID: String], evaluation: String, label: String, initial: [UInt8]
     ) throws -> Figures {
-        let policy = try RoundPolicy(decided.spec)
-        let labels = decided.spec.data.labels
-        let factor = decided.spec.featureFactor
+        let (spec, policy) = (decided.spec, try RoundPolicy(decided.spec))
         var data: [NodeID: Dataset] = [:]
-        for (node, path) in files {
-            data[node] = try DataFiles.fitted(path, label: label, labels: labels, factor: factor)
-        }
-        let test = try DataFiles.fitted(evaluation, label: label, labels: labels, factor: factor)
+        for (node, path) in files { data[node] = try DataFiles.fitted(path, label: label, to: spec) }
+        let test = try DataFiles.fitted(evaluation, label: label, to: spec, part: .evaluation)
         let trainer = Trainer(model: policy.model)
-        var weights = try policy.parameters(of: initial)
+        var state = try policy.state(of: initial)
+        var memory: [NodeID: [Float]] = [:]
         var accuracies: [Double] = []
         for round in decided.rounds where !round.isRejected {
-            var mean = [Double](repeating: 0, count: weights.count)
+            let size = policy.recipe.supportSize(round: Int(round.round))
+            var mean = [Double](repeating: 0, count: policy.coordinateCount(round: round.round))
             let shares = round.set.map { Double(policy.weight(rows: decided.rows[$0] ?? 1).rows) }
             let total = shares.reduce(0, +)
-            for (node, share) in zip(round.set, shares) {
+            // Members outside the set train too: what they did not send waits in their residual.
+            for node in decided.rows.keys.sorted() {
+                let place = round.set.firstIndex(of: node)
+                guard place != nil || policy.recipe.compression != nil else { continue }
                 guard let rows = data[node] else {
                     throw RoundError.failed("no training rows are given for member \(node.short)")
                 }
-                let outcome = try trainer.train(
-                    parameters: weights, data: rows, settings: decided.spec.learnSettings,
+                let update = try policy.recipe.train(
+                    state, memory: memory[node], data: rows, round: Int(round.round), share: (1, 1),
                     seed: Submitting.trainingSeed(round: round.seed, node: node))
-                let delta = try Clipping.clip(
-                    try UpdatePath.delta(old: weights, new: outcome.parameters), to: policy.clipNorm
-                ).values
-                for index in mean.indices { mean[index] += Double(delta[index]) * share / total }
+                memory[node] = place == nil ? update.kept?.ifMissed : update.kept?.ifContained
+                if place != nil, let waiting = update.kept?.ifMissed, policy.recipe.compression != nil {
+                    // Nothing of what was sent is left: there is no rounding here.
+                    var rest = waiting
+                    for index in policy.recipe.support(state, round: Int(round.round)) ?? Array(rest.indices) {
+                        rest[index] = 0
+                    }
+                    memory[node] = rest
+                }
+                guard let place else { continue }
+                for index in mean.indices {
+                    let share = index < size ? shares[place] / total : 1 / Double(round.set.count)
+                    mean[index] += Double(update.offered[index]) * share
+                }
             }
-            weights = try policy.step.apply(weights: weights, state: ServerState(), mean: mean.map { Float($0) }).weights
-            accuracies.append(try trainer.evaluate(parameters: weights, data: test).accuracy ?? 0)
+            state = try policy.recipe.next(
+                state, mean: mean[..<size].map { Float($0) }, controlMean: mean[size...].map { Float($0) },
+                round: Int(round.round), submitters: round.set.count)
+            accuracies.append(try trainer.evaluate(parameters: state.weights, data: test).score(on: test))
         }
-        let last = try trainer.evaluate(parameters: weights, data: test)
-        return Figures(accuracy: last.accuracy ?? 0, loss: last.loss, accuracies: accuracies)
+        let last = try trainer.evaluate(parameters: state.weights, data: test)
+        return Figures(accuracy: last.score(on: test), loss: last.loss, accuracies: accuracies)
     }
 }

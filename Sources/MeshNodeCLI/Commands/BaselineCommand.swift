@@ -41,11 +41,12 @@ struct BaselineCommand: ParsableCommand {
             LinearAlgebra.setThreadCount(1)
             let (rows, test) = try load(spec)
             let model = try spec.learnModel()
-            let settings = FederatedSettings(
+            var settings = FederatedSettings(
                 rounds: Int(spec.rounds), training: spec.learnSettings, quantiser: nil,
                 clipNorm: Float(Double(spec.update.clipNormPpm) / 1_000_000),
-                weighsByRows: spec.training.weighting == .rows,
-                rule: .fedAvg(rate: Float(Double(spec.training.serverRatePpm) / 1_000_000)))
+                weighsByRows: spec.training.weighting == .rows, rule: spec.learnRule)
+            settings.compression = spec.learnCompression
+            settings.usesScaffold = spec.training.local.correction == .scaffold
             let seed = Seed.number(spec.seed)
 
             let output = global.output
@@ -73,12 +74,8 @@ struct BaselineCommand: ParsableCommand {
         /// Training rows of each node and the held-out rows, scaled as the task says.
         private func load(_ spec: TaskSpec) throws -> ([Dataset], Dataset) {
             func read(_ source: String) throws(LearnError) -> Dataset {
-                let data = try LabelledData.raw(source, label: label, classes: spec.data.labels)
-                guard data.featureCount == Int(spec.data.features) else {
-                    throw .mismatch(
-                        field: "features of \(source)", expected: Int(spec.data.features), found: data.featureCount)
-                }
-                return data.scaled(by: spec.featureFactor)
+                if let shipped = ShippedData(rawValue: source) { return try DataFiles.fitted(try shipped.load(), to: spec) }
+                return try DataFiles.fitted(source, label: label, to: spec)
             }
             if let data {
                 let split = try TrainTestSplit(try read(data))
@@ -87,7 +84,9 @@ struct BaselineCommand: ParsableCommand {
                     settings: try PartitionSettings(parsing: partition, parts: parts, seed: Seed.number(seed)))
                 return (try plan.parts.indices.map { try plan.rows(of: $0, in: split.train) }, split.test)
             }
-            return (try part.map(read), try read(evaluation ?? ""))
+            return (
+                try part.map(read),
+                try DataFiles.fitted(evaluation ?? "", label: label, to: spec, part: .evaluation))
         }
     }
 }

@@ -56,6 +56,16 @@ struct RoundCommand: AsyncParsableCommand {
                         ("accuracy", Text.share(view.accuracy)), ("loss", Text.share(view.loss)),
                         ("own accuracy", Text.share(view.ownAccuracy)), ("own loss", Text.share(view.ownLoss)),
                         ("saturations", Text.number(view.saturations)),
+                        ("sent", view.coordinates.map { "\($0) coordinates, ratio \(Text.fixed(view.ratio ?? 1, 4))" }),
+                        ("own training loss", Text.share(view.trainingLoss)),
+                        ("own norm", view.norm.map { Text.fixed($0, 4) + (view.wasClipped == true ? ", clipped" : "") }),
+                        (
+                            "epsilon",
+                            view.epsilon.map {
+                                "\(Text.fixed($0, 2)) against who sees the sums, "
+                                    + "\(Text.fixed(view.epsilonAgainstMembers ?? .infinity, 2)) against all other members together"
+                            }
+                        ),
                     ] + view.seconds.phases.map { ("seconds \($0.name)", Text.seconds($0.seconds)) } + [
                         ("seconds total", Text.seconds(view.seconds.total)),
                         ("traffic", "\(Text.bytes(view.bytesIn)) in, \(Text.bytes(view.bytesOut)) out"),

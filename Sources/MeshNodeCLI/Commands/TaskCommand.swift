@@ -7,11 +7,12 @@ struct TaskCommand: AsyncParsableCommand {
         commandName: "task", abstract: "Training tasks.",
         subcommands: [
             Create.self, Publish.self, Join.self, Leave.self, Pause.self, Resume.self, Stop.self, Commit.self, List.self,
-            Show.self,
+            Show.self, Report.self, Export.self,
         ])
 
     /// A task from a TOML file, or from what `task create` wrote.
-    static func read(_ path: String, assignments: [String]) throws -> PreparedTask {
+    /// - Parameter weights: path of safetensors to begin from.
+    static func read(_ path: String, assignments: [String], weights: String? = nil) throws -> PreparedTask {
         let bytes = try Files.read(path, limit: 1 << 20)
         let overrides = try Assignments.parse(assignments)
         // Encoded tasks begin with their domain tag, 6 and 0, which no text file does.
@@ -29,7 +30,8 @@ struct TaskCommand: AsyncParsableCommand {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw FileError(path: path, reason: "is neither UTF-8 text nor an encoded task")
         }
-        return try TaskFile.read(text, file: path, overrides: overrides)
+        let given = try weights.map { path throws(FileError) in try Files.read(path) }
+        return try TaskFile.read(text, file: path, overrides: overrides, weights: given)
     }
 
     struct Create: ParsableCommand {
@@ -86,11 +88,14 @@ struct TaskCommand: AsyncParsableCommand {
             name: .customLong("set"), parsing: .singleValue,
             help: "Another value, PATH=TOML_VALUE, for example rounds=3.")
         var assignments: [String] = []
+        @Option(help: "Warm start: safetensors of the same model, for example of an earlier task.") var weights: String?
 
         func run() async throws {
-            let task = try TaskCommand.read(file, assignments: assignments)
+            let task = try TaskCommand.read(file, assignments: assignments, weights: weights)
+            let isGiven = task.spec.model.start == .given
             let published = try await global.client.post(
-                "/v1/tasks", task.spec.wireBytes, contentType: "application/octet-stream", as: PublishedView.self)
+                "/v1/tasks", isGiven ? TaskDocument.withWeights(task) : task.spec.wireBytes,
+                contentType: isGiven ? "application/x-meshnode-task" : "application/octet-stream", as: PublishedView.self)
             for warning in published.warnings { global.output.note("warning: \(warning)") }
             global.output.note("privacy: \(published.readers)")
             global.output.show(published, text: \.task)
@@ -165,6 +170,36 @@ struct TaskCommand: AsyncParsableCommand {
                             ]
                         })
             }
+            if let cost = task.cost { text += "\n\n" + Self.text(cost) }
+            return text
+        }
+
+        static func text(_ cost: CostView) -> String {
+            var text = Table.text(
+                ["LEAVES THIS MACHINE", "BYTES", "WHEN", "READABLE BY"],
+                cost.leaves.map { [$0.what, "\($0.bytes)", $0.when, $0.readable] })
+            text += "\nstays here: " + cost.stays.joined(separator: "; ") + "\n\n"
+            text += Table.fields([
+                (
+                    "a round costs",
+                    "training \(Text.seconds(cost.trainSeconds)) s, encryption \(Text.seconds(cost.encryptSeconds)) s (measured here), "
+                        + "up to \(Text.fixed(cost.megabytesOut, 2)) MB out, \(Text.fixed(cost.megabytesIn, 2)) MB in"
+                ),
+                (
+                    "all \(cost.rounds)",
+                    "up to \(Text.fixed(cost.megabytesOut * Double(cost.rounds), 1)) MB out, "
+                        + "\(Text.fixed(cost.megabytesIn * Double(cost.rounds), 1)) MB in"
+                ),
+                ("sent", "\(cost.coordinates) of \(cost.parameters) coordinates a round, ratio \(Text.fixed(cost.ratio, 4)) over all"),
+                (
+                    "epsilon",
+                    cost.epsilon.map {
+                        "\(Text.fixed($0, 2)) after the last round against who sees the sums, "
+                            + "\(Text.fixed(cost.epsilonAgainstMembers ?? .infinity, 2)) against all other members together"
+                    } ?? "no noise: a sum of few members can tell much about each"
+                ),
+                ("owner's policy", cost.refusal.map { "refuses: \($0)" } ?? "allows it"),
+            ])
             return text
         }
     }

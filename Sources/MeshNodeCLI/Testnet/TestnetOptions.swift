@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Learn
 internal import MeshNode
+internal import Wire
 
 /// What a testnet run is asked to do. Checked as a whole before anything starts.
 struct TestnetOptions: Sendable {
@@ -17,13 +18,76 @@ struct TestnetOptions: Sendable {
     /// Nodes as tasks of this process instead of processes of their own.
     var inProcess: Bool
     var limitSeconds: Int
+    /// linear, softmax, mlp:WIDTHS or cnn:CHANNELS.
+    var model = "softmax"
+    var optimiser = "sgd"
+    var server = "fedavg"
+    /// none, a ratio, or masked:RATIO.
+    var compression = "none"
+    var weighting = "uniform"
+    var scaleRule = "fixed"
+    /// Deviation of the noise on the sum over one member's largest norm; 0: none.
+    var noise = 0.0
+    /// A task file instead of the options about the model.
+    var task: String?
+    /// `PATH=TOML_VALUE` on top of the task.
+    var assignments: [String] = []
+    /// Column of the class in CSV and TSV.
+    var label = "label"
+    /// Features are divided by this; 0 lets the data decide.
+    var divisor = 0
+
+    static let optimisers = ["sgd", "momentum", "adamw", "fedprox", "scaffold"]
+    static let servers: [String: TaskSpec.ServerRule] = [
+        "fedavg": .fedAvg, "fedavgm": .fedAvgM, "fedadam": .fedAdam, "fedyogi": .fedYogi, "diloco": .diLoCo,
+    ]
+
+    /// The task's name and data type.
+    var name: String {
+        ShippedData(rawValue: data) != nil
+            ? data : String(data.split(separator: "/").last?.prefix { $0 != "." } ?? "data").lowercased()
+    }
+
+    var compressionText: String { Double(compression) != nil ? "residual:\(compression)" : compression }
+
+    var scale: Int {
+        if divisor > 0 { return divisor }
+        return data == "digits" ? 16 : data.contains("npz") || data.contains("idx") ? 255 : 1
+    }
+
+    /// Softmax on digits with nothing changed: what the anchors are about.
+    var isStandard: Bool {
+        data == "digits" && model == "softmax" && optimiser == "sgd" && server == "fedavg" && compression == "none"
+            && noise == 0 && task == nil && assignments.isEmpty
+    }
+
+    /// Tables are normalised feature by feature with figures of the training rows, which go into the task.
+    var normalises: Bool { divisor == 0 && scale == 1 }
 
     /// Every fault at once.
     func faults() -> [String] {
         var faults: [String] = []
         if !(4...32).contains(nodes) { faults.append("--nodes \(nodes): 4 to 32 nodes run on one machine") }
         if !(1...1000).contains(rounds) { faults.append("--rounds \(rounds): 1 to 1000") }
-        if data != "digits" { faults.append("--data \(data): the shipped task is digits") }
+        if ShippedData(rawValue: data) == nil, !Files.exists(data) {
+            faults.append("--data \(data): neither digits, wdbc nor a file that exists (\(DataSource.allowed))")
+        }
+        if let task, !Files.exists(task) { faults.append("--task \(task): there is no such file") }
+        do { _ = try ModelArchitecture(parsing: model) } catch { faults.append("--model: \(error)") }
+        do { _ = try CompressionSettings.parse(compressionText) } catch { faults.append("--compression: \(error)") }
+        if !Self.optimisers.contains(optimiser) {
+            faults.append("--optimiser \(optimiser) is unknown; use \(Self.optimisers.joined(separator: ", "))")
+        }
+        if Self.servers[server] == nil {
+            faults.append("--server \(server) is unknown; use \(Self.servers.keys.sorted().joined(separator: ", "))")
+        }
+        if !["uniform", "rows"].contains(weighting) {
+            faults.append("--weighting \(weighting) is unknown; use uniform or rows")
+        }
+        if !["fixed", "previous"].contains(scaleRule) {
+            faults.append("--scale-rule \(scaleRule) is unknown; use fixed or previous")
+        }
+        if noise != 0, !(0.001...1000).contains(noise) { faults.append("--noise \(noise): 0, or 0.001 to 1000") }
         if holders != "3,1", holders != "1,0" { faults.append("--holders \(holders): 3,1 or 1,0") }
         if holders == "3,1", nodes < 5 { faults.append("--holders 3,1 needs 5 nodes; use --holders 1,0 with \(nodes)") }
         do {
@@ -57,7 +121,20 @@ struct TestnetCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalArguments
     @Option(help: "Node processes.") var nodes = 5
     @Option(help: "Rounds of training.") var rounds = 30
-    @Option(help: "Data set.") var data = "digits"
+    @Option(help: "Data set: \(DataSource.allowed).") var data = "digits"
+    @Option(help: "Column of the class in CSV and TSV.") var label = "label"
+    @Option(help: "Features are divided by this; 0 lets the data decide.") var divisor = 0
+    @Option(help: "Model: \(ModelArchitecture.allowed).") var model = "softmax"
+    @Option(help: "Local training: \(TestnetOptions.optimisers.joined(separator: ", ")).") var optimiser = "sgd"
+    @Option(help: "Server rule: \(TestnetOptions.servers.keys.sorted().joined(separator: ", ")).") var server = "fedavg"
+    @Option(help: "Share of the coordinates a round: none, RATIO or masked:RATIO.") var compression = "none"
+    @Option(help: "uniform or rows.") var weighting = "uniform"
+    @Option(name: .customLong("scale-rule"), help: "Quantiser's range: fixed, or previous to follow the sums.")
+    var scaleRule = "fixed"
+    @Option(help: "Differential privacy: noise multiplier, 0 for none.") var noise = 0.0
+    @Option(help: "A task file instead of the options about model, training and update.") var task: String?
+    @Option(name: .customLong("set"), parsing: .singleValue, help: "Another value of the task, PATH=TOML_VALUE.")
+    var assignments: [String] = []
     @Option(help: "How the rows are dealt: \(PartitionStrategy.allowed).") var partition = "shards:2"
     @Option(help: "Seed of the dealing and of the task.") var seed: UInt64 = 0
     @Option(help: "Key holders and threshold: 3,1, or 1,0 for the publisher alone.") var holders = "3,1"
@@ -84,10 +161,22 @@ struct TestnetCommand: AsyncParsableCommand {
         guard attack == "none" else {
             throw CommandFailure(ExitStatus.usage, "--attack \(attack): this version runs none; see CHANGELOG.md")
         }
-        let options = TestnetOptions(
+        var options = TestnetOptions(
             nodes: nodes, rounds: rounds, data: data, partition: partition, seed: seed, holders: holders,
             killAggregator: kill, dropMiner: dropMiner, out: Files.absolute(out), keep: keep, inProcess: false,
             limitSeconds: limit)
+        if ShippedData(rawValue: data) == nil { options.data = Files.absolute(data) }
+        options.model = model
+        options.optimiser = optimiser
+        options.server = server
+        options.compression = compression
+        options.weighting = weighting
+        options.scaleRule = scaleRule
+        options.noise = noise
+        options.task = task.map(Files.absolute)
+        options.assignments = assignments
+        options.label = label
+        options.divisor = divisor
         let held = try await TestnetRun(options: options, report: { Terminal.result($0) }).run()
         if !held { throw CommandFailure(ExitStatus.verification, "a gate failed, see above") }
     }

@@ -8,6 +8,9 @@ internal import Wire
 struct Baselines: Sendable {
     let central: Double
     let bestAlone: Double
+    let centralRounds: [RoundMetrics]
+    /// One a node.
+    let alone: [Metrics]
 }
 
 /// Homes, rows and task of a testnet, made before anything runs.
@@ -28,29 +31,43 @@ struct TestnetPlan: Sendable {
     static func prepare(_ options: TestnetOptions) throws -> TestnetPlan {
         if Files.exists(options.out + "/nodes") { Files.removeTree(options.out + "/nodes") }
         try Files.makeDirectory(options.out + "/nodes")
-        let data = try ShippedData.digits.load()
-        let split = try TrainTestSplit(data)
+        let isRegression = try ModelArchitecture(parsing: options.model) == .linear
+        let (split, hasOwnTest) = try rows(options)
         let settings = try PartitionSettings(
             parsing: options.partition, parts: options.nodes, seed: Seed.number(options.seed))
         let plan = try Partitioner.plan(split.train, settings: settings)
         let parts = try plan.parts.indices.map { try plan.rows(of: $0, in: split.train) }
-        let taskFile = taskText(options, minimumRows: parts.map(\.count).min() ?? 1)
-        let spec = try TaskFile.read(taskFile, file: "task.toml").spec
+        let normalisation = options.normalises ? try Standardisation(fitting: split.train) : nil
+        let task = TestnetTask(
+            options: options, train: split.train, smallestPart: parts.map(\.count).min() ?? 1,
+            normalisation: normalisation)
+        let text = try options.task.map { String(decoding: try Files.read($0), as: UTF8.self) } ?? TaskFile.text(task.spec())
+        var overrides = try Assignments.parse(options.assignments)
+        if options.task != nil {
+            for (path, value) in [
+                ("rounds", options.rounds), ("participants.minimum", options.nodes), ("participants.maximum", options.nodes),
+            ] where overrides[path] == nil { overrides[path] = "\(value)" }
+        }
+        let spec = try TaskFile.read(text, file: options.task ?? "task.toml", overrides: overrides).spec
+        let taskFile = TaskFile.text(spec)
+        // The same form that people bring: a table, or an archive with pictures.
+        let ending = split.train.sampleShape.count > 1 && options.data != "digits" ? "npz" : "csv"
+        let evaluationFile = hasOwnTest ? options.data : options.out + "/nodes/holdout." + ending
+        if !hasOwnTest { try write(split.test, to: evaluationFile, isRegression: isRegression) }
 
         var members: [MeshMember] = []
         var trainingFiles: [String] = []
-        let evaluationFile = options.out + "/nodes/holdout.csv"
-        try DatasetWriter.write(split.test, to: evaluationFile)
         var accounts: [Genesis.Account] = []
         for index in 0..<options.nodes {
             let path = options.out + "/nodes/node\(index + 1)"
             let home = try HomeDirectory.create(at: path)
             let identity = try home.createIdentity()
             try Files.makeDirectory(path + "/data")
-            try DatasetWriter.write(parts[index], to: path + "/data/train.csv")
-            trainingFiles.append(path + "/data/train.csv")
+            let file = path + "/data/train." + ending
+            try write(parts[index], to: file, isRegression: isRegression)
+            trainingFiles.append(file)
             let node = identity.signingKey().nodeID
-            try Files.write(Array(configuration(index, evaluationFile).utf8), to: home.configuration)
+            try Files.write(Array(configuration(index, spec.data.type, "data/train." + ending, evaluationFile).utf8), to: home.configuration)
             members.append(
                 MeshMember(
                     index: index, home: home, log: options.out + "/nodes/node\(index + 1).log",
@@ -78,7 +95,9 @@ struct TestnetPlan: Sendable {
             evaluationFile: evaluationFile, trainingFiles: trainingFiles)
     }
 
-    private static func configuration(_ index: Int, _ evaluation: String) -> String {
+    private static func configuration(
+        _ index: Int, _ type: String, _ train: String, _ evaluation: String
+    ) -> String {
         """
         # Written by the testnet launcher; every key is explained in examples/config.toml.
         [node]
@@ -89,10 +108,10 @@ struct TestnetPlan: Sendable {
         [mesh]
         profile = "loopback"
         [data]
-        train = "data/train.csv"
+        train = "\(train)"
         evaluation = "\(evaluation)"
         label = "label"
-        type = "digits"
+        type = "\(type)"
         [miner]
         auto_join = true
         bond = 1000
@@ -100,75 +119,36 @@ struct TestnetPlan: Sendable {
         """
     }
 
-    private static func taskText(_ options: TestnetOptions, minimumRows: Int) -> String {
-        let parts = options.holders.split(separator: ",")
-        return """
-            # The task of this testnet run; every value is explained in examples/digits.toml.
-            name = "digits"
-            seed = \(options.seed)
-            rounds = \(options.rounds)
-            body_retention = 1000
-            voting = "automatic"
-            [model]
-            architecture = "softmax"
-            hidden = []
-            [data]
-            type = "digits"
-            features = 64
-            labels = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
-            scale = 16
-            minimum_rows = \(min(20, minimumRows))
-            [participants]
-            minimum = \(options.nodes)
-            maximum = \(options.nodes)
-            smallest_set = 4
-            [deadlines]
-            enrol = "2m"
-            submit = "4s"
-            aggregate = "2s"
-            opinion = "1s"
-            expiry = "2h"
-            [training]
-            trainer = "builtin/1"
-            local_epochs = 2
-            batch_size = 10
-            learning_rate = 0.1
-            server = "fedavg"
-            server_rate = 1
-            weighting = "uniform"
-            row_cap = 0
-            [update]
-            clip_norm = 100
-            bits = 10
-            range = 1
-            compression = "none"
-            packing = 1
-            encoding = "affine"
-            [holders]
-            count = \(parts[0])
-            threshold = \(parts[1])
-            [evaluation]
-            tolerance = 1
-            target = 0
-            [reward]
-            credits = 1000
-            rule = "equal"
-            minimum_bond = 100
+    /// Training and held-out rows, raw, and whether the held-out ones are the source's own.
+    private static func rows(_ options: TestnetOptions) throws -> (TrainTestSplit, Bool) {
+        if let shipped = ShippedData(rawValue: options.data) { return (try TrainTestSplit(try shipped.load()), false) }
+        let splits = try DataSource(labelColumn: options.label).load(options.data)
+        if let test = splits.test ?? splits.validation { return (TrainTestSplit(train: splits.train, test: test), true) }
+        return (try TrainTestSplit(splits.train), false)
+    }
 
-            """
+    /// A regression learns the class number: the label column then holds it as a number.
+    private static func write(_ rows: Dataset, to path: String, isRegression: Bool) throws {
+        let numbered =
+            isRegression
+            ? try Dataset(
+                name: rows.name, features: rows.features, labels: rows.labels, featureCount: rows.featureCount,
+                classCount: rows.classCount, sampleShape: rows.sampleShape) : rows
+        try DatasetWriter.write(numbered, to: path)
     }
 
     /// Everything together, and everyone alone, with the same epochs, batch, rate and rounds.
     func baselines() throws -> Baselines {
-        let factor = spec.featureFactor
         let model = try spec.learnModel()
         let settings = FederatedSettings(rounds: Int(spec.rounds), training: spec.learnSettings, quantiser: nil)
         let seed = Seed.number(spec.seed)
-        let scaled = TrainTestSplit(train: split.train.scaled(by: factor), test: split.test.scaled(by: factor))
-        let central = try Baseline.centralised(model: model, split: scaled, settings: settings, seed: seed)
-        let alone = try Baseline.alone(
-            model: model, parts: parts.map { $0.scaled(by: factor) }, test: scaled.test, settings: settings, seed: seed)
+        let fitted = try trainingFiles.map { try DataFiles.fitted($0, label: "label", to: spec) }
+        let test = try DataFiles.fitted(evaluationFile, label: "label", to: spec, part: .evaluation)
+        let all = TrainTestSplit(train: try LabelledData.joined(fitted, name: "all rows"), test: test)
+        let central = try Baseline.centralised(model: model, split: all, settings: settings, seed: seed)
+        let alone = try Baseline.alone(model: model, parts: fitted, test: test, settings: settings, seed: seed)
         return Baselines(
-            central: central.last?.test.accuracy ?? 0, bestAlone: alone.compactMap(\.accuracy).max() ?? 0)
+            central: central.last?.test.score(on: test) ?? 0, bestAlone: alone.map { $0.score(on: test) }.max() ?? 0,
+            centralRounds: central, alone: alone)
     }
 }

@@ -265,7 +265,18 @@ enum RoundLine {
             + pad(Text.seconds(s.encrypt), 9) + pad(Text.seconds(s.collect), 9) + pad(Text.seconds(s.keys), 7)
             + pad(Text.seconds(s.recover), 9) + pad(Text.seconds(s.opinions), 10) + pad(Text.seconds(s.vote), 7)
             + pad(Text.seconds(s.total), 7) + Text.bytes(view.bytesIn.map { $0 + (view.bytesOut ?? 0) })
-            + (view.outcome == .rejected ? "  REJECTED" : "")
+            + (view.outcome == .rejected ? "  REJECTED" : "") + remarks(view)
+    }
+
+    /// What only some tasks have.
+    private static func remarks(_ view: RoundView) -> String {
+        var text = ""
+        if let ratio = view.ratio, ratio != 1 { text += "  ratio \(Text.fixed(ratio, 3))" }
+        if let cut = view.saturations, cut > 0 { text += "  \(cut) saturated" }
+        if let epsilon = view.epsilon {
+            text += "  epsilon \(Text.fixed(epsilon, 1)) (members \(Text.fixed(view.epsilonAgainstMembers ?? .infinity, 1)))"
+        }
+        return text
     }
 
     private static func pad(_ text: String, _ width: Int) -> String {

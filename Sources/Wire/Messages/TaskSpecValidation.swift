@@ -34,16 +34,17 @@ public enum TaskSpecValidator {
     ///
     /// - Parameter ignoring: paths that are known to be wrong already; rules that need them are left out.
     public static func faults(_ spec: TaskSpec, ignoring: Set<String> = []) -> [Fault] {
-        var check = Check(ignoring: ignoring)
+        var check = SpecCheck(ignoring: ignoring)
         check.text("name", spec.name)
         check.range("rounds", spec.rounds, 1, UInt32(Limits.rounds))
         check.range("body_retention", spec.bodyRetention, 1, UInt32(Limits.rounds))
         model(spec, &check)
-        data(spec.data, &check)
+        data(spec, &check)
         participants(spec, &check)
         deadlines(spec.deadlines, &check)
         training(spec.training, &check)
         update(spec, &check)
+        privacy(spec, &check)
         check.range("evaluation.tolerance", spec.evaluation.tolerancePpm, 0, 1_000_000, parts: true)
         check.range("evaluation.target", spec.evaluation.targetPpm, 0, 1_000_000, parts: true)
         check.require(
@@ -83,64 +84,9 @@ public enum TaskSpecValidator {
     }
 
     /// Trainable values of the model; nil when the numbers are too large to count.
-    public static func parameterCount(_ spec: TaskSpec) -> UInt64? {
-        var total: UInt64 = 0
-        var width = UInt64(spec.data.features)
-        for next in spec.model.hidden.map({ UInt64($0) }) + [UInt64(spec.data.labels.count)] {
-            // Two factors below 2^32 and one addend: only the running total can overflow.
-            let (sum, overflow) = total.addingReportingOverflow(width * next)
-            let (withBias, biasOverflow) = sum.addingReportingOverflow(next)
-            if overflow || biasOverflow { return nil }
-            total = withBias
-            width = next
-        }
-        return total
-    }
+    public static func parameterCount(_ spec: TaskSpec) -> UInt64? { spec.modelSize }
 
-    private static func model(_ spec: TaskSpec, _ check: inout Check) {
-        switch spec.model.architecture {
-        case .softmax:
-            check.require(
-                "model.hidden", spec.model.hidden.isEmpty, uses: ["model.architecture"],
-                "softmax has no hidden layers; use []")
-        case .mlp:
-            check.require(
-                "model.hidden", !spec.model.hidden.isEmpty && spec.model.hidden.count <= Limits.layers,
-                uses: ["model.architecture"],
-                "mlp needs 1 to \(Limits.layers) hidden layers, found \(spec.model.hidden.count)")
-        }
-        for (index, units) in spec.model.hidden.enumerated() {
-            check.range("model.hidden[\(index)]", units, 1, 65_536)
-        }
-        guard let parameters = parameterCount(spec), parameters <= UInt64(Limits.elements) else {
-            check.require(
-                "model", false, uses: ["model.hidden", "data.features", "data.labels"],
-                "has more than \(Limits.elements) parameters; use smaller layers or fewer features")
-            return
-        }
-        // A safetensors file is a header and four bytes a value.
-        let bytes = spec.model.initial.length
-        check.require(
-            "model.initial", bytes >= 4 * parameters && bytes <= 4 * parameters + (1 << 20),
-            "\(bytes) bytes cannot hold \(parameters) values of 4 bytes and a header; make the weights again")
-    }
-
-    private static func data(_ data: TaskSpec.Data, _ check: inout Check) {
-        check.text("data.type", data.type)
-        check.range("data.features", data.features, 1, 1 << 20)
-        check.require(
-            "data.labels", (2...10_000).contains(data.labels.count),
-            "2 to 10000 labels are allowed, found \(data.labels.count)")
-        var seen: Set<String> = []
-        for (index, label) in data.labels.enumerated() {
-            check.text("data.labels[\(index)]", label)
-            check.require("data.labels[\(index)]", seen.insert(label).inserted, "\"\(label)\" appears twice")
-        }
-        check.range("data.scale", data.scalePpm, 1, 1_000_000_000_000, parts: true)
-        check.range("data.minimum_rows", data.minimumRows, 1, 1_000_000_000)
-    }
-
-    private static func participants(_ spec: TaskSpec, _ check: inout Check) {
+    private static func participants(_ spec: TaskSpec, _ check: inout SpecCheck) {
         let group = spec.participants
         check.range("participants.minimum", group.minimum, 1, UInt32(Limits.submitters))
         check.range("participants.maximum", group.maximum, 1, UInt32(Limits.submitters))
@@ -168,7 +114,7 @@ public enum TaskSpecValidator {
                 + "\(group.minimum); below 5 use (1, 0)")
     }
 
-    private static func deadlines(_ deadlines: TaskSpec.Deadlines, _ check: inout Check) {
+    private static func deadlines(_ deadlines: TaskSpec.Deadlines, _ check: inout SpecCheck) {
         let day: UInt32 = 86_400_000
         check.milliseconds("deadlines.enrol", UInt64(deadlines.enrolMs), 100, UInt64(day) * 30)
         check.milliseconds("deadlines.submit", UInt64(deadlines.submitMs), 100, UInt64(day) * 7)
@@ -183,47 +129,10 @@ public enum TaskSpecValidator {
             uses: ["deadlines.enrol", "deadlines.submit", "deadlines.aggregate", "deadlines.opinion"],
             "\(deadlines.expiryMs) ms end before the enrolment and one round may (\(oneRound) ms)")
     }
-
-    private static func training(_ training: TaskSpec.Training, _ check: inout Check) {
-        check.require(
-            "training.trainer", training.trainer == trainer, "\"\(training.trainer)\" is unknown; use \"\(trainer)\"")
-        check.range("training.local_epochs", training.localEpochs, 1, 1_000)
-        check.range("training.batch_size", training.batchSize, 1, 10_000)
-        check.range("training.learning_rate", training.learningRatePpm, 1, 1_000_000, parts: true)
-        check.range("training.server_rate", training.serverRatePpm, 1, 100_000_000, parts: true)
-        switch training.weighting {
-        case .uniform:
-            check.require(
-                "training.row_cap", training.rowCap == 0, uses: ["training.weighting"],
-                "only weighting = \"rows\" has a row cap; use 0")
-        case .rows: check.range("training.row_cap", training.rowCap, 1, 1_000_000_000)
-        }
-    }
-
-    private static func update(_ spec: TaskSpec, _ check: inout Check) {
-        let update = spec.update
-        check.range("update.clip_norm", update.clipNormPpm, 1, 1_000_000_000_000, parts: true)
-        check.range("update.range", update.rangePpm, 1, 1_000_000_000, parts: true)
-        check.range("update.bits", update.bits, 4, 16)
-        check.require(
-            "update.packing", (1...2).contains(update.packing), "\(update.packing) is not allowed; use 1 or 2")
-        guard (4...16).contains(update.bits), (1...2).contains(update.packing),
-            spec.participants.maximum <= Limits.submitters
-        else { return }
-        // B below 2^15 and n_max below 2^9: R^2 stays below 2^50.
-        let radix = 2 * UInt64(spec.participants.maximum) * UInt64(update.bound) + 1
-        let reach = ((update.packing == 2 ? radix * radix : radix) - 1) / 2
-        check.require(
-            "update.packing", reach <= (update.packing == 2 ? packedRange : unpackedRange),
-            uses: ["update.bits", "participants.maximum"],
-            "\(update.packing) coordinates of \(update.bits) bits from \(spec.participants.maximum) participants reach "
-                + "\(reach), more than can be recovered; use packing = 1, fewer bits or fewer participants"
-        )
-    }
 }
 
 /// Collects faults field by field.
-private struct Check {
+struct SpecCheck {
     let ignoring: Set<String>
     var faults: [Fault] = []
 

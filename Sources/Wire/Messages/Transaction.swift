@@ -124,13 +124,16 @@ public struct Enrolment: WireCodable, Hashable {
     /// Long-lived ristretto255 key of the election's VRF.
     public let electionKey: Digest
     public let rows: UInt32
+    /// Hash of the label map, shape and preprocessing that this node's rows were read with; must be the task's.
+    public let dataForm: Digest
     public let bond: UInt64
 
-    public init(task: TaskID, sealingKey: SealingKey, electionKey: Digest, rows: UInt32, bond: UInt64) {
+    public init(task: TaskID, sealingKey: SealingKey, electionKey: Digest, rows: UInt32, dataForm: Digest, bond: UInt64) {
         self.task = task
         self.sealingKey = sealingKey
         self.electionKey = electionKey
         self.rows = rows
+        self.dataForm = dataForm
         self.bond = bond
     }
 
@@ -139,6 +142,7 @@ public struct Enrolment: WireCodable, Hashable {
         encoder.value(sealingKey)
         encoder.value(electionKey)
         encoder.u32(rows)
+        encoder.value(dataForm)
         encoder.u64(bond)
     }
 
@@ -147,6 +151,7 @@ public struct Enrolment: WireCodable, Hashable {
         sealingKey = try decoder.value()
         electionKey = try decoder.value()
         rows = try decoder.u32("rows")
+        dataForm = try decoder.value()
         bond = try decoder.u64("bond")
     }
 }

@@ -63,16 +63,19 @@ enum RouteTable<Service: NodeService> {
             Route(.get, "/v1/tasks", "Every task of the registry.") { service, _, _ in .json(await service.tasks()) },
             Route(.post, "/v1/tasks", "Publishes a task: a task file (application/toml) or an encoded specification.") {
                 service, request, context in
-                let bytes = try await request.body(upTo: APIServer<Service>.bodyLimit)
+                let kind = request.headers[.contentType]?.prefix(while: { $0 != ";" })
+                let bytes = try await request.body(
+                    upTo: kind == "application/x-meshnode-task" ? 1 << 30 : APIServer<Service>.bodyLimit)
                 let task: PreparedTask
-                switch request.headers[.contentType]?.prefix(while: { $0 != ";" }) {
+                switch kind {
                 case "application/toml"?:
                     task = try TaskFile.read(String(decoding: bytes, as: UTF8.self), file: "request body")
                 case "application/octet-stream"?: task = try TaskDocument.read(bytes)
+                case "application/x-meshnode-task"?: task = try TaskDocument.readWithWeights(bytes)
                 default:
                     throw Problem(
                         type: "media-type", title: "Unsupported media type", status: 415,
-                        detail: "a task is application/toml or application/octet-stream")
+                        detail: "a task is application/toml, application/octet-stream or application/x-meshnode-task")
                 }
                 return .json(try await service.publish(task), status: .accepted)
             },

@@ -57,6 +57,18 @@ public struct RoundView: Codable, Equatable, Sendable {
     public var ownLoss: Double?
     /// Coordinates of this node's update that the quantiser cut.
     public var saturations: Int?
+    /// Integers that each member sent, and their share of the model's parameters.
+    public var coordinates: Int?
+    public var ratio: Double?
+    /// L2 norm of this node's update before clipping, and whether it was clipped.
+    public var norm: Double?
+    public var wasClipped: Bool?
+    /// Mean loss on this node's own rows in its last epoch.
+    public var trainingLoss: Double?
+    /// Where the task adds noise: epsilon after this round against who sees only the sums, and against all other members
+    /// together.
+    public var epsilon: Double?
+    public var epsilonAgainstMembers: Double?
     public var seconds: Seconds
     /// Sent and received by this node during the round.
     public var bytesIn: UInt64?

@@ -45,6 +45,8 @@ public struct TaskView: Codable, Equatable, Sendable {
     public var head: String?
     /// The specification as a task file.
     public var specification: String
+    /// What leaves this machine and what taking part costs; only where one task is asked for.
+    public var cost: CostView?
 
     public init(
         task: String, name: String, state: TaskState, reason: String? = nil, publisher: String, round: UInt32,

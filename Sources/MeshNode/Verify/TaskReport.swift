@@ -1,0 +1,106 @@
+internal import Chain
+internal import Foundation
+public import Learn
+public import Wire
+
+/// A decided task as figures for people: every accepted model on held-out rows, with what this home measured.
+///
+/// Reads a home alone, whether its node runs or not. Training loss, saturations, seconds and bytes are this node's own;
+/// what it did not see is absent.
+public enum TaskReport {
+    /// - Parameters:
+    ///   - evaluation: held-out rows; `label` its column of the class in tables.
+    ///   - centralised, alone: baselines where somebody holds all rows; a mesh cannot know them.
+    /// - Throws: `StorageError`, `NodeError`, `RoundError`, `LearnError`.
+    public static func make(
+        home: HomeDirectory, task: TaskID, evaluation: String, label: String, centralised: [RoundMetrics] = [],
+        alone: [Double] = []
+    ) throws -> RunReport {
+        let decided = try DecidedRounds(home: home, task: task)
+        let spec = decided.spec
+        let policy = try RoundPolicy(spec)
+        let content = try ContentStore(home)
+        let rows = try DataFiles.fitted(evaluation, label: label, to: spec, part: .evaluation)
+        let trainer = Trainer(model: policy.model)
+        let store = try ChainStore.openReadOnly(path: home.chainDatabase)
+        let views = try store.roundMetrics(chain: task).compactMap {
+            try? JSONDecoder().decode(RoundView.self, from: Data($0.json.utf8))
+        }
+        func metrics(_ reference: ContentReference) throws -> Metrics? {
+            guard let bytes = try content.get(reference.id) else { return nil }
+            return try trainer.evaluate(parameters: try policy.parameters(of: bytes), data: rows)
+        }
+        var lines: [RunReport.Line] = []
+        if let start = try metrics(spec.model.initial) {
+            lines.append(.init(metrics: RoundMetrics(round: 0, test: start, trainingLoss: nil)))
+        }
+        for round in decided.rounds where !round.isRejected {
+            // A model that the quota has taken leaves a gap in the curve, not a figure.
+            guard let test = try metrics(round.model) else { continue }
+            let view = views.last { $0.round == round.round && $0.outcome == .accepted }
+            let phases = (view?.seconds.phases ?? []).compactMap { phase in
+                phase.seconds.map { RunReport.Phase(name: phase.name, seconds: $0, bytes: 0) }
+            }
+            let traffic = view?.bytesIn.map { Int(clamping: $0) + Int(clamping: view?.bytesOut ?? 0) }
+            lines.append(
+                .init(
+                    metrics: RoundMetrics(
+                        round: Int(round.round), test: test, trainingLoss: view?.trainingLoss,
+                        saturations: view?.saturations ?? 0, clipped: view?.wasClipped == true ? 1 : 0,
+                        sent: policy.coordinateCount(round: round.round)),
+                    phases: phases + (traffic.map { [RunReport.Phase(name: "traffic", seconds: 0, bytes: $0)] } ?? []),
+                    epsilon: try policy.recipe.epsilon(after: Int(round.round))))
+        }
+        return RunReport(
+            title: "\(spec.name), task \(task.short)",
+            settings: settings(spec, decided), lines: lines, classNames: spec.data.labels, centralised: centralised,
+            alone: alone)
+    }
+
+    private static func settings(_ spec: TaskSpec, _ decided: DecidedRounds) -> [RunReport.Setting] {
+        let update = spec.update
+        return [
+            .init("model", "\(spec.model.architecture.word) \(spec.model.hidden.map(String.init).joined(separator: "-"))"),
+            .init("parameters", "\(spec.modelSize ?? 0)"),
+            .init("samples", "\(spec.data.shape.map(String.init).joined(separator: " x "))"),
+            .init("members", "\(decided.rows.count), \(decided.rows.values.reduce(0) { $0 + Int($1) }) rows"),
+            .init("local", "\(spec.training.local.optimiser.word), \(spec.training.localEpochs) epochs, batch "
+                + "\(spec.training.batchSize), rate \(Ppm.text(UInt64(spec.training.learningRatePpm)))"),
+            .init("server", "\(spec.training.server.word), rate \(Ppm.text(UInt64(spec.training.serverRatePpm))), weights "
+                + spec.training.weighting.word),
+            .init("update", "\(update.bits) bits on \(Ppm.text(UInt64(update.rangePpm))), scale \(update.scale.word)"),
+            .init("compression", update.compression == .none
+                ? "none" : "\(update.compression.word) \(Ppm.text(UInt64(update.support.ratioPpm)))"),
+            .init("readers", TaskSpecValidator.readers(spec.holders)),
+            .init("noise", spec.privacy.noisePpm == 0 ? "none" : Ppm.text(UInt64(spec.privacy.noisePpm))),
+            .init("head", decided.head.hex),
+        ]
+    }
+
+    /// Files of the models that a policy keeps: `all`, `last` or `every:N` (and the last).
+    /// - Returns: round and weights without state.
+    public static func models(
+        home: HomeDirectory, task: TaskID, keep: String
+    ) throws -> [(round: UInt32, weights: [UInt8], content: ContentID)] {
+        let decided = try DecidedRounds(home: home, task: task)
+        let policy = try RoundPolicy(decided.spec)
+        let content = try ContentStore(home)
+        let accepted = decided.rounds.filter { !$0.isRejected }
+        let wanted: [DecidedRounds.Round]
+        if keep == "all" {
+            wanted = accepted
+        } else if keep == "last" {
+            wanted = Array(accepted.suffix(1))
+        } else if keep.hasPrefix("every:"), let step = UInt32(keep.dropFirst(6)), step > 0 {
+            wanted = accepted.filter { $0.round.isMultiple(of: step) || $0.round == accepted.last?.round }
+        } else {
+            throw LearnError.invalid(field: "keep", reason: "\"\(keep)\" is unknown", next: "use all, last or every:N")
+        }
+        return try wanted.map { round in
+            guard let bytes = try content.get(round.model.id) else {
+                throw RoundError.failed("the model of round \(round.round) is not stored in \(home.path)")
+            }
+            return (round.round, try policy.recipe.weightsFile(of: bytes), round.model.id)
+        }
+    }
+}

@@ -1,0 +1,100 @@
+internal import ArgumentParser
+internal import Learn
+internal import MeshNode
+internal import Wire
+
+extension TaskCommand {
+    /// Finds a task of a home by id, unique prefix or name, offline.
+    static func find(_ text: String, in home: HomeDirectory) throws -> TaskID {
+        let known = try DecidedRounds.tasks(home: home)
+        let found = known.filter { $0.name == text || (text.count >= 4 && $0.task.hex.hasPrefix(text.lowercased())) }
+        guard found.count == 1 else {
+            throw CommandFailure(
+                ExitStatus.failed,
+                found.isEmpty
+                    ? "no started task of \(home.path) is called \(text); known: "
+                        + (known.isEmpty ? "none" : known.map { "\($0.name) \($0.task.short)" }.joined(separator: ", "))
+                    : "\(text) fits \(found.count) tasks; give more of the id")
+        }
+        return found[0].task
+    }
+
+    struct Report: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Every decided round on held-out rows: JSON, curves, and one HTML page.",
+            discussion: """
+                Works on a home alone, whether its node runs or not. Writes \(ReportFiles.roundMetrics), \
+                \(ReportFiles.summary), \(ReportFiles.curvesTable), \(ReportFiles.curvesPicture), \(ReportFiles.report).
+                """)
+        @OptionGroup var global: GlobalArguments
+        @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
+        @Option(help: "Held-out rows; those of the node's configuration without it.") var evaluation: String?
+        @Option(help: "Column of the class in CSV and TSV.") var label: String?
+        @Option(help: "Directory to write into.") var out: String
+
+        struct Result: Encodable {
+            let task: String
+            let rounds: Int
+            let accuracy: Double?
+            let loss: Double?
+            let files: [String]
+        }
+
+        func run() throws {
+            let home = try HomeDirectory.open(at: global.homePath)
+            let data = try global.configuration(flags: [:]).configuration.data
+            let id = try TaskCommand.find(task, in: home)
+            LinearAlgebra.setThreadCount(1)
+            let report = try TaskReport.make(
+                home: home, task: id, evaluation: evaluation.map(Files.absolute) ?? data.evaluation,
+                label: label ?? data.label)
+            try ReportFiles.write(report, to: out)
+            let last = report.final?.metrics
+            global.output.show(
+                Result(
+                    task: id.hex, rounds: last?.round ?? 0, accuracy: last?.test.accuracy, loss: last?.test.loss,
+                    files: [
+                        ReportFiles.roundMetrics, ReportFiles.summary, ReportFiles.curvesTable, ReportFiles.curvesPicture,
+                        ReportFiles.report,
+                    ].map { "\(out)/\($0)" })
+            ) { result in
+                "\(result.rounds) rounds, accuracy \(Text.share(result.accuracy)), loss \(Text.share(result.loss)); "
+                    + "open \(out)/\(ReportFiles.report)"
+            }
+        }
+    }
+
+    struct Export: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Models of decided rounds as safetensors, without server state.",
+            discussion: "Works on a home alone. Writes round-N.safetensors for each round that --keep names.")
+        @OptionGroup var global: GlobalArguments
+        @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
+        @Option(help: "all, last or every:N (and the last).") var keep = "last"
+        @Option(help: "Directory to write into.") var out: String
+
+        struct Written: Encodable {
+            let round: UInt32
+            let file: String
+            let bytes: Int
+            /// Content id that the chain decided; the file with state has it.
+            let model: String
+        }
+
+        func run() throws {
+            let home = try HomeDirectory.open(at: global.homePath)
+            let models = try TaskReport.models(home: home, task: try TaskCommand.find(task, in: home), keep: keep)
+            try Files.makeDirectory(out)
+            var written: [Written] = []
+            for model in models {
+                let path = "\(out)/round-\(model.round).safetensors"
+                try Files.write(model.weights, to: path)
+                written.append(
+                    Written(round: model.round, file: path, bytes: model.weights.count, model: model.content.hex))
+            }
+            global.output.show(written, empty: "no round is decided yet") { written in
+                written.map { "\($0.file)  \($0.bytes) bytes" }.joined(separator: "\n")
+            }
+        }
+    }
+}
