@@ -38,6 +38,105 @@ import Wire
         #expect(try TaskDocument.read(completed.wireBytes).spec == completed)
     }
 
+    @Test func everyFieldOfTheLearningPartIsReadBack() throws {
+        var spec = try TaskSpec.example()
+        spec.model.architecture = .cnn
+        spec.model.hidden = [8, 16]
+        spec.data.meanPpm = [-500_000]
+        spec.data.deviationPpm = [250_000]
+        spec.data.resizes = true
+        spec.training.local = .init(
+            optimiser: .adamW, momentumPpm: 900_000, secondMomentumPpm: 999_000, epsilonPpm: 1, weightDecayPpm: 10_000,
+            proximalPpm: 5, gradientClipPpm: 7_000_000, schedule: .step, scheduleRounds: 10, scheduleFactorPpm: 500_000,
+            correction: .none, controlRangePpm: 0)
+        spec.training.server = .fedYogi
+        spec.training.outer = .init(momentumPpm: 900_000, secondMomentumPpm: 990_000, tauPpm: 1_000)
+        spec.update.compression = .residual
+        spec.update.support = .init(ratioPpm: 250_000, decayPpm: 950_000, denseRounds: 1, rateFactorPpm: 0)
+        spec.privacy = .init(noisePpm: 1_100_000, deltaPpm: 10)
+        #expect(TaskSpecValidator.faults(spec).map(\.path) == ["model.initial"], "the example's weights are of another model")
+        let completed = try PreparedTask(completing: spec).spec
+        #expect(try TaskFile.read(TaskFile.text(completed), file: "t").spec == completed)
+        #expect(try TaskSpec(wireBytes: completed.wireBytes) == completed)
+        #expect(completed.modelSize == 8 * 10 + 16 * 73 + 10 * 65)
+        #expect((1...3).map { completed.coordinateCount(round: $0) } == [1898, 475, 475])
+    }
+
+    /// Numbers of choices that were not made, and choices that exclude each other.
+    @Test func learningRules() throws {
+        #expect(try paths { $0.training.local.momentumPpm = 1 } == ["training.momentum"])
+        #expect(try paths { $0.training.local.optimiser = .momentum } == ["training.momentum"])
+        #expect(try paths { $0.training.local.schedule = .step } == ["training.schedule_rounds", "training.schedule_factor"])
+        #expect(try paths { $0.training.local.correction = .scaffold } == ["training.control_range"])
+        #expect(try paths { $0.training.server = .fedAdam } == ["training.server_tau"])
+        #expect(try paths { $0.training.outer.momentumPpm = 1 } == ["training.server_momentum"])
+        #expect(try paths { $0.update.compression = .residual } == ["update.ratio"])
+        #expect(try paths { $0.update.support.ratioPpm = 1 } == ["update.ratio"])
+        #expect(
+            try paths {
+                $0.update.compression = .masked
+                $0.update.support = .init(ratioPpm: 100_000, decayPpm: 0, denseRounds: 1, rateFactorPpm: 4_000_000)
+                $0.training.local.correction = .scaffold
+                $0.training.local.controlRangePpm = 1
+            } == ["update.compression"])
+        #expect(try paths { $0.privacy.noisePpm = 1_000_000 } == ["privacy.delta"])
+        #expect(
+            try paths {
+                $0.privacy = .init(noisePpm: 1_000_000, deltaPpm: 10)
+                $0.update.scale = .previous
+            } == ["update.scale"])
+        #expect(try paths { $0.model.architecture = .linear } == ["model.architecture"])
+        #expect(
+            try paths {
+                $0.data.labels = []
+                $0.model.architecture = .linear
+            } == ["data.targets"])
+        #expect(try paths { $0.data.columns = ["a"] } == ["data.columns"])
+        #expect(try paths { $0.data.meanPpm = [1] } == ["data.deviation"])
+        #expect(
+            try paths {
+                $0.model.architecture = .cnn
+                $0.model.hidden = [4, 4, 4, 4]
+            } == ["model.hidden", "model"])
+        let unknown = try Repository.text("examples/digits.toml")
+            .replacing("server = \"fedavg\"", with: "server = \"median\"")
+        let error = #expect(throws: TaskError.self) { try TaskFile.read(unknown, file: "t") }
+        #expect(error?.description.contains("fedavg\" or \"fedavgm") == true, "an unknown rule lists the known ones")
+    }
+
+    @Test func warmStartTakesOnlyTheModelsTensors() throws {
+        let spec = try TaskSpec.example()
+        let first = try PreparedTask(completing: spec)
+        let again = try PreparedTask(completing: spec, weights: first.initialWeights)
+        #expect(again.spec.model.start == .given && again.initialWeights == first.initialWeights)
+        #expect(try TaskDocument.readWithWeights(TaskDocument.withWeights(again)) == again)
+        #expect(throws: TaskError.self) { try PreparedTask(checking: again.spec) }
+        #expect(throws: TaskError.self) { try PreparedTask(completing: spec, weights: [1, 2, 3]) }
+    }
+
+    @Test func ownerPolicyRefusesWithItsReason() throws {
+        let spec = try TaskSpec.example()
+        let publisher = NodeID([UInt8](repeating: 0xab, count: 32))
+        func policy(_ text: String) throws -> OwnerPolicy { try OwnerPolicy.parse(text, file: "owner.toml") }
+        #expect(try policy("").refusal(of: spec, publisher: publisher, epsilon: nil) == nil)
+        for (text, word) in [
+            ("publishers = [\"\(String(repeating: "cd", count: 32))\"]", "publishers"), ("rounds = 29", "rounds"),
+            ("trainers = [\"other/1\"]", "trainers"), ("epsilon = 8", "epsilon"), ("colluders = 3", "colluders"),
+        ] {
+            let reason = try policy(text).refusal(of: spec, publisher: publisher, epsilon: nil)
+            #expect(reason?.contains(word) == true, "\(text): \(reason ?? "allowed")")
+        }
+        #expect(try policy("epsilon = 8").refusal(of: spec, publisher: publisher, epsilon: 9) != nil)
+        #expect(try policy("epsilon = 8").refusal(of: spec, publisher: publisher, epsilon: 7) == nil)
+        #expect(try policy("rounds = 30\ncolluders = 2").refusal(of: spec, publisher: publisher, epsilon: nil) == nil)
+        let night = try policy("hours = \"22:00-06:30\"")
+        #expect(night.refusal(atMinute: 23 * 60) == nil && night.refusal(atMinute: 6 * 60 + 29) == nil)
+        #expect(night.refusal(atMinute: 6 * 60 + 30) != nil && night.refusal(atMinute: 12 * 60) != nil)
+        for bad in ["hours = \"22-6\"", "rounds = 0", "publishers = [\"ab\"]", "epsilom = 3", "threads = \"two\""] {
+            #expect(throws: ConfigurationError.self, "\(bad)") { try policy(bad) }
+        }
+    }
+
     @Test func otherWeightsThanThoseOfTheSeedAreRefused() throws {
         var spec = try TaskSpec.example()
         spec.seed += 1
@@ -215,7 +314,7 @@ import Wire
             #expect(error?.faults.first?.path.hasSuffix(key) == true, "\(key)")
             keys += 1
         }
-        #expect(keys == 41)
+        #expect(keys == 69)
     }
 
     @Test func overrides() throws {

@@ -47,10 +47,10 @@ struct ResultCheckTests {
             round: 1, attempt: 0, context: context, seed: .zero, model: spec.model.initial)
         var headers: [SubmissionHeader] = []
         var contents: [SubmissionContent] = []
-        var sum = [Int64](repeating: 0, count: policy.parameterCount)
+        var sum = [Int64](repeating: 0, count: policy.recipe.parameterCount)
         for client in 0..<5 {
             // The extremes, zero and a spread of both signs.
-            let values = (0..<policy.parameterCount).map { Int32([511, -511, 0, client * 37, -client * 91][$0 % 5]) }
+            let values = (0..<policy.recipe.parameterCount).map { Int32([511, -511, 0, client * 37, -client * 91][$0 % 5]) }
             for (index, value) in values.enumerated() { sum[index] += Int64(value) }
             let sealed = try Submitting.encrypt(
                 policy: policy, values: values, job: training, node: SigningKey.generate().nodeID,
@@ -92,17 +92,17 @@ struct ResultCheckTests {
     @Test(arguments: [TaskSpec.Encoding.affine, .ristretto])
     func recoversTheExactSumAndVerifies(_ encoding: TaskSpec.Encoding) throws {
         let round = try Self.play(encoding: encoding)
-        #expect(try round.policy.decode(aggregate: round.outcome.aggregate) == round.sum)
+        #expect(try round.policy.decode(aggregate: round.outcome.aggregate, round: 1) == round.sum)
         try check(round)
     }
 
     @Test func everySingleLieIsFound() throws {
         let round = try Self.play(encoding: .affine)
-        var wrong = try round.policy.decode(aggregate: round.outcome.aggregate)
+        var wrong = try round.policy.decode(aggregate: round.outcome.aggregate, round: 1)
         wrong[3] += 1
         #expect(throws: RoundError.self) { try check(round, aggregate: round.policy.encode(aggregate: wrong)) }
         // Swapping two coordinates keeps every plain checksum of e.
-        var swapped = try round.policy.decode(aggregate: round.outcome.aggregate)
+        var swapped = try round.policy.decode(aggregate: round.outcome.aggregate, round: 1)
         swapped.swapAt(0, 1)
         #expect(throws: RoundError.self) { try check(round, aggregate: round.policy.encode(aggregate: swapped)) }
         #expect(throws: RoundError.self) { try check(round, opening: Digest([UInt8](repeating: 1, count: 32))) }
@@ -122,7 +122,7 @@ struct ResultCheckTests {
         let keys = (0..<3).map { _ in SealingKey(RistrettoKey.generate().publicKey) }
         let job = RoundJob(round: 1, attempt: 0, context: Digest(randomBytes(32)), seed: .zero, model: spec.model.initial)
         let sealed = try Submitting.encrypt(
-            policy: policy, values: [Int32](repeating: 7, count: policy.parameterCount), job: job,
+            policy: policy, values: [Int32](repeating: 7, count: policy.recipe.parameterCount), job: job,
             node: SigningKey.generate().nodeID, holderKeys: keys)
         var bytes = sealed.content
         bytes[bytes.count - 1] ^= 1

@@ -60,7 +60,9 @@ extension TaskSpecValidator {
             "data.labels", data.labels.isEmpty || (2...10_000).contains(data.labels.count),
             "2 to 10000 labels are allowed, or none for a regression; found \(data.labels.count)")
         if data.labels.isEmpty {
-            check.range("data.targets", data.targets, 1, 1)
+            check.require(
+                "data.targets", data.targets == 1, uses: ["data.labels"],
+                "\(data.targets): a regression (labels = []) has 1 target")
         } else {
             check.require(
                 "data.targets", data.targets == 0, uses: ["data.labels"],
