@@ -122,7 +122,7 @@ struct LedgerWorld {
         .enrol(
             Enrolment(
                 task: task, sealingKey: SealingKey(node(index).bytes), electionKey: Digest(electionKeys[index].publicKey),
-                rows: 20, dataForm: (state.task(task)?.spec ?? spec).data.form, bond: bond))
+                rows: 20, dataForm: (state.task(task)?.spec ?? RegistryTests.spec()).data.form, bond: bond))
     }
 
     /// A settlement as a decided task header makes it: what the members earned by then.
