@@ -59,7 +59,7 @@ struct ByzantineTests {
 @Suite("Pause, resume, stop under faults")
 struct OrderSimulationTests {
     private func run(_ seed: UInt64, faults: FaultProfile, _ orders: [(UInt64, ScriptedEvent.Action)]) -> SimulationReport {
-        var configuration = SimulationConfiguration(seed: seed, nodes: 5, rounds: 3, faults: faults)
+        var configuration = SimulationConfiguration(seed: seed, nodes: 5, rounds: 12, faults: faults)
         configuration.script = orders.map { ScriptedEvent(.at($0.0), $0.1) }
         return Simulation.run(configuration)
     }
@@ -69,11 +69,16 @@ struct OrderSimulationTests {
         let report = run(
             seed, faults: seed % 2 == 0 ? .loss : .none, [(3_000_000, .order(.pause)), (6_000_000, .order(.resume))])
         #expect(report.violations.isEmpty && report.outcome == .completed, "\(report.violations) \(report.outcome)")
+        // Pause, resume, complete, and nothing between the first two.
+        let kinds = report.blocks.map(\.kind)
+        #expect(kinds.count { $0 == "control" } == 3)
+        if let pause = kinds.firstIndex(of: "control") { #expect(kinds[pause + 1] == "control") }
+        #expect(report.paid == 100)
     }
 
     @Test func aStoppedTaskIsPaidForItsRounds() {
-        let report = run(4, faults: .none, [(2_500_000, .order(.stop))])
+        let report = run(4, faults: .none, [(4_000_000, .order(.stop))])
         #expect(report.violations.isEmpty && report.outcome == .stopped, "\(report.violations) \(report.outcome)")
-        #expect(report.paid == 100 * UInt64(report.results) / 3)
+        #expect(report.results > 0 && report.results < 12 && report.paid == 100 * UInt64(report.results) / 12)
     }
 }

@@ -222,21 +222,23 @@ def spec(r):
     r.domain(6)
     s = {}
     s["name"] = r.blob()
-    r.u64()
-    r.u8()
-    r.list(lambda r: r.u32())
-    r.ref()
-    r.blob(), r.u32(), r.list(lambda r: r.blob()), r.u64()
-    r.u32()  # minimum rows
+    r.u64(), r.u8(), r.list(lambda r: r.u32()), r.u8(), r.ref()
+    # data
+    r.blob(), r.list(lambda r: r.u32()), r.list(lambda r: r.blob()), r.u32(), r.list(lambda r: r.blob())
+    r.u64(), r.flag(), r.list(lambda r: r.u64()), r.list(lambda r: r.u64()), r.u32()
     s["rounds"] = r.u32()
     s["minimum"], s["maximum"], s["smallest"] = r.u32(), r.u32(), r.u32()
     s["enrol"], _, _, _, s["expiry"] = r.u32(), r.u32(), r.u32(), r.u32(), r.u64()
-    r.blob(), r.u32(), r.u32(), r.u32(), r.u8(), r.u32(), r.u8(), r.u32()
-    r.u64(), r.u8(), r.u32(), r.u8(), r.u8(), r.u8()
+    # training
+    r.blob(), r.u32(), r.u32(), r.u32(), r.u8(), r.take(5 * 4), r.u64(), r.u8(), r.u32(), r.u32(), r.u8(), r.u32()
+    r.u8(), r.take(4 * 4), r.u8(), r.u32()
+    # update
+    r.u64(), r.u8(), r.u32(), r.u8(), r.u8(), r.take(4 * 4), r.u8(), r.u8()
     s["holders"], s["threshold"] = r.u8(), r.u8()
     r.u32()
     s["target"] = r.u32()
     s["commitment"] = r.id() if r.flag() else None
+    r.u32(), r.u32()
     s["reward"], s["rule"], s["bond"] = r.u64(), r.u8(), r.u64()
     r.u32(), r.u8()
     s["bytes"] = r.data[start:r.at]
@@ -354,7 +356,8 @@ class Registry:
                 released=False, slashed=[]))
         elif kind == 2:
             start = r.at
-            n = dict(task=r.id(), sealing=r.id(), election=r.id(), rows=r.u32(), bond=r.u64())
+            n = dict(task=r.id(), sealing=r.id(), election=r.id(), rows=r.u32(), form=r.id(),
+                     bond=r.u64())
             n["bytes"] = r.data[start:r.at]
             a["balance"] -= n["bond"]
             a["bonded"] += n["bond"]
