@@ -2,5 +2,7 @@ internal import ArgumentParser
 
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Measures this machine.", subcommands: [GossipBenchCommand.self])
+        commandName: "bench", abstract: "Measures this machine.", subcommands: [
+            GossipBenchCommand.self, LearnBenchCommand.self, CompressionBenchCommand.self, ContributionBenchCommand.self,
+        ])
 }

@@ -40,6 +40,7 @@ struct TestnetPlan: Sendable {
         let normalisation = options.normalises ? try Standardisation(fitting: split.train) : nil
         let task = TestnetTask(
             options: options, train: split.train, smallestPart: parts.map(\.count).min() ?? 1,
+            largestPart: parts.map(\.count).max() ?? 1,
             normalisation: normalisation)
         let text = try options.task.map { String(decoding: try Files.read($0), as: UTF8.self) } ?? TaskFile.text(task.spec())
         var overrides = try Assignments.parse(options.assignments)

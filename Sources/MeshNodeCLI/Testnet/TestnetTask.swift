@@ -8,6 +8,7 @@ struct TestnetTask {
     /// Rows as their file has them.
     let train: Dataset
     let smallestPart: Int
+    let largestPart: Int
     /// Figures of the training rows, where the data are normalised.
     let normalisation: Standardisation?
 
@@ -45,7 +46,7 @@ struct TestnetTask {
                 trainer: TaskSpecValidator.trainer, localEpochs: 2, batchSize: 10, learningRatePpm: learningRate(kind),
                 local: local(), server: try server(), serverRatePpm: serverRate, outer: outer,
                 weighting: options.weighting == "rows" ? .rows : .uniform,
-                rowCap: options.weighting == "rows" ? UInt32(train.count) : 0),
+                rowCap: options.weighting == "rows" ? UInt32(largestPart) : 0),
             update: .init(
                 clipNormPpm: options.noise > 0 ? 1_000_000 : 100_000_000, bits: 10,
                 // Residuals add up; a masked round trains at four times the rate; noise needs room.

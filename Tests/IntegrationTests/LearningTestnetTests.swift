@@ -1,0 +1,87 @@
+import Foundation
+import Testing
+
+/// What a task can say about learning, each over five real processes: the exactness proof and `chain verify --full` hold
+/// whatever the model, the rules and the support are.
+@Suite(.serialized) struct LearningTestnetTests {
+    private func run(_ arguments: [String], rounds: Int = 2) throws -> (Program.Outcome, Summary, Folder) {
+        let folder = try Folder()
+        let outcome = try Program.run(["testnet", "--rounds", "\(rounds)", "--out", folder.path] + arguments)
+        #expect(outcome.code == 0, "\(arguments)\n\(outcome.output)\n\(outcome.errors)")
+        let summary = try Summary(folder: folder.path)
+        #expect(summary.exact && summary.heads_equal && summary.verified && summary.completed, "\(arguments)")
+        return (outcome, summary, folder)
+    }
+
+    /// One run of each choice, several choices a run.
+    @Test(arguments: [
+        ["--model", "mlp:16", "--compression", "0.25", "--server", "fedadam", "--partition", "iid"],
+        ["--model", "cnn:4", "--optimiser", "adamw", "--server", "fedavgm", "--partition", "iid"],
+        ["--compression", "masked:0.1", "--optimiser", "fedprox", "--weighting", "rows", "--partition", "dirichlet:0.5"],
+        ["--optimiser", "scaffold", "--server", "diloco"],
+        ["--data", "wdbc", "--optimiser", "momentum", "--server", "fedyogi", "--partition", "iid", "--scale-rule", "previous"],
+        ["--data", "wdbc", "--model", "linear", "--partition", "iid"],
+    ])
+    func everyChoiceIsExactAndVerifies(_ arguments: [String]) throws {
+        let (outcome, _, folder) = try run(arguments)
+        if arguments.contains("--compression") { #expect(outcome.output.contains("ratio 0.")) }
+        for file in ["round_metrics.jsonl", "summary.json", "curves.csv", "curves.svg", "report.html", "model.safetensors"] {
+            #expect(FileManager.default.fileExists(atPath: folder.path + "/" + file), "\(file)")
+        }
+    }
+
+    /// Residuals survive in files: the third round sends what the first ones left.
+    @Test func aDroppedMinerKeepsItsResidual() throws {
+        let (_, summary, _) = try run(["--compression", "0.25", "--drop-miner", "2"], rounds: 4)
+        #expect(summary.restarted.count == 1)
+    }
+
+    @Test func noiseIsPrintedAndTheSumStaysExact() throws {
+        let (outcome, _, _) = try run(["--noise", "1", "--partition", "iid"])
+        #expect(outcome.output.contains("epsilon "))
+        #expect(outcome.output.contains("members "))
+    }
+
+    /// MNIST's file names and form, with the shipped digits inside: training rows and held-out rows in files of their own.
+    @Test func idxFilesTrainThroughTheMesh() throws {
+        let folder = try Folder()
+        #expect(
+            try Program.run(
+                ["data", "partition", "digits", "--parts", "1", "--out", folder.path + "/cut"]).code == 0)
+        for (source, name) in [("part-0", "train"), ("holdout", "t10k")] {
+            let text = try String(contentsOfFile: folder.path + "/cut/\(source).csv", encoding: .utf8)
+            let rows = text.split(separator: "\n").dropFirst().map { $0.split(separator: ",").compactMap { UInt8($0) } }
+            func header(_ magic: UInt8, _ extents: [Int]) -> [UInt8] {
+                [0, 0, 8, magic] + extents.flatMap { [UInt8($0 >> 24), UInt8($0 >> 16 & 255), UInt8($0 >> 8 & 255), UInt8($0 & 255)] }
+            }
+            let images = header(3, [rows.count, 8, 8]) + rows.flatMap { $0.prefix(64) }
+            let labels = header(1, [rows.count]) + rows.map { $0[64] }
+            try Data(images).write(to: URL(filePath: folder.path + "/\(name)-images-idx3-ubyte"))
+            try Data(labels).write(to: URL(filePath: folder.path + "/\(name)-labels-idx1-ubyte"))
+        }
+        let (outcome, summary, _) = try run(
+            ["--data", folder.path + "/train-images-idx3-ubyte", "--divisor", "16", "--partition", "iid"])
+        #expect(summary.final_accuracy > 0.5, "\(outcome.output)")
+    }
+
+    @Test func unknownNamesListTheKnownOnes() throws {
+        let outcome = try Program.run(
+            ["testnet", "--server", "median", "--optimiser", "lion", "--compression", "half", "--model", "resnet"])
+        #expect(outcome.code == 64)
+        for word in ["fedadam", "adamw", "residual:RATIO", "mlp:WIDTH"] { #expect(outcome.errors.contains(word), "\(word)") }
+    }
+
+    /// `profile run` twice gives difference 0, with every kind of state.
+    @Test func twoRunsOfOneSeedAreTheSame() throws {
+        for settings in [
+            [], ["update.compression=\"residual\"", "update.ratio=0.25", "update.decay=0.95"],
+            ["training.server=\"fedadam\"", "training.server_rate=0.03", "training.server_momentum=0.9", "training.server_beta2=0.99", "training.server_tau=0.001"],
+        ] {
+            let outcome = try Program.run(
+                ["profile", "run", "--task", Program.repository + "/examples/digits.toml", "--json", "--set", "rounds=2"]
+                    + settings.flatMap { ["--set", $0] })
+            #expect(outcome.code == 0, "\(outcome.errors)")
+            #expect(outcome.output.contains("\"largest_sum_difference\":0"), "\(outcome.output)")
+        }
+    }
+}
