@@ -14,9 +14,17 @@ public enum ContributionExperiment {
         public let shapley: [Double]
         /// Share of the pool, one a node.
         public let pay: [Double]
+        /// What a rule that pays by the norm of the update would give each.
+        public let normShares: [Double]
         /// Spearman of summed score, and of pay, with Shapley.
         public let scoreCorrelation: Double
         public let payCorrelation: Double
+    }
+
+    /// What a rule that pays by declared rows would give each; who trains on nothing declares 160.
+    public static var rowShares: [Double] {
+        let declared = [320, 240, 160, 80, 40, 160, 160, 160, 160, 160].map(Double.init)
+        return declared.map { $0 / declared.reduce(0, +) }
     }
 
     /// How the honest nodes' rows are drawn.
@@ -47,6 +55,7 @@ public enum ContributionExperiment {
         var noise = DeterministicGenerator(seed: root, label: "noise")
         var scores: [[Int64?]] = []
         var shapley = [Double](repeating: 0, count: sizes.count)
+        var norms = [Double](repeating: 0, count: sizes.count)
         for round in 0..<rounds {
             var updates: [[Float]] = []
             for (index, part) in parts.enumerated() {
@@ -64,6 +73,7 @@ public enum ContributionExperiment {
             let factor = Float(3 * honest[2] / Clipping.norm(updates[6]))
             updates[6] = updates[6].map { $0 * factor }
             updates[9] = updates[9].map { $0 * 5 }
+            for (index, update) in updates.enumerated() { norms[index] += Clipping.norm(update) }
             let gradient = try trainer.lossAndGradient(parameters: weights, data: validation).gradient
             let direction = try ValidationDirection(gradient: gradient)
             var line: [Int64?] = []
@@ -82,7 +92,7 @@ public enum ContributionExperiment {
         let pay = payment.payments.map { Double($0) / 1_000_000 }
         let summed = sizes.indices.map { index in scores.reduce(0.0) { $0 + Double($1[index] ?? 0) } }
         return Result(
-            scores: summed, shapley: shapley, pay: pay,
+            scores: summed, shapley: shapley, pay: pay, normShares: norms.map { $0 / norms.reduce(0, +) },
             scoreCorrelation: RankCorrelation.spearman(summed, shapley) ?? 0,
             payCorrelation: RankCorrelation.spearman(pay, shapley) ?? 0)
     }

@@ -444,7 +444,7 @@ extension Node {
         }
     }
 
-    private func readSet(_ headers: [SubmissionHeader], chain: ChainID) -> SetContent? {
+    func readSet(_ headers: [SubmissionHeader], chain: ChainID) -> SetContent? {
         guard let runtime = tasks[chain] else { return nil }
         var bodies: [[UInt8]] = []
         var rows: [UInt32] = []
@@ -457,74 +457,5 @@ extension Node {
             rows.append(member.enrolment.rows)
         }
         return SetContent(headers: headers, bodies: bodies, rows: rows)
-    }
-
-    // MARK: Voter: candidates
-
-    private func check(_ candidate: Candidate, _ job: KeyJob, chain: ChainID) {
-        guard let set = setContent(job, chain: chain) else { return }
-        let origin = tasks[chain]?.machine.aggregator
-        whenStored(set.references + [job.model], from: nil) { node in
-            // The model is not fetched: it follows from base and sum, and every voter computes it.
-            node.whenStored([candidate.aggregate], from: origin) { node in
-                node.checkNow(candidate, job, set.headers, chain: chain)
-            }
-        }
-    }
-
-    private func checkNow(_ candidate: Candidate, _ job: KeyJob, _ headers: [SubmissionHeader], chain: ChainID) {
-        guard let runtime = tasks[chain], let set = readSet(headers, chain: chain),
-            let aggregate = try? contentStore.get(candidate.aggregate.id),
-            let base = try? contentStore.get(job.model.id)
-        else { return }
-        let policy = runtime.policy
-        let data = configuration.data
-        let hasEvaluation = evaluationData != nil
-        let fitted = runtime.rows
-        let tolerance = policy.spec.evaluation.tolerancePpm
-        compute {
-            Result { () throws(RoundError) -> (TaskMachine.CandidateCheck, [UInt8]) in
-                let model = try ResultCheck.model(
-                    policy: policy, context: job.context, manifest: job.manifest, set: set, aggregate: aggregate,
-                    opening: candidate.opening, base: base)
-                guard ContentReference.of(model, kind: .model) == candidate.model else {
-                    throw .rejected("the new model is not what the server step gives")
-                }
-                // Validity is the equation and the model alone: rows of ours that do not fit mean no opinion, never a
-                // vote against a valid result.
-                guard hasEvaluation,
-                    let rows = try? fitted.rows(.evaluation, data: data, spec: policy.spec),
-                    let evaluation = try? Evaluating.evaluate(policy: policy, model: model, rows: rows)
-                else { return (TaskMachine.CandidateCheck(isValid: true), model) }
-                var verdict = Opinion.Verdict.accept
-                if tolerance < 1_000_000 {
-                    if let before = try? Evaluating.evaluate(policy: policy, model: base, rows: rows),
-                        UInt64(evaluation.accuracyPpm) + UInt64(tolerance) < UInt64(before.accuracyPpm)
-                    {
-                        verdict = .reject
-                    }
-                }
-                return (
-                    TaskMachine.CandidateCheck(
-                        isValid: true, verdict: verdict, accuracyPpm: evaluation.accuracyPpm,
-                        lossPpm: evaluation.lossPpm, evaluatedRows: evaluation.rows), model
-                )
-            }
-        } _: { node, result in
-            guard node.tasks[chain] != nil else { return }
-            let check: TaskMachine.CandidateCheck
-            switch result {
-            case .success(let (found, model)):
-                check = found
-                node.store(model, candidate.model, .model)
-            case .failure(let error): check = TaskMachine.CandidateCheck(isValid: false, reason: "\(error)")
-            }
-            if check.evaluatedRows > 0 {
-                node.tasks[chain]?.stats.ownAccuracy = Double(check.accuracyPpm) / 1e6
-                node.tasks[chain]?.stats.ownLoss = Double(check.lossPpm) / 1e6
-            }
-            node.perform(
-                node.tasks[chain]!.machine.candidateChecked(candidate.payload, check, node.now), chain: chain)
-        }
     }
 }
