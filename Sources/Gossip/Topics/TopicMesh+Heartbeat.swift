@@ -48,6 +48,8 @@ extension TopicMesh {
     }
 
     mutating func tick(_ now: Duration, _ out: inout [TopicDirective]) {
+        // A wake that an earlier one has overtaken: answering it with another would add a chain of them each time.
+        if let wakesAt, now < wakesAt { return }
         wakesAt = nil
         retryPulls(now, &out)
         guard now >= nextHeartbeat else { return }

@@ -200,7 +200,8 @@ extension Node {
             case .misbehaved(let node, let offence):
                 count("bad content")
                 logger.warning("\(node.short) served bad content: \(offence)")
-                gossip(.misbehaved(node, count: offence == .flooding ? 1 : 4))
+                // An honest node that lacks much may ask for more than its queue holds; the queue bounds that already.
+                if offence != .flooding { gossip(.misbehaved(node, count: 4)) }
             case .damaged(let id, let reason): logger.error("content \(id.short) is damaged: \(reason)")
             case .schedule(let at): scheduleContent(at)
             }

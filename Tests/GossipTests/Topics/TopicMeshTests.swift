@@ -110,6 +110,35 @@ struct TopicMeshTests {
         #expect(world.meshes[node(1)]!.score(of: node(2))! < 0)
     }
 
+    /// Each pull wakes the shell earlier than the heartbeat; the timers that it holds must not grow in number.
+    @Test func wakesDoNotMultiply() {
+        var mesh = TopicMesh(own: node(1), settings: TopicSettings(profile: .wan), seed: 1, now: .zero)
+        let topic = ChainID([UInt8](repeating: 9, count: 32))
+        var timers: [Duration] = []
+        var ticks = 0
+        func feed(_ input: TopicInput, _ now: Duration) {
+            for directive in mesh.handle(input, now: now) {
+                if case .wake(let at) = directive { timers.append(at) }
+            }
+        }
+        feed(.join(topic), .zero)
+        feed(.linked(node(2), outbound: true), .zero)
+        var now: Duration = .zero
+        for number in UInt8(1)...100 {
+            feed(.control(.have(topic, [MessageID([UInt8](repeating: number, count: 32))]), from: node(2)), now)
+            let end = now + .milliseconds(600)
+            while let next = timers.min(), next <= end {
+                timers.remove(at: timers.firstIndex(of: next)!)
+                now = max(now, next)
+                ticks += 1
+                feed(.tick, now)
+            }
+            now = end
+        }
+        #expect(timers.count <= 4, "\(timers.count) timers")
+        #expect(ticks < 1_000, "\(ticks) ticks in a minute")
+    }
+
     @Test func oneSeedOneOrder() {
         func trace() -> [String] {
             var world = TopicWorld(20)
