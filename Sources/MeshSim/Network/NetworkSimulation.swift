@@ -47,7 +47,8 @@ public struct NetworkSimulation {
         self.scenario = scenario
         random = SimulationRandom(seed: scenario.seed)
         if scenario.planted == .unseeded {
-            random = SimulationRandom(seed: SystemRandomNumberGenerator().seeded)
+            // The standard library's hashing is seeded anew in each process, as the order of its sets is.
+            random = SimulationRandom(seed: UInt64(bitPattern: Int64(Hasher().finalize())))
         }
         report = NetworkReport(seed: scenario.seed, nodes: scenario.nodes)
         var state = scenario.seed
@@ -241,13 +242,6 @@ public struct NetworkSimulation {
         case .linkPing: send(.linkPong, from: to, to: from)
         case .linkPong: feedMembership(to, .linkAnswered(sender))
         }
-    }
-}
-
-extension SystemRandomNumberGenerator {
-    fileprivate var seeded: UInt64 {
-        var generator = self
-        return generator.next()
     }
 }
 
