@@ -58,8 +58,10 @@ import Wire
         let completed = try PreparedTask(completing: spec).spec
         #expect(try TaskFile.read(TaskFile.text(completed), file: "t").spec == completed)
         #expect(try TaskSpec(wireBytes: completed.wireBytes) == completed)
-        #expect(completed.modelSize == 8 * 10 + 16 * 73 + 10 * 65)
-        #expect((1...3).map { completed.coordinateCount(round: $0) } == [1898, 475, 475])
+        // 8 (9 + 1), 16 (72 + 1), 10 (64 + 1): two blocks halve 8 x 8 to 2 x 2.
+        #expect(completed.modelSize == UInt64(1898))
+        let counts: [Int] = [1, 2, 3].map { (round: UInt32) in completed.coordinateCount(round: round) }
+        #expect(counts == [1898, 475, 475])
     }
 
     /// Numbers of choices that were not made, and choices that exclude each other.

@@ -112,7 +112,7 @@ import Testing
         let learner = try task.learnModel()
         let old = try Safetensors.parameters(
             from: Array(Data(contentsOf: URL(fileURLWithPath: model))), manifest: learner.manifest)
-        let data = try DataFiles.fitted(rows, label: "label", labels: task.data.labels, factor: task.featureFactor)
+        let data = try DataFiles.fitted(rows, label: "label", to: task)
         let trained = try Trainer(model: learner).train(
             parameters: old, data: data, settings: task.learnSettings, seed: Array("by hand".utf8))
         let delta = zip(old, trained.parameters).map { $0 - $1 }
