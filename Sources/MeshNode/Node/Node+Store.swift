@@ -90,8 +90,22 @@ extension Node: NetworkService {
 
     private func view(_ stored: StoredContent, _ used: Set<ContentID>) -> ContentView {
         ContentView(
-            content: stored.id.hex, kind: "\(stored.kind)", bytes: stored.length, isComplete: stored.isComplete,
+            content: stored.id.hex, kind: Self.name(of: stored.kind), bytes: stored.length, isComplete: stored.isComplete,
             pins: stored.pins.sorted(), isInUse: used.contains(stored.id))
+    }
+
+    private static func name(of kind: ContentManifest.Kind) -> String {
+        switch kind {
+        case .manifest: "manifest"
+        case .submission: "submission"
+        case .model: "model"
+        case .blockBody: "block body"
+        case .aggregate: "aggregate"
+        case .data: "data"
+        case .task: "task"
+        case .other: "other"
+        default: "kind \(kind.rawValue)"
+        }
     }
 
     private func missing(_ id: ContentID) -> ServiceError {

@@ -1,7 +1,7 @@
 /// One content of this node's store.
 public struct ContentView: Codable, Equatable, Sendable {
     public var content: String
-    /// submission, model, blockBody, aggregate, data, task or other.
+    /// submission, model, block body, aggregate, data, task or other.
     public var kind: String
     /// As stored and sent.
     public var bytes: UInt64
