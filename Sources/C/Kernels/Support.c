@@ -52,10 +52,22 @@ KernelStatus kernel_eightfold_affine(const KernelPoint *points, size_t count, ui
     return KERNEL_UNSUPPORTED;
 }
 
-KernelLogarithms *kernel_logarithms_create(const uint8_t base[64], uint32_t range, KernelStatus *status) {
-    (void)base, (void)range;
+KernelLogarithms *kernel_logarithms_create(const uint8_t generator[64], uint32_t range, uint32_t steps,
+                                           const uint32_t *slots, size_t slot_count, KernelStatus *status) {
+    (void)generator, (void)range, (void)steps, (void)slots, (void)slot_count;
     *status = KERNEL_UNSUPPORTED;
     return NULL;
+}
+
+const uint32_t *kernel_logarithms_slots(const KernelLogarithms *table, size_t *count) {
+    (void)table;
+    *count = 0;
+    return NULL;
+}
+
+KernelStatus kernel_logarithms_extend(KernelLogarithms *table, uint32_t last) {
+    (void)table, (void)last;
+    return KERNEL_UNSUPPORTED;
 }
 
 void kernel_logarithms_destroy(KernelLogarithms *table) {

@@ -132,44 +132,6 @@
         }
     }
 
-    /// j·8G for 1 ≤ j ≤ range, and the look-up of logarithms of whole vectors in it.
-    ///
-    /// Only x of 8·P is computed, and slots are asked for ahead of their use. A hit is compared in 64 bits of x, eight
-    /// more and the home position, not in all of x: a wrong value is left to the block equation, or to recomputing e·8G.
-    @safe
-    final class VectorLogarithms: @unchecked Sendable {
-        // Immutable after creation, hence safe to share.
-        private let pointer: OpaquePointer
-        let range: Int
-
-        /// `nil` where the processor lacks AVX2 or FMA, there is no memory, or the range is outside 1...2^23 − 1.
-        init?(range: Int) {
-            guard (1..<1 << 23).contains(range) else { return nil }
-            let base = BatchArithmetic.affineBytes([EdwardsPoint.base.doubled(times: 3)])
-            var status = KERNEL_OK
-            guard let pointer = unsafe kernel_logarithms_create(base, UInt32(range), &status) else { return nil }
-            unsafe self.pointer = pointer
-            self.range = range
-        }
-
-        deinit { unsafe kernel_logarithms_destroy(pointer) }
-
-        /// Bytes the table takes.
-        var tableBytes: Int { unsafe kernel_logarithms_bytes(pointer) }
-
-        /// e with 8·P = e·8G and |e| ≤ range for every point, or `nil` for those the table does not hold; the whole is
-        /// `nil` if there is no memory.
-        func find(_ points: ArraySlice<EdwardsPoint>) -> [Int64?]? {
-            var values = [Int64](repeating: 0, count: points.count)
-            var missing = 0
-            let status = unsafe points.withVectorPoints { points, count in
-                unsafe kernel_logarithms_find(pointer, points, count, &values, &missing)
-            }
-            guard status == KERNEL_OK else { return nil }
-            return values.map { $0 == .min ? nil : $0 }
-        }
-    }
-
     extension ElementEncoding {
         fileprivate var vectorEncoding: KernelEncoding {
             switch self {
@@ -191,7 +153,7 @@
     }
 
     extension ArraySlice<EdwardsPoint> {
-        fileprivate func withVectorPoints<R>(_ body: (UnsafePointer<KernelPoint>?, Int) -> R) -> R {
+        func withVectorPoints<R>(_ body: (UnsafePointer<KernelPoint>?, Int) -> R) -> R {
             unsafe withUnsafeBufferPointer { buffer in
                 guard let address = buffer.baseAddress else { return body(nil, 0) }
                 return unsafe address.withMemoryRebound(to: KernelPoint.self, capacity: buffer.count) { points in

@@ -92,22 +92,34 @@ KernelResult kernel_unmask(KernelPoint *sums, const KernelTable *mask_table, con
 /// The canonical affine coordinates of 8 P, x then y, 64 bytes each.
 KernelStatus kernel_eightfold_affine(const KernelPoint *points, size_t count, uint8_t *output);
 
-/// Builds the table of j * 8 G for 1 <= j <= range.
-/// - base: 8 G as affine x and y, 64 bytes.
-/// - range: 1...2^23 - 1. Memory is 8 bytes * range + 4 bytes * (the power of two that is at least 2 * range).
+/// Makes the table of j * B for 1 <= j <= range, B = G, or B = 8 G if there are steps. Without `slots` it is empty until
+/// `kernel_logarithms_extend`.
+/// - generator: G as affine x and y, 64 bytes.
+/// - range: 1...2^23 - 1.
+/// - steps: giant steps of 2 * range + 1 that a search makes to either side, 0...2^24.
+/// - slots: what `kernel_logarithms_slots` gave for a table of the same range with or without steps as this one, or NULL.
+///   Altered slots can hide logarithms, never give a wrong one.
+/// Memory is 4 bytes * (the power of two that is at least 2 * range), 128 bytes a step, and at most 0.8 MB.
 /// Returns NULL and sets *status on failure. Free with `kernel_logarithms_destroy`.
-KernelLogarithms *kernel_logarithms_create(const uint8_t base[64], uint32_t range, KernelStatus *status);
+KernelLogarithms *kernel_logarithms_create(const uint8_t generator[64], uint32_t range, uint32_t steps,
+                                           const uint32_t *slots, size_t slot_count, KernelStatus *status);
+
+/// Enters multiples up to `last`, 0.1 us each: the work can be done in parts, by one thread at a time, before the table is
+/// used for look-ups.
+KernelStatus kernel_logarithms_extend(KernelLogarithms *table, uint32_t last);
 
 void kernel_logarithms_destroy(KernelLogarithms *table);
 
 /// Bytes that the table occupies.
 size_t kernel_logarithms_bytes(const KernelLogarithms *table);
 
-/// The logarithms e with 8 P = e * 8 G and |e| <= range of `count` points, torsion of P notwithstanding.
-/// - values: e, or INT64_MIN where the table holds none.
-/// A hit agrees with the entry in the 64 bits of x that the table keeps, eight more in its slot and the home position;
-/// to compare all bits, use the block equation or recompute e * 8 G.
-/// Returns the number of points without a logarithm in *missing.
+/// The slots, to be kept on disk; valid as long as the table.
+const uint32_t *kernel_logarithms_slots(const KernelLogarithms *table, size_t *count);
+
+/// The logarithms e with 8 P = e * 8 G and |e| <= range + steps * (2 * range + 1) of `count` points, torsion of P
+/// notwithstanding. Every answer is checked: x of the multiple is computed and compared in full.
+/// - values: e, or INT64_MIN where there is none.
+/// Returns the number of points without a logarithm in *missing. Time depends on the points.
 KernelStatus kernel_logarithms_find(const KernelLogarithms *table, const KernelPoint *points, size_t count,
                                     int64_t *values, size_t *missing);
 
