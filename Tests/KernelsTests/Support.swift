@@ -3,8 +3,12 @@ import Sodium
 
 @testable import MeshCrypto
 
-/// How many random cases the differential tests run: MESHCRYPTO_CASES, or 20 000.
-let differentialCases = ProcessInfo.processInfo.environment["MESHCRYPTO_CASES"].flatMap(Int.init) ?? 20_000
+/// How many random cases the differential tests run: MESHNODE_TEST_CASES, a million with MESHNODE_TEST_LARGE=1, or 20 000.
+let differentialCases: Int = {
+    let environment = ProcessInfo.processInfo.environment
+    if let cases = environment["MESHNODE_TEST_CASES"].flatMap(Int.init) { return cases }
+    return environment["MESHNODE_TEST_LARGE"] == "1" ? 1_000_000 : 20_000
+}()
 
 /// Whether the vector kernel runs on this machine; without it there is nothing to compare.
 let vectorKernelRuns = AVX2Kernel() != nil
@@ -67,6 +71,8 @@ struct Plaintext {
 
 /// libsodium's ristretto255.
 enum Oracle {
+    static func isElement(_ bytes: [UInt8]) -> Bool { crypto_core_ristretto255_is_valid_point(bytes) == 1 }
+
     /// value·G + mask·H; a zero factor, which libsodium reports as an error, gives the identity's zeros.
     static func commitment(_ value: Int64, _ mask: [UInt8], base: [UInt8]) -> [UInt8] {
         var left = [UInt8](repeating: 0, count: 32)

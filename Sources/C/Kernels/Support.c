@@ -85,4 +85,22 @@ KernelStatus kernel_logarithms_find(const KernelLogarithms *table, const KernelP
     return KERNEL_UNSUPPORTED;
 }
 
+KernelSum *kernel_sum_create(KernelStatus *status) {
+    *status = KERNEL_UNSUPPORTED;
+    return NULL;
+}
+
+void kernel_sum_destroy(KernelSum *sum) {
+    (void)sum;
+}
+
+KernelStatus kernel_sum_add(KernelSum *sum, const KernelPoint *points, const uint8_t *scalars, size_t count) {
+    (void)sum, (void)points, (void)scalars, (void)count;
+    return KERNEL_UNSUPPORTED;
+}
+
+void kernel_sum_windows(const KernelSum *sum, KernelPoint windows[KERNEL_SUM_WINDOWS]) {
+    (void)sum, (void)windows;
+}
+
 #endif

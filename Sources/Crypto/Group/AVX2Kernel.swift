@@ -79,6 +79,12 @@
             fallback.unmask(&sums, keys: keys, tables: tables)
         }
 
+        func pointSum(count: Int) -> any VartimePointSum {
+            // Twelve thousand additions at the end want enough points to pay.
+            guard count >= 2048, let sum = VectorPointSum() else { return fallback.pointSum(count: count) }
+            return sum
+        }
+
         func affineOfEightfold(_ points: ArraySlice<EdwardsPoint>) -> [UInt8] {
             var complete = false
             let output = unsafe [UInt8](unsafeUninitializedCapacity: points.count * 64) { bytes, count in
@@ -142,7 +148,7 @@
     }
 
     extension [EdwardsPoint] {
-        fileprivate mutating func withVectorPoints<R>(_ body: (UnsafeMutablePointer<KernelPoint>?, Int) -> R) -> R {
+        mutating func withVectorPoints<R>(_ body: (UnsafeMutablePointer<KernelPoint>?, Int) -> R) -> R {
             unsafe withUnsafeMutableBufferPointer { buffer in
                 guard let address = buffer.baseAddress else { return body(nil, 0) }
                 return unsafe address.withMemoryRebound(to: KernelPoint.self, capacity: buffer.count) { points in

@@ -28,6 +28,9 @@ protocol GroupKernel: Sendable {
     /// sums[j] −= keys[j]·H.
     func unmask(_ sums: inout [EdwardsPoint], keys: ArraySlice<UInt8>, tables: CommitmentTables)
 
+    /// A sum of public multiples of about `count` points.
+    func pointSum(count: Int) -> any VartimePointSum
+
     /// The affine coordinates of 8·points[j]: 64 bytes each, x then y, canonical; the identity gives (0, 1).
     func affineOfEightfold(_ points: ArraySlice<EdwardsPoint>) -> [UInt8]
 }

@@ -149,6 +149,8 @@ struct PortableKernel: GroupKernel {
         }
     }
 
+    func pointSum(count: Int) -> any VartimePointSum { PortablePointSum() }
+
     func affineOfEightfold(_ points: ArraySlice<EdwardsPoint>) -> [UInt8] {
         var result = [UInt8](repeating: 0, count: points.count * 64)
         var start = 0

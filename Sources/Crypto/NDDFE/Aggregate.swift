@@ -59,13 +59,4 @@ extension [Result<[EdwardsPoint], NDDFEError>] {
         for case .success(let piece) in self { points.append(contentsOf: piece) }
         return points
     }
-
-    func lowestRefusal() -> NDDFEError? {
-        var lowest: (Int, Int, NDDFEError)?
-        for case .failure(let error) in self {
-            guard case .elementRejected(let body, let element, _) = error else { return error }
-            if lowest == nil || (body, element) < (lowest!.0, lowest!.1) { lowest = (body, element, error) }
-        }
-        return lowest?.2
-    }
 }

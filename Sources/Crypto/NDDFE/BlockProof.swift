@@ -78,33 +78,52 @@ public enum BlockProof {
         }
     }
 
+    /// One share's Σ ρ_j·S_j and Σ ρ_j·e_j.
+    private struct Part: Sendable {
+        var point: EdwardsPoint
+        var value: Scalar
+    }
+
     /// The equation over sums that are produced a range at a time.
     static func verify(
-        values: [Int64], kHat: [UInt8], seed: [UInt8],
+        values: [Int64], kHat: [UInt8], seed: [UInt8], kernel: any GroupKernel = NDDFEBases.kernel,
         sums: @Sendable (Range<Int>) -> Result<[EdwardsPoint], NDDFEError>
     ) throws(NDDFEError) -> Bool {
         let mask = try requireScalar(kHat, "k̂")
         try requireLength(seed, 32, "seed")
-        let ranges = Workers.ranges(values.count, size: 16_384)
-        let pieces: [Result<[EdwardsPoint], NDDFEError>] = Workers.map(ranges.count) { piece in
-            let range = ranges[piece]
-            return sums(range).map { [MultiScalar.vartimeSum(rho(seed: seed, elements: range), $0)] }
-        }
-        let left = try pieces.joinedPoints().reduce(EdwardsPoint.identity, +)
-        var positive = WideSum()
-        var negative = WideSum()
-        for range in ranges {
-            let rho = rho(seed: seed, elements: range)
-            for (position, element) in range.enumerated() {
-                let magnitude = (values[element].magnitude, 0 as UInt64, 0 as UInt64, 0 as UInt64)
-                if values[element] < 0 {
-                    negative.add(rho[position], times: magnitude)
-                } else {
-                    positive.add(rho[position], times: magnitude)
+        // One sum for each core, over pieces that are small enough to stay in its cache.
+        let shares = Workers.shares(values.count)
+        let pieces: [Result<Part, NDDFEError>] = Workers.map(shares.count) { share in
+            let sum = kernel.pointSum(count: shares[share].count)
+            var positive = WideSum()
+            var negative = WideSum()
+            var refusals: [Result<Part, NDDFEError>] = []
+            for piece in Workers.ranges(shares[share].count, size: kernel.name == "swift" ? 16_384 : Workers.chunk) {
+                let range = shares[share].lowerBound + piece.lowerBound..<shares[share].lowerBound + piece.upperBound
+                let rho = rho(seed: seed, elements: range)
+                switch sums(range) {
+                case .success(let points): if refusals.isEmpty { sum.add(points, scalars: rho) }
+                case .failure(let error): refusals.append(.failure(error))
+                }
+                for (position, element) in range.enumerated() {
+                    let magnitude = (values[element].magnitude, 0 as UInt64, 0 as UInt64, 0 as UInt64)
+                    if values[element] < 0 {
+                        negative.add(rho[position], times: magnitude)
+                    } else {
+                        positive.add(rho[position], times: magnitude)
+                    }
                 }
             }
+            if let error = refusals.lowestRefusal() { return .failure(error) }
+            return .success(Part(point: sum.total, value: positive.reduced - negative.reduced))
         }
-        let value = positive.reduced - negative.reduced
+        if let error = pieces.lowestRefusal() { throw error }
+        var left = EdwardsPoint.identity
+        var value = Scalar.zero
+        for case .success(let part) in pieces {
+            left = left + part.point
+            value = value + part.value
+        }
         let right =
             EdwardsPoint.base.vartimeMultiplied(by: value) + NDDFEBases.maskBase.vartimeMultiplied(by: mask)
         return (left - right).isSmallOrder

@@ -123,6 +123,22 @@ const uint32_t *kernel_logarithms_slots(const KernelLogarithms *table, size_t *c
 KernelStatus kernel_logarithms_find(const KernelLogarithms *table, const KernelPoint *points, size_t count,
                                     int64_t *values, size_t *missing);
 
+/// A sum of multiples under construction; 2 MB. Used by one thread at a time.
+typedef struct KernelSum KernelSum;
+
+/// Windows of eleven bits that cover a 128-bit scalar.
+#define KERNEL_SUM_WINDOWS 12
+
+KernelSum *kernel_sum_create(KernelStatus *status);
+
+void kernel_sum_destroy(KernelSum *sum);
+
+/// Adds scalars[j] * points[j]; a scalar is 16 bytes. Time and memory accesses depend on the scalars, which must be public.
+KernelStatus kernel_sum_add(KernelSum *sum, const KernelPoint *points, const uint8_t *scalars, size_t count);
+
+/// The parts of the sum: it is the sum of 2^(11 k) * windows[k]. Twelve thousand additions, whatever was added.
+void kernel_sum_windows(const KernelSum *sum, KernelPoint windows[KERNEL_SUM_WINDOWS]);
+
 #ifdef __cplusplus
 }
 #endif
