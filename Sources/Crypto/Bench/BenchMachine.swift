@@ -40,23 +40,11 @@ enum BenchMachine {
         while unsafe fgets(&line, Int32(line.count), file) != nil {
             let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             if text.hasPrefix("model name"), let colon = text.firstIndex(of: ":") {
-                return String(text[text.index(after: colon)...].filter { $0 != "\"" && $0 != "\\" && $0 != "\n" }
-                    .drop { $0 == " " || $0 == "\t" })
+                return String(
+                    text[text.index(after: colon)...].filter { $0 != "\"" && $0 != "\\" && $0 != "\n" }
+                        .drop { $0 == " " || $0 == "\t" })
             }
         }
         return "unknown"
     }()
-
-    /// The best of `repeats` runs of `body`, in microseconds a unit, by `clock`.
-    static func best(
-        of repeats: Int = 3, units: Int, clock: () -> Double = threadTime, _ body: () -> Void
-    ) -> Double {
-        var best = Double.infinity
-        for _ in 0..<repeats {
-            let start = clock()
-            body()
-            best = min(best, clock() - start)
-        }
-        return best / Double(units) * 1e6
-    }
 }

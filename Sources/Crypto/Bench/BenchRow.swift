@@ -6,7 +6,7 @@ public struct BenchRow: Sendable {
     public var kernel: String
     /// Submitters, 1 where there is none.
     public var n: Int
-    /// Elements.
+    /// Coordinates; `microseconds` counts elements, of which there are d / packing.
     public var d: Int
     /// Bits of a quantised coordinate.
     public var bits: Int
@@ -16,7 +16,7 @@ public struct BenchRow: Sendable {
     public var encoding: String
     /// log2 of the largest |value| recovery serves; 0 where it plays no part.
     public var rangeBits: Int
-    /// Microseconds an element: thread CPU time for single operations, wall time over all cores for rounds.
+    /// Microseconds an element: thread CPU time, but wall time of all cores where the name has `_cores`.
     public var microseconds: Double
     /// `microseconds` / Y, Y being one `crypto_scalarmult_ristretto255_base` in the same run: 0.1 is ten times as fast.
     public var ratioToY: Double
@@ -26,6 +26,28 @@ public struct BenchRow: Sendable {
     public var peakMiB: Int
     public var cpu: String
 
+    /// The heading of `text`.
+    public static let heading = line([
+        "NAME", "KERNEL", "N", "D", "PACKING", "ENCODING", "RANGE", "US/ELEMENT", "OF Y", "BYTES/COORD", "PEAK MIB",
+    ])
+
+    /// One line of a table.
+    public var text: String {
+        BenchRow.line([
+            name, kernel, "\(n)", "\(d)", "\(packing)", encoding, rangeBits == 0 ? "–" : "2^\(rangeBits)",
+            fixed(microseconds),
+            ratioToY > 0 && ratioToY < 1 ? "Y/" + fixed(1 / ratioToY, 1) : fixed(ratioToY, 1) + " Y",
+            bytesPerCoordinate == 0 ? "–" : fixed(bytesPerCoordinate, 1), "\(peakMiB)",
+        ])
+    }
+
+    private static func line(_ cells: [String]) -> String {
+        let widths = [24, 10, 3, 8, 8, 10, 6, 11, 8, 12, 8]
+        return zip(cells, widths).map { cell, width in
+            cell + String(repeating: " ", count: max(1, width - cell.count))
+        }.joined()
+    }
+
     public var json: String {
         "{\"name\":\"\(name)\",\"kernel\":\"\(kernel)\",\"n\":\(n),\"d\":\(d),\"bits\":\(bits),\"packing\":\(packing),"
             + "\"encoding\":\"\(encoding)\",\"range_bits\":\(rangeBits),\"us_per_element\":\(fixed(microseconds)),"
@@ -33,50 +55,15 @@ public struct BenchRow: Sendable {
             + "\"peak_mib\":\(peakMiB),\"cpu\":\"\(cpu)\"}"
     }
 
-    /// Four decimals, without the locale.
-    private func fixed(_ value: Double) -> String {
+    /// Decimals without the locale.
+    private func fixed(_ value: Double, _ places: Int = 4) -> String {
         guard value.isFinite, value.magnitude < 1e12 else { return "null" }
-        let scaled = Int64((value * 10_000).rounded())
-        let fraction = String(scaled.magnitude % 10_000)
+        var scale: Int64 = 1
+        for _ in 0..<places { scale *= 10 }
+        let scaled = Int64((value * Double(scale)).rounded())
+        let fraction = String(scaled.magnitude % scale.magnitude)
         let sign = scaled < 0 ? "-" : ""
-        return "\(sign)\(scaled.magnitude / 10_000)." + String(repeating: "0", count: 4 - fraction.count) + fraction
-    }
-}
-
-/// A ratio that a measurement must reach.
-public struct BenchGate: Sendable {
-    public enum State: String, Sendable {
-        case pass
-        case fail
-        /// The row was not produced: this machine or this run cannot say.
-        case notMeasured = "not measured"
-    }
-
-    public let name: String
-    public let kernel: String
-    public let encoding: String
-    /// Y divided by this is the longest time allowed.
-    public let divisor: Double
-    public let measuredDivisor: Double?
-    public let state: State
-
-    /// The gates of one run: a row below 0.8 of its gate fails.
-    public static func evaluate(_ rows: [BenchRow]) -> [BenchGate] {
-        let limits: [(String, String, String, Double)] = [
-            ("encrypt", "swift", "affine", 6), ("encrypt", "avx2", "affine", 14),
-            ("decode_add", "avx2", "affine", 200), ("unmask", "avx2", "affine", 15),
-        ]
-        return limits.map { name, kernel, encoding, divisor in
-            let times = rows.filter { $0.name == name && $0.kernel == kernel && $0.encoding == encoding }
-                .map(\.ratioToY)
-            guard let best = times.min(), best > 0 else {
-                return BenchGate(
-                    name: name, kernel: kernel, encoding: encoding, divisor: divisor, measuredDivisor: nil,
-                    state: .notMeasured)
-            }
-            return BenchGate(
-                name: name, kernel: kernel, encoding: encoding, divisor: divisor, measuredDivisor: 1 / best,
-                state: 1 / best >= 0.8 * divisor ? .pass : .fail)
-        }
+        return "\(sign)\(scaled.magnitude / scale.magnitude)." + String(repeating: "0", count: places - fraction.count)
+            + fraction
     }
 }

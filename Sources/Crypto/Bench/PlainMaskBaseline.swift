@@ -7,6 +7,21 @@ struct PlainMaskBaseline {
     /// G_j = from_hash(BLAKE2b-512(domain ‖ j)), affine.
     let generators: [AffineNielsPoint]
 
+    /// Client (pad and commitment) and voter (one commitment to the sum), both on the calling thread.
+    static func run(elements: Int, _ context: inout BenchContext) {
+        let baseline = PlainMaskBaseline(count: elements)
+        let values = CryptoBench.values(elements)
+        let keys = CryptoBench.keys(3)
+        let client = context.best(units: elements) {
+            _ = baseline.pad(values, keys: keys)
+            _ = baseline.commit(values, mask: .half, bits: 8)
+        }
+        context.row("plain_masks_client", kernel: "swift", d: elements, time: client, bytes: 4)
+        let sums = values.map { $0 * 10 }
+        let check = context.best(units: elements) { _ = baseline.commit(sums, mask: .half, bits: 12) }
+        context.row("plain_masks_voter", kernel: "swift", n: 10, d: elements, time: check)
+    }
+
     init(count: Int) {
         let ranges = Workers.ranges(count, size: 1024)
         generators = Workers.map(ranges.count) { piece in
