@@ -17,6 +17,8 @@ public enum NDDFEError: Error, Equatable, Sendable {
     /// No value within the bound: the lowest such element.
     case noLogarithm(element: Int, bound: Int64)
     case notAHolder(component: Int, holder: Int)
+    /// The machine or the method cannot carry a round: nothing may be encrypted for it here.
+    case doesNotFit(what: String, needed: Int, available: Int)
     case cancelled
 }
 
@@ -43,6 +45,8 @@ extension NDDFEError: CustomStringConvertible {
         case .noLogarithm(let element, let bound):
             "element \(element) holds no value within ±\(bound); start the blame procedure"
         case .notAHolder(let component, let holder): "holder \(holder) does not hold component \(component)"
+        case .doesNotFit(let what, let needed, let available):
+            "\(what): \(needed) needed, \(available) allowed; use fewer coordinates, bits or submitters, or allow more"
         case .cancelled: "cancelled"
         }
     }

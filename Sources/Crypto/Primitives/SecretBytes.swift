@@ -1,50 +1,42 @@
 internal import Sodium
 
-/// Bytes that are kept out of swap (where the limit on locked memory allows) and wiped when released.
+/// Bytes in memory that is kept out of swap (where the limit on locked memory allows) and wiped with the last reference.
+///
+/// References are copied, the bytes never are, except by `withCopy`. What is computed from them on the stack or in
+/// registers is wiped where this module holds it in arrays, not where the compiler spills it.
 @safe public final class SecretBytes: @unchecked Sendable {
     // Immutable after initialisation except inside this module's own initialisers, hence safe to share.
-    private let storage: UnsafeMutableRawBufferPointer
+    private let memory: LockedMemory
 
-    init(count: Int) {
-        SodiumRuntime.ensure()
-        unsafe storage = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 16)
-        _ = unsafe sodium_mlock(storage.baseAddress!, count)
-        unsafe sodium_memzero(storage.baseAddress!, count)
-    }
+    init(count: Int) { memory = LockedMemory(count: count) }
 
     /// Copies `bytes`; wipe the source if it was secret.
     public convenience init(_ bytes: [UInt8]) {
         self.init(count: bytes.count)
-        unsafe storage.copyBytes(from: bytes)
+        unsafe memory.withBytes { unsafe $0.copyBytes(from: bytes) }
     }
 
     public static func random(_ count: Int) -> SecretBytes {
         let secret = SecretBytes(count: count)
-        unsafe randombytes_buf(secret.storage.baseAddress!, count)
+        unsafe secret.memory.withBytes { unsafe randombytes_buf($0.baseAddress!, count) }
         return secret
     }
 
-    deinit {
-        // sodium_munlock wipes before it unlocks.
-        unsafe sodium_memzero(storage.baseAddress!, storage.count)
-        _ = unsafe sodium_munlock(storage.baseAddress!, storage.count)
-        unsafe storage.deallocate()
-    }
-
-    public var count: Int { unsafe storage.count }
+    public var count: Int { memory.count }
 
     /// Runs `body` with a copy that is wiped afterwards.
-    public func withCopy<Result, Failure: Error>(_ body: ([UInt8]) throws(Failure) -> Result) throws(Failure) -> Result {
-        var copy = unsafe [UInt8](storage)
+    public func withCopy<Result, Failure: Error>(_ body: ([UInt8]) throws(Failure) -> Result) throws(Failure) -> Result
+    {
+        var copy = unsafe memory.withBytes { unsafe [UInt8]($0) }
         defer { unsafe sodium_memzero(&copy, copy.count) }
         return try body(copy)
     }
 
     func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
-        unsafe body(UnsafeBufferPointer(storage.bindMemory(to: UInt8.self)))
+        unsafe memory.withBytes { unsafe body(UnsafeBufferPointer($0.bindMemory(to: UInt8.self))) }
     }
 
     func withMutableBytes(_ body: (UnsafeMutableBufferPointer<UInt8>) -> Void) {
-        unsafe body(storage.bindMemory(to: UInt8.self))
+        unsafe memory.withBytes { unsafe body($0.bindMemory(to: UInt8.self)) }
     }
 }

@@ -123,7 +123,9 @@ extension Node {
             secret.value(sealed.header)
             secret.list(sealed.seeds) { encoder, seed in seed.withCopy { encoder.data($0) } }
             try durable.commit([
-                .value(space: "submission", key: SubmissionID.of(headerBytes: sealed.header.wireBytes).bytes, bytes: secret.bytes)
+                .value(
+                    space: "submission", key: SubmissionID.of(headerBytes: sealed.header.wireBytes).bytes,
+                    bytes: secret.bytes)
             ])
         } catch {
             failed("round \(job.round): no submission", .failed("\(error)"), chain: chain)
@@ -193,7 +195,8 @@ extension Node {
                 return
             }
             node.compute {
-                Result { () throws(RoundError) -> Void in _ = try BodyCheck.check(bytes, header: header, policy: policy) }
+                Result { () throws(RoundError) -> Void in _ = try BodyCheck.check(bytes, header: header, policy: policy)
+                }
             } _: { node, result in
                 var isValid = true
                 if case .failure(let error) = result {
@@ -258,7 +261,9 @@ extension Node {
         let bodies = headers.compactMap { try? contentStore.get($0.body.id) }
         guard bodies.count == headers.count else { return }
         let files = vectorFiles
-        let names = policy.profile.components(of: place).sorted().map { (component: $0, name: vectorName(job.manifest, $0)) }
+        let names = policy.profile.components(of: place).sorted().map {
+            (component: $0, name: vectorName(job.manifest, $0))
+        }
         compute {
             Result { () throws(RoundError) -> [KeyStatement.ComponentRoot] in
                 var members: [(header: SubmissionHeader, content: SubmissionContent)] = []
@@ -387,7 +392,8 @@ extension Node {
                 let root = statement.roots.first(where: { $0.component == release.component })?.root,
                 KeyVector.tree(bytes).root == root.bytes
             else {
-                node.logger.warning("the key vector of \(holder.short) for component \(release.component) does not fit its statement")
+                node.logger.warning(
+                    "the key vector of \(holder.short) for component \(release.component) does not fit its statement")
                 return
             }
             node.tasks[chain]?.vectors[Int(release.component), default: [:]][holder] = bytes
@@ -422,9 +428,11 @@ extension Node {
         }
         let range = policy.packing.range
         let known = logarithms[range]
+        let tables = home.tables
         compute {
             let start = ContinuousClock.now
-            let logarithm = known ?? BoundedLogarithm(bound: range)
+            let logarithm =
+                known ?? LogarithmFile.table(bound: range, maximumTable: policy.plan.tableRange, directory: tables)
             return Result { () throws(RoundError) -> (Aggregating.Outcome, BoundedLogarithm, Double) in
                 let outcome = try Aggregating.run(
                     policy: policy, job: job, set: set, keyVectors: vectors, base: base, logarithm: logarithm)

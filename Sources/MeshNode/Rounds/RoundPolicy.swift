@@ -10,6 +10,8 @@ struct RoundPolicy: Sendable {
     let packing: Packing
     let profile: HolderProfile
     let encoding: ElementEncoding
+    /// The aggregator's memory and table; a task that cannot fit is refused here, before anything is encrypted.
+    let plan: AggregationPlan
 
     init(_ spec: TaskSpec) throws(RoundError) {
         self.spec = spec
@@ -19,13 +21,17 @@ struct RoundPolicy: Sendable {
                 digits: Int(spec.update.packing), bound: spec.update.bound,
                 maximumSubmitters: Int(spec.participants.maximum))
             profile = try HolderProfile(holders: Int(spec.holders.count), threshold: Int(spec.holders.threshold))
+            encoding = spec.update.encoding == .ristretto ? .ristretto : .affine
+            // The largest round, in memory that a node may be expected to have.
+            plan = try AggregationPlan(
+                packing: packing, elements: spec.elementCount(round: 1), submitters: packing.maximumSubmitters,
+                encoding: encoding, components: profile.componentCount, memoryLimit: 2 << 30)
         } catch {
             throw .failed("the task cannot be carried out here: \(error)")
         }
         guard recipe.coordinates(round: 1) == spec.coordinateCount(round: 1),
             recipe.coordinates(round: spec.rounds.asInt) == spec.coordinateCount(round: spec.rounds)
         else { throw .failed("the task cannot be carried out here: its model has another size than it says") }
-        encoding = spec.update.encoding == .ristretto ? .ristretto : .affine
     }
 
     var model: Learn.Model { recipe.model }

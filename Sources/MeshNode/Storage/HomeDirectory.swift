@@ -10,6 +10,7 @@ internal import Glibc
 ///   durable.sqlite            what was signed: can NOT be fetched again
 ///   content/                  content-addressed files
 ///   secrets/                  key vectors and other large secrets
+///   tables/                   large tables of logarithms: built again if removed
 ///   logs/
 ///   api.sock  lock
 /// ```
@@ -30,6 +31,7 @@ public struct HomeDirectory: Sendable, Equatable {
     public var durableDatabase: String { path + "/durable.sqlite" }
     public var content: String { path + "/content" }
     public var secrets: String { path + "/secrets" }
+    public var tables: String { path + "/tables" }
     public var logs: String { path + "/logs" }
     public var apiSocket: String { path + "/api.sock" }
     public var lockFile: String { path + "/lock" }

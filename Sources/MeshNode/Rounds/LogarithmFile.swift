@@ -1,0 +1,31 @@
+internal import MeshCrypto
+
+/// Tables of logarithms that are large enough to be kept: built once, read and verified afterwards.
+enum LogarithmFile {
+    /// Smaller tables are built faster than they are read.
+    static let smallestKept: Int64 = 1 << 20
+    /// The largest table there is, with its header.
+    private static let longest: UInt64 = 257 << 20
+
+    /// The table for values up to ±bound: from its file in `directory` where that is whole, else built, and kept if large.
+    /// A file that cannot be used is built anew, one that cannot be written costs the next start its time and nothing more.
+    static func table(bound: Int64, maximumTable: Int64, directory: String) -> BoundedLogarithm {
+        guard min(bound, maximumTable) >= smallestKept else {
+            return BoundedLogarithm(bound: bound, maximumTable: maximumTable)
+        }
+        let path = "\(directory)/logarithms-\(bound)-\(maximumTable)"
+        if let bytes = try? FileSystem.read(path, limit: longest),
+            let table = BoundedLogarithm(cached: bytes, bound: bound, maximumTable: maximumTable)
+        {
+            return table
+        }
+        let table = BoundedLogarithm(bound: bound, maximumTable: maximumTable)
+        do {
+            try FileSystem.makeDirectory(directory)
+            try FileSystem.writeAtomically(path, [table.cacheBytes])
+        } catch {
+            // No room or no right: the table in memory serves this run.
+        }
+        return table
+    }
+}
