@@ -35,8 +35,12 @@ struct SplitMix: RandomNumberGenerator {
     mutating func scalar() -> Scalar { Scalar(reducing: bytes(64)) }
 }
 
-/// How many random cases the differential tests run: MESHCRYPTO_CASES, or 20 000.
-let differentialCases = ProcessInfo.processInfo.environment["MESHCRYPTO_CASES"].flatMap(Int.init) ?? 20_000
+/// How many random cases the differential tests run: MESHNODE_TEST_CASES, a million with MESHNODE_TEST_LARGE=1, or 20 000.
+let differentialCases: Int = {
+    let environment = ProcessInfo.processInfo.environment
+    if let cases = environment["MESHNODE_TEST_CASES"].flatMap(Int.init) { return cases }
+    return environment["MESHNODE_TEST_LARGE"] == "1" ? 1_000_000 : 20_000
+}()
 
 /// libsodium's ristretto255, the oracle.
 enum Oracle {

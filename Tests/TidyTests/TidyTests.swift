@@ -102,13 +102,15 @@ import Testing
 
     @Test func promisesNameTestsThatExist() throws {
         let repository = try Repository()
-        let security = try #require(Self.pages(repository)["SECURITY.md"])
-        let named = security.namedTests
-        #expect(named.count > 20)
-        for (line, path, function) in named {
-            let file = repository.files.first { $0.path == path }
-            #expect(
-                file?.text.contains("func \(function)(") == true, "SECURITY.md:\(line): \(path) has no test \(function)")
+        for name in ["SECURITY.md", "docs/protocol/crypto.md"] {
+            let named = try #require(Self.pages(repository)[name]).namedTests
+            #expect(named.count > 20)
+            for (line, path, function) in named {
+                let file = repository.files.first { $0.path == path }
+                #expect(
+                    file?.text.contains("func \(function)(") == true, "\(name):\(line): \(path) has no test \(function)"
+                )
+            }
         }
     }
 
