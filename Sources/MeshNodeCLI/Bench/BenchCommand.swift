@@ -2,7 +2,9 @@ internal import ArgumentParser
 
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Measures this machine.", subcommands: [
-            CryptoBenchCommand.self, GossipBenchCommand.self, LearnBenchCommand.self, CompressionBenchCommand.self, ContributionBenchCommand.self,
+        commandName: "bench", abstract: "Measures this machine.",
+        subcommands: [
+            CryptoBenchCommand.self, GossipBenchCommand.self, LearnBenchCommand.self, CompressionBenchCommand.self,
+            ContributionBenchCommand.self,
         ])
 }
