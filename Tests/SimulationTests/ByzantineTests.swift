@@ -8,6 +8,7 @@ import Wire
 struct ByzantineTests {
     private static let seeds: ClosedRange<UInt64> = 1...(SimulationSettings.large ? 20 : 2)
 
+    // The sweeps over all strategies run with MESHNODE_TEST_LARGE=1 and through meshnode-sim.
     private func run(
         _ strategy: ByzantineStrategy, nodes: Int, hostile: [Int], seed: UInt64, faults: FaultProfile
     ) -> SimulationReport {
@@ -16,7 +17,7 @@ struct ByzantineTests {
         return Simulation.run(configuration)
     }
 
-    @Test(arguments: ByzantineStrategy.single)
+    @Test(.enabled(if: SimulationSettings.large), arguments: ByzantineStrategy.single)
     func twoOfSeven(strategy: ByzantineStrategy) {
         for seed in Self.seeds {
             let report = run(strategy, nodes: 7, hostile: [2, 5], seed: seed, faults: seed % 2 == 0 ? .loss : .none)
@@ -24,14 +25,14 @@ struct ByzantineTests {
         }
     }
 
-    @Test(arguments: ByzantineStrategy.single)
+    @Test(.enabled(if: SimulationSettings.large), arguments: ByzantineStrategy.single)
     func threeOfTen(strategy: ByzantineStrategy) {
         let report = run(strategy, nodes: 10, hostile: [1, 4, 8], seed: 3, faults: .none)
         #expect(report.violations.isEmpty, "\(strategy): \(report.violations)")
     }
 
     /// Four of nine: above a third, below two thirds.
-    @Test(arguments: ByzantineStrategy.single)
+    @Test(.enabled(if: SimulationSettings.large), arguments: ByzantineStrategy.single)
     func aThirdAndMoreIsNeverSilent(strategy: ByzantineStrategy) {
         for seed in Self.seeds {
             let report = run(strategy, nodes: 9, hostile: [1, 3, 5, 7], seed: seed, faults: .none)
