@@ -85,7 +85,8 @@ let package = Package(
         .testTarget(name: "LearnTests", dependencies: ["Learn"], swiftSettings: strict),
         .testTarget(name: "GossipTests", dependencies: ["Gossip", "Wire", "MeshCrypto"], swiftSettings: strict),
         .testTarget(
-            name: "ChainTests", dependencies: ["Chain", "Gossip", "Wire", "MeshCrypto", "MeshSim"], swiftSettings: strict),
+            name: "ChainTests", dependencies: ["Chain", "Gossip", "Wire", "MeshCrypto", "MeshSim"],
+            swiftSettings: strict),
         .testTarget(
             name: "SimulationTests", dependencies: ["MeshSim", "Chain", "Wire", "MeshCrypto"], swiftSettings: strict),
         .testTarget(

@@ -35,7 +35,8 @@ struct MeshNodeCommand: AsyncParsableCommand {
         version: "meshnode \(programVersion)",
         subcommands: [
             GenesisCommand.self, InitCommand.self, RunCommand.self, StopCommand.self, StatusCommand.self,
-            WatchCommand.self, PeersCommand.self, TicketCommand.self, StoreCommand.self, DoctorCommand.self, TaskCommand.self,
+            WatchCommand.self, PeersCommand.self, TicketCommand.self, StoreCommand.self, DoctorCommand.self,
+            TaskCommand.self,
             SubmitCommand.self, VoteCommand.self, RoundCommand.self, ChainCommand.self, LedgerCommand.self,
             VerifyCommand.self,
             ContributorsCommand.self, ModelCommand.self, BaselineCommand.self, ProfileCommand.self,

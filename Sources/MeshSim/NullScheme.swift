@@ -34,7 +34,8 @@ enum NullScheme {
     }
 
     static func isValid(_ body: [UInt8], _ header: SubmissionHeader) -> Bool {
-        body.count == 33 && body[0] != flawedBody && header.elementsRoot == Digest(Transcript.hash("sim/elements", body))
+        body.count == 33 && body[0] != flawedBody
+            && header.elementsRoot == Digest(Transcript.hash("sim/elements", body))
     }
 
     static func opens(_ body: [UInt8], holderPlace: Int) -> Bool {

@@ -77,7 +77,9 @@ private struct ScenarioReader {
     }
 
     private func value(_ text: String) -> Value? {
-        if text.count >= 2, text.hasPrefix("\""), text.hasSuffix("\"") { return .text(String(text.dropFirst().dropLast())) }
+        if text.count >= 2, text.hasPrefix("\""), text.hasSuffix("\"") {
+            return .text(String(text.dropFirst().dropLast()))
+        }
         if text.hasPrefix("["), text.hasSuffix("]") {
             let parts = text.dropFirst().dropLast().split(separator: ",").map { number(trimmed($0)) }
             return parts.contains(nil) ? nil : .numbers(parts.compactMap { $0 })
@@ -98,7 +100,9 @@ private struct ScenarioReader {
             }
         }
         let configuration = scenario.configuration
-        if !(4...10).contains(configuration.nodes) { faults.append("nodes: 4 to 10 are allowed, found \(configuration.nodes)") }
+        if !(4...10).contains(configuration.nodes) {
+            faults.append("nodes: 4 to 10 are allowed, found \(configuration.nodes)")
+        }
         if !(1...100).contains(configuration.rounds) { faults.append("rounds: 1 to 100 are allowed") }
         for entry in configuration.byzantine where !(0..<configuration.nodes).contains(entry.node) {
             faults.append("byzantine: node \(entry.node) does not exist")
@@ -133,7 +137,8 @@ private struct ScenarioReader {
         case ("timing.propose_ms", .number(let number)): scenario.configuration.timing.proposeMs = short(number, line)
         case ("timing.vote_ms", .number(let number)): scenario.configuration.timing.voteMs = short(number, line)
         case ("timing.submit_ms", .number(let number)): scenario.configuration.timing.submitMs = short(number, line)
-        case ("timing.aggregate_ms", .number(let number)): scenario.configuration.timing.aggregateMs = short(number, line)
+        case ("timing.aggregate_ms", .number(let number)):
+            scenario.configuration.timing.aggregateMs = short(number, line)
         case ("timing.opinion_ms", .number(let number)): scenario.configuration.timing.opinionMs = short(number, line)
         case ("timing.enrol_ms", .number(let number)): scenario.configuration.timing.enrolMs = short(number, line)
         case ("timing.expiry_ms", .number(let number)): scenario.configuration.timing.expiryMs = count(number, line)
@@ -188,7 +193,8 @@ private struct ScenarioReader {
         guard let trigger, let action else {
             faults.append(
                 "line \(table.line): event: needs at_ms or a stage (\(ScriptedEvent.Stage.allCases.map(\.rawValue).joined(separator: ", "))) "
-                    + "and an action (crash, crash-holder, partition with group_a and group_b, heal, pause, resume, stop, skew with node and skew_ms)")
+                    + "and an action (crash, crash-holder, partition with group_a and group_b, heal, pause, resume, stop, skew with node and skew_ms)"
+            )
             return nil
         }
         return ScriptedEvent(trigger, action)

@@ -44,7 +44,9 @@ extension Simulation {
             let other = vote.block == nil ? anyBlock(at: envelope.slot, node: index) : nil
             let turned = envelope.slot.minor.isMultiple(of: 2)
             send([envelope], from: index, to: turned ? even : odd)
-            send([signed(Vote(block: other).wireBytes, envelope.slot, node: index)], from: index, to: turned ? odd : even)
+            send(
+                [signed(Vote(block: other).wireBytes, envelope.slot, node: index)], from: index, to: turned ? odd : even
+            )
             return
         case (.omittedSubmission, .proposal), (.futureTime, .proposal), (.earlyVoid, .proposal):
             if let crafted = craftedProposal(envelope, node: index) {
@@ -61,7 +63,8 @@ extension Simulation {
             let wrong = Candidate(
                 manifest: candidate.manifest,
                 payload: TaskRules.payloadID(
-                    manifest: candidate.manifest, aggregate: candidate.aggregate, model: model, opening: candidate.opening),
+                    manifest: candidate.manifest, aggregate: candidate.aggregate, model: model,
+                    opening: candidate.opening),
                 aggregate: candidate.aggregate, model: model, opening: candidate.opening)
             send([signed(wrong.wireBytes, envelope.slot, node: index)], from: index)
             return
@@ -102,8 +105,10 @@ extension Simulation {
     }
 
     private func anyBlock(at slot: Slot, node index: Int) -> BlockID? {
-        byzantine[index]!.seen.last { $0.slot.kind == .proposal && $0.slot.chain == slot.chain && $0.slot.major == slot.major }
-            .flatMap { try? Proposal(wireBytes: $0.payload).header.id }
+        byzantine[index]!.seen.last {
+            $0.slot.kind == .proposal && $0.slot.chain == slot.chain && $0.slot.major == slot.major
+        }
+        .flatMap { try? Proposal(wireBytes: $0.payload).header.id }
     }
 
     private func secondSubmission(_ envelope: Envelope, node index: Int) -> Envelope? {
@@ -155,7 +160,8 @@ extension Simulation {
     private func craft(
         _ content: TaskBlockContent, _ state: TaskState, view: UInt32, author: NodeID, node index: Int
     ) -> BlockHeader {
-        let header = TaskRules.header(for: content, state: state, author: author, view: view, timeMs: instant(index).wallMs)
+        let header = TaskRules.header(
+            for: content, state: state, author: author, view: view, timeMs: instant(index).wallMs)
         nodes[index].disk.contents[header.body.id] = content.bytes
         ledger.contents[header.body.id] = content.bytes
         return header
@@ -193,7 +199,8 @@ extension Simulation {
                     let model = task.state.model
                     let candidate = Candidate(
                         manifest: manifest,
-                        payload: TaskRules.payloadID(manifest: manifest, aggregate: model, model: model, opening: opening),
+                        payload: TaskRules.payloadID(
+                            manifest: manifest, aggregate: model, model: model, opening: opening),
                         aggregate: model, model: model, opening: opening)
                     let order = task.state.nextProposers
                     let own = order.firstIndex(of: nodes[index].id).map { UInt32($0) } ?? 0
@@ -214,7 +221,8 @@ extension Simulation {
 
     /// Decides a block as soon as its precommits weigh ⌊2W/3⌋.
     func decideOnLowQuorum(_ envelope: Envelope, node index: Int) {
-        guard envelope.slot.kind == .precommit, nodes[index].isUp, let block = try? Vote(wireBytes: envelope.payload).block,
+        guard envelope.slot.kind == .precommit, nodes[index].isUp,
+            let block = try? Vote(wireBytes: envelope.payload).block,
             let header = ledger.headers[block], let body = ledger.contents[header.body.id]
         else { return }
         let chain = envelope.slot.chain

@@ -155,8 +155,10 @@ extension Simulation {
             manifests: blocks.count { $0.kind == "manifest" }, highestView: ledger.highestView,
             conflictsSeen: conflicts, evidence: evidence,
             slashed: state?.contributors.filter { $0.slashes > 0 }.compactMap { indexOf[$0.node] }.sorted() ?? [],
-            paid: state?.tasks.filter { $0.paidMs != nil }.reduce(0) { $0 + ($1.settlement?.payouts.entries ?? []).reduce(0) { $0 + $1.credits } }
+            paid: state?.tasks.filter { $0.paidMs != nil }.reduce(0) {
+                $0 + ($1.settlement?.payouts.entries ?? []).reduce(0) { $0 + $1.credits }
+            }
                 ?? 0,
- rejectedMessages: rejected, blocks: blocks, trace: lines)
+            rejectedMessages: rejected, blocks: blocks, trace: lines)
     }
 }

@@ -160,7 +160,9 @@ extension Simulation {
     // MARK: Network
 
     func send(_ envelopes: [Envelope], from index: Int, to peers: [Int]? = nil) {
-        for peer in peers ?? Array(nodes.indices) where peer != index { send(.envelopes(envelopes), from: index, to: peer) }
+        for peer in peers ?? Array(nodes.indices) where peer != index {
+            send(.envelopes(envelopes), from: index, to: peer)
+        }
     }
 
     func send(_ packet: Packet, from: Int, to: Int) {
@@ -177,7 +179,9 @@ extension Simulation {
     }
 
     private var isLossy: Bool { configuration.faults == .loss || configuration.faults == .all }
-    private var lossPpm: UInt64 { isLossy ? max(configuration.network.lossPpm, 120_000) : configuration.network.lossPpm }
+    private var lossPpm: UInt64 {
+        isLossy ? max(configuration.network.lossPpm, 120_000) : configuration.network.lossPpm
+    }
     private var duplicatePpm: UInt64 {
         isLossy ? max(configuration.network.duplicatePpm, 50_000) : configuration.network.duplicatePpm
     }

@@ -38,7 +38,9 @@ extension Simulation {
 
     func partition(_ split: [[Int]]) {
         partitions += 1
-        for (number, group) in split.enumerated() { for node in group where nodes.indices.contains(node) { groups[node] = number } }
+        for (number, group) in split.enumerated() {
+            for node in group where nodes.indices.contains(node) { groups[node] = number }
+        }
         note(-1, "partition \(split)")
     }
 
@@ -83,7 +85,8 @@ extension Simulation {
             }
         }
         let timing = configuration.timing
-        let first = UInt64(timing.proposeMs) + UInt64(timing.aggregateMs) + UInt64(timing.opinionMs) + 2 * UInt64(timing.voteMs)
+        let first =
+            UInt64(timing.proposeMs) + UInt64(timing.aggregateMs) + UInt64(timing.opinionMs) + 2 * UInt64(timing.voteMs)
         var bound = UInt64(timing.submitMs) << min(attempts, 10) + 20 * configuration.network.heartbeat / 1_000
         for passed in view...(view + UInt64(nodes.count) + 3) { bound += first + first / 2 * passed }
         return bound * 1_000
@@ -118,7 +121,8 @@ extension Simulation {
         case .crashHolder(let restartAfter):
             guard let task = nodes.lazy.compactMap({ $0.memory?.tasks.first }).first else { return }
             let aggregator = task.aggregator
-            guard let holder = task.state.holders.first(where: { $0.node != aggregator }), let index = indexOf[holder.node]
+            guard let holder = task.state.holders.first(where: { $0.node != aggregator }),
+                let index = indexOf[holder.node]
             else { return }
             crash(index, restartAfter: restartAfter)
         case .partition(let split): partition(split)

@@ -10,7 +10,8 @@ extension Simulation {
         switch work {
         case .pullBody(let id, let header):
             nodes[index].memory!.headers[id] = header
-            if configuration.planted == .listsUnstored, isHonest(index), let place = nodes[index].memory!.taskIndex(chain)
+            if configuration.planted == .listsUnstored, isHonest(index),
+                let place = nodes[index].memory!.taskIndex(chain)
             {
                 perform(
                     nodes[index].memory!.tasks[place].bodyChecked(id, isValid: true, instant(index)), chain: chain,
@@ -45,7 +46,8 @@ extension Simulation {
 
     func fetch(_ reference: ContentReference, chain: ChainID, node index: Int) {
         let memory = nodes[index].memory!
-        let height = chain == registryChain ? memory.registry.height : memory.taskIndex(chain).map { memory.tasks[$0].height }
+        let height =
+            chain == registryChain ? memory.registry.height : memory.taskIndex(chain).map { memory.tasks[$0].height }
         guard let height else { return }
         let isKnown = memory.jobs.values.contains {
             if case .fetch(let other, let otherHeight) = $0.kind {
@@ -173,8 +175,10 @@ extension Simulation {
                 let body = try? ManifestBody(wireBytes: block.body)
             else { return [] }
             let members = key.set.map(\.submission)
-            nodes[index].memory!.setHeaders[key.manifest] = body.submissions.filter { members.contains($0.submissionID) }
-                .compactMap { try? SubmissionHeader(wireBytes: $0.payload) }
+            nodes[index].memory!.setHeaders[key.manifest] = body.submissions.filter {
+                members.contains($0.submissionID)
+            }
+            .compactMap { try? SubmissionHeader(wireBytes: $0.payload) }
         }
         return nodes[index].memory!.setHeaders[key.manifest]!.map(\.body.id)
     }

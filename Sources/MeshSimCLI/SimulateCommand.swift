@@ -6,7 +6,8 @@ public import MeshSim
 struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "meshnode-sim",
-        abstract: "Runs the chains of a mesh under virtual time, with faults, and checks every invariant after every event.",
+        abstract:
+            "Runs the chains of a mesh under virtual time, with faults, and checks every invariant after every event.",
         discussion: """
             A run is fixed by its seed and options: the same command gives the same trace hash. Exit code 2 means that \
             an invariant did not hold; the line of the failure holds the command that repeats it.
@@ -21,13 +22,17 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "Rounds of the task, 1 to 100.")
     var rounds: Int?
 
-    @Option(help: "Random faults until the healing time: \(FaultProfile.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(
+        help: "Random faults until the healing time: \(FaultProfile.allCases.map(\.rawValue).joined(separator: ", ")).")
     var faults: FaultProfile?
 
     @Option(help: "A file that sets nodes, timing, scripted events and Byzantine nodes; options win over it.")
     var scenario: String?
 
-    @Option(help: "Network scenarios only, to see an expectation fail: \(NetworkBug.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(
+        help:
+            "Network scenarios only, to see an expectation fail: \(NetworkBug.allCases.map(\.rawValue).joined(separator: ", "))."
+    )
     var planted: NetworkBug?
 
     @Flag(help: "One JSON object a seed, then a summary object.")
@@ -37,7 +42,9 @@ struct SimulateCommand: ParsableCommand {
     var trace = false
 
     func validate() throws {
-        if let nodes, !(4...10).contains(nodes), scenario == nil { throw ValidationError("--nodes \(nodes): 4 to 10 are allowed") }
+        if let nodes, !(4...10).contains(nodes), scenario == nil {
+            throw ValidationError("--nodes \(nodes): 4 to 10 are allowed")
+        }
         if let rounds, !(1...100).contains(rounds) { throw ValidationError("--rounds \(rounds): 1 to 100 are allowed") }
     }
 

@@ -54,7 +54,9 @@ import Wire
         spec.update.compression = .residual
         spec.update.support = .init(ratioPpm: 250_000, decayPpm: 950_000, denseRounds: 1, rateFactorPpm: 0)
         spec.privacy = .init(noisePpm: 1_100_000, deltaPpm: 10)
-        #expect(TaskSpecValidator.faults(spec).map(\.path) == ["model.initial"], "the example's weights are of another model")
+        #expect(
+            TaskSpecValidator.faults(spec).map(\.path) == ["model.initial"],
+            "the example's weights are of another model")
         let completed = try PreparedTask(completing: spec).spec
         #expect(try TaskFile.read(TaskFile.text(completed), file: "t").spec == completed)
         #expect(try TaskSpec(wireBytes: completed.wireBytes) == completed)
@@ -68,7 +70,10 @@ import Wire
     @Test func learningRules() throws {
         #expect(try paths { $0.training.local.momentumPpm = 1 } == ["training.momentum"])
         #expect(try paths { $0.training.local.optimiser = .momentum } == ["training.momentum"])
-        #expect(try paths { $0.training.local.schedule = .step } == ["training.schedule_rounds", "training.schedule_factor"])
+        #expect(
+            try paths { $0.training.local.schedule = .step } == [
+                "training.schedule_rounds", "training.schedule_factor",
+            ])
         #expect(try paths { $0.training.local.correction = .scaffold } == ["training.control_range"])
         #expect(try paths { $0.training.server = .fedAdam } == ["training.server_tau"])
         #expect(try paths { $0.training.outer.momentumPpm = 1 } == ["training.server_momentum"])

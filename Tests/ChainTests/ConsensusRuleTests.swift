@@ -18,8 +18,10 @@ struct ConsensusRuleTests {
 
     static func header(_ mark: UInt8, view: UInt32 = 0) -> BlockHeader {
         BlockHeader(
-            chain: chain, height: 5, parent: .zero, timeMs: UInt64(mark), author: nodes[Int(view) % 4], originView: view,
-            kind: .void, round: 1, attempt: 0, body: ContentReference(id: ContentID([UInt8](repeating: mark, count: 32)), length: 1),
+            chain: chain, height: 5, parent: .zero, timeMs: UInt64(mark), author: nodes[Int(view) % 4],
+            originView: view,
+            kind: .void, round: 1, attempt: 0,
+            body: ContentReference(id: ContentID([UInt8](repeating: mark, count: 32)), length: 1),
             stateRoot: .zero, payoutRoot: .zero, nextElectorate: .zero, secondElectorate: .zero, electionProof: [])
     }
 
@@ -40,7 +42,9 @@ struct ConsensusRuleTests {
     }
 
     @Test func quorumAndThird() {
-        for (total, quorum, third) in [(4, 3, 2), (5, 4, 2), (6, 5, 3), (7, 5, 3), (10, 7, 4), (1, 1, 1)] as [(UInt64, UInt64, UInt64)] {
+        for (total, quorum, third) in [(4, 3, 2), (5, 4, 2), (6, 5, 3), (7, 5, 3), (10, 7, 4), (1, 1, 1)]
+            as [(UInt64, UInt64, UInt64)]
+        {
             let electorate = Electorate(bonds: [.init(node: Self.nodes[0], weight: total)])
             #expect(electorate.quorum == quorum && electorate.third == third, "W = \(total)")
         }
@@ -190,7 +194,8 @@ struct ConsensusRuleTests {
         #expect(machine.view == 1)
         let b = Self.header(2, view: 1)
         _ = machine.handle(.proposal(view: 1, signer: Self.nodes[1], Proposal(header: b, validView: -1)))
-        return Self.signed(machine.handle(.validated(b.id, true))) + Self.signed(machine.handle(.timeout(view: 1, step: .propose)))
+        return Self.signed(machine.handle(.validated(b.id, true)))
+            + Self.signed(machine.handle(.timeout(view: 1, step: .propose)))
     }
 
     @Test func lockSurvivesACrashBetweenPrecommitAndDecision() {

@@ -49,7 +49,9 @@ struct DigestTests {
         a.insert(vote(2, block: 1))
         b.insert(vote(2, block: 2))
         #expect(exchange(&a, &b) < 5)
-        for book in [a, b] { #expect(book.all(.prevote, major: 1, minor: 0).filter { $0.signer == participants[2] }.count == 2) }
+        for book in [a, b] {
+            #expect(book.all(.prevote, major: 1, minor: 0).filter { $0.signer == participants[2] }.count == 2)
+        }
         // A third one is not kept by anybody.
         #expect(a.insert(vote(2, block: 3)) == .full)
     }
@@ -72,7 +74,8 @@ struct DigestTests {
     @Test func digestsAlwaysDecode() throws {
         var book = SlotBook()
         for view in 0..<1_100 { book.insert(vote(0, view: UInt32(view))) }
-        let digest = ChainDigest(chain: Self.chain, height: 1, head: .zero, groups: book.groups(participants: participants), pending: [])
+        let digest = ChainDigest(
+            chain: Self.chain, height: 1, head: .zero, groups: book.groups(participants: participants), pending: [])
         #expect(try ChainDigest(wireBytes: digest.wireBytes) == digest)
         #expect(digest.groups.last?.minor == 1_099)
     }

@@ -6,7 +6,9 @@ import Wire
 
 struct ElectionTests {
     @Test func theSameSeedDrawsTheSameOrderAndEveryoneOnce() {
-        let members = (0..<9).map { Electorate.Member(node: NodeID([UInt8](repeating: UInt8($0), count: 32)), weight: UInt64($0 + 1)) }
+        let members = (0..<9).map {
+            Electorate.Member(node: NodeID([UInt8](repeating: UInt8($0), count: 32)), weight: UInt64($0 + 1))
+        }
         let seed = Digest([UInt8](repeating: 3, count: 32))
         let order = Election.order(members, seed: seed, domain: "proposers")
         #expect(order == Election.order(members.reversed(), seed: seed, domain: "proposers"))
@@ -16,7 +18,9 @@ struct ElectionTests {
 
     /// Over 4,000 beacons the first place goes to each member in proportion to its weight, to 4 standard deviations.
     @Test func firstPlacesFollowTheWeights() {
-        let members = [1, 2, 3, 4].map { Electorate.Member(node: NodeID([UInt8](repeating: UInt8($0), count: 32)), weight: $0) }
+        let members = [1, 2, 3, 4].map {
+            Electorate.Member(node: NodeID([UInt8](repeating: UInt8($0), count: 32)), weight: $0)
+        }
         var counts: [NodeID: Int] = [:]
         let draws = 4_000
         for index in 0..<draws {
@@ -31,7 +35,9 @@ struct ElectionTests {
     }
 
     @Test func holdersStandLast() {
-        let members = (0..<5).map { Electorate.Member(node: NodeID([UInt8](repeating: UInt8($0), count: 32)), weight: 1) }
+        let members = (0..<5).map {
+            Electorate.Member(node: NodeID([UInt8](repeating: UInt8($0), count: 32)), weight: 1)
+        }
         let holders = [members[0].node, members[3].node, members[4].node]
         let order = Election.proposers(
             electorate: Electorate(bonds: members), beacon: Digest([UInt8](repeating: 9, count: 32)), holders: holders)
@@ -39,7 +45,9 @@ struct ElectionTests {
     }
 
     @Test func atMost32LargestBondsVote() {
-        let members = (0..<40).map { Electorate.Member(node: NodeID([UInt8](repeating: UInt8($0), count: 32)), weight: UInt64($0)) }
+        let members = (0..<40).map {
+            Electorate.Member(node: NodeID([UInt8](repeating: UInt8($0), count: 32)), weight: UInt64($0))
+        }
         let electorate = Electorate(bonds: members)
         #expect(electorate.members.count == 32)
         #expect(electorate.members.allSatisfy { $0.weight >= 8 })

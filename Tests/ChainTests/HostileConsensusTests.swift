@@ -28,7 +28,9 @@ struct HostileConsensusTests {
         var machine = Rules.machine()
         _ = machine.handle(.start)
         let header = Rules.header(1, view: 1)
-        for node in Rules.nodes.prefix(3) { _ = machine.handle(.vote(.prevote, view: 0, signer: node, block: header.id)) }
+        for node in Rules.nodes.prefix(3) {
+            _ = machine.handle(.vote(.prevote, view: 0, signer: node, block: header.id))
+        }
         for node in Rules.nodes.prefix(2) { _ = machine.handle(.vote(.precommit, view: 1, signer: node, block: nil)) }
         #expect(machine.view == 1)
         let directives = machine.handle(

@@ -27,8 +27,9 @@ struct LedgerTests {
         let credits = zip(task.members, [200, 190, 180, 170, 60] as [UInt64])
         for (member, paid) in credits { #expect(world.state.accounts[member.node]?.balance == 4_940 + paid) }
         #expect(world.state.task(task.task)?.escrow == 200 && world.state.totalCredits == total)
-        #expect(world.refusal(.settle(world.settlement(task, height: 11, outcome: .complete, credits: [1])), 4)?
-            .contains("paid out") == true)
+        #expect(
+            world.refusal(.settle(world.settlement(task, height: 11, outcome: .complete, credits: [1])), 4)?
+                .contains("paid out") == true)
         try world.decide([(.refund(task: task.task), 3)])
         #expect(world.balance(0) == 4_200 && world.state.totalCredits == total)
         #expect(world.refusal(.refund(task: task.task), 0)?.contains("nothing is left") == true)
@@ -153,7 +154,9 @@ struct LedgerTests {
 
     // MARK: Evidence
 
-    private func vote(_ world: LedgerWorld, _ signer: Int, _ chain: ChainID, _ mark: UInt8, height: UInt64 = 1) -> Envelope {
+    private func vote(_ world: LedgerWorld, _ signer: Int, _ chain: ChainID, _ mark: UInt8, height: UInt64 = 1)
+        -> Envelope
+    {
         .signed(
             Vote(block: BlockID([UInt8](repeating: mark, count: 32))).wireBytes,
             slot: Slot(kind: .precommit, chain: chain, major: height, minor: 2), network: world.state.network,
@@ -223,7 +226,8 @@ struct LedgerTests {
             #expect(shares.values.reduce(0, +) == budget)
             let total = members.reduce(0.0) { $0 + Double($1.weight) }
             for member in members {
-                let exact = 0.9 * Double(budget) * Double(member.weight) / total
+                let exact =
+                    0.9 * Double(budget) * Double(member.weight) / total
                     + (member.node == nodes[0] ? 0.1 * Double(budget) : 0)
                 #expect(abs(Double(shares[member.node] ?? 0) - exact) <= 2 + exact * 1e-12)
             }

@@ -29,7 +29,8 @@ struct LedgerWorld {
             name: "test", timeMs: 1_000,
             accounts: keys.enumerated().map { index, key in
                 .init(
-                    node: key.nodeID, balance: 5_000, validatorBond: 100, electionKey: Digest(election[index].publicKey))
+                    node: key.nodeID, balance: 5_000, validatorBond: 100, electionKey: Digest(election[index].publicKey)
+                )
             },
             parameters: .init(
                 electionProofBytes: proofBytes, proposeMs: 1_000, voteMs: 300, settleMs: 5_000, evidenceMs: 20_000))
@@ -44,7 +45,8 @@ struct LedgerWorld {
         .signed(
             transaction.wireBytes,
             slot: Slot(
-                kind: .transaction, chain: state.chain, major: nonce ?? state.accounts[node(signer)]?.nonce ?? 0, minor: 0),
+                kind: .transaction, chain: state.chain, major: nonce ?? state.accounts[node(signer)]?.nonce ?? 0,
+                minor: 0),
             network: state.network, by: keys[signer])
     }
 
@@ -77,14 +79,16 @@ struct LedgerWorld {
     /// Everybody's precommits for a header of any chain.
     func certificate(_ header: BlockHeader, by electorate: Electorate, except: [NodeID] = []) -> Certificate {
         let slot = Slot(kind: .precommit, chain: header.chain, major: header.height, minor: 0)
-        let precommits = electorate.members.enumerated().filter { !except.contains($0.element.node) }.map { index, member in
+        let precommits = electorate.members.enumerated().filter { !except.contains($0.element.node) }.map {
+            index, member in
             Certificate.Precommit(
                 voter: UInt8(index),
                 signature: Envelope.signed(
                     Vote(block: header.id).wireBytes, slot: slot, network: state.network, by: keys[place(member.node)]
                 ).signature)
         }
-        return Certificate(chain: header.chain, height: header.height, view: 0, block: header.id, precommits: precommits)
+        return Certificate(
+            chain: header.chain, height: header.height, view: 0, block: header.id, precommits: precommits)
     }
 
     /// Why a transaction is refused in a block now; nil when it is valid.
@@ -121,7 +125,8 @@ struct LedgerWorld {
     func enrolment(_ task: TaskID, _ index: Int, bond: UInt64 = 60) -> Transaction {
         .enrol(
             Enrolment(
-                task: task, sealingKey: SealingKey(node(index).bytes), electionKey: Digest(electionKeys[index].publicKey),
+                task: task, sealingKey: SealingKey(node(index).bytes),
+                electionKey: Digest(electionKeys[index].publicKey),
                 rows: 20, dataForm: (state.task(task)?.spec ?? RegistryTests.spec()).data.form, bond: bond))
     }
 

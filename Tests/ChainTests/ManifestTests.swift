@@ -58,7 +58,8 @@ struct ManifestTests {
         let body = fixture.manifest()
         var later = fixture
         later.state.apply(
-            .void(VoidBody(reason: .deadline, evicted: [], union: [], lists: [])), header: fixture.header(.control(.complete)),
+            .void(VoidBody(reason: .deadline, evicted: [], union: [], lists: [])),
+            header: fixture.header(.control(.complete)),
             block: .zero)
         let old = later.list(body.lists[0].signer, body.union, union: body.union)
         expect(fixture.verdict(changed(body, lists: [old] + body.lists.dropFirst())), "is not signed by it")
@@ -100,7 +101,8 @@ struct ManifestTests {
 
         let whole = fixture.manifest()
         expect(
-            fixture.verdict(changed(whole, submissions: Array(whole.submissions.dropFirst()))), "not those listed by a third")
+            fixture.verdict(changed(whole, submissions: Array(whole.submissions.dropFirst()))),
+            "not those listed by a third")
         // Two lists are a third: now it must be in.
         let two = nodes.enumerated().map { index, node in
             fixture.list(node, index < 2 ? ids : ids.filter { $0 != odd }, union: ids)
@@ -136,7 +138,8 @@ struct ManifestTests {
             return fixture.verdict(
                 ManifestBody(
                     context: fixture.context.digest, union: ids, lists: nodes.map { fixture.list($0, ids, union: ids) },
-                    submissions: all, readys: fixture.state.holders.map(\.node).sorted().map { fixture.ready($0, ids) }))
+                    submissions: all, readys: fixture.state.holders.map(\.node).sorted().map { fixture.ready($0, ids) })
+            )
         }
         #expect(verdict(fixture.submission(nodes[1], variant: 3)) == nil)
         expect(verdict(fixture.submission(nodes[1], elements: 1)), "another size")
@@ -144,7 +147,8 @@ struct ManifestTests {
         // The announcement of another member under the own name.
         let stolen = fixture.submission(nodes[2], variant: 4)
         expect(
-            verdict(fixture.sign(stolen.payload, .submission, by: nodes[1], major: 1, minor: 0)), "names another submitter")
+            verdict(fixture.sign(stolen.payload, .submission, by: nodes[1], major: 1, minor: 0)),
+            "names another submitter")
         let unsigned = Envelope(
             network: stolen.network, slot: stolen.slot, signer: stolen.signer, payload: stolen.payload,
             signature: Signature([UInt8](repeating: 1, count: 64)))
@@ -154,7 +158,9 @@ struct ManifestTests {
     /// Whoever announced two updates that both count is in no set; the four others are.
     @Test func twoAnnouncementsOfOneKey() {
         let twice = fixture.submission(nodes[0], variant: 9)
-        let all = (fixture.submissions() + [twice]).sorted { ($0.signer, $0.submissionID) < ($1.signer, $1.submissionID) }
+        let all = (fixture.submissions() + [twice]).sorted {
+            ($0.signer, $0.submissionID) < ($1.signer, $1.submissionID)
+        }
         let ids = all.map(\.submissionID).sorted()
         let body = ManifestBody(
             context: fixture.context.digest, union: ids, lists: nodes.map { fixture.list($0, ids, union: ids) },
@@ -192,7 +198,8 @@ struct ManifestTests {
         expect(fixture.verdict(content) { $0.originView = 1 }, "does not belong to author")
         expect(fixture.verdict(content) { $0.height = 2 }, "height 2 does not follow")
         expect(fixture.verdict(content) { $0.payoutRoot = .zero }, "payout root")
-        expect(fixture.verdict(content) { $0.nextElectorate = Digest([UInt8](repeating: 1, count: 32)) }, "never changes")
+        expect(
+            fixture.verdict(content) { $0.nextElectorate = Digest([UInt8](repeating: 1, count: 32)) }, "never changes")
         expect(fixture.verdict(content) { $0.kind = .result }, "")
     }
 
@@ -209,7 +216,8 @@ struct ManifestTests {
         let first = keyed.state.decidedSets[0]
         #expect(first == all)
         keyed = try keyed.decided(
-            .void(VoidBody(reason: .deadline, evicted: [], union: [], lists: [])), view: TaskRules.firstVoidView(keyed.state))
+            .void(VoidBody(reason: .deadline, evicted: [], union: [], lists: [])),
+            view: TaskRules.firstVoidView(keyed.state))
         #expect(keyed.state.attempt == 1 && keyed.state.keyedAttempts == 1)
         // One is gone: three more leave, in key order.
         let present = Array(all.dropLast())

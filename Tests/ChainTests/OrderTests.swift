@@ -83,8 +83,12 @@ struct OrderTests {
         // Another transaction in the place of the Control, and a body that the header does not name.
         refused(ControlOrder(steps: good.steps, body: good.body, index: 9), "names no Control")
         var transactions = good.body.transactions
-        transactions.removeAll { (try? Transaction(wireBytes: $0.payload)).map { if case .transfer = $0 { true } else { false } } ?? false }
-        refused(ControlOrder(steps: good.steps, body: RegistryBody(transactions: transactions), index: 0), "not those of registry")
+        transactions.removeAll {
+            (try? Transaction(wireBytes: $0.payload)).map { if case .transfer = $0 { true } else { false } } ?? false
+        }
+        refused(
+            ControlOrder(steps: good.steps, body: RegistryBody(transactions: transactions), index: 0),
+            "not those of registry")
         refused(ControlOrder(steps: [], body: good.body, index: good.index), "no proof")
         // A certificate of too few, and an electorate of one's own.
         let step = good.steps[0]
@@ -93,13 +97,15 @@ struct OrderTests {
             precommits: Array(step.certificate.precommits.prefix(4)))
         refused(
             ControlOrder(
-                steps: [RegistryStep(header: step.header, certificate: few, electorate: step.electorate)], body: good.body,
+                steps: [RegistryStep(header: step.header, certificate: few, electorate: step.electorate)],
+                body: good.body,
                 index: good.index), "quorum")
         refused(
             ControlOrder(
                 steps: [
                     RegistryStep(
-                        header: step.header, certificate: step.certificate, electorate: Array(step.electorate.prefix(4)))
+                        header: step.header, certificate: step.certificate, electorate: Array(step.electorate.prefix(4))
+                    )
                 ], body: good.body, index: good.index), "is not proven")
         #expect(verdict(good, &state) == nil && state.isPaused)
     }

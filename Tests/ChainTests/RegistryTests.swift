@@ -20,15 +20,18 @@ struct RegistryTests {
         TaskSpec(
             name: "t", seed: 1,
             model: .init(
-                architecture: .softmax, hidden: [], initial: ContentReference(id: ContentID(randomBytes(32)), length: 300)),
+                architecture: .softmax, hidden: [],
+                initial: ContentReference(id: ContentID(randomBytes(32)), length: 300)),
             data: .init(type: "t", features: 3, labels: ["a", "b"], scalePpm: 1_000_000, minimumRows: 10), rounds: 2,
             participants: .init(minimum: minimum, maximum: maximum, smallestSet: 4),
-            deadlines: .init(enrolMs: 5_000, submitMs: 4_000, aggregateMs: 2_000, opinionMs: 1_000, expiryMs: 3_600_000),
+            deadlines: .init(
+                enrolMs: 5_000, submitMs: 4_000, aggregateMs: 2_000, opinionMs: 1_000, expiryMs: 3_600_000),
             training: .init(
                 trainer: "builtin/1", localEpochs: 1, batchSize: 1, learningRatePpm: 100_000, server: .fedAvg,
                 serverRatePpm: 1_000_000, weighting: .uniform, rowCap: 0),
             update: .init(
-                clipNormPpm: 1_000_000, bits: 10, rangePpm: 4_000_000, compression: .none, packing: 1, encoding: .affine),
+                clipNormPpm: 1_000_000, bits: 10, rangePpm: 4_000_000, compression: .none, packing: 1, encoding: .affine
+            ),
             holders: .init(count: 3, threshold: 1), evaluation: .init(tolerancePpm: 1_000_000, targetPpm: 0),
             reward: .init(credits: 1_000, rule: .equal, minimumBond: 50), bodyRetention: 1, voting: .automatic)
     }
@@ -80,10 +83,14 @@ struct RegistryTests {
         #expect(opened.task == task && opened.members.count == 5 && opened.holders.count == 3)
         #expect(opened.closeBlock != .zero && state.totalCredits == total)
         // Nothing is due any more: an empty block is not valid.
-        #expect(RegistryRules.build(pending: [], state: state, author: state.nextProposers[0], view: 0, timeMs: 7_000) == nil)
+        #expect(
+            RegistryRules.build(pending: [], state: state, author: state.nextProposers[0], view: 0, timeMs: 7_000)
+                == nil)
     }
 
-    private func reason(_ transaction: Transaction, _ signer: Int, nonce: UInt64, _ state: RegistryState, timeMs: UInt64 = 9_000) -> String? {
+    private func reason(
+        _ transaction: Transaction, _ signer: Int, nonce: UInt64, _ state: RegistryState, timeMs: UInt64 = 9_000
+    ) -> String? {
         var trial = state
         do {
             try trial.apply(envelope(transaction, signer, nonce: nonce), height: state.height + 1, timeMs: timeMs)

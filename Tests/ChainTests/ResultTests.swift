@@ -34,7 +34,10 @@ struct ResultTests {
         let wrong = keyed.sign(
             KeyStatement(
                 context: keyed.context.digest, manifest: keyed.manifestBlock!,
-                roots: [.init(component: 0, root: .zero), .init(component: 1, root: .zero), .init(component: 2, root: .zero)]
+                roots: [
+                    .init(component: 0, root: .zero), .init(component: 1, root: .zero),
+                    .init(component: 2, root: .zero),
+                ]
             ).wireBytes, .keyStatement, by: holder, major: 1, minor: 0)
         expect(keyed.verdict(keyed.result(statements: [wrong])), "every component of its holder")
         // One of an earlier attempt.
@@ -61,11 +64,14 @@ struct ResultTests {
             keyed.keys.enumerated().map { index, key in keyed.opinion(key.nodeID, index < against ? .reject : .accept) }
         }
         #expect(keyed.verdict(keyed.result(rejected: false, opinions: opinions(against: 1))) == nil)
-        expect(keyed.verdict(keyed.result(rejected: true, opinions: opinions(against: 1))), "'rejected' does not follow")
+        expect(
+            keyed.verdict(keyed.result(rejected: true, opinions: opinions(against: 1))), "'rejected' does not follow")
         #expect(keyed.verdict(keyed.result(rejected: true, opinions: opinions(against: 2))) == nil)
-        expect(keyed.verdict(keyed.result(rejected: false, opinions: opinions(against: 2))), "'rejected' does not follow")
+        expect(
+            keyed.verdict(keyed.result(rejected: false, opinions: opinions(against: 2))), "'rejected' does not follow")
 
-        let rejected = try keyed.decided(.result(keyed.result(rejected: true, opinions: opinions(against: 2)), accuracyPpm: 0))
+        let rejected = try keyed.decided(
+            .result(keyed.result(rejected: true, opinions: opinions(against: 2)), accuracyPpm: 0))
         #expect(rejected.state.model == keyed.state.model && rejected.state.round == 2)
         #expect(rejected.state.payouts.entries.allSatisfy { $0.rounds == 0 }, "a rejected round is unpaid")
         #expect(rejected.state.decidedSets.count == 1, "the next set on this model is nested in the rejected one")
@@ -152,7 +158,8 @@ struct ResultTests {
         let fixture = TaskFixture()
         for reason in [VoidReason.holders, .blame] {
             expect(
-                fixture.verdict(.void(VoidBody(reason: reason, evicted: [], union: [], lists: [])), view: 3), "no proof")
+                fixture.verdict(.void(VoidBody(reason: reason, evicted: [], union: [], lists: [])), view: 3), "no proof"
+            )
         }
         expect(
             fixture.verdict(

@@ -97,7 +97,9 @@ struct TaskFixture {
     }
 
     /// What validity says of a block with this content: nil when it is valid.
-    func verdict(_ content: TaskBlockContent, view: UInt32 = 0, _ change: (inout BlockHeader) -> Void = { _ in }) -> String? {
+    func verdict(_ content: TaskBlockContent, view: UInt32 = 0, _ change: (inout BlockHeader) -> Void = { _ in })
+        -> String?
+    {
         var header = header(content, view: view)
         change(&header)
         do {
@@ -136,7 +138,8 @@ struct TaskFixture {
             KeyStatement.ComponentRoot(component: UInt8($0), root: Digest([UInt8](repeating: mark, count: 32)))
         }
         return sign(
-            KeyStatement(context: context.digest, manifest: manifestBlock ?? .zero, roots: roots).wireBytes, .keyStatement,
+            KeyStatement(context: context.digest, manifest: manifestBlock ?? .zero, roots: roots).wireBytes,
+            .keyStatement,
             by: node, major: UInt64(state.round), minor: UInt32(state.attempt))
     }
 

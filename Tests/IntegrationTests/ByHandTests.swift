@@ -33,8 +33,10 @@ import Testing
                 return try JSONDecoder().decode(Made.self, from: Data(outcome.output.utf8)).node
             }
             try Self.expect(
-                ["genesis", "create", "--name", "lab", "--profile", "loopback", "--member", path + "/a1", "--member",
-                    path + "/a2"] + ids.flatMap { ["--account", "\($0)=10000:1000"] } + ["--out", path + "/lab.genesis"])
+                [
+                    "genesis", "create", "--name", "lab", "--profile", "loopback", "--member", path + "/a1", "--member",
+                    path + "/a2",
+                ] + ids.flatMap { ["--account", "\($0)=10000:1000"] } + ["--out", path + "/lab.genesis"])
             for name in ByHandTests.names {
                 try Self.expect("init", "--home", path + "/" + name, "--genesis", path + "/lab.genesis")
             }

@@ -18,7 +18,8 @@ import Testing
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/bash")
         process.arguments =
-            [Program.repository + "/testnet/hosts.sh", "--binary", Program.path, "--out", folder.path + "/hosts"] + arguments
+            [Program.repository + "/testnet/hosts.sh", "--binary", Program.path, "--out", folder.path + "/hosts"]
+            + arguments
         let log = folder.path + "/log"
         _ = FileManager.default.createFile(atPath: log, contents: nil)
         process.standardError = FileHandle(forWritingAtPath: log)
@@ -47,7 +48,8 @@ import Testing
     private static func leftovers() -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/var/run/netns")) ?? []
         return names.filter { name in
-            guard name.hasPrefix("mn"), let number = name.dropFirst(2).split(separator: "-").first.flatMap({ Int32($0) })
+            guard name.hasPrefix("mn"),
+                let number = name.dropFirst(2).split(separator: "-").first.flatMap({ Int32($0) })
             else { return false }
             return kill(number, 0) != 0
         }

@@ -17,15 +17,23 @@ import Testing
     @Test(arguments: [
         ["--model", "mlp:16", "--compression", "0.25", "--server", "fedadam", "--partition", "iid"],
         ["--model", "cnn:4", "--optimiser", "adamw", "--server", "fedavgm", "--partition", "iid"],
-        ["--compression", "masked:0.1", "--optimiser", "fedprox", "--weighting", "rows", "--partition", "dirichlet:0.5"],
+        [
+            "--compression", "masked:0.1", "--optimiser", "fedprox", "--weighting", "rows", "--partition",
+            "dirichlet:0.5",
+        ],
         ["--optimiser", "scaffold", "--server", "diloco"],
-        ["--data", "wdbc", "--optimiser", "momentum", "--server", "fedyogi", "--partition", "iid", "--scale-rule", "previous"],
+        [
+            "--data", "wdbc", "--optimiser", "momentum", "--server", "fedyogi", "--partition", "iid", "--scale-rule",
+            "previous",
+        ],
         ["--data", "wdbc", "--model", "linear", "--partition", "iid"],
     ])
     func everyChoiceIsExactAndVerifies(_ arguments: [String]) throws {
         let (outcome, _, folder) = try run(arguments)
         if arguments.contains("--compression") { #expect(outcome.output.contains("ratio 0.")) }
-        for file in ["round_metrics.jsonl", "summary.json", "curves.csv", "curves.svg", "report.html", "model.safetensors"] {
+        for file in [
+            "round_metrics.jsonl", "summary.json", "curves.csv", "curves.svg", "report.html", "model.safetensors",
+        ] {
             #expect(FileManager.default.fileExists(atPath: folder.path + "/" + file), "\(file)")
         }
     }
@@ -52,7 +60,10 @@ import Testing
             let text = try String(contentsOfFile: folder.path + "/cut/\(source).csv", encoding: .utf8)
             let rows = text.split(separator: "\n").dropFirst().map { $0.split(separator: ",").compactMap { UInt8($0) } }
             func header(_ magic: UInt8, _ extents: [Int]) -> [UInt8] {
-                [0, 0, 8, magic] + extents.flatMap { [UInt8($0 >> 24), UInt8($0 >> 16 & 255), UInt8($0 >> 8 & 255), UInt8($0 & 255)] }
+                [0, 0, 8, magic]
+                    + extents.flatMap {
+                        [UInt8($0 >> 24), UInt8($0 >> 16 & 255), UInt8($0 >> 8 & 255), UInt8($0 & 255)]
+                    }
             }
             let images = header(3, [rows.count, 8, 8]) + rows.flatMap { $0.prefix(64) }
             let labels = header(1, [rows.count]) + rows.map { $0[64] }
@@ -68,17 +79,25 @@ import Testing
         let outcome = try Program.run(
             ["testnet", "--server", "median", "--optimiser", "lion", "--compression", "half", "--model", "resnet"])
         #expect(outcome.code == 64)
-        for word in ["fedadam", "adamw", "residual:RATIO", "mlp:WIDTH"] { #expect(outcome.errors.contains(word), "\(word)") }
+        for word in ["fedadam", "adamw", "residual:RATIO", "mlp:WIDTH"] {
+            #expect(outcome.errors.contains(word), "\(word)")
+        }
     }
 
     /// `profile run` twice gives difference 0, with every kind of state.
     @Test func twoRunsOfOneSeedAreTheSame() throws {
         for settings in [
             [], ["update.compression=\"residual\"", "update.ratio=0.25", "update.decay=0.95"],
-            ["training.server=\"fedadam\"", "training.server_rate=0.03", "training.server_momentum=0.9", "training.server_beta2=0.99", "training.server_tau=0.001"],
+            [
+                "training.server=\"fedadam\"", "training.server_rate=0.03", "training.server_momentum=0.9",
+                "training.server_beta2=0.99", "training.server_tau=0.001",
+            ],
         ] {
             let outcome = try Program.run(
-                ["profile", "run", "--task", Program.repository + "/examples/digits.toml", "--json", "--set", "rounds=2"]
+                [
+                    "profile", "run", "--task", Program.repository + "/examples/digits.toml", "--json", "--set",
+                    "rounds=2",
+                ]
                     + settings.flatMap { ["--set", $0] })
             #expect(outcome.code == 0, "\(outcome.errors)")
             #expect(outcome.output.contains("\"largest_sum_difference\":0"), "\(outcome.output)")

@@ -25,7 +25,8 @@ struct ResultCheckTests {
                 data: .init(
                     type: "t", features: 5, labels: ["a", "b", "c"], scalePpm: 1_000_000, minimumRows: 1),
                 rounds: 1, participants: .init(minimum: 5, maximum: 5, smallestSet: 4),
-                deadlines: .init(enrolMs: 1_000, submitMs: 1_000, aggregateMs: 1_000, opinionMs: 1_000, expiryMs: 3_600_000),
+                deadlines: .init(
+                    enrolMs: 1_000, submitMs: 1_000, aggregateMs: 1_000, opinionMs: 1_000, expiryMs: 3_600_000),
                 training: .init(
                     trainer: "builtin/1", localEpochs: 1, batchSize: 1, learningRatePpm: 100_000, server: .fedAvg,
                     serverRatePpm: 1_000_000, weighting: .uniform, rowCap: 0),
@@ -50,7 +51,9 @@ struct ResultCheckTests {
         var sum = [Int64](repeating: 0, count: policy.recipe.parameterCount)
         for client in 0..<5 {
             // The extremes, zero and a spread of both signs.
-            let values = (0..<policy.recipe.parameterCount).map { Int32([511, -511, 0, client * 37, -client * 91][$0 % 5]) }
+            let values = (0..<policy.recipe.parameterCount).map {
+                Int32([511, -511, 0, client * 37, -client * 91][$0 % 5])
+            }
             for (index, value) in values.enumerated() { sum[index] += Int64(value) }
             let sealed = try Submitting.encrypt(
                 policy: policy, values: values, job: training, node: SigningKey.generate().nodeID,
@@ -80,7 +83,8 @@ struct ResultCheckTests {
     }
 
     private func check(
-        _ round: Round, aggregate: [UInt8]? = nil, opening: Digest? = nil, model: [UInt8]? = nil, set: SetContent? = nil,
+        _ round: Round, aggregate: [UInt8]? = nil, opening: Digest? = nil, model: [UInt8]? = nil,
+        set: SetContent? = nil,
         context: Digest? = nil, manifest: BlockID? = nil
     ) throws(RoundError) {
         try ResultCheck.check(
@@ -112,7 +116,8 @@ struct ResultCheckTests {
         #expect(throws: RoundError.self) { try check(round, context: .zero) }
         #expect(throws: RoundError.self) { try check(round, manifest: .zero) }
         let fewer = SetContent(
-            headers: Array(round.set.headers.dropLast()), bodies: Array(round.set.bodies.dropLast()), rows: [1, 1, 1, 1])
+            headers: Array(round.set.headers.dropLast()), bodies: Array(round.set.bodies.dropLast()),
+            rows: [1, 1, 1, 1])
         #expect(throws: RoundError.self) { try check(round, set: fewer) }
     }
 
@@ -120,7 +125,8 @@ struct ResultCheckTests {
         let spec = try Self.spec(encoding: .affine, holders: (3, 1))
         let policy = try RoundPolicy(spec)
         let keys = (0..<3).map { _ in SealingKey(RistrettoKey.generate().publicKey) }
-        let job = RoundJob(round: 1, attempt: 0, context: Digest(randomBytes(32)), seed: .zero, model: spec.model.initial)
+        let job = RoundJob(
+            round: 1, attempt: 0, context: Digest(randomBytes(32)), seed: .zero, model: spec.model.initial)
         let sealed = try Submitting.encrypt(
             policy: policy, values: [Int32](repeating: 7, count: policy.recipe.parameterCount), job: job,
             node: SigningKey.generate().nodeID, holderKeys: keys)

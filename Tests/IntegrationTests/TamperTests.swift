@@ -95,7 +95,8 @@ import Wire
         let height = try rewrite(path, kind: .result) { header, body, _ in
             var result = try ResultBody(wireBytes: body)
             result = ResultBody(
-                manifest: result.manifest, aggregate: result.aggregate, model: result.aggregate, opening: result.opening,
+                manifest: result.manifest, aggregate: result.aggregate, model: result.aggregate,
+                opening: result.opening,
                 rejected: result.rejected, keyStatements: result.keyStatements, opinions: result.opinions)
             body = result.wireBytes
             header.body = .of(body, kind: .blockBody)
@@ -104,7 +105,9 @@ import Wire
     }
 
     /// Replaces the bytes of a content under its old name, with a file header that fits the new bytes.
-    private func replaceContent(_ path: String, of reference: ContentReference, _ change: (inout [UInt8]) -> Void) throws {
+    private func replaceContent(_ path: String, of reference: ContentReference, _ change: (inout [UInt8]) -> Void)
+        throws
+    {
         let file = path + "/content/\(reference.id.hex).data"
         var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: file)))
         change(&bytes)

@@ -5,7 +5,8 @@ import Testing
 
 @Suite("Vector kernel: rounding mode", .enabled(if: vectorKernelRuns, "this processor lacks AVX2 or FMA"))
 struct RoundingModeTests {
-    @Test("results do not depend on the caller's mode, which is left as it was",
+    @Test(
+        "results do not depend on the caller's mode, which is left as it was",
         arguments: [FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO] as [Int32])
     func modes(mode: Int32) throws {
         let kernel = try #require(AVX2Kernel())

@@ -115,7 +115,8 @@ import Testing
 
     @Test func scaffoldNeedsPlainSteps() throws {
         #expect(failure { _ = try Self.recipe(compression: CompressionSettings(ratio: 0.25), scaffold: true) } != nil)
-        #expect(failure { _ = try Self.recipe(adapts: true, privacy: .init(noise: 1, delta: 1e-5, smallestSet: 4)) } != nil)
+        #expect(
+            failure { _ = try Self.recipe(adapts: true, privacy: .init(noise: 1, delta: 1e-5, smallestSet: 4)) } != nil)
     }
 
     @Test func adaptedRangeStaysWithinTheTasks() throws {
@@ -161,14 +162,17 @@ import Testing
     @Test func partialStepIsTheStepOfItsPart() throws {
         let rules: [ServerRule] = [
             .fedAvg(rate: 0.5), .fedAvgM(rate: 0.5, momentum: 0.9), .diLoCo(rate: 0.7, momentum: 0.9),
-            .fedAdam(rate: 0.1, beta1: 0.9, beta2: 0.99, tau: 0.01), .fedYogi(rate: 0.1, beta1: 0.9, beta2: 0.99, tau: 0.01),
+            .fedAdam(rate: 0.1, beta1: 0.9, beta2: 0.99, tau: 0.01),
+            .fedYogi(rate: 0.1, beta1: 0.9, beta2: 0.99, tau: 0.01),
         ]
         var generator = DeterministicGenerator(seed: Seed.number(3))
         let weights = (0..<20).map { _ in Float(generator.normal()) }
         let support = [1, 4, 5, 13, 19]
         for rule in rules {
             let step = try ServerStep(rule: rule)
-            var (part, whole) = ((weights: support.map { weights[$0] }, state: ServerState()), (weights: weights, state: ServerState()))
+            var (part, whole) = (
+                (weights: support.map { weights[$0] }, state: ServerState()), (weights: weights, state: ServerState())
+            )
             for _ in 0..<3 {
                 let mean = support.map { _ in Float(generator.normal()) }
                 part = try step.apply(weights: part.weights, state: part.state, mean: mean)

@@ -27,8 +27,11 @@ import Testing
     /// A header of 384 bytes begins like a pickle of protocol 1: 0x80, 0x01.
     @Test func headersOfEveryLengthAreTold() throws {
         for spaces in 0..<512 {
-            let header = #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"# + String(repeating: " ", count: spaces)
-            #expect(failure { _ = try Safetensors(bytes: Self.file(header, data: 4)) } == nil, "header of \(header.utf8.count)")
+            let header =
+                #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"# + String(repeating: " ", count: spaces)
+            #expect(
+                failure { _ = try Safetensors(bytes: Self.file(header, data: 4)) } == nil,
+                "header of \(header.utf8.count)")
         }
         for version in UInt8(1)...5 {
             #expect(failure { _ = try Safetensors(bytes: [0x80, version, 0x95, 0, 0, 0, 0, 0, 0, 0, 0x7d]) } != nil)

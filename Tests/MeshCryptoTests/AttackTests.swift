@@ -54,7 +54,9 @@ struct AttackTests {
             var round = try Round(
                 values: testVectors(clients: 5, coordinates: 6, bound: 127, seed: 1), packing: packing,
                 encoding: encoding)
-            let moved = try points(round.bodies[0], round).map { $0 + EdwardsPoint.base.vartimeMultiplied(by: Scalar(shift)) }
+            let moved = try points(round.bodies[0], round).map {
+                $0 + EdwardsPoint.base.vartimeMultiplied(by: Scalar(shift))
+            }
             round.bodies[3] = ElementDecoding.encode(moved, encoding: encoding)
             #expect(throws: NDDFEError.noLogarithm(element: 0, bound: packing.range)) {
                 try round.recovered(with: sharedLogarithm)
@@ -66,7 +68,8 @@ struct AttackTests {
             let statements = (0..<3).flatMap { component in
                 round.profile.holders(of: component).map { holder in
                     Blame.statement(
-                        holder: holder, component: component, maskKeys: round.maskKeys.map { $0[component] }, element: 0)
+                        holder: holder, component: component, maskKeys: round.maskKeys.map { $0[component] }, element: 0
+                    )
                 }
             }
             let finding = try blame.examine(
@@ -131,8 +134,9 @@ struct AttackTests {
         let rho = BlockProof.rho(seed: seed, elements: 2..<3)[0]
         let shift = Scalar(unchecked: rho.low, rho.high, 0, 0)
         for kHat in [honest, honest + shift, honest - shift, .zero, shift] {
-            #expect(try !BlockProof.verify(
-                bodies: round.bodies, encoding: .affine, values: wrong, kHat: kHat.bytes, seed: seed))
+            #expect(
+                try !BlockProof.verify(
+                    bodies: round.bodies, encoding: .affine, values: wrong, kHat: kHat.bytes, seed: seed))
         }
         // Reusing the challenge of the right values for the wrong ones is what the seed forbids.
         #expect(seed != BlockProof.seed(context: round.context, manifest: [], values: values))

@@ -71,7 +71,8 @@ struct BlameTests {
         // (r + δ)·H: the body does not fit the seeds.
         var round = try honestRound()
         let body = round.bodies[2]
-        var point = try ElementDecoding.decode(body[element * 64..<element * 64 + 64], at: element * 64, encoding: .affine)
+        var point = try ElementDecoding.decode(
+            body[element * 64..<element * 64 + 64], at: element * 64, encoding: .affine)
         point = point + NDDFEBases.maskBase
         round.bodies[2].replaceSubrange(element * 64..<element * 64 + 64, with: BatchArithmetic.affineBytes([point]))
         #expect(throws: NDDFEError.noLogarithm(element: element, bound: packing.range)) {
@@ -116,24 +117,32 @@ struct BlameTests {
         lie[0] = shifted(lie[0], by: 5)
         var told = honest
         told[target] = Blame.Statement(holder: 1, component: component, masks: lie)
-        #expect(try blame.examine(keys: keys, statements: told, logarithm: sharedLogarithm)
-            == .selfContradiction(holder: 1, component: component))
+        #expect(
+            try blame.examine(keys: keys, statements: told, logarithm: sharedLogarithm)
+                == .selfContradiction(holder: 1, component: component))
         // 2. Moved between clients so that the sum stays: the other holder of the component differs, and the opened
         // seed of that one client convicts the liar.
         lie[2] = shifted(lie[2], by: -5)
         told[target] = Blame.Statement(holder: 1, component: component, masks: lie)
-        #expect(try blame.examine(keys: keys, statements: told, logarithm: sharedLogarithm)
-            == .disputed(submission: 0, component: component, holders: [1, 2]))
-        #expect(blame.liars(submission: 0, component: component, seed: round.seeds[0][component], statements: told) == [1])
+        #expect(
+            try blame.examine(keys: keys, statements: told, logarithm: sharedLogarithm)
+                == .disputed(submission: 0, component: component, holders: [1, 2]))
+        #expect(
+            blame.liars(submission: 0, component: component, seed: round.seeds[0][component], statements: told) == [1])
         // 3. Both holders of the component lie alike (more than t collude): client 0 is named, and rebuts by opening.
         let friend = try #require(honest.firstIndex { $0.holder == 2 && $0.component == component })
         told[friend] = Blame.Statement(holder: 2, component: component, masks: lie)
         let finding = try blame.examine(keys: keys, statements: told, logarithm: sharedLogarithm)
         #expect(finding == .clients([0, 2]))
-        #expect(blame.liars(submission: 0, component: component, seed: round.seeds[0][component], statements: told) == [1, 2])
+        #expect(
+            blame.liars(submission: 0, component: component, seed: round.seeds[0][component], statements: told) == [
+                1, 2,
+            ])
         // The guilty client has no such rebuttal, and an opening of another seed says nothing.
         for component in 0..<3 {
-            #expect(blame.liars(submission: 2, component: component, seed: round.seeds[2][component], statements: honest) == [])
+            #expect(
+                blame.liars(submission: 2, component: component, seed: round.seeds[2][component], statements: honest)
+                    == [])
         }
         #expect(blame.liars(submission: 2, component: 0, seed: .random(32), statements: honest) == nil)
         #expect(blame.liars(submission: 2, component: 0, seed: SecretBytes([1]), statements: honest) == nil)
@@ -158,17 +167,21 @@ struct BlameTests {
         let holders = round.profile.holders(of: component)
         #expect(holders == [0, 2])
         // It must publish masks that sum to its own K_j: either it contradicts itself …
-        #expect(blame.compare(component: component, statements: honest, keys: [0: right, 2: wrong])
-            == .selfContradiction(holder: 2, component: component))
+        #expect(
+            blame.compare(component: component, statements: honest, keys: [0: right, 2: wrong])
+                == .selfContradiction(holder: 2, component: component))
         // … or lies about one client, whose opened seed convicts it.
         var masks = honest[1].masks
         masks[4] = (Scalar(canonical: masks[4])! + .one).bytes
         let told = [honest[0], Blame.Statement(holder: 2, component: component, masks: masks)]
-        #expect(blame.compare(component: component, statements: told, keys: [0: right, 2: wrong])
-            == .disputed(submission: 4, component: component, holders: [0, 2]))
-        #expect(blame.liars(submission: 4, component: component, seed: round.seeds[4][component], statements: told) == [2])
-        #expect(blame.compare(component: component, statements: [honest[0]], keys: [0: right, 2: wrong])
-            == .missing(holder: 2, component: component))
+        #expect(
+            blame.compare(component: component, statements: told, keys: [0: right, 2: wrong])
+                == .disputed(submission: 4, component: component, holders: [0, 2]))
+        #expect(
+            blame.liars(submission: 4, component: component, seed: round.seeds[4][component], statements: told) == [2])
+        #expect(
+            blame.compare(component: component, statements: [honest[0]], keys: [0: right, 2: wrong])
+                == .missing(holder: 2, component: component))
     }
 
     @Test func malformedStatementsNeverTrap() throws {
@@ -182,11 +195,13 @@ struct BlameTests {
         ] {
             var told = statements(round, element: 1)
             told[0] = Blame.Statement(holder: told[0].holder, component: told[0].component, masks: masks)
-            #expect(try blame.examine(keys: keys, statements: told, logarithm: sharedLogarithm)
-                == .selfContradiction(holder: told[0].holder, component: told[0].component))
+            #expect(
+                try blame.examine(keys: keys, statements: told, logarithm: sharedLogarithm)
+                    == .selfContradiction(holder: told[0].holder, component: told[0].component))
             let strange = [Blame.Statement(holder: -1, component: 99, masks: masks)]
-            #expect(try blame.examine(keys: keys, statements: strange, logarithm: sharedLogarithm)
-                == .missing(holder: 1, component: 0))
+            #expect(
+                try blame.examine(keys: keys, statements: strange, logarithm: sharedLogarithm)
+                    == .missing(holder: 1, component: 0))
             #expect(blame.compare(component: 99, statements: strange, keys: [:]) == .nothing)
             _ = blame.liars(submission: 0, component: 0, seed: round.seeds[0][0], statements: told)
         }

@@ -9,7 +9,8 @@ struct BlockProofTests {
 
     init() throws { packing = try Packing(digits: 2, bound: 127, maximumSubmitters: 8) }
 
-    private func proven(_ round: Round, values: [Int64], kHat: [UInt8]? = nil, manifest: [UInt8]? = nil) throws -> Bool {
+    private func proven(_ round: Round, values: [Int64], kHat: [UInt8]? = nil, manifest: [UInt8]? = nil) throws -> Bool
+    {
         let seed = BlockProof.seed(context: round.context, manifest: manifest ?? self.manifest, values: values)
         let scalar = try kHat ?? BlockProof.kHat(seed: seed, keyVectors: try round.keyVectors(), count: round.elements)
         return try BlockProof.verify(
@@ -98,7 +99,8 @@ struct BlockProofTests {
 
     @Test func malformedElementsAreNamed() throws {
         let ristretto = try Round(
-            values: testVectors(clients: 4, coordinates: 21, bound: 127, seed: 4), packing: packing, encoding: .ristretto)
+            values: testVectors(clients: 4, coordinates: 21, bound: 127, seed: 4), packing: packing,
+            encoding: .ristretto)
         let affine = try Round(
             values: testVectors(clients: 4, coordinates: 21, bound: 127, seed: 4), packing: packing, encoding: .affine)
         let zeros = [UInt8](repeating: 0, count: 32)
@@ -163,7 +165,8 @@ struct BlockProofTests {
                 #expect(KeyVector.verify(root: tree.root, key: key, element: element, count: count, path: path))
                 #expect(!KeyVector.verify(root: tree.root, key: key, element: element + 1, count: count, path: path))
                 #expect(!KeyVector.verify(root: tree.root, key: key, element: element, count: count + 1, path: path))
-                #expect(!KeyVector.verify(root: tree.root, key: key, element: element, count: count, path: path + [key]))
+                #expect(
+                    !KeyVector.verify(root: tree.root, key: key, element: element, count: count, path: path + [key]))
                 #expect(!KeyVector.verify(root: tree.root, key: key, element: -1, count: count, path: path))
                 var other = key
                 other[3] ^= 4
@@ -192,9 +195,15 @@ struct BlockProofTests {
                 let chunk = body[index * 32_768..<min(size, (index + 1) * 32_768)]
                 let path = tree.path(index)
                 #expect(SubmissionBody.verify(root: tree.root, chunk: chunk, index: index, byteCount: size, path: path))
-                #expect(!SubmissionBody.verify(root: tree.root, chunk: chunk.dropLast(), index: index, byteCount: size, path: path))
-                #expect(!SubmissionBody.verify(root: tree.root, chunk: chunk, index: index + 1, byteCount: size, path: path))
-                #expect(!SubmissionBody.verify(root: tree.root, chunk: chunk, index: index, byteCount: size + 32_768, path: path))
+                #expect(
+                    !SubmissionBody.verify(
+                        root: tree.root, chunk: chunk.dropLast(), index: index, byteCount: size, path: path))
+                #expect(
+                    !SubmissionBody.verify(root: tree.root, chunk: chunk, index: index + 1, byteCount: size, path: path)
+                )
+                #expect(
+                    !SubmissionBody.verify(
+                        root: tree.root, chunk: chunk, index: index, byteCount: size + 32_768, path: path))
             }
         }
     }

@@ -38,7 +38,9 @@ struct ECVRFTests {
         #expect(throws: NDDFEError.self) { try ECVRF.verify(proof, input: input, publicKey: stranger) }
         let identity = [UInt8](repeating: 0, count: 32)
         #expect(throws: NDDFEError.self) { try ECVRF.verify(proof, input: input, publicKey: identity) }
-        #expect(throws: NDDFEError.self) { try ECVRF.verify(Array(proof.dropLast()), input: input, publicKey: key.publicKey) }
+        #expect(throws: NDDFEError.self) {
+            try ECVRF.verify(Array(proof.dropLast()), input: input, publicKey: key.publicKey)
+        }
         #expect(throws: NDDFEError.self) { try ECVRF.verify([], input: input, publicKey: key.publicKey) }
     }
 

@@ -60,7 +60,8 @@ struct EavesdropperTests {
         }
         for candidate in candidates { #expect(sharedLogarithm.value(of: candidate, bound: 1 << 20) == nil) }
         // Equal values do not look equal.
-        let encodings = Set(round.bodies.flatMap { body in (0..<values.count).map { Array(body[$0 * 32..<$0 * 32 + 32]) } })
+        let encodings = Set(
+            round.bodies.flatMap { body in (0..<values.count).map { Array(body[$0 * 32..<$0 * 32 + 32]) } })
         #expect(encodings.count == 2 * values.count)
     }
 
@@ -103,7 +104,9 @@ struct EavesdropperTests {
         let known = Set((0..<profile.threshold).flatMap { profile.components(of: $0) })
         #expect(known.count < profile.componentCount)
         let keys = known.sorted().map { round.maskKeys[0][$0] }
-        var points = try (0..<2).map { try ElementDecoding.decode(round.bodies[0][...], at: $0 * 64, encoding: .affine) }
+        var points = try (0..<2).map {
+            try ElementDecoding.decode(round.bodies[0][...], at: $0 * 64, encoding: .affine)
+        }
         let masks = MaskDerivation.masks(keys: keys, elements: 0..<2)
         PortableKernel().unmask(&points, keys: masks[...], tables: NDDFEBases.tables(elements: 2))
         for point in points { #expect(sharedLogarithm.value(of: point, bound: 1 << 20) == nil) }

@@ -74,7 +74,8 @@ struct GroupTests {
         for wide in [
             [UInt8](repeating: 0xff, count: 64), order + [UInt8](repeating: 0, count: 32),
             [UInt8](repeating: 0, count: 32) + order, below + below,
-            [UInt8](repeating: 0, count: 64), [UInt8](repeating: 0, count: 31) + [0x10] + [UInt8](repeating: 0, count: 32),
+            [UInt8](repeating: 0, count: 64),
+            [UInt8](repeating: 0, count: 31) + [0x10] + [UInt8](repeating: 0, count: 32),
         ] {
             #expect(Scalar(reducing: wide).bytes == Oracle.reduce(wide))
         }
@@ -131,7 +132,9 @@ struct GroupTests {
         }
         let minusOne = Scalar.zero - .one
         let middle = Scalar.half - .one
-        for scalar in [Scalar.zero, .one, minusOne, .half, middle, Scalar(2047), Scalar(2048), Scalar(2049), Scalar(-2048)] {
+        for scalar in [
+            Scalar.zero, .one, minusOne, .half, middle, Scalar(2047), Scalar(2048), Scalar(2049), Scalar(-2048),
+        ] {
             let expected = EdwardsPoint.base.vartimeMultiplied(by: scalar)
             #expect(table.multiply(scalar).isSamePoint(as: expected))
         }

@@ -29,7 +29,9 @@ struct KernelTests {
         let kernel = try kernel(name)
         let tables = NDDFEBases.tables(elements: elements)
         var random = SplitMix(21)
-        let edgeValues: [Int64] = [0, 1, -1, 127, -128, 1023, -1024, 1024, -1025, 2047, 2048, -2049, 1 << 23, -(1 << 23)]
+        let edgeValues: [Int64] = [
+            0, 1, -1, 127, -128, 1023, -1024, 1024, -1025, 2047, 2048, -2049, 1 << 23, -(1 << 23),
+        ]
         // Sizes around blocks and tails; each with its own mixture.
         for count in [1, 2, 3, 5, 15, 16, 17, 31, 255, 256, 257, 1023, 1025] {
             for kind in 0..<3 {
@@ -51,7 +53,9 @@ struct KernelTests {
                 #expect(affine.count == count * 64)
                 for index in 0..<count where kind == 1 || index % 50 == 0 || index > count - 3 {
                     let expected = reference(values[index], masks[index])
-                    #expect(Array(ristretto[index * 32..<index * 32 + 32]) == expected.ristrettoBytes, "\(count) \(kind) \(index)")
+                    #expect(
+                        Array(ristretto[index * 32..<index * 32 + 32]) == expected.ristrettoBytes,
+                        "\(count) \(kind) \(index)")
                     #expect(Array(affine[index * 64..<index * 64 + 64]) == BatchArithmetic.affineBytes([expected]))
                 }
             }
@@ -131,9 +135,12 @@ struct KernelTests {
         let kernel = try kernel(name)
         var points = [EdwardsPoint](repeating: .base, count: 37)
         for index in [0, 18, 36] { points[index] = torsionPoints()[index % 8] }
-        #expect(kernel.affineOfEightfold(points[...]) == BatchArithmetic.affineBytes(points.map { $0.doubled(times: 3) }))
+        #expect(
+            kernel.affineOfEightfold(points[...]) == BatchArithmetic.affineBytes(points.map { $0.doubled(times: 3) }))
         // A slice that does not start at zero.
-        #expect(kernel.affineOfEightfold(points[3..<9]) == BatchArithmetic.affineBytes(points[3..<9].map { $0.doubled(times: 3) }))
+        #expect(
+            kernel.affineOfEightfold(points[3..<9])
+                == BatchArithmetic.affineBytes(points[3..<9].map { $0.doubled(times: 3) }))
     }
 
     @Test(arguments: kernels, ElementEncoding.allCases)

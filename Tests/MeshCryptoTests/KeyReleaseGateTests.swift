@@ -15,7 +15,8 @@ struct KeyReleaseGateTests {
         // Every attempt has its own submissions.
         let salt = submissionSalt ?? UInt8(truncatingIfNeeded: Int(round) * 16 + Int(attempt))
         return KeyReleaseGate.Request(
-            task: [9], baseModel: baseModel ?? model, manifest: [UInt8(round), UInt8(attempt)] + members.map(UInt8.init),
+            task: [9], baseModel: baseModel ?? model,
+            manifest: [UInt8(round), UInt8(attempt)] + members.map(UInt8.init),
             round: round, attempt: attempt, manifestIsDecided: decided,
             members: members.map { (key($0), [salt] + key($0)) },
             buckets: buckets?.map { $0.map(key) }, provenBad: bad.map(key))
@@ -44,7 +45,9 @@ struct KeyReleaseGateTests {
         #expect(try gate.admit(request(Array(0..<6), attempt: 1)) == .first)
         // The minimum is never below four.
         var low = KeyReleaseGate(minimumMembers: 1)
-        #expect(throws: KeyReleaseGate.Refusal.tooFewMembers(found: 3, minimum: 4)) { try low.admit(request([0, 1, 2])) }
+        #expect(throws: KeyReleaseGate.Refusal.tooFewMembers(found: 3, minimum: 4)) {
+            try low.admit(request([0, 1, 2]))
+        }
     }
 
     @Test func nothingBeforeTheDecision() throws {
@@ -93,10 +96,12 @@ struct KeyReleaseGateTests {
         func split(_ bit: Int) -> [[Int]] { [all.filter { $0 >> bit & 1 == 0 }, all.filter { $0 >> bit & 1 == 1 }] }
         for left in 0..<3 {
             for right in 0..<3 where left != right {
-                for a in split(left) { for b in split(right) {
-                    let shared = Set(a).intersection(b).count
-                    #expect(shared >= minimum && a.count - shared >= minimum && b.count - shared >= minimum)
-                } }
+                for a in split(left) {
+                    for b in split(right) {
+                        let shared = Set(a).intersection(b).count
+                        #expect(shared >= minimum && a.count - shared >= minimum && b.count - shared >= minimum)
+                    }
+                }
             }
         }
         var gate = KeyReleaseGate(minimumMembers: minimum)

@@ -20,7 +20,9 @@ struct ScoreOpeningTests {
             values: round.values[client], maskKeys: round.maskKeys[client], direction: direction, bound: 100)
     }
 
-    private func verifies(_ opening: ScoreOpening, body: [UInt8]? = nil, direction: ScoreDirection? = nil) throws -> Bool {
+    private func verifies(_ opening: ScoreOpening, body: [UInt8]? = nil, direction: ScoreDirection? = nil) throws
+        -> Bool
+    {
         try opening.verify(
             body: body ?? round.bodies[0], encoding: .affine, direction: direction ?? self.direction, packing: packing)
     }
@@ -60,9 +62,10 @@ struct ScoreOpeningTests {
         }
         let huge = try ScoreOpening.make(
             values: values, maskKeys: round.maskKeys[0], direction: direction, bound: 1_000_000)
-        #expect(try huge.verify(
-            body: body, encoding: .affine, direction: direction,
-            packing: try Packing(digits: 1, bound: 1_000_000, maximumSubmitters: 8)))
+        #expect(
+            try huge.verify(
+                body: body, encoding: .affine, direction: direction,
+                packing: try Packing(digits: 1, bound: 1_000_000, maximumSubmitters: 8)))
         #expect(try !verifies(huge, body: body))
         #expect(try !verifies(ScoreOpening(score: .min, mask: huge.mask), body: body))
     }

@@ -106,7 +106,8 @@ struct SealedSeedsTests {
         var top = sealed.ephemeral
         top[31] |= 0x80
         let bad: [[UInt8]] = [
-            [UInt8](repeating: 0, count: 32), [UInt8](repeating: 0xff, count: 32), top, [1] + [UInt8](repeating: 0, count: 31),
+            [UInt8](repeating: 0, count: 32), [UInt8](repeating: 0xff, count: 32), top,
+            [1] + [UInt8](repeating: 0, count: 31),
             Array(sealed.ephemeral.dropLast()), [],
         ]
         for ephemeral in bad {
@@ -201,7 +202,8 @@ struct SealedSeedsTests {
         let sealed = round.sealed[0]
         let complaint = try HolderComplaint.make(
             about: sealed, component: 0, holder: 1, key: round.holderKeys[1], submission: submission)
-        func judge(_ complaint: HolderComplaint, submission: [UInt8], holder: Int = 1) throws -> HolderComplaint.Verdict {
+        func judge(_ complaint: HolderComplaint, submission: [UInt8], holder: Int = 1) throws -> HolderComplaint.Verdict
+        {
             try complaint.judge(
                 sealed: sealed, profile: .threeHolders, binding: round.bindings[0],
                 holderKey: round.holderKeys[holder].publicKey, submission: submission)
@@ -221,7 +223,8 @@ struct SealedSeedsTests {
             component: 0, holder: 0, sharedPoint: complaint.sharedPoint, proof: complaint.proof)
         #expect(throws: NDDFEError.notAHolder(component: 0, holder: 0)) { try judge(elsewhere, submission: submission) }
         for (shared, proof) in [
-            ([UInt8](repeating: 0, count: 32), complaint.proof), (complaint.sharedPoint, [UInt8](repeating: 0xff, count: 64)),
+            ([UInt8](repeating: 0, count: 32), complaint.proof),
+            (complaint.sharedPoint, [UInt8](repeating: 0xff, count: 64)),
             (complaint.sharedPoint, []), ([], []),
         ] {
             let malformed = HolderComplaint(component: 0, holder: 1, sharedPoint: shared, proof: proof)

@@ -59,7 +59,9 @@ struct ByzantineTests {
 /// The publisher's orders in the middle of a task.
 @Suite("Pause, resume, stop under faults")
 struct OrderSimulationTests {
-    private func run(_ seed: UInt64, faults: FaultProfile, _ orders: [(UInt64, ScriptedEvent.Action)]) -> SimulationReport {
+    private func run(_ seed: UInt64, faults: FaultProfile, _ orders: [(UInt64, ScriptedEvent.Action)])
+        -> SimulationReport
+    {
         var configuration = SimulationConfiguration(seed: seed, nodes: 5, rounds: 12, faults: faults)
         configuration.script = orders.map { ScriptedEvent(.at($0.0), $0.1) }
         return Simulation.run(configuration)

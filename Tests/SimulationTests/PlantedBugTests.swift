@@ -35,12 +35,12 @@ struct PlantedBugTests {
             configuration.healAt = 0
             configuration.script = [.init(.stage(.afterKeys, round: 1), .crash(node: 0, restartAfter: 50_000))]
             for node in 1..<5 {
-                configuration.script.append(.init(.stage(.afterKeys, round: 1), .crash(node: node, restartAfter: 50_000)))
+                configuration.script.append(
+                    .init(.stage(.afterKeys, round: 1), .crash(node: node, restartAfter: 50_000)))
             }
         }
         #expect(found.contains(.oneMessagePerSlot))
     }
-
 
     @Test func listsOfWhatIsNotStored() {
         #expect(caught(.listsUnstored, until: .storedBeforeListed).contains(.storedBeforeListed))

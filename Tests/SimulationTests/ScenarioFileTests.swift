@@ -68,7 +68,8 @@ struct ScenarioFileTests {
         } catch {
             let faults = error.faults
             for part in [
-                "nodes: 4 to 10", "line 2: what: unknown key", "line 3: rounds", "line 5", "line 6: event", "line 8: byzantine",
+                "nodes: 4 to 10", "line 2: what: unknown key", "line 3: rounds", "line 5", "line 6: event",
+                "line 8: byzantine",
                 "unknown table nonsense", "line 12",
             ] {
                 #expect(faults.contains { $0.contains(part) }, "\(part) in \(faults)")

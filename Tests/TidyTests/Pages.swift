@@ -75,9 +75,13 @@ struct Page {
 
     /// Paths of the project in back quotes that do not exist.
     func brokenPaths(exists: (String) -> Bool) -> [String] {
-        let folders = ["Sources/", "Tests/", "docs/", "examples/", "simulations/", "data/", "testnet/", "./testnet/", ".ci/"]
+        let folders = [
+            "Sources/", "Tests/", "docs/", "examples/", "simulations/", "data/", "testnet/", "./testnet/", ".ci/",
+        ]
         return code.compactMap { line, text in
-            guard folders.contains(where: text.hasPrefix), let path = text.split(separator: " ").first else { return nil }
+            guard folders.contains(where: text.hasPrefix), let path = text.split(separator: " ").first else {
+                return nil
+            }
             let clean = path.hasPrefix("./") ? String(path.dropFirst(2)) : String(path)
             // Output, data of an operator's home, and patterns are no files of the project.
             let isElsewhere = clean.hasPrefix("testnet/out") || clean == "data/" || clean.contains("*")

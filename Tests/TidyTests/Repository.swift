@@ -28,7 +28,8 @@ struct Repository {
 
     /// Folders and files of the root that belong to the project; everything else is built, downloaded or somebody's.
     static let parts = [
-        ".ci", "Benchmarks", "CHANGELOG.md", "CONTRIBUTING.md", "Fuzz", "Package.swift", "README.md", "SECURITY.md", "Sources",
+        ".ci", "Benchmarks", "CHANGELOG.md", "CONTRIBUTING.md", "Fuzz", "Package.swift", "README.md", "SECURITY.md",
+        "Sources",
         "Tests", "data", "docs", "examples", "simulations", "testnet", "trainers",
     ]
     static let endings = ["swift", "c", "h", "md", "toml", "sh", "modulemap", "py"]

@@ -42,7 +42,9 @@ enum Rules {
     static let mostLines = 500
 
     static let length = Rule(name: "length") { file in
-        guard !file.isPage, file.isUnder("Sources") || file.isUnder("Tests") || file.isUnder("testnet") else { return [] }
+        guard !file.isPage, file.isUnder("Sources") || file.isUnder("Tests") || file.isUnder("testnet") else {
+            return []
+        }
         let count = file.lines.count - (file.bytes.last == 0x0A ? 1 : 0)
         let isNamed = longFiles[file.path] != nil
         if count > mostLines, !isNamed { return [": \(count) lines, at most \(mostLines) are allowed; split it"] }
@@ -100,7 +102,8 @@ enum Rules {
         "Sources/Wire", "Sources/Crypto", "Sources/Gossip", "Sources/Chain", "Sources/Learn", "Sources/MeshSim",
     ]
     static let notRepeatable = [
-        "Task {", "Task.detached", "Task.sleep", "Date()", "SystemRandomNumberGenerator", ".random(in:", ".randomElement()",
+        "Task {", "Task.detached", "Task.sleep", "Date()", "SystemRandomNumberGenerator", ".random(in:",
+        ".randomElement()",
         ".shuffled()", "DispatchTime.now",
     ]
 

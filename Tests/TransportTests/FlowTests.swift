@@ -40,7 +40,9 @@ struct FlowTests {
                 await eventually {
                     second.frames.contains { $0.lane == .control && $0.bytes == [number] }
                 })
-            mostOvertaken = max(mostOvertaken, (second.frames.firstIndex { $0.lane == .control && $0.bytes == [number] } ?? 0) - before - Int(number))
+            mostOvertaken = max(
+                mostOvertaken,
+                (second.frames.firstIndex { $0.lane == .control && $0.bytes == [number] } ?? 0) - before - Int(number))
         }
         flooding.cancel()
         #expect(await flooding.value > 100)
@@ -49,7 +51,9 @@ struct FlowTests {
         await second.stop()
     }
 
-    @Test("bulk that nobody takes is refused, told when there is room again, and all of it arrives", .timeLimit(.minutes(3)))
+    @Test(
+        "bulk that nobody takes is refused, told when there is room again, and all of it arrives",
+        .timeLimit(.minutes(3)))
     func bulkBackPressure() async throws {
         let (first, second) = try await pair(collect: false)
         let chunk = [UInt8](repeating: 5, count: 32 << 10)

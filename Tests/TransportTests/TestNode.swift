@@ -27,7 +27,8 @@ final class TestNode: Sendable {
             listenHost: "127.0.0.1", listenPort: port, network: network, profile: .loopback)
         adjust(&configuration)
         var logger = Logger(label: "test")
-        logger.logLevel = ProcessInfo.processInfo.environment["TRANSPORT_LOG"].flatMap { Logger.Level(rawValue: $0) } ?? .error
+        logger.logLevel =
+            ProcessInfo.processInfo.environment["TRANSPORT_LOG"].flatMap { Logger.Level(rawValue: $0) } ?? .error
         self.identity = identity
         transport = MeshTransport(configuration: configuration, identity: identity, logger: logger)
         address = try await transport.start()

@@ -162,7 +162,9 @@ struct TransportRefusalTests {
         await node.stop()
     }
 
-    @Test("a flood of connections is turned away at the rate limit, and linked nodes notice nothing", .timeLimit(.minutes(3)))
+    @Test(
+        "a flood of connections is turned away at the rate limit, and linked nodes notice nothing",
+        .timeLimit(.minutes(3)))
     func flood() async throws {
         let first = try await TestNode()
         let second = try await TestNode()

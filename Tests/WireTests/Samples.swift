@@ -50,7 +50,8 @@ struct Samples {
                 type: "digits", shape: [1, 8, 8], labels: ["0", "1", "zwei"], targets: 0, columns: ["f0", "f1"],
                 scalePpm: 16_000_000, resizes: true, meanPpm: [-1_500_000], deviationPpm: [2_000_000], minimumRows: 10),
             rounds: 30, participants: .init(minimum: 5, maximum: 9, smallestSet: 4),
-            deadlines: .init(enrolMs: 60_000, submitMs: 30_000, aggregateMs: 10_000, opinionMs: 5_000, expiryMs: 3_600_000),
+            deadlines: .init(
+                enrolMs: 60_000, submitMs: 30_000, aggregateMs: 10_000, opinionMs: 5_000, expiryMs: 3_600_000),
             training: .init(
                 trainer: "builtin/1", localEpochs: 2, batchSize: 10, learningRatePpm: 100_000,
                 local: .init(
@@ -58,12 +59,15 @@ struct Samples {
                     weightDecayPpm: 10_000, proximalPpm: 5, gradientClipPpm: 7_000_000, schedule: .step,
                     scheduleRounds: 10, scheduleFactorPpm: 500_000, correction: .scaffold, controlRangePpm: 3),
                 server: .fedYogi, serverRatePpm: 1_000_000,
-                outer: .init(momentumPpm: 900_001, secondMomentumPpm: 990_000, tauPpm: 1_000), weighting: .rows, rowCap: 500),
+                outer: .init(momentumPpm: 900_001, secondMomentumPpm: 990_000, tauPpm: 1_000), weighting: .rows,
+                rowCap: 500),
             update: .init(
                 clipNormPpm: 1_000_000, bits: 10, rangePpm: 500_000, scale: .previous, compression: .masked,
-                support: .init(ratioPpm: 250_000, decayPpm: 950_000, denseRounds: 1, rateFactorPpm: 4_000_000), packing: 2, encoding: .affine),
+                support: .init(ratioPpm: 250_000, decayPpm: 950_000, denseRounds: 1, rateFactorPpm: 4_000_000),
+                packing: 2, encoding: .affine),
             holders: .init(count: 3, threshold: 1), evaluation: .init(tolerancePpm: 1_000_000, targetPpm: 0),
-            privacy: .init(noisePpm: 1_100_000, deltaPpm: 10), reward: .init(credits: 100, rule: .rows, minimumBond: 1), bodyRetention: 2, voting: .manual)
+            privacy: .init(noisePpm: 1_100_000, deltaPpm: 10), reward: .init(credits: 100, rule: .rows, minimumBond: 1),
+            bodyRetention: 2, voting: .manual)
     }
 
     mutating func submissionHeader() -> SubmissionHeader {
@@ -78,7 +82,8 @@ struct Samples {
     mutating func genesis() -> Genesis {
         let nodes: [NodeID] = ids(3)
         return Genesis(
-            name: "test", timeMs: 1, accounts: nodes.map { .init(node: $0, balance: 100, validatorBond: 10, electionKey: Digest($0.bytes)) },
+            name: "test", timeMs: 1,
+            accounts: nodes.map { .init(node: $0, balance: 100, validatorBond: 10, electionKey: Digest($0.bytes)) },
             parameters: .init(
                 electionProofBytes: 80, proposeMs: 1_000, voteMs: 300, settleMs: 3_600_000, evidenceMs: 172_800_000))
     }
@@ -108,7 +113,8 @@ struct Samples {
             Opinion(payload: id(), verdict: .reject, accuracyPpm: 950_000, lossPpm: 123_456, evaluatedRows: 180),
             Candidate(manifest: id(), payload: id(), aggregate: reference(), model: reference(), opening: id())
         )
-        let enrolment = Enrolment(task: id(), sealingKey: id(), electionKey: id(), rows: 360,
+        let enrolment = Enrolment(
+            task: id(), sealingKey: id(), electionKey: id(), rows: 360,
             dataForm: Digest([UInt8](repeating: 0x5a, count: 32)), bond: 20)
         let state = VoteState(
             height: 9, view: 2, step: .precommit, locked: .init(view: 1, header: header()), valid: nil)

@@ -190,7 +190,9 @@ public struct ConsensusMachine: Sendable {
     /// Line 49: a quorum of precommits for a block, in any view.
     private mutating func decide(_ directives: inout [ConsensusDirective]) -> Bool {
         for view in precommits.keys.sorted() {
-            guard let ballots = precommits[view], let block = ballots.block(reaching: electorate.quorum) else { continue }
+            guard let ballots = precommits[view], let block = ballots.block(reaching: electorate.quorum) else {
+                continue
+            }
             decision = block
             directives.append(.decided(block: block, view: view, header: headers[block]))
             return true
@@ -224,7 +226,9 @@ public struct ConsensusMachine: Sendable {
         }
         if proposal.validView >= 0 {
             let validView = UInt32(proposal.validView)
-            guard let ballots = prevotes[validView], ballots.weight(for: block) >= electorate.quorum else { return false }
+            guard let ballots = prevotes[validView], ballots.weight(for: block) >= electorate.quorum else {
+                return false
+            }
             let free = locked.map { $0.view <= validView || $0.header.id == block } ?? true
             prevote(free ? block : nil, &directives)
             return true

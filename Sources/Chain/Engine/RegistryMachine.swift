@@ -180,7 +180,8 @@ public struct RegistryMachine: Sendable {
 
     public func digest() -> ChainDigest {
         ChainDigest(
-            chain: chain, height: height, head: state.head, groups: core.book.groups(participants: state.validators.members.map(\.node)),
+            chain: chain, height: height, head: state.head,
+            groups: core.book.groups(participants: state.validators.members.map(\.node)),
             pending: Array(pending.keys.sorted().prefix(ChainDigest.entries)))
     }
 

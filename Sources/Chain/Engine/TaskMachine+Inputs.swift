@@ -96,7 +96,9 @@ extension TaskMachine {
         guard isNext, (deferred[envelope.signer]?.count ?? 0) < 8, envelope.isSignatureValid else {
             return .ignore("not of this height or attempt")
         }
-        if !(deferred[envelope.signer] ?? []).contains(envelope) { deferred[envelope.signer, default: []].append(envelope) }
+        if !(deferred[envelope.signer] ?? []).contains(envelope) {
+            deferred[envelope.signer, default: []].append(envelope)
+        }
         return .ignore("kept for the next height")
     }
 

@@ -48,7 +48,8 @@ extension TaskMachine {
     private mutating func grace(_ kind: ChainTimer.Grace, _ out: inout [ChainDirective]) -> Bool {
         let timer = ChainTimer.grace(height: height, kind)
         if graceRunning.insert(timer).inserted {
-            let delay = kind == .lists ? UInt64(state.spec.deadlines.submitMs) / 4 : UInt64(state.genesis.parameters.voteMs)
+            let delay =
+                kind == .lists ? UInt64(state.spec.deadlines.submitMs) / 4 : UInt64(state.genesis.parameters.voteMs)
             out.append(.schedule(timer, afterMs: delay))
         }
         return gracePassed.contains(timer)
@@ -135,7 +136,8 @@ extension TaskMachine {
             return
         }
         guard let content = proposable(now, &out) else { return }
-        let header = TaskRules.header(for: content, state: state, author: me, view: view, timeMs: now.wallMs, electionKey: electionKey)
+        let header = TaskRules.header(
+            for: content, state: state, author: me, view: view, timeMs: now.wallMs, electionKey: electionKey)
         let body = content.bytes
         core.bodies[header.body.id] = body
         out.append(.store(body, header.body, .blockBody))
@@ -255,7 +257,9 @@ extension TaskMachine {
     }
 
     private mutating func result(_ out: inout [ChainDirective]) -> TaskBlockContent? {
-        guard let job = keyJob, let (payload, _) = goodCandidate, let candidate = candidates[payload] else { return nil }
+        guard let job = keyJob, let (payload, _) = goodCandidate, let candidate = candidates[payload] else {
+            return nil
+        }
         let opinions = core.book.first(.opinion, major: height, minor: 0).filter {
             (try? Opinion(wireBytes: $0.payload))?.payload == payload
         }
@@ -274,7 +278,8 @@ extension TaskMachine {
                 (try? Opinion(wireBytes: envelope.payload)).map {
                     (weight: state.electorate.weight(of: envelope.signer), opinion: $0)
                 }
-            }) { UInt64($0.accuracyPpm) }
+            }
+        ) { UInt64($0.accuracyPpm) }
         return .result(body, accuracyPpm: accuracy.map(UInt32.init) ?? 0)
     }
 }

@@ -27,7 +27,8 @@ extension TaskMachine {
             let submitters = Set(stored.compactMap { headers[$0]?.submitter })
             let missing = state.roster.filter { !submitters.contains($0) }
             if !missing.isEmpty, !core.consensus.isStarted {
-                let phase = missing.contains(me) && !headers.values.contains { $0.submitter == me } ? "train" : "collect"
+                let phase =
+                    missing.contains(me) && !headers.values.contains { $0.submitter == me } ? "train" : "collect"
                 return TaskProgress(
                     phase: phase,
                     waiting: "\(state.roster.count - missing.count)/\(state.roster.count) submissions, "

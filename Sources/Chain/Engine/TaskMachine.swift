@@ -147,7 +147,8 @@ public struct TaskMachine: Sendable {
             // Doubled deadlines end with the task at the latest.
             let left = state.expiresMs > now.wallMs ? state.expiresMs - now.wallMs : 0
             phaseDurationMs = min(
-                UInt64(deadlines.submitMs) << UInt64(min(state.unkeyedAttempts, 10)), max(UInt64(deadlines.submitMs), left))
+                UInt64(deadlines.submitMs) << UInt64(min(state.unkeyedAttempts, 10)),
+                max(UInt64(deadlines.submitMs), left))
             out.append(.event(.roundStarted(round: state.round, attempt: state.attempt)))
             out.append(.schedule(.phase(height: height), afterMs: phaseDurationMs))
             beginAttempt(&out)
@@ -287,7 +288,8 @@ public struct TaskMachine: Sendable {
             content = try TaskRules.check(header: decided.header, body: decided.body, state: state)
         } catch {
             isHalted = true
-            out.append(.halt("task \(chain.short) height \(decided.header.height): a decided block is invalid: \(error)"))
+            out.append(
+                .halt("task \(chain.short) height \(decided.header.height): a decided block is invalid: \(error)"))
             return
         }
         let before = (state.round, state.attempt)
@@ -320,7 +322,9 @@ public struct TaskMachine: Sendable {
     // MARK: Digest
 
     public func digest() -> ChainDigest {
-        ChainDigest(chain: chain, height: height, head: state.head, groups: core.book.groups(participants: participants), pending: [])
+        ChainDigest(
+            chain: chain, height: height, head: state.head, groups: core.book.groups(participants: participants),
+            pending: [])
     }
 
     /// What the sender of a digest of this height lacks.

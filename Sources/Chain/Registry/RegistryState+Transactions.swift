@@ -151,7 +151,8 @@ extension RegistryState {
             "the task is about to start: order again when its chain is open")
         switch control.action {
         case .pause:
-            try require(record.closed != nil, "the task has not started: there is nothing to pause, but it can be stopped")
+            try require(
+                record.closed != nil, "the task has not started: there is nothing to pause, but it can be stopped")
             try require(!record.isPaused, "the task is paused already")
         case .resume: try require(record.isPaused, "the task is not paused")
         case .stop: break
@@ -249,10 +250,12 @@ extension RegistryState {
         try require(credits > 0, "a bond is at least 1 credit")
         try debit(signer, credits, .bonded, for: "bond", height, timeMs)
         // A new key while one is in force could be chosen for the beacon of the day.
-        let isNew = accounts[signer]!.validatorBond == 0 && !validators.contains(signer)
+        let isNew =
+            accounts[signer]!.validatorBond == 0 && !validators.contains(signer)
             && !nextValidators.contains(signer)
         try require(
-            isNew || accounts[signer]!.electionKey == key, "a validator keeps its election key; unbond everything first")
+            isNew || accounts[signer]!.electionKey == key, "a validator keeps its election key; unbond everything first"
+        )
         accounts[signer]!.validatorBond += credits
         accounts[signer]!.electionKey = key
     }
@@ -296,7 +299,8 @@ extension RegistryState {
         }
         let index = try index(of: first.slot.chain)
         try require(
-            tasks[index].isSlashable(offender), "\(offender.short) has no bond to lose in task \(first.slot.chain.short)")
+            tasks[index].isSlashable(offender),
+            "\(offender.short) has no bond to lose in task \(first.slot.chain.short)")
         let lost = tasks[index].enrolments.first { $0.node == offender }!.enrolment.bond
         tasks[index].slashed = (tasks[index].slashed + [offender]).sorted()
         accounts[offender]!.bonded -= lost

@@ -105,7 +105,9 @@ public struct RegistryState: Hashable, Sendable {
     }
 
     public func taskGenesis(_ record: TaskRecord) -> TaskGenesis? {
-        guard let closed = record.closed, let beacon = closed.beacon, let anchor = closed.electorates else { return nil }
+        guard let closed = record.closed, let beacon = closed.beacon, let anchor = closed.electorates else {
+            return nil
+        }
         return TaskGenesis(
             network: network, task: record.task, spec: record.spec, publisher: record.publisher,
             publisherSealingKey: record.sealingKey, publishedMs: record.publishedMs, closeBlock: closed.block,

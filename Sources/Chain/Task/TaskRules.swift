@@ -167,7 +167,9 @@ public enum TaskRules {
         try require(
             header.context == context.digest && header.round == context.round && header.attempt == context.attempt,
             "an announcement of another context")
-        try require(Int(header.elementCount) == state.spec.elementCount(round: context.round), "an announcement of another size")
+        try require(
+            Int(header.elementCount) == state.spec.elementCount(round: context.round), "an announcement of another size"
+        )
         if !signatureKnown {
             try require(envelope.isSignatureValid, "the announcement of \(envelope.signer.short) is not signed by it")
         }
@@ -354,7 +356,8 @@ public enum TaskRules {
         electionKey: RistrettoKey? = nil
     ) -> BlockHeader {
         var header = BlockHeader(
-            chain: state.chain, height: state.height + 1, parent: state.head, timeMs: max(timeMs, state.headTimeMs &+ 1),
+            chain: state.chain, height: state.height + 1, parent: state.head,
+            timeMs: max(timeMs, state.headTimeMs &+ 1),
             author: author, originView: view, kind: content.kind, round: state.round, attempt: state.attempt,
             body: .of(content.bytes, kind: .blockBody), stateRoot: .zero, payoutRoot: .zero, nextElectorate: .zero,
             secondElectorate: .zero,

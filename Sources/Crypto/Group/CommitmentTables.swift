@@ -19,6 +19,7 @@ struct CommitmentTables: Sendable {
         let halfMaskBase = maskBase.vartimeMultiplied(by: .half)
         value = FixedBaseTable(base: halfValueBase, window: 12, bits: 48)
         mask = FixedBaseTable(base: halfMaskBase, window: window)
-        chords = ChordTablesCache(halfValueBase: halfValueBase, halfMaskBase: halfMaskBase, window: window <= 10 ? 10 : 11)
+        chords = ChordTablesCache(
+            halfValueBase: halfValueBase, halfMaskBase: halfMaskBase, window: window <= 10 ? 10 : 11)
     }
 }

@@ -52,7 +52,8 @@ extension EdwardsPoint {
     /// The element derivation of RFC 9496 §4.3.4 from 64 uniform bytes.
     init(uniform bytes: [UInt8]) {
         precondition(bytes.count == 64, "hashing to the group takes 64 bytes")
-        self = EdwardsPoint.elligator(loadWords(bytes[...], at: 0)) + EdwardsPoint.elligator(loadWords(bytes[...], at: 32))
+        self =
+            EdwardsPoint.elligator(loadWords(bytes[...], at: 0)) + EdwardsPoint.elligator(loadWords(bytes[...], at: 32))
     }
 
     private static func elligator(_ w: (UInt64, UInt64, UInt64, UInt64)) -> EdwardsPoint {

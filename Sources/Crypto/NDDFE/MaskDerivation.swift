@@ -106,7 +106,9 @@ func lengthPrefixed(_ parts: [[UInt8]]) -> [UInt8] {
     var result: [UInt8] = []
     for part in parts {
         let length = UInt64(part.count)
-        for shift in stride(from: 0 as UInt64, to: 64, by: 8) { result.append(UInt8(truncatingIfNeeded: length >> shift)) }
+        for shift in stride(from: 0 as UInt64, to: 64, by: 8) {
+            result.append(UInt8(truncatingIfNeeded: length >> shift))
+        }
         result.append(contentsOf: part)
     }
     return result

@@ -37,7 +37,8 @@ public struct Packing: Sendable, Hashable {
             guard !overflow, (product - 1) / 2 <= limit else {
                 throw .packingRefused(
                     digits: digits, radix: radix,
-                    reason: "\(digits) digits need a range above \(limit); use fewer bits, fewer submitters or one digit")
+                    reason:
+                        "\(digits) digits need a range above \(limit); use fewer bits, fewer submitters or one digit")
             }
             power = product
         }

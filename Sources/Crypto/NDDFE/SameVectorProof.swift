@@ -45,7 +45,9 @@ public struct SameVectorProof: Sendable, Hashable {
                 var masks = MaskDerivation.masks(keys: keys, elements: range)
                 defer { wipe(&masks) }
                 var sum = WideSum()
-                for position in 0..<range.count { sum.add(rho[position], times: loadWords(masks[...], at: position * 32)) }
+                for position in 0..<range.count {
+                    sum.add(rho[position], times: loadWords(masks[...], at: position * 32))
+                }
                 return sum.reduced
             }
             return weighted(replacementKeys) - weighted(previousKeys)

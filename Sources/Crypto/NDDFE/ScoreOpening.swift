@@ -22,7 +22,8 @@ public struct ScoreDirection: Sendable, Hashable {
             if sign != 0 { weight += 1 }
         }
         guard !signs.isEmpty, 4 * weight >= signs.count else {
-            throw .wrongCount(field: "non-zero entries of the direction", expected: (signs.count + 3) / 4, found: weight)
+            throw .wrongCount(
+                field: "non-zero entries of the direction", expected: (signs.count + 3) / 4, found: weight)
         }
         self.signs = signs
         self.weight = weight
@@ -129,7 +130,8 @@ public struct ScoreOpening: Sendable, Hashable {
     private static func scoreLimit(bound: Int64, direction: ScoreDirection) throws(NDDFEError) -> Int64 {
         let (limit, overflow) = bound.multipliedReportingOverflow(by: Int64(direction.weight))
         guard bound > 0, !overflow, limit <= 1 << 62 else {
-            throw .packingRefused(digits: 1, radix: 0, reason: "bound \(bound) times weight \(direction.weight) is too large")
+            throw .packingRefused(
+                digits: 1, radix: 0, reason: "bound \(bound) times weight \(direction.weight) is too large")
         }
         return limit
     }

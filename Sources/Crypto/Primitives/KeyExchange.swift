@@ -19,7 +19,9 @@ public final class ExchangeKey: Sendable {
 
     /// The two directions' keys of a link (`crypto_kx`): 32 bytes each.
     /// - Parameter dialled: whether this side opened the connection.
-    public func sessionKeys(peer: [UInt8], dialled: Bool) throws(CryptoError) -> (receive: SecretBytes, send: SecretBytes) {
+    public func sessionKeys(peer: [UInt8], dialled: Bool) throws(CryptoError) -> (
+        receive: SecretBytes, send: SecretBytes
+    ) {
         guard peer.count == 32 else { throw .wrongLength(field: "ephemeral key", expected: 32, found: peer.count) }
         let receive = SecretBytes(count: 32)
         let send = SecretBytes(count: 32)
@@ -29,8 +31,10 @@ public final class ExchangeKey: Sendable {
                 unsafe send.withMutableBytes { tx in
                     unsafe status =
                         dialled
-                        ? crypto_kx_client_session_keys(rx.baseAddress!, tx.baseAddress!, publicKey, key.baseAddress!, peer)
-                        : crypto_kx_server_session_keys(rx.baseAddress!, tx.baseAddress!, publicKey, key.baseAddress!, peer)
+                        ? crypto_kx_client_session_keys(
+                            rx.baseAddress!, tx.baseAddress!, publicKey, key.baseAddress!, peer)
+                        : crypto_kx_server_session_keys(
+                            rx.baseAddress!, tx.baseAddress!, publicKey, key.baseAddress!, peer)
                 }
             }
         }

@@ -165,8 +165,9 @@ public struct DatagramGate: Sendable {
             let nonce = try decoder.fixed(16, "nonce")
             let found = try decoder.fixed(32, "cookie")
             let current = Self.slot(now)
-            guard found == cookie(nonce, source, slot: current)
-                || current > 0 && found == cookie(nonce, source, slot: current - 1)
+            guard
+                found == cookie(nonce, source, slot: current)
+                    || current > 0 && found == cookie(nonce, source, slot: current - 1)
             else { return drop(.badCookie) }
             let stranger = try NodeRecord(from: &decoder)
             try decoder.finish()

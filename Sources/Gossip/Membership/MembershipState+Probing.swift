@@ -135,7 +135,8 @@ extension MembershipState {
         case .ack:
             if probe?.target == sender, probe?.sequence == message.sequence {
                 probeAnswered(now, directRoundTrip: true, &directives)
-            } else if let index = errands.firstIndex(where: { $0.target == sender && $0.sequence == message.sequence }) {
+            } else if let index = errands.firstIndex(where: { $0.target == sender && $0.sequence == message.sequence })
+            {
                 let errand = errands.remove(at: index)
                 directives.append(
                     .send(

@@ -205,7 +205,8 @@ public struct MembershipState: Sendable {
 
     private mutating func mayVerify(from sender: NodeID, _ now: Duration) -> Bool {
         if verifyBuckets.count > LinkLimits.recordsMax { verifyBuckets.removeAll() }
-        var bucket = verifyBuckets[sender] ?? TokenBucket(rate: recordsPerSecond, burst: LinkLimits.recordsMax, now: now)
+        var bucket =
+            verifyBuckets[sender] ?? TokenBucket(rate: recordsPerSecond, burst: LinkLimits.recordsMax, now: now)
         defer { verifyBuckets[sender] = bucket }
         return bucket.take(now: now)
     }

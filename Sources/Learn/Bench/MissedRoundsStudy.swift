@@ -24,7 +24,9 @@ public enum MissedRoundsStudy {
         var cases: [(String, CompressionSettings?, Double, Int, Int)] = []
         for missed in [0, 0.2] {
             cases.append(("dense", nil, missed, length, 2))
-            for ratio in [0.25, 0.1] { cases.append(("R \(ratio)", CompressionSettings(ratio: ratio), missed, length, 2)) }
+            for ratio in [0.25, 0.1] {
+                cases.append(("R \(ratio)", CompressionSettings(ratio: ratio), missed, length, 2))
+            }
             cases.append(("T 0.1", CompressionSettings(ratio: 0.1, variant: .maskedTraining), missed, length, 2))
         }
         for (rounds, epochs) in [(length / 10, 20), (length * 4 / 15, 8)] where rounds > 0 {
@@ -43,7 +45,8 @@ public enum MissedRoundsStudy {
                     sent += share * Double(rounds) / Double(length) / Double(seeds)
                 }
                 let row = Row(
-                    recipe: name, partition: strategy.description, seeds: seeds, missed: missed, rounds: rounds, sent: sent,
+                    recipe: name, partition: strategy.description, seeds: seeds, missed: missed, rounds: rounds,
+                    sent: sent,
                     accuracy: figures.reduce(0, +) / Double(seeds), lowest: figures.min() ?? 0)
                 rows.append(row)
                 progress?(row)
@@ -61,7 +64,8 @@ public enum MissedRoundsStudy {
             model: model, training: TrainingSettings(epochs: epochs, batchSize: 10, learningRate: 0.1), rounds: rounds,
             rule: .fedAvg(rate: 1), compression: compression, usesScaffold: false, bits: 10, range: 4, controlRange: 1,
             adaptsRange: false, clipNorm: 1e6, largestGroup: 5, privacy: nil, taskSeed: seed)
-        let plan = try Partitioner.plan(split.train, settings: PartitionSettings(strategy: strategy, parts: 5, seed: seed))
+        let plan = try Partitioner.plan(
+            split.train, settings: PartitionSettings(strategy: strategy, parts: 5, seed: seed))
         var parts: [Dataset] = []
         for index in plan.parts.indices { parts.append(try plan.rows(of: index, in: split.train)) }
         var memory = [[Float]?](repeating: nil, count: parts.count)

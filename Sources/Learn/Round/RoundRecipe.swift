@@ -98,7 +98,8 @@ public struct RoundRecipe: Sendable {
     ///   - seed: of this member and round: order of rows and rounding.
     ///   - noise: drawn from the operating system's generator where the task asks for privacy.
     public func train(
-        _ state: TrainingState, memory: [Float]?, data: Dataset, round: Int, share: (rows: Int, cap: Int), seed: [UInt8],
+        _ state: TrainingState, memory: [Float]?, data: Dataset, round: Int, share: (rows: Int, cap: Int),
+        seed: [UInt8],
         isCancelled: (() -> Bool)? = nil
     ) throws(LearnError) -> LocalUpdate {
         if let memory, memory.count != parameterCount {

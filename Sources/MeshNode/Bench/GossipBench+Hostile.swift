@@ -15,11 +15,14 @@ extension GossipBench {
             name: "hostile",
             figures: [
                 ("slowdown", attacked.seconds / calm.seconds), ("cut_off_s", attacked.cutOff),
-                ("rss_mib", Self.residentMiB()), ("calm_seconds", calm.seconds), ("frames_sent", Double(attacked.frames)),
+                ("rss_mib", Self.residentMiB()), ("calm_seconds", calm.seconds),
+                ("frames_sent", Double(attacked.frames)),
             ])
     }
 
-    private func lockstep(rounds: Int, attackers count: Int) async throws -> (seconds: Double, cutOff: Double, frames: Int) {
+    private func lockstep(rounds: Int, attackers count: Int) async throws -> (
+        seconds: Double, cutOff: Double, frames: Int
+    ) {
         var honest: [BenchNode] = []
         var address: PeerAddress?
         for _ in 0..<6 {
@@ -42,7 +45,9 @@ extension GossipBench {
         let hostiles = attackers.map(\.id)
         if count > 0 {
             try await until("the attackers link with everybody") {
-                for node in nodes where !Set(await node.transport.linkedNodes()).isSuperset(of: hostiles) { return false }
+                for node in nodes where !Set(await node.transport.linkedNodes()).isSuperset(of: hostiles) {
+                    return false
+                }
                 return true
             }
         }
@@ -115,12 +120,14 @@ private final class Attacker: Sendable {
                     number += 1
                     var bytes: [UInt8] = [200, UInt8(truncatingIfNeeded: number)]
                     if index == 0, number % 4 == 1 {
-                        bytes = PeerMessage.envelope(
-                            Envelope(
-                                network: BenchNode.network,
-                                slot: Slot(kind: .prevote, chain: BenchNode.topic, major: number, minor: 0), signer: id,
-                                payload: [1], signature: Signature([UInt8](repeating: 3, count: 64)))
-                        ).wireBytes
+                        bytes =
+                            PeerMessage.envelope(
+                                Envelope(
+                                    network: BenchNode.network,
+                                    slot: Slot(kind: .prevote, chain: BenchNode.topic, major: number, minor: 0),
+                                    signer: id,
+                                    payload: [1], signature: Signature([UInt8](repeating: 3, count: 64)))
+                            ).wireBytes
                     }
                     if await transport.send(bytes, to: target, lane: .control) { sent += 1 }
                 }

@@ -14,7 +14,9 @@ public struct GossipBench: Sendable {
         public var json: String {
             "{\"name\":\"\(name)\"" + figures.map { ",\"\($0.name)\":\(Self.text($0.value))" }.joined() + "}"
         }
-        public var text: String { name + "  " + figures.map { "\($0.name) \(Self.text($0.value))" }.joined(separator: "  ") }
+        public var text: String {
+            name + "  " + figures.map { "\($0.name) \(Self.text($0.value))" }.joined(separator: "  ")
+        }
 
         static func text(_ value: Double) -> String {
             value.isFinite ? "\((value * 1_000).rounded() / 1_000)" : "null"
@@ -68,7 +70,10 @@ public struct GossipBench: Sendable {
         let grown = Self.residentMiB() - alone
         for node in [first] + others { await node.stop() }
         return Row(
-            name: "idle", figures: [("rss_mib", alone), ("kib_per_link", grown * 1_024 / Double(max(1, ends))), ("link_ends", Double(ends))])
+            name: "idle",
+            figures: [
+                ("rss_mib", alone), ("kib_per_link", grown * 1_024 / Double(max(1, ends))), ("link_ends", Double(ends)),
+            ])
     }
 
     private func mesh() async throws -> [(String, Row)] {
@@ -122,7 +127,8 @@ public struct GossipBench: Sendable {
                     name: "broadcast_\(nodes)",
                     figures: [
                         ("p50_ms", Self.percentile(waits, 0.5)), ("p99_ms", Self.percentile(waits, 0.99)),
-                        ("copies_per_delivery", Double(copies) / Double(max(1, waits.count))), ("missed", Double(missed)),
+                        ("copies_per_delivery", Double(copies) / Double(max(1, waits.count))),
+                        ("missed", Double(missed)),
                     ])
             ),
         ]

@@ -37,7 +37,8 @@ public struct OwnerPolicy: Sendable, Equatable {
         guard let data = FileManager.default.contents(atPath: path), data.count <= 1 << 16,
             let text = String(validating: Array(data), as: UTF8.self)
         else {
-            throw ConfigurationError(file: path, faults: [Fault("", "cannot be read, is longer than 65536 bytes or no UTF-8")])
+            throw ConfigurationError(
+                file: path, faults: [Fault("", "cannot be read, is longer than 65536 bytes or no UTF-8")])
         }
         return try parse(text, file: path)
     }
@@ -54,7 +55,11 @@ public struct OwnerPolicy: Sendable, Equatable {
             }
             var result: [String] = []
             for item in items {
-                if case .text(let text) = item { result.append(text) } else { reader.fault(path, "not every item is a text") }
+                if case .text(let text) = item {
+                    result.append(text)
+                } else {
+                    reader.fault(path, "not every item is a text")
+                }
             }
             return result
         }
@@ -68,7 +73,8 @@ public struct OwnerPolicy: Sendable, Equatable {
         }
         policy.publishers = texts("publishers").map { $0.lowercased() }
         for name in policy.publishers where NodeID(hex: name) == nil {
-            reader.fault("publishers", "\(SettingValue.quoted(String(name.prefix(70)))) is no node id of 64 hexadecimal digits")
+            reader.fault(
+                "publishers", "\(SettingValue.quoted(String(name.prefix(70)))) is no node id of 64 hexadecimal digits")
         }
         policy.trainers = texts("trainers")
         policy.threads = whole("threads", 1...256)
@@ -115,7 +121,9 @@ public struct OwnerPolicy: Sendable, Equatable {
         if !trainers.isEmpty, !trainers.contains(spec.training.trainer) {
             return "trainers does not name \(spec.training.trainer)"
         }
-        if let rounds, Int(spec.rounds) > rounds { return "the task has \(spec.rounds) rounds, rounds allows \(rounds)" }
+        if let rounds, Int(spec.rounds) > rounds {
+            return "the task has \(spec.rounds) rounds, rounds allows \(rounds)"
+        }
         if let epsilon {
             guard let spent else { return "epsilon is limited to \(epsilon) and the task adds no noise" }
             if spent > epsilon { return "the task spends epsilon \(spent), epsilon allows \(epsilon)" }

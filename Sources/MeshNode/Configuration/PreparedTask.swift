@@ -60,7 +60,10 @@ public struct PreparedTask: Sendable, Equatable {
                 guard let given else {
                     throw TaskError(
                         file: nil,
-                        faults: [Fault("model.start", "\"given\" needs the weights; use: meshnode task publish --weights FILE")])
+                        faults: [
+                            Fault(
+                                "model.start", "\"given\" needs the weights; use: meshnode task publish --weights FILE")
+                        ])
                 }
                 // Canonical bytes of the model's own tensors, whatever wrote the file and kept beside them.
                 let model = try spec.learnModel()

@@ -25,7 +25,8 @@ public enum SettingTable {
             meaning: "Timers of links and membership: \"loopback\" for one machine, \"wan\" for everything else.\n"),
         Setting(
             path: "data.train", kind: .text(4096), builtIn: .text("data/train.csv"),
-            meaning: "This node's own training rows: CSV or TSV with a header, NPZ (MedMNIST), IDX (MNIST), safetensors or a\n"
+            meaning:
+                "This node's own training rows: CSV or TSV with a header, NPZ (MedMNIST), IDX (MNIST), safetensors or a\n"
                 + "folder with images/ and labels.json; relative to the home. They never leave it.\n"),
         Setting(
             path: "data.evaluation", kind: .text(4096), builtIn: .text("data/holdout.csv"),
@@ -38,8 +39,10 @@ public enum SettingTable {
             meaning: "What the rows are. Only tasks that ask for the same type fit this node.\n"),
         Setting(
             path: "data.labels", kind: .list, builtIn: .list([]),
-            meaning: "Label map of this node's rows: class i is the i-th name. Where it is set, a task with another map is\n"
-                + "refused before its first round; files that hold class numbers alone cannot tell. Empty: the task's.\n"),
+            meaning:
+                "Label map of this node's rows: class i is the i-th name. Where it is set, a task with another map is\n"
+                + "refused before its first round; files that hold class numbers alone cannot tell. Empty: the task's.\n"
+        ),
         Setting(
             path: "miner.enabled", kind: .flag, builtIn: .flag(true),
             meaning: "Whether this node trains at all.\n"),

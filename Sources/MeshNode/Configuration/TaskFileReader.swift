@@ -19,7 +19,8 @@ struct TaskFileReader {
                 type: text("data.type"), shape: wholes("data.shape"), labels: texts("data.labels"),
                 targets: whole("data.targets"), columns: texts("data.columns"), scalePpm: parts("data.scale"),
                 resizes: flag("data.resize"), meanPpm: signedParts("data.mean"),
-                deviationPpm: signedParts("data.deviation").map { UInt64(clamping: $0) }, minimumRows: whole("data.minimum_rows")),
+                deviationPpm: signedParts("data.deviation").map { UInt64(clamping: $0) },
+                minimumRows: whole("data.minimum_rows")),
             rounds: whole("rounds"),
             participants: TaskSpec.Participants(
                 minimum: whole("participants.minimum"), maximum: whole("participants.maximum"),

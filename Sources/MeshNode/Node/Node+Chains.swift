@@ -93,7 +93,8 @@ extension Node {
             if header.height > 1 {
                 _ = try durable.prune(
                     chain: header.chain,
-                    kinds: [MessageKind.proposal, .prevote, .precommit, .received, .candidate, .opinion].map(\.rawValue),
+                    kinds: [MessageKind.proposal, .prevote, .precommit, .received, .candidate, .opinion].map(
+                        \.rawValue),
                     below: header.height)
             }
         } catch {
@@ -216,7 +217,9 @@ extension Node {
                 reason: "this node's label map differs from the task's: "
                     + (place.map { "class \($0.offset) is \"\($0.element.0)\" here and \"\($0.element.1)\" there" }
                         ?? "\(own.count) classes here, \(spec.data.labels.count) there"),
-                next: "set [data] labels in \(home.configuration) to what the class numbers of your rows mean, or number them anew")
+                next:
+                    "set [data] labels in \(home.configuration) to what the class numbers of your rows mean, or number them anew"
+            )
         }
         do {
             let data = try DataFiles.fitted(
@@ -282,7 +285,8 @@ extension Node {
         switch event {
         case .roundStarted(let round, let attempt):
             text = "round \(round)" + (attempt > 0 ? ", attempt \(attempt)" : "") + ": train"
-        case .submission(let node, let stored, let of): text = "round \(round): \(stored)/\(of) submissions, \(node.short)'s stored"
+        case .submission(let node, let stored, let of):
+            text = "round \(round): \(stored)/\(of) submissions, \(node.short)'s stored"
         case .listSigned(let count): text = "round \(round): list of \(count) signed"
         case .keyStatement(let node): text = "round \(round): key statement of \(node.short)"
         case .candidate(let node):

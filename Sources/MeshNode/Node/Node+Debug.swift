@@ -34,7 +34,8 @@ extension Node {
         let chain = envelope.slot.chain
         guard envelope.slot.kind == .prevote, envelope.slot.minor == 0, isPoint(.afterProposal, chain: chain),
             let machine = tasks[chain]?.machine, machine.aggregator == nodeID, envelope.slot.major == machine.height,
-            case .aggregating = machine.state.phase, let vote = try? Vote(wireBytes: envelope.payload), vote.block != nil
+            case .aggregating = machine.state.phase, let vote = try? Vote(wireBytes: envelope.payload),
+            vote.block != nil
         else { return }
         die("kill_aggregator after-proposal")
     }

@@ -41,7 +41,8 @@ extension Node {
         return CostView(
             leaves: Self.leaves(spec, body: body, elements: elements),
             stays: [
-                "rows, labels and file names", "the update in plain form", "training loss and accuracy on the own training rows",
+                "rows, labels and file names", "the update in plain form",
+                "training loss and accuracy on the own training rows",
             ],
             trainSeconds: seconds?.0, encryptSeconds: seconds?.1, megabytesOut: Double(body) * others / 1e6,
             megabytesIn: (Double(body) * others + Double(elements * policy.aggregateWidth)) / 1e6, rounds: spec.rounds,
@@ -55,7 +56,8 @@ extension Node {
     private static func leaves(_ spec: TaskSpec, body: UInt64, elements: Int) -> [CostView.Leaving] {
         [
             .init(
-                what: "enrolment: node id, number of rows, hash of label map and preprocessing, task keys, bond", bytes: 300,
+                what: "enrolment: node id, number of rows, hash of label map and preprocessing, task keys, bond",
+                bytes: 300,
                 when: "once", readable: "everybody"),
             .init(
                 what: "encrypted update: \(elements) group elements and sealed seeds", bytes: body, when: "every round",

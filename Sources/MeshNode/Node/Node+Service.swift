@@ -34,7 +34,9 @@ extension Node: NodeService {
                 addresses: peer.record?.addresses.map { "\($0)" } ?? peer.address.map { ["\($0)"] } ?? [],
                 state: peer.isBanned ? "banned" : peer.state == .linked ? "linked" : peer.status?.rawValue ?? "known",
                 direction: peer.direction.map { "\($0)" },
-                roundTripMs: peer.roundTrip.map { Double($0.components.attoseconds) / 1e15 + Double($0.components.seconds) * 1e3 },
+                roundTripMs: peer.roundTrip.map {
+                    Double($0.components.attoseconds) / 1e15 + Double($0.components.seconds) * 1e3
+                },
                 bytesIn: peer.traffic.bytesIn, bytesOut: peer.traffic.bytesOut, score: topics.score(of: peer.node),
                 meshes: topics.joined.count { topics.mesh(of: $0).contains(peer.node) })
         }
@@ -97,11 +99,13 @@ extension Node: NodeService {
         return TaskView(
             task: record.task.hex, name: record.spec.name, state: taskState, reason: reason,
             publisher: record.publisher.hex, round: state.map { $0.round - 1 } ?? 0, rounds: record.spec.rounds,
-            minimumParticipants: record.spec.participants.minimum, maximumParticipants: record.spec.participants.maximum,
+            minimumParticipants: record.spec.participants.minimum,
+            maximumParticipants: record.spec.participants.maximum,
             participants: record.enrolments.sorted { $0.node < $1.node }.map { enrolled in
                 .init(
                     node: enrolled.node.hex, rows: enrolled.enrolment.rows, bond: enrolled.enrolment.bond,
-                    votes: state?.electorate.contains(enrolled.node) ?? true, holdsKeys: holders.contains(enrolled.node))
+                    votes: state?.electorate.contains(enrolled.node) ?? true, holdsKeys: holders.contains(enrolled.node)
+                )
             },
             isMember: record.enrolments.contains { $0.node == nodeID }, model: state?.model.id.hex,
             accuracy: last?.accuracy, loss: last?.loss, readers: TaskSpecValidator.readers(record.spec.holders),
@@ -146,7 +150,9 @@ extension Node: NodeService {
         var views: [RoundView] = []
         do {
             for row in try chainStore.roundMetrics(chain: task) where row.round > UInt64(after) {
-                if let view = try? JSONDecoder().decode(RoundView.self, from: Data(row.json.utf8)) { views.append(view) }
+                if let view = try? JSONDecoder().decode(RoundView.self, from: Data(row.json.utf8)) {
+                    views.append(view)
+                }
             }
         } catch { throw .failed(reason: "\(error)", next: "check the home's chain.sqlite") }
         if let machine = tasks[task]?.machine, !machine.state.isEnded, machine.state.round > after,
@@ -163,7 +169,8 @@ extension Node: NodeService {
     }
 
     public func round(_ round: UInt32, of task: TaskID) async throws(ServiceError) -> RoundView {
-        guard round > 0, let view = try await rounds(of: task, after: round - 1).last(where: { $0.round == round }) else {
+        guard round > 0, let view = try await rounds(of: task, after: round - 1).last(where: { $0.round == round })
+        else {
             throw .notFound(what: "task \(task.short) has no round \(round) yet", next: "see: meshnode round list")
         }
         return view
@@ -241,7 +248,8 @@ extension Node: NodeService {
             + taskOrder.compactMap { chain in
                 guard let state = tasks[chain]?.machine.state else { return nil }
                 return ChainView(
-                    chain: chain.hex, kind: "task", name: state.spec.name, height: state.height == 0 ? nil : state.height,
+                    chain: chain.hex, kind: "task", name: state.spec.name,
+                    height: state.height == 0 ? nil : state.height,
                     head: state.height == 0 ? nil : state.head.hex, timeMs: state.height == 0 ? nil : state.headTimeMs)
             }
     }
@@ -270,7 +278,8 @@ extension Node: NodeService {
             guard let reference = runtime.models[round], contentStore.has(reference.id) else { return nil }
             let view = metrics.last { $0.round == round && $0.outcome == .accepted }
             return ModelView(
-                task: task.hex, round: round, model: reference.id.hex, bytes: reference.length, accuracy: view?.accuracy,
+                task: task.hex, round: round, model: reference.id.hex, bytes: reference.length,
+                accuracy: view?.accuracy,
                 loss: view?.loss)
         }
     }
@@ -305,7 +314,11 @@ extension Node: NodeService {
         guard !wasAskedToStop else { return }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                if wasAskedToStop || Task.isCancelled { continuation.resume() } else { shutdownRequested = continuation }
+                if wasAskedToStop || Task.isCancelled {
+                    continuation.resume()
+                } else {
+                    shutdownRequested = continuation
+                }
             }
         } onCancel: {
             Task { await self.shutdown() }

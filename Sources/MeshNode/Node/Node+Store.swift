@@ -90,7 +90,8 @@ extension Node: NetworkService {
 
     private func view(_ stored: StoredContent, _ used: Set<ContentID>) -> ContentView {
         ContentView(
-            content: stored.id.hex, kind: Self.name(of: stored.kind), bytes: stored.length, isComplete: stored.isComplete,
+            content: stored.id.hex, kind: Self.name(of: stored.kind), bytes: stored.length,
+            isComplete: stored.isComplete,
             pins: stored.pins.sorted(), isInUse: used.contains(stored.id))
     }
 

@@ -114,7 +114,8 @@ public actor Node {
         }
         events = EventLog(restored: restored)
         let replayed = try ChainReplay(store: chainStore, genesis: genesis)
-        try chainStore.store([.chain(ChainRecord(id: replayed.registry.chain, kind: 0, info: Array(genesis.name.utf8)))])
+        try chainStore.store([.chain(ChainRecord(id: replayed.registry.chain, kind: 0, info: Array(genesis.name.utf8)))]
+        )
         registry = RegistryMachine(
             state: replayed.registry, key: key,
             own: try Self.ownMessages(durable, replayed.registry.chain),
@@ -217,7 +218,8 @@ public actor Node {
             trainingData = try DataFiles.read(configuration.data.train, label: configuration.data.label)
         } catch { dataProblem = "\(error)" }
         do {
-            evaluationData = try DataFiles.read(configuration.data.evaluation, label: configuration.data.label, part: .evaluation)
+            evaluationData = try DataFiles.read(
+                configuration.data.evaluation, label: configuration.data.label, part: .evaluation)
         } catch { logger.warning("no evaluation data: \(error); this node will abstain in its opinions") }
         if let dataProblem { logger.warning("no training data: \(dataProblem); this node cannot join as a miner") }
     }

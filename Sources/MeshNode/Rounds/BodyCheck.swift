@@ -14,7 +14,8 @@ enum BodyCheck {
             // The proof comes first: without it a copied E would turn holders into a decryption oracle.
             try header.sealedSeeds(boxes: content.boxes).verify(profile: policy.profile, binding: header.binding())
             // Adding a body to nothing decodes and checks every element.
-            _ = try Aggregate.sum(bodies: [content.elements], encoding: policy.encoding, count: policy.elementCount(round: header.round))
+            _ = try Aggregate.sum(
+                bodies: [content.elements], encoding: policy.encoding, count: policy.elementCount(round: header.round))
         } catch { throw .rejected("\(error)") }
         return content
     }

@@ -21,7 +21,8 @@ enum Evaluating {
             let accuracy = metrics.score(on: rows)
             return Evaluation(
                 accuracyPpm: UInt32(clamping: Int((accuracy * 1e6).rounded())),
-                lossPpm: metrics.loss.isFinite ? UInt64(clamping: Int64(min(metrics.loss, 1e9) * 1e6)) : UInt64(Int64.max),
+                lossPpm: metrics.loss.isFinite
+                    ? UInt64(clamping: Int64(min(metrics.loss, 1e9) * 1e6)) : UInt64(Int64.max),
                 rows: UInt32(clamping: rows.count))
         } catch { throw .failed("evaluation: \(error)") }
     }

@@ -15,7 +15,8 @@ enum Submitting {
         let state = try policy.state(of: base)
         do {
             return try policy.recipe.train(
-                state, memory: memory, data: data, round: Int(round), share: policy.weight(rows: enrolledRows), seed: seed,
+                state, memory: memory, data: data, round: Int(round), share: policy.weight(rows: enrolledRows),
+                seed: seed,
                 isCancelled: isCancelled)
         } catch { throw .failed("training: \(error)") }
     }
@@ -67,6 +68,7 @@ extension SubmissionHeader {
 
     func sealedSeeds(boxes: [[UInt8]]) -> SealedSeeds {
         SealedSeeds(
-            ephemeral: ephemeral.bytes, commitments: componentCommitments.map(\.bytes), boxes: boxes, proof: proof.bytes)
+            ephemeral: ephemeral.bytes, commitments: componentCommitments.map(\.bytes), boxes: boxes, proof: proof.bytes
+        )
     }
 }

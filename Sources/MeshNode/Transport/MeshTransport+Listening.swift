@@ -58,7 +58,8 @@ extension MeshTransport {
         let bootstrap = DatagramBootstrap(group: loop)
             // NIO's default cuts longer datagrams silently. Twice our limit shows an oversize one as oversize.
             .channelOption(
-                .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 2 * DatagramGate.datagramBytesMax))
+                .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 2 * DatagramGate.datagramBytesMax)
+            )
             .channelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(DatagramHandler(transport: self))

@@ -40,7 +40,8 @@ public struct ChainExport {
         guard let bytes = try store.genesis() else { throw NodeError.notInitialised(home.path) }
         let genesis = try Genesis(wireBytes: bytes)
         summary.network = genesis.networkID.hex
-        try line("{\"format\":\"meshnode-export/1\",\"network\":\"\(genesis.networkID.hex)\",\"genesis\":\"\(bytes.hex)\"}")
+        try line(
+            "{\"format\":\"meshnode-export/1\",\"network\":\"\(genesis.networkID.hex)\",\"genesis\":\"\(bytes.hex)\"}")
         // What is exported has been checked: a reader that finds a fault has found one of the format.
         let replay = try ChainReplay(store: store, genesis: genesis)
         try export(replay.registry.chain)
@@ -50,7 +51,8 @@ public struct ChainExport {
         }
         if content != nil { try exportContents() }
         try line(
-            "{\"end\":true,\"blocks\":\(summary.blocks),\"contents\":\(summary.contents),\"missing\":\(summary.missing)}")
+            "{\"end\":true,\"blocks\":\(summary.blocks),\"contents\":\(summary.contents),\"missing\":\(summary.missing)}"
+        )
         return summary
     }
 

@@ -32,7 +32,8 @@ public struct ModelOrigin: Codable, Equatable, Sendable {
             func origin(_ round: UInt32) -> ModelOrigin {
                 ModelOrigin(
                     task: genesis.task.hex, name: genesis.spec.name, round: round, height: nil, block: nil,
-                    contributors: [], aggregator: nil, votedWeight: 0, totalWeight: electorate.totalWeight, accuracy: nil)
+                    contributors: [], aggregator: nil, votedWeight: 0, totalWeight: electorate.totalWeight,
+                    accuracy: nil)
             }
             if genesis.spec.model.initial == wanted { found.append(origin(0)) }
             var state = Chain.TaskState(genesis: genesis)
@@ -48,7 +49,9 @@ public struct ModelOrigin: Codable, Equatable, Sendable {
                 one.block = block.header.id.hex
                 one.contributors = set.map(\.node.hex)
                 one.aggregator = block.header.author.hex
-                one.votedWeight = block.certificate.precommits.reduce(0) { $0 + electorate.members[Int($1.voter)].weight }
+                one.votedWeight = block.certificate.precommits.reduce(0) {
+                    $0 + electorate.members[Int($1.voter)].weight
+                }
                 one.accuracy = Double(accuracy) / 1e6
                 found.append(one)
             }

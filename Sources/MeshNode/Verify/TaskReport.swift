@@ -60,17 +60,24 @@ public enum TaskReport {
     private static func settings(_ spec: TaskSpec, _ decided: DecidedRounds) -> [RunReport.Setting] {
         let update = spec.update
         return [
-            .init("model", "\(spec.model.architecture.word) \(spec.model.hidden.map(String.init).joined(separator: "-"))"),
+            .init(
+                "model", "\(spec.model.architecture.word) \(spec.model.hidden.map(String.init).joined(separator: "-"))"),
             .init("parameters", "\(spec.modelSize ?? 0)"),
             .init("samples", "\(spec.data.shape.map(String.init).joined(separator: " x "))"),
             .init("members", "\(decided.rows.count), \(decided.rows.values.reduce(0) { $0 + Int($1) }) rows"),
-            .init("local", "\(spec.training.local.optimiser.word), \(spec.training.localEpochs) epochs, batch "
-                + "\(spec.training.batchSize), rate \(Ppm.text(UInt64(spec.training.learningRatePpm)))"),
-            .init("server", "\(spec.training.server.word), rate \(Ppm.text(UInt64(spec.training.serverRatePpm))), weights "
-                + spec.training.weighting.word),
+            .init(
+                "local",
+                "\(spec.training.local.optimiser.word), \(spec.training.localEpochs) epochs, batch "
+                    + "\(spec.training.batchSize), rate \(Ppm.text(UInt64(spec.training.learningRatePpm)))"),
+            .init(
+                "server",
+                "\(spec.training.server.word), rate \(Ppm.text(UInt64(spec.training.serverRatePpm))), weights "
+                    + spec.training.weighting.word),
             .init("update", "\(update.bits) bits on \(Ppm.text(UInt64(update.rangePpm))), scale \(update.scale.word)"),
-            .init("compression", update.compression == .none
-                ? "none" : "\(update.compression.word) \(Ppm.text(UInt64(update.support.ratioPpm)))"),
+            .init(
+                "compression",
+                update.compression == .none
+                    ? "none" : "\(update.compression.word) \(Ppm.text(UInt64(update.support.ratioPpm)))"),
             .init("readers", TaskSpecValidator.readers(spec.holders)),
             .init("noise", spec.privacy.noisePpm == 0 ? "none" : Ppm.text(UInt64(spec.privacy.noisePpm))),
             .init("head", decided.head.hex),

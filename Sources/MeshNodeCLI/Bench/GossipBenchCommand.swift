@@ -5,7 +5,8 @@ internal import MeshNode
 
 struct GossipBenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "gossip", abstract: "Times links, membership, topics and content over real sockets of this machine.",
+        commandName: "gossip",
+        abstract: "Times links, membership, topics and content over real sockets of this machine.",
         discussion: """
             All nodes run in this process and share its processor: figures of many nodes are those of this machine, not \
             of a network. Rows are printed as they are measured: --json gives one object a line.

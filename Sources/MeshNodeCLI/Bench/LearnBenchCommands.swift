@@ -4,7 +4,8 @@ internal import MeshNode
 
 struct LearnBenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "learn", abstract: "Times local training of the built-in models on the shipped digits, one thread.",
+        commandName: "learn",
+        abstract: "Times local training of the built-in models on the shipped digits, one thread.",
         discussion: """
             Rows softmax_train, mlp_train, cnn_train; --json gives one object a line. ratio_to_sgemm is the share of what \
             one large matrix product reaches. Beside NumPy and PyTorch: ./Benchmarks/learn.sh --peers.
@@ -23,7 +24,8 @@ struct LearnBenchCommand: ParsableCommand {
                 rows.map {
                     [
                         $0.name, $0.model, "\($0.parameters)", "\($0.batch)", "\($0.epochs)", Text.fixed($0.seconds, 3),
-                        Text.fixed($0.rowsPerSecond, 0), Text.fixed($0.ratioToMatrixProduct, 3), Text.fixed($0.accuracy, 4),
+                        Text.fixed($0.rowsPerSecond, 0), Text.fixed($0.ratioToMatrixProduct, 3),
+                        Text.fixed($0.accuracy, 4),
                     ]
                 })
         }
@@ -52,7 +54,8 @@ struct CompressionBenchCommand: ParsableCommand {
         let architecture = try ModelArchitecture(parsing: model)
         let output = global.output
         if missed {
-            let rows = try MissedRoundsStudy.run(split: split, architecture: architecture, seeds: seeds, length: rounds) {
+            let rows = try MissedRoundsStudy.run(split: split, architecture: architecture, seeds: seeds, length: rounds)
+            {
                 output.note("\($0.recipe), \($0.partition): \(Text.fixed($0.accuracy, 4))")
             }
             output.show(rows, empty: "") { rows in
@@ -60,7 +63,8 @@ struct CompressionBenchCommand: ParsableCommand {
                     ["RECIPE", "PARTITION", "MISSED", "SENT", "ACCURACY", "LOWEST"],
                     rows.map {
                         [
-                            $0.recipe, $0.partition, Text.fixed($0.missed, 2), Text.fixed($0.sent, 3), Text.fixed($0.accuracy, 4),
+                            $0.recipe, $0.partition, Text.fixed($0.missed, 2), Text.fixed($0.sent, 3),
+                            Text.fixed($0.accuracy, 4),
                             Text.fixed($0.lowest, 4),
                         ]
                     })
@@ -140,7 +144,8 @@ struct ContributionBenchCommand: ParsableCommand {
                             [
                                 result.nodes[index], Text.fixed(result.shapley[index], 3),
                                 Text.fixed(result.pay[index] * 100, 1), Text.fixed(result.payByNorm[index] * 100, 1),
-                                Text.fixed(result.payByRows[index] * 100, 1), Text.fixed(result.payEqual[index] * 100, 1),
+                                Text.fixed(result.payByRows[index] * 100, 1),
+                                Text.fixed(result.payEqual[index] * 100, 1),
                             ]
                         })
             }.joined(separator: "\n\n")

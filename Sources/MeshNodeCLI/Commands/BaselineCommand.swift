@@ -74,7 +74,9 @@ struct BaselineCommand: ParsableCommand {
         /// Training rows of each node and the held-out rows, scaled as the task says.
         private func load(_ spec: TaskSpec) throws -> ([Dataset], Dataset) {
             func read(_ source: String) throws(LearnError) -> Dataset {
-                if let shipped = ShippedData(rawValue: source) { return try DataFiles.fitted(try shipped.load(), to: spec) }
+                if let shipped = ShippedData(rawValue: source) {
+                    return try DataFiles.fitted(try shipped.load(), to: spec)
+                }
                 return try DataFiles.fitted(source, label: label, to: spec)
             }
             if let data {
@@ -86,7 +88,8 @@ struct BaselineCommand: ParsableCommand {
             }
             return (
                 try part.map(read),
-                try DataFiles.fitted(evaluation ?? "", label: label, to: spec, part: .evaluation))
+                try DataFiles.fitted(evaluation ?? "", label: label, to: spec, part: .evaluation)
+            )
         }
     }
 }

@@ -16,7 +16,9 @@ extension ChainCommand {
             let path = Files.absolute(out)
             guard FileManager.default.createFile(atPath: path, contents: nil),
                 let file = FileHandle(forWritingAtPath: path)
-            else { throw CommandFailure(ExitStatus.failed, "\(out): cannot be written; choose another place with --out") }
+            else {
+                throw CommandFailure(ExitStatus.failed, "\(out): cannot be written; choose another place with --out")
+            }
             defer { try? file.close() }
             let summary = try ChainExport.run(home: global.homeDirectory, withContents: contents) {
                 try file.write(contentsOf: Data($0))
@@ -56,7 +58,8 @@ extension ChainCommand {
             let ledger = try DecidedLedger(home: home)
             guard ledger.total == ledger.genesisTotal else {
                 throw CommandFailure(
-                    ExitStatus.verification, "credits add up to \(ledger.total), the genesis made \(ledger.genesisTotal)")
+                    ExitStatus.verification,
+                    "credits add up to \(ledger.total), the genesis made \(ledger.genesisTotal)")
             }
             var models: [Result.Model] = []
             for chain in report.chains where chain.kind == "task" {
@@ -95,7 +98,8 @@ struct VerifyCommand: ParsableCommand {
         guard !origins.isEmpty else {
             throw CommandFailure(
                 ExitStatus.verification,
-                "\(model): no decided round of this home's chains made this file; fetch the chains first, or the file was changed")
+                "\(model): no decided round of this home's chains made this file; fetch the chains first, or the file was changed"
+            )
         }
         global.output.show(origins, empty: "") { origins in
             origins.map { origin in

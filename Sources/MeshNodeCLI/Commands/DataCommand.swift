@@ -101,7 +101,8 @@ struct DataCommand: ParsableCommand {
             }
             var splits = try source.load()
             if let evaluation {
-                let other = try DataSource(labelColumn: source.label, classNames: splits.train.classNames).load(evaluation)
+                let other = try DataSource(labelColumn: source.label, classNames: splits.train.classNames).load(
+                    evaluation)
                 splits = DataSplits(train: splits.train, validation: splits.validation, test: other.test ?? other.train)
             }
             let audit = DataAudit(splits)
@@ -117,7 +118,8 @@ struct DataCommand: ParsableCommand {
     struct Convert: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Writes a source in another form, values as they are.",
-            discussion: "Forms: \(DatasetWriter.allowed). A source with several parts gives one file each: OUT-test.npz.")
+            discussion:
+                "Forms: \(DatasetWriter.allowed). A source with several parts gives one file each: OUT-test.npz.")
         @OptionGroup var global: GlobalArguments
         @OptionGroup var source: Source
         @Option(help: "File to write; its ending says the form.") var out: String

@@ -19,7 +19,8 @@ struct GenesisCommand: ParsableCommand {
         @Option(help: "Name of the network.") var name: String
         @Option(
             name: .customLong("account"), parsing: .singleValue,
-            help: ArgumentHelp("An account; a bond makes it a validator.", valueName: "NODE_ID=BALANCE[:BOND:ELECTION_KEY]"))
+            help: ArgumentHelp(
+                "An account; a bond makes it a validator.", valueName: "NODE_ID=BALANCE[:BOND:ELECTION_KEY]"))
         var accounts: [String] = []
         @Option(
             name: .customLong("member"), parsing: .singleValue,
@@ -70,7 +71,9 @@ struct GenesisCommand: ParsableCommand {
                 throw CommandFailure(
                     ExitStatus.data, "the network has no validator; give one --member or --account with a bond or more")
             }
-            if !withoutElectionProofs, let keyless = list.first(where: { $0.validatorBond > 0 && $0.electionKey == .zero }) {
+            if !withoutElectionProofs,
+                let keyless = list.first(where: { $0.validatorBond > 0 && $0.electionKey == .zero })
+            {
                 throw CommandFailure(
                     ExitStatus.data,
                     "validator \(keyless.node.short) has no election key; write --account NODE_ID=BALANCE:BOND:ELECTION_KEY "
@@ -83,7 +86,8 @@ struct GenesisCommand: ParsableCommand {
                     electionProofBytes: withoutElectionProofs ? 0 : UInt8(Election.proofBytes),
                     proposeMs: proposeMs ?? (profile == .loopback ? 1_000 : 5_000),
                     voteMs: voteMs ?? (profile == .loopback ? 500 : 2_500),
-                    settleMs: try Self.milliseconds(settleSeconds, "--settle-seconds") ?? (isLoopback ? 10_000 : 3_600_000),
+                    settleMs: try Self.milliseconds(settleSeconds, "--settle-seconds")
+                        ?? (isLoopback ? 10_000 : 3_600_000),
                     evidenceMs: try Self.milliseconds(evidenceSeconds, "--evidence-seconds")
                         ?? (isLoopback ? 60_000 : 172_800_000)))
             // Decoding checks names, sums and timeouts: nobody else would take what it refuses.

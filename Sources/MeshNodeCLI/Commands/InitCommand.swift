@@ -70,7 +70,8 @@ struct InitCommand: ParsableCommand {
 
         global.output.show(
             Result(
-                node: node.hex, electionKey: Digest(try identity.electionKey().publicKey).hex, home: home.path, network: (network ?? stored)?.hex, createdKeys: createsKeys,
+                node: node.hex, electionKey: Digest(try identity.electionKey().publicKey).hex, home: home.path,
+                network: (network ?? stored)?.hex, createdKeys: createsKeys,
                 createdConfiguration: !hasConfiguration)
         ) { result in
             Table.fields([

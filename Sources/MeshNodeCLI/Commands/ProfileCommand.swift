@@ -59,7 +59,9 @@ struct ProfileCommand: ParsableCommand {
             let plan = try Partitioner.plan(
                 split.train,
                 settings: try PartitionSettings(parsing: partition, parts: parts, seed: Seed.number(spec.seed)))
-            let rows = try plan.parts.indices.map { try DataFiles.fitted(try plan.rows(of: $0, in: split.train), to: spec) }
+            let rows = try plan.parts.indices.map {
+                try DataFiles.fitted(try plan.rows(of: $0, in: split.train), to: spec)
+            }
             let test = try DataFiles.fitted(split.test, to: spec)
             var first: PlainRun?
             var sums: Int64 = 0
@@ -78,7 +80,8 @@ struct ProfileCommand: ParsableCommand {
             let metrics = try Trainer(model: try spec.learnModel()).evaluate(parameters: first.weights, data: test)
             let result = Result(
                 task: spec.name, rounds: Int(spec.rounds), runs: times, accuracy: metrics.score(on: test),
-                trainSeconds: first.trainSeconds, prepareSeconds: first.prepareSeconds, serverSeconds: first.serverSeconds,
+                trainSeconds: first.trainSeconds, prepareSeconds: first.prepareSeconds,
+                serverSeconds: first.serverSeconds,
                 coordinates: first.coordinates, ratio: first.ratio, saturations: first.saturations,
                 largestSumDifference: sums, largestWeightDifference: weights)
             global.output.show(result) { result in
@@ -96,7 +99,8 @@ struct ProfileCommand: ParsableCommand {
                 ])
             }
             if spec.privacy.noisePpm == 0, sums != 0 || weights != 0 {
-                throw CommandFailure(ExitStatus.verification, "two runs of one seed differ; is OPENBLAS_NUM_THREADS=1 set?")
+                throw CommandFailure(
+                    ExitStatus.verification, "two runs of one seed differ; is OPENBLAS_NUM_THREADS=1 set?")
             }
         }
     }

@@ -54,7 +54,8 @@ extension TaskCommand {
                 Result(
                     task: id.hex, rounds: last?.round ?? 0, accuracy: last?.test.accuracy, loss: last?.test.loss,
                     files: [
-                        ReportFiles.roundMetrics, ReportFiles.summary, ReportFiles.curvesTable, ReportFiles.curvesPicture,
+                        ReportFiles.roundMetrics, ReportFiles.summary, ReportFiles.curvesTable,
+                        ReportFiles.curvesPicture,
                         ReportFiles.report,
                     ].map { "\(out)/\($0)" })
             ) { result in

@@ -58,7 +58,10 @@ struct RoundCommand: AsyncParsableCommand {
                         ("saturations", Text.number(view.saturations)),
                         ("sent", view.coordinates.map { "\($0) coordinates, ratio \(Text.fixed(view.ratio ?? 1, 4))" }),
                         ("own training loss", Text.share(view.trainingLoss)),
-                        ("own norm", view.norm.map { Text.fixed($0, 4) + (view.wasClipped == true ? ", clipped" : "") }),
+                        (
+                            "own norm",
+                            view.norm.map { Text.fixed($0, 4) + (view.wasClipped == true ? ", clipped" : "") }
+                        ),
                         (
                             "epsilon",
                             view.epsilon.map {

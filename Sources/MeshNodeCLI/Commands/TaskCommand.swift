@@ -6,7 +6,8 @@ struct TaskCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "task", abstract: "Training tasks.",
         subcommands: [
-            Create.self, Publish.self, Join.self, Leave.self, Pause.self, Resume.self, Stop.self, Commit.self, List.self,
+            Create.self, Publish.self, Join.self, Leave.self, Pause.self, Resume.self, Stop.self, Commit.self,
+            List.self,
             Show.self, Report.self, Export.self,
         ])
 
@@ -95,7 +96,8 @@ struct TaskCommand: AsyncParsableCommand {
             let isGiven = task.spec.model.start == .given
             let published = try await global.client.post(
                 "/v1/tasks", isGiven ? TaskDocument.withWeights(task) : task.spec.wireBytes,
-                contentType: isGiven ? "application/x-meshnode-task" : "application/octet-stream", as: PublishedView.self)
+                contentType: isGiven ? "application/x-meshnode-task" : "application/octet-stream",
+                as: PublishedView.self)
             for warning in published.warnings { global.output.note("warning: \(warning)") }
             global.output.note("privacy: \(published.readers)")
             global.output.show(published, text: \.task)
@@ -190,7 +192,10 @@ struct TaskCommand: AsyncParsableCommand {
                     "up to \(Text.fixed(cost.megabytesOut * Double(cost.rounds), 1)) MB out, "
                         + "\(Text.fixed(cost.megabytesIn * Double(cost.rounds), 1)) MB in"
                 ),
-                ("sent", "\(cost.coordinates) of \(cost.parameters) coordinates a round, ratio \(Text.fixed(cost.ratio, 4)) over all"),
+                (
+                    "sent",
+                    "\(cost.coordinates) of \(cost.parameters) coordinates a round, ratio \(Text.fixed(cost.ratio, 4)) over all"
+                ),
                 (
                     "epsilon",
                     cost.epsilon.map {

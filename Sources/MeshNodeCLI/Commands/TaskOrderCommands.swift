@@ -49,7 +49,8 @@ extension TaskCommand {
     struct Commit: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Makes the commitment to a target that stays closed until the task has ended.",
-            discussion: "Keep the nonce: `meshnode ledger reveal` needs it, and a target that is not opened pays everybody.")
+            discussion:
+                "Keep the nonce: `meshnode ledger reveal` needs it, and a target that is not opened pays everybody.")
         @OptionGroup var global: GlobalArguments
         @Argument(help: "Accuracy that the last round must reach, a share with up to six places.") var target: Double
 

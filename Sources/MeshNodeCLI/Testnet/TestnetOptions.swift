@@ -140,7 +140,8 @@ struct TestnetCommand: AsyncParsableCommand {
     @Option(help: "Key holders and threshold: 3,1, or 1,0 for the publisher alone.") var holders = "3,1"
     @Option(
         name: .customLong("kill-aggregator"),
-        help: "Kills the aggregator of round R: R[:before-manifest|after-keys|after-proposal].") var killAggregator: String?
+        help: "Kills the aggregator of round R: R[:before-manifest|after-keys|after-proposal].") var killAggregator:
+        String?
     @Option(name: .customLong("drop-miner"), help: "Kills a miner before it submits in round R.") var dropMiner: Int?
     @Option(help: "Attack to run; none is the only one of this version.") var attack = "none"
     @Option(help: "Directory for homes, logs, model and summary.json.") var out = "testnet/out"

@@ -42,11 +42,13 @@ struct TestnetPlan: Sendable {
             options: options, train: split.train, smallestPart: parts.map(\.count).min() ?? 1,
             largestPart: parts.map(\.count).max() ?? 1,
             normalisation: normalisation)
-        let text = try options.task.map { String(decoding: try Files.read($0), as: UTF8.self) } ?? TaskFile.text(task.spec())
+        let text =
+            try options.task.map { String(decoding: try Files.read($0), as: UTF8.self) } ?? TaskFile.text(task.spec())
         var overrides = try Assignments.parse(options.assignments)
         if options.task != nil {
             for (path, value) in [
-                ("rounds", options.rounds), ("participants.minimum", options.nodes), ("participants.maximum", options.nodes),
+                ("rounds", options.rounds), ("participants.minimum", options.nodes),
+                ("participants.maximum", options.nodes),
             ] where overrides[path] == nil { overrides[path] = "\(value)" }
         }
         let spec = try TaskFile.read(text, file: options.task ?? "task.toml", overrides: overrides).spec
@@ -68,7 +70,9 @@ struct TestnetPlan: Sendable {
             try write(parts[index], to: file, isRegression: isRegression)
             trainingFiles.append(file)
             let node = identity.signingKey().nodeID
-            try Files.write(Array(configuration(index, spec.data.type, "data/train." + ending, evaluationFile).utf8), to: home.configuration)
+            try Files.write(
+                Array(configuration(index, spec.data.type, "data/train." + ending, evaluationFile).utf8),
+                to: home.configuration)
             members.append(
                 MeshMember(
                     index: index, home: home, log: options.out + "/nodes/node\(index + 1).log",
@@ -124,7 +128,9 @@ struct TestnetPlan: Sendable {
     private static func rows(_ options: TestnetOptions) throws -> (TrainTestSplit, Bool) {
         if let shipped = ShippedData(rawValue: options.data) { return (try TrainTestSplit(try shipped.load()), false) }
         let splits = try DataSource(labelColumn: options.label).load(options.data)
-        if let test = splits.test ?? splits.validation { return (TrainTestSplit(train: splits.train, test: test), true) }
+        if let test = splits.test ?? splits.validation {
+            return (TrainTestSplit(train: splits.train, test: test), true)
+        }
         return (try TrainTestSplit(splits.train), false)
     }
 

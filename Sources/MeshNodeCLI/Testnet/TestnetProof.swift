@@ -45,14 +45,18 @@ struct TestnetProof {
         let decided = try plan.members.map { try DecidedRounds(home: $0.home, task: id) }
         let first = decided[0]
         let headsEqual = decided.allSatisfy { $0.head == first.head && $0.height == first.height }
-        report(gate(headsEqual, "all \(decided.count) nodes hold the same head: height \(first.height), \(first.head.short)"))
+        report(
+            gate(
+                headsEqual, "all \(decided.count) nodes hold the same head: height \(first.height), \(first.head.short)"
+            ))
 
         let verified = try verify()
         let (exact, sums) = try exactness(first)
         report(
             gate(
                 exact,
-                "the decrypted sum of \(sums) rounds equals the sum of the clients' own quantised updates, every coordinate"))
+                "the decrypted sum of \(sums) rounds equals the sum of the clients' own quantised updates, every coordinate"
+            ))
 
         let accepted = first.rounds.filter { !$0.isRejected }.count
         report(gate(first.isComplete, "\(accepted)/\(run.options.rounds) rounds accepted, task completed"))
@@ -99,7 +103,8 @@ struct TestnetProof {
             nodes: run.options.nodes, rounds: run.options.rounds, seed: run.options.seed,
             partition: run.options.partition, holders: run.options.holders, finalAccuracy: accuracy,
             floatAccuracy: float.accuracy, centralAccuracy: baselines.central, bestAloneAccuracy: baselines.bestAlone,
-            exact: exact, headsEqual: headsEqual, verified: verified, completed: first.isComplete, creditsAddUp: ledger.holds, accuracyGate: wanted,
+            exact: exact, headsEqual: headsEqual, verified: verified, completed: first.isComplete,
+            creditsAddUp: ledger.holds, accuracyGate: wanted,
             passed: held, roundsDecided: first.rounds.count,
             voids: first.voids.map { "round \($0.round), attempt \($0.attempt): \($0.reason)" },
             restarted: run.restarted, head: first.head.hex, height: first.height, model: model,
@@ -122,7 +127,10 @@ struct TestnetProof {
             let found = try HomeVerifier().verify(home: member.home, isFull: true) { _ in }
             for failure in found.failures {
                 run.report(
-                    gate(false, "node \(member.index + 1), chain \(failure.chain.prefix(8)), height \(failure.height): \(failure.cause)"))
+                    gate(
+                        false,
+                        "node \(member.index + 1), chain \(failure.chain.prefix(8)), height \(failure.height): \(failure.cause)"
+                    ))
             }
             let missing = found.chains.flatMap(\.heightsWithoutBodies)
             if !missing.isEmpty {
@@ -132,7 +140,9 @@ struct TestnetProof {
             results += found.chains.reduce(0) { $0 + $1.resultsChecked }
         }
         run.report(
-            gate(held, "chain verify --full holds on each home, offline and without secrets: \(results) block equations"))
+            gate(
+                held, "chain verify --full holds on each home, offline and without secrets: \(results) block equations")
+        )
         return held
     }
 

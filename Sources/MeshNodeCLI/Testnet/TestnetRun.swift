@@ -35,7 +35,9 @@ final class TestnetRun: Sendable {
         }
         LinearAlgebra.setThreadCount(1)
         let plan = try TestnetPlan.prepare(options)
-        report("\(options.nodes) nodes, \(plan.rowsText), held out \(plan.testRows) rows, partition \(options.partition), seed \(options.seed)")
+        report(
+            "\(options.nodes) nodes, \(plan.rowsText), held out \(plan.testRows) rows, partition \(options.partition), seed \(options.seed)"
+        )
         let baselines = try plan.baselines()
         report(
             "baselines after \(options.rounds) rounds: centralised \(Text.fixed(baselines.central, 4)), "
@@ -81,7 +83,9 @@ final class TestnetRun: Sendable {
         try Files.write(Array(ticket.ticket.utf8), to: options.out + "/ticket")
         for member in plan.members.dropFirst() {
             var settings = ["debug.keep_own_updates=true", "mesh.bootstrap=\(ticket.ticket)"] + debug
-            if let round = options.dropMiner, member.index == options.nodes - 1 { settings.append("debug.drop_miner=\(round)") }
+            if let round = options.dropMiner, member.index == options.nodes - 1 {
+                settings.append("debug.drop_miner=\(round)")
+            }
             try member.start(settings: settings)
         }
         for member in plan.members { try await waitReady(member) }
@@ -110,14 +114,17 @@ final class TestnetRun: Sendable {
         try await waitUntil("the task ends", every: 100) {
             let waiting = try await self.restartKilled(plan, task: task)
             for member in plan.members where member.exit == .running {
-                guard let rounds: [RoundView] = try? await member.client.get("/v1/tasks/\(task)/rounds") else { continue }
+                guard let rounds: [RoundView] = try? await member.client.get("/v1/tasks/\(task)/rounds") else {
+                    continue
+                }
                 for round in rounds where round.outcome != .running {
                     guard printed.insert("\(round.round)/\(round.attempt)").inserted else { continue }
                     self.report(RoundLine.text(await self.completed(round, plan), baselines))
                 }
                 guard let view: TaskView = try? await member.client.get("/v1/tasks/\(task)") else { continue }
                 isEnded = [.completed, .failed, .expired, .cancelled].contains(view.state)
-                return isEnded && waiting == nil ? nil : waiting ?? "round \(view.round + 1): \(view.reason ?? "running")"
+                return isEnded && waiting == nil
+                    ? nil : waiting ?? "round \(view.round + 1): \(view.reason ?? "running")"
             }
             return "no node answers"
         }
@@ -129,8 +136,9 @@ final class TestnetRun: Sendable {
         var best = view
         for member in plan.members where member.exit == .running {
             guard
-                let other: RoundView = (try? await member.client.get(
-                    "/v1/tasks/\(view.task)/rounds", as: [RoundView].self))?
+                let other: RoundView =
+                    (try? await member.client.get(
+                        "/v1/tasks/\(view.task)/rounds", as: [RoundView].self))?
                     .last(where: { $0.round == view.round && $0.attempt == view.attempt && $0.outcome != .running })
             else { continue }
             if best.seconds.collect == nil, other.seconds.collect != nil { best = other }
@@ -274,7 +282,8 @@ enum RoundLine {
         if let ratio = view.ratio, ratio != 1 { text += "  ratio \(Text.fixed(ratio, 3))" }
         if let cut = view.saturations, cut > 0 { text += "  \(cut) saturated" }
         if let epsilon = view.epsilon {
-            text += "  epsilon \(Text.fixed(epsilon, 1)) (members \(Text.fixed(view.epsilonAgainstMembers ?? .infinity, 1)))"
+            text +=
+                "  epsilon \(Text.fixed(epsilon, 1)) (members \(Text.fixed(view.epsilonAgainstMembers ?? .infinity, 1)))"
         }
         return text
     }

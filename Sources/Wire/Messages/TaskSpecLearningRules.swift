@@ -27,17 +27,20 @@ extension TaskSpecValidator {
         }
         let isRegression = spec.data.labels.isEmpty
         check.require(
-            "model.architecture", (spec.model.architecture == .linear) == isRegression || spec.model.architecture == .mlp,
+            "model.architecture",
+            (spec.model.architecture == .linear) == isRegression || spec.model.architecture == .mlp,
             uses: ["data.labels"],
             isRegression
-                ? "regression (labels = []) needs linear or mlp" : "linear is a regression; with labels use softmax, mlp or cnn")
+                ? "regression (labels = []) needs linear or mlp"
+                : "linear is a regression; with labels use softmax, mlp or cnn")
         for (index, units) in hidden.enumerated() {
             check.range("model.hidden[\(index)]", units, 1, spec.model.architecture == .cnn ? 4_096 : 65_536)
         }
         guard let parameters = spec.modelSize, parameters <= UInt64(Limits.elements) / 2 else {
             check.require(
                 "model", false, uses: ["model.hidden", "data.shape", "data.labels", "data.targets"],
-                "has more than \(Limits.elements / 2) parameters, or its picture vanishes; use smaller layers or fewer features")
+                "has more than \(Limits.elements / 2) parameters, or its picture vanishes; use smaller layers or fewer features"
+            )
             return
         }
         // A safetensors file is a header and four bytes a value.
@@ -87,7 +90,8 @@ extension TaskSpecValidator {
                 + "(\(data.features))")
         for (index, value) in data.meanPpm.enumerated() {
             check.require(
-                "data.mean[\(index)]", value.magnitude <= 1_000_000_000_000, "beyond plus or minus 1000000 is not allowed")
+                "data.mean[\(index)]", value.magnitude <= 1_000_000_000_000,
+                "beyond plus or minus 1000000 is not allowed")
         }
         for (index, value) in data.deviationPpm.enumerated() {
             check.range("data.deviation[\(index)]", value, 1, 1_000_000_000_000, parts: true)
@@ -133,7 +137,8 @@ extension TaskSpecValidator {
         if isChosen {
             check.require(
                 path, value >= least && value <= most, uses: [owner],
-                "\(Ppm.text(UInt64(value))) is out of range; \(Ppm.text(UInt64(least))) to \(Ppm.text(UInt64(most))) is allowed")
+                "\(Ppm.text(UInt64(value))) is out of range; \(Ppm.text(UInt64(least))) to \(Ppm.text(UInt64(most))) is allowed"
+            )
         } else {
             check.require(
                 path, value == 0, uses: [owner], "\(Ppm.text(UInt64(value))): only \(choice) reads it; use 0")
@@ -143,19 +148,26 @@ extension TaskSpecValidator {
     private static func local(_ local: TaskSpec.LocalRecipe, _ check: inout SpecCheck) {
         let owner = "training.optimiser"
         belongs(
-            "training.momentum", local.momentumPpm, 1, 999_999, if: local.optimiser != .sgd, to: "momentum and adamw", owner,
+            "training.momentum", local.momentumPpm, 1, 999_999, if: local.optimiser != .sgd, to: "momentum and adamw",
+            owner,
             &check)
         belongs(
-            "training.beta2", local.secondMomentumPpm, 1, 999_999, if: local.optimiser == .adamW, to: "adamw", owner, &check)
-        belongs("training.epsilon", local.epsilonPpm, 1, 1_000_000, if: local.optimiser == .adamW, to: "adamw", owner, &check)
+            "training.beta2", local.secondMomentumPpm, 1, 999_999, if: local.optimiser == .adamW, to: "adamw", owner,
+            &check)
+        belongs(
+            "training.epsilon", local.epsilonPpm, 1, 1_000_000, if: local.optimiser == .adamW, to: "adamw", owner,
+            &check)
         check.range("training.weight_decay", local.weightDecayPpm, 0, 10_000_000, parts: true)
         check.range("training.proximal", local.proximalPpm, 0, 1_000_000_000, parts: true)
         check.range("training.gradient_clip", local.gradientClipPpm, 0, 1_000_000_000_000, parts: true)
         let hasRounds = local.schedule == .step || local.schedule == .warmUp
         check.require(
-            "training.schedule_rounds", hasRounds ? (1...1_000).contains(local.scheduleRounds) : local.scheduleRounds == 0,
+            "training.schedule_rounds",
+            hasRounds ? (1...1_000).contains(local.scheduleRounds) : local.scheduleRounds == 0,
             uses: ["training.schedule"],
-            hasRounds ? "\(local.scheduleRounds) is out of range; 1 to 1000 is allowed" : "only step and warm_up read it; use 0")
+            hasRounds
+                ? "\(local.scheduleRounds) is out of range; 1 to 1000 is allowed"
+                : "only step and warm_up read it; use 0")
         switch local.schedule {
         case .cosine:
             check.range("training.schedule_factor", local.scheduleFactorPpm, 0, 1_000_000, parts: true)
@@ -183,7 +195,8 @@ extension TaskSpecValidator {
             "training.server_beta2", outer.secondMomentumPpm, 0, 999_999, if: isAdaptive, to: "fedadam and fedyogi",
             "training.server", &check)
         belongs(
-            "training.server_tau", outer.tauPpm, 1, 1_000_000, if: isAdaptive, to: "fedadam and fedyogi", "training.server",
+            "training.server_tau", outer.tauPpm, 1, 1_000_000, if: isAdaptive, to: "fedadam and fedyogi",
+            "training.server",
             &check)
     }
 
@@ -194,9 +207,11 @@ extension TaskSpecValidator {
         check.range("update.bits", update.bits, 4, 16)
         let isCompressed = update.compression != .none
         let owner = "update.compression"
-        belongs("update.ratio", update.support.ratioPpm, 1, 1_000_000, if: isCompressed, to: "compression", owner, &check)
         belongs(
-            "update.decay", update.support.decayPpm, 0, 1_000_000, if: update.compression == .residual, to: "residual", owner,
+            "update.ratio", update.support.ratioPpm, 1, 1_000_000, if: isCompressed, to: "compression", owner, &check)
+        belongs(
+            "update.decay", update.support.decayPpm, 0, 1_000_000, if: update.compression == .residual, to: "residual",
+            owner,
             &check)
         check.require(
             "update.dense_rounds", isCompressed ? update.support.denseRounds <= 1_000 : update.support.denseRounds == 0,
@@ -206,7 +221,8 @@ extension TaskSpecValidator {
             "update.rate_factor", update.support.rateFactorPpm, 1, 100_000_000, if: update.compression == .masked,
             to: "masked", owner, &check)
         check.require(
-            "update.compression", !isCompressed || spec.training.local.correction == .none, uses: ["training.correction"],
+            "update.compression", !isCompressed || spec.training.local.correction == .none,
+            uses: ["training.correction"],
             "scaffold needs every coordinate; use compression = \"none\" or correction = \"none\"")
         check.require(
             "update.packing", (1...2).contains(update.packing), "\(update.packing) is not allowed; use 1 or 2")

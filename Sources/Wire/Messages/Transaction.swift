@@ -128,7 +128,8 @@ public struct Enrolment: WireCodable, Hashable {
     public let dataForm: Digest
     public let bond: UInt64
 
-    public init(task: TaskID, sealingKey: SealingKey, electionKey: Digest, rows: UInt32, dataForm: Digest, bond: UInt64) {
+    public init(task: TaskID, sealingKey: SealingKey, electionKey: Digest, rows: UInt32, dataForm: Digest, bond: UInt64)
+    {
         self.task = task
         self.sealingKey = sealingKey
         self.electionKey = electionKey

@@ -51,11 +51,14 @@ struct LinkFramesTests {
             ("replayed", { [$0[0], $0[0], $0[1]] }),
             ("swapped", { [$0[1], $0[0]] }),
             ("dropped", { [$0[1]] }),
-            ("flipped", { packets in
-                var first = packets[0]
-                first[20] ^= 4
-                return [first, packets[1]]
-            }),
+            (
+                "flipped",
+                { packets in
+                    var first = packets[0]
+                    first[20] ^= 4
+                    return [first, packets[1]]
+                }
+            ),
             ("shortened", { packets in [PacketReader.packet(Array(packets[0].dropFirst(4).dropLast()))] }),
         ]
         for (name, change) in changes {

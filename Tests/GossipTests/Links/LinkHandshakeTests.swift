@@ -227,7 +227,8 @@ struct LinkHandshakeTests {
     @Test("what is signed is fixed: a second implementation can check itself against these hashes")
     func transcriptVectors() {
         let hello = { (ephemeral: UInt8) in
-            LinkHello(network: testNetwork(5), ephemeral: DatagramKey([UInt8](repeating: ephemeral, count: 32))).wireBytes
+            LinkHello(network: testNetwork(5), ephemeral: DatagramKey([UInt8](repeating: ephemeral, count: 32)))
+                .wireBytes
         }
         #expect(
             hello(1).hex == "0e0001" + "01" + "0100" + String(repeating: "05", count: 32)

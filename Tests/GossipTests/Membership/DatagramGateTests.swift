@@ -62,7 +62,8 @@ struct DatagramGateTests {
         func message(_ count: Int) -> MembershipMessage {
             MembershipMessage(
                 sequence: 1, body: .ping,
-                updates: (0..<count).map { .dead(bob.record.node, incarnation: UInt64($0), accuser: alice.record.node) })
+                updates: (0..<count).map { .dead(bob.record.node, incarnation: UInt64($0), accuser: alice.record.node) }
+            )
         }
         let settings = MembershipSettings(profile: .wan)
         #expect(settings.messageBytesMax + DatagramGate.overhead <= DatagramGate.datagramBytesMax)

@@ -248,7 +248,9 @@ struct MembershipStateTests {
             let world = world(7, seed: 42)
             world.introduceAll()
             world.lossPercent = 40
-            for node in 0..<7 { for other in 0..<7 where other != node { world.feed(node, .linkDown(world.id(other))) } }
+            for node in 0..<7 {
+                for other in 0..<7 where other != node { world.feed(node, .linkDown(world.id(other))) }
+            }
             world.run(for: .seconds(60))
             return world.statusLog.map { "\($0.at) \($0.observer) \($0.subject.short) \($0.status)" }
         }

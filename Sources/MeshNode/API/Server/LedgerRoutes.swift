@@ -42,14 +42,16 @@ extension RouteTable {
             Route(.get, "/v1/contributors", "What each node did for all paid tasks.") { service, _, _ in
                 .json(await service.contributors())
             },
-            Route(.post, "/v1/ledger/transfer", "Moves credits: {\"to\": NODE, \"credits\": N}.") { service, request, _ in
+            Route(.post, "/v1/ledger/transfer", "Moves credits: {\"to\": NODE, \"credits\": N}.") {
+                service, request, _ in
                 let body = try await LedgerRequest.read(request, limit: APIServer<Service>.bodyLimit)
                 guard let to = body.to.flatMap({ NodeID(hex: $0) }) else {
                     throw ServiceError.invalid([Fault("to", "is not a node id of 64 hexadecimal digits")])
                 }
                 return .json(try await service.transfer(try body.amount(), to: to), status: .accepted)
             },
-            Route(.post, "/v1/ledger/bond", "Puts credits up as a validator: {\"credits\": N}.") { service, request, _ in
+            Route(.post, "/v1/ledger/bond", "Puts credits up as a validator: {\"credits\": N}.") {
+                service, request, _ in
                 let body = try await LedgerRequest.read(request, limit: APIServer<Service>.bodyLimit)
                 return .json(try await service.bond(try body.amount()), status: .accepted)
             },
