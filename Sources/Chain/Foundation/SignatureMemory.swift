@@ -1,5 +1,5 @@
 internal import MeshCrypto
-public import Wire
+internal import Wire
 
 /// Answers of signature checks that were made before, for one run of the simulator: many nodes in one process check the
 /// same signatures. It is asked with signature, signer and the whole message, so its answers are those of the real check.

@@ -1,4 +1,4 @@
-public import Wire
+internal import Wire
 
 /// What time alone brings about. Time is that of decided blocks, so every node does it in the same block.
 extension RegistryState {

@@ -2,7 +2,7 @@ internal import Chain
 internal import Foundation
 internal import Learn
 internal import MeshCrypto
-public import Wire
+internal import Wire
 
 /// What the owner allows, and what a task would cost this machine.
 extension Node {

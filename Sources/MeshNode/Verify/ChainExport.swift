@@ -1,7 +1,7 @@
 internal import Chain
 internal import Foundation
 internal import Gossip
-public import Wire
+internal import Wire
 
 /// Writes the chains of a home as lines of JSON that a verifier in any language can read: docs/protocol/export.md.
 public struct ChainExport {

@@ -1,7 +1,7 @@
 internal import Chain
 internal import Foundation
 internal import Gossip
-public import Wire
+internal import Wire
 
 /// Where a model file comes from: every accepted round that decided exactly these bytes.
 public struct ModelOrigin: Codable, Equatable, Sendable {

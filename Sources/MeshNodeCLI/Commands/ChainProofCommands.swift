@@ -49,7 +49,7 @@ extension ChainCommand {
 
         func run() throws {
             let started = ContinuousClock.now
-            let home = try global.homeDirectory
+            let home = global.homeDirectory
             let report = try HomeVerifier().verify(home: home, isFull: true) { _ in }
             if let first = report.failures.first {
                 throw CommandFailure(
@@ -94,7 +94,7 @@ struct VerifyCommand: ParsableCommand {
 
     func run() throws {
         let bytes = try Files.read(model, limit: 1 << 33)
-        let origins = try ModelOrigin.find(bytes, home: try global.homeDirectory)
+        let origins = try ModelOrigin.find(bytes, home: global.homeDirectory)
         guard !origins.isEmpty else {
             throw CommandFailure(
                 ExitStatus.verification,
