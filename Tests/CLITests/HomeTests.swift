@@ -14,6 +14,7 @@ import Testing
         let scratch = try Scratch()
         let executable = try Executable()
         var nodes: [String] = []
+        var electionKeys: [String] = []
         for name in ["a", "b", "c", "d"] {
             let made = try await executable.run(
                 [
@@ -22,6 +23,7 @@ import Testing
                 ])
             #expect(made.status == 0, "\(made.errors)")
             nodes.append(try #require(try json(made.output)["node"] as? String))
+            electionKeys.append(try #require(try json(made.output)["election_key"] as? String))
         }
         #expect(Set(nodes).count == 4)
         let home = scratch.path + "/a"
@@ -33,7 +35,7 @@ import Testing
 
         let members = ["a", "b", "c"].flatMap { ["--member", "\(scratch.path)/\($0)"] }
         let genesis = scratch.path + "/lab.genesis"
-        let fourth = "\(nodes[3])=500:20"
+        let fourth = "\(nodes[3])=500:20:\(electionKeys[3])"
         func create(_ out: String, _ extra: [String] = []) async throws -> Executable.Outcome {
             try await executable.run(
                 [

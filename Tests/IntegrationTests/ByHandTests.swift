@@ -27,16 +27,17 @@ import Testing
                     "data.train=\(path)/parts/part-\(index).csv", "--set",
                     "data.evaluation=\(path)/parts/holdout.csv", "--set", "miner.auto_join=true")
             }
-            let ids = try ["b1", "b2"].map { name -> String in
+            let accounts = try ["b1", "b2"].map { name -> String in
                 let outcome = try Self.expect("init", "--home", path + "/" + name, "--json")
-                struct Made: Decodable { let node: String }
-                return try JSONDecoder().decode(Made.self, from: Data(outcome.output.utf8)).node
+                struct Made: Decodable { let node: String, election_key: String }
+                let made = try JSONDecoder().decode(Made.self, from: Data(outcome.output.utf8))
+                return "\(made.node)=10000:1000:\(made.election_key)"
             }
             try Self.expect(
                 [
                     "genesis", "create", "--name", "lab", "--profile", "loopback", "--member", path + "/a1", "--member",
                     path + "/a2",
-                ] + ids.flatMap { ["--account", "\($0)=10000:1000"] } + ["--out", path + "/lab.genesis"])
+                ] + accounts.flatMap { ["--account", $0] } + ["--out", path + "/lab.genesis"])
             for name in ByHandTests.names {
                 try Self.expect("init", "--home", path + "/" + name, "--genesis", path + "/lab.genesis")
             }

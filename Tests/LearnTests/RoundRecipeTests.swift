@@ -141,8 +141,17 @@ import Testing
         let part = try Digits.parts(.iid, seed: 0)[0]
         let clean = try Self.recipe(clipNorm: 1).train(
             state, memory: nil, data: part, round: 1, share: (1, 1), seed: Seed.number(5))
-        let noisy = try recipe.train(state, memory: nil, data: part, round: 1, share: (1, 1), seed: Seed.number(5))
-        let again = try recipe.train(state, memory: nil, data: part, round: 1, share: (1, 1), seed: Seed.number(5))
+        func word() -> UInt64 {
+            var system = SystemRandomNumberGenerator()
+            return system.next()
+        }
+        let noisy = try recipe.train(
+            state, memory: nil, data: part, round: 1, share: (1, 1), seed: Seed.number(5), noise: word)
+        let again = try recipe.train(
+            state, memory: nil, data: part, round: 1, share: (1, 1), seed: Seed.number(5), noise: word)
+        #expect(throws: LearnError.self) {
+            try recipe.train(state, memory: nil, data: part, round: 1, share: (1, 1), seed: Seed.number(5))
+        }
         #expect(noisy.values != again.values, "the noise does not come from the seed")
         var squares = 0.0
         for (left, right) in zip(noisy.values, clean.values) { squares += Double(left - right) * Double(left - right) }

@@ -96,11 +96,12 @@ public struct RoundRecipe: Sendable {
     ///   - round: from 1.
     ///   - share: rows and cap that weigh the update; 1 and 1 under equal weights.
     ///   - seed: of this member and round: order of rows and rounding.
-    ///   - noise: drawn from the operating system's generator where the task asks for privacy.
+    ///   - noise: words of a cryptographic generator that starts from no known seed; needed where the task asks for
+    ///     privacy, and only read there.
     public func train(
         _ state: TrainingState, memory: [Float]?, data: Dataset, round: Int, share: (rows: Int, cap: Int),
         seed: [UInt8],
-        isCancelled: (() -> Bool)? = nil
+        noise: (() -> UInt64)? = nil, isCancelled: (() -> Bool)? = nil
     ) throws(LearnError) -> LocalUpdate {
         if let memory, memory.count != parameterCount {
             throw .mismatch(field: "kept memory", expected: parameterCount, found: memory.count)
@@ -155,9 +156,14 @@ public struct RoundRecipe: Sendable {
             scaffold = control
         }
         if let privacy {
-            var system = SystemRandomNumberGenerator()
+            guard let noise else {
+                throw .invalid(
+                    field: "noise", reason: "the task asks for privacy and no generator was given",
+                    next: "hand in the operating system's generator")
+            }
+            var words = NoiseWords(next: noise)
             values = try privacy.addNoise(
-                to: values, quantiser: quantiser, clipNorm: clipNorm, using: &system, cut: &saturations)
+                to: values, quantiser: quantiser, clipNorm: clipNorm, using: &words, cut: &saturations)
         }
         return LocalUpdate(
             values: values, offered: offered, saturations: saturations, loss: outcome.loss, norm: norm,

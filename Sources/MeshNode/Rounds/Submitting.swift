@@ -17,8 +17,14 @@ enum Submitting {
             return try policy.recipe.train(
                 state, memory: memory, data: data, round: Int(round), share: policy.weight(rows: enrolledRows),
                 seed: seed,
-                isCancelled: isCancelled)
+                noise: systemWord, isCancelled: isCancelled)
         } catch { throw .failed("training: \(error)") }
+    }
+
+    /// The operating system's generator: noise that somebody could draw again would hide nothing.
+    static func systemWord() -> UInt64 {
+        var system = SystemRandomNumberGenerator()
+        return system.next()
     }
 
     /// The seed of one member's training in a round, the same in every attempt.

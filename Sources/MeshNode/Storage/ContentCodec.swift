@@ -11,11 +11,23 @@ enum ContentCodec {
     static let longestRaw: UInt64 = 1 << 30
     /// Raw bytes for each stored byte, at most: real contents of ours stay below 20.
     static let mostExpansion: UInt64 = 1_000
+    /// Raw bytes that any stored content may become: repetitive logs shrink by more than the ratio, and a megabyte harms
+    /// nobody.
+    static let smallRaw: UInt64 = 1 << 20
     /// 8 MiB: what a decoder may have to hold beside its output.
     static let windowLog: Int32 = 23
 
     /// Nil when it would save less than a sixteenth: ciphertexts and weights do not shrink.
+    /// Nil too where `expanded` would refuse it as a bomb.
     static func compressed(_ bytes: [UInt8]) -> [UInt8]? {
+        guard let packed = packed(bytes), UInt64(bytes.count) <= mostRaw(packed.count) else { return nil }
+        return packed
+    }
+
+    /// Raw bytes that this many stored bytes may become.
+    private static func mostRaw(_ count: Int) -> UInt64 { min(longestRaw, UInt64(count) * mostExpansion + smallRaw) }
+
+    static func packed(_ bytes: [UInt8]) -> [UInt8]? {
         guard bytes.count >= 256 else { return nil }
         var output = [UInt8](repeating: 0, count: ZSTD_compressBound(bytes.count))
         let count = output.withUnsafeMutableBytes { target in
@@ -30,7 +42,7 @@ enum ContentCodec {
 
     /// - Throws: `tooLarge` for a raw length over the bounds, `invalid` for bytes that are no such content.
     static func expanded(_ bytes: [UInt8], rawLength: UInt64) throws(StorageError) -> [UInt8] {
-        let most = min(longestRaw, UInt64(bytes.count) * mostExpansion + 65_536)
+        let most = mostRaw(bytes.count)
         guard rawLength <= most else { throw .tooLarge(field: "raw length", length: rawLength, limit: most) }
         guard let context = ZSTD_createDCtx() else {
             throw .operation(path: "content", operation: "decompression", reason: "no memory for a decoder")

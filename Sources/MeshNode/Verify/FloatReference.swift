@@ -40,7 +40,7 @@ public enum FloatReference {
                 }
                 let update = try policy.recipe.train(
                     state, memory: memory[node], data: rows, round: Int(round.round), share: (1, 1),
-                    seed: Submitting.trainingSeed(round: round.seed, node: node))
+                    seed: Submitting.trainingSeed(round: round.seed, node: node), noise: Submitting.systemWord)
                 memory[node] = place == nil ? update.kept?.ifMissed : update.kept?.ifContained
                 if place != nil, let waiting = update.kept?.ifMissed, policy.recipe.compression != nil {
                     // Nothing of what was sent is left: there is no rounding here.

@@ -31,7 +31,8 @@ public struct PlainRun: Sendable {
             for (index, part) in parts.enumerated() {
                 let update = try recipe.train(
                     state, memory: memory[index], data: part, round: round, share: shares[index],
-                    seed: Seed.derive(Seed.number(spec.seed), label: "member \(index)", index: UInt64(round)))
+                    seed: Seed.derive(Seed.number(spec.seed), label: "member \(index)", index: UInt64(round)),
+                    noise: Submitting.systemWord)
                 memory[index] = update.kept?.ifContained
                 saturations += update.saturations
                 for (place, value) in update.values.enumerated() { sum[place] += Int64(value) }
