@@ -47,7 +47,7 @@ install_packages() {
 
 # build WHAT...: shows that something happens; the first build takes several minutes.
 build() {
-    if [ ! -x "$BINARY" ]; then say "first build: 5 to 10 minutes; later runs start in seconds"; fi
+    if [ ! -x "$BINARY" ]; then say "first build: 10 to 15 minutes on two cores; later runs start in seconds"; fi
     local log=.build/last-build.log
     mkdir -p .build
     if [ -t 2 ]; then
