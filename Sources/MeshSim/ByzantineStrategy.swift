@@ -31,6 +31,8 @@ public enum ByzantineStrategy: String, Sendable, CaseIterable {
     case badSeeds = "bad-seeds"
     /// As a holder, states roots that its vectors do not have.
     case wrongRoots = "wrong-roots"
+    /// As a holder, opens nothing and derives nothing.
+    case silentHolder = "silent-holder"
     /// Votes and announces candidates for views that nobody has reached.
     case viewSpammer = "view-spammer"
     /// Speaks to one half of the mesh only.

@@ -20,6 +20,7 @@ enum NullScheme {
         submitter: NodeID, job: RoundJob, state: TaskState, body: [UInt8], nonce: UInt8 = 0
     ) -> SubmissionHeader {
         let components = state.holderProfile?.componentCount ?? 0
+        let earlier = state.resubmits.first { $0.node == submitter }
         return SubmissionHeader(
             context: job.context, round: job.round, attempt: job.attempt, submitter: submitter,
             nonce: Digest(Transcript.hash("sim/nonce", submitter.bytes, job.context.bytes, [nonce])),
@@ -30,7 +31,8 @@ enum NullScheme {
             proof: Signature([UInt8](repeating: 0, count: 64)),
             boxesHash: Digest(Transcript.hash("sim/boxes", submitter.bytes, job.context.bytes)),
             elementCount: UInt32(state.spec.elementCount(round: job.round)),
-            elementsRoot: Digest(Transcript.hash("sim/elements", body)), body: .of(body, kind: .submission))
+            elementsRoot: Digest(Transcript.hash("sim/elements", body)), body: .of(body, kind: .submission),
+            resubmission: earlier.map { .init(previous: $0.submission, lambda: .zero) })
     }
 
     static func isValid(_ body: [UInt8], _ header: SubmissionHeader) -> Bool {

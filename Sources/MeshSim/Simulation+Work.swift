@@ -8,6 +8,10 @@ extension Simulation {
         reachStages(work, node: index)
         guard nodes[index].isUp else { return }
         switch work {
+        case .openSeeds, .deriveKeys:
+            if byzantine[index]?.strategy == .silentHolder { return }
+        // Hashes have no masks: blame is played by real processes only.
+        case .disclose, .openSeed, .rebut, .nameClients: return
         case .pullBody(let id, let header):
             nodes[index].memory!.headers[id] = header
             if configuration.planted == .listsUnstored, isHonest(index),
@@ -140,7 +144,8 @@ extension Simulation {
         case .train(let round): round.context == context
         case .pullBody(_, let header): header.context == context
         case .openSeeds(let id): memory.headers[id]?.context == context
-        case .deriveKeys(let key), .releaseKeys(let key, _), .aggregate(let key, _), .checkCandidate(_, let key):
+        case .deriveKeys(let key), .releaseKeys(let key, _), .aggregate(let key, _), .checkCandidate(_, let key),
+            .disclose(let key, _, _), .openSeed(let key, _, _), .rebut(let key, _, _, _), .nameClients(let key, _, _):
             key.context == context && isAggregating(machine.state, key.manifest)
         }
     }
@@ -162,7 +167,7 @@ extension Simulation {
             case .aggregate(let key, _): needed = bodies(of: key, chain: job.chain, node: index)
             case .checkCandidate(let candidate, let key):
                 needed = bodies(of: key, chain: job.chain, node: index) + [candidate.aggregate.id]
-            case .releaseKeys: break
+            case .releaseKeys, .disclose, .openSeed, .rebut, .nameClients: break
             }
         }
         return needed.filter { nodes[index].disk.contents[$0] == nil }
@@ -306,7 +311,7 @@ extension Simulation {
                     isValid: isValid, reason: isValid ? "" : "the sum is not that of the set",
                     verdict: configuration.rejecting.contains(index) ? .reject : .accept,
                     accuracyPpm: 500_000 + UInt32(index), lossPpm: 1_000_000, evaluatedRows: 10), instant)
-        case .releaseKeys: return []
+        case .releaseKeys, .disclose, .openSeed, .rebut, .nameClients: return []
         }
     }
 

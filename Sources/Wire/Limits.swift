@@ -35,4 +35,10 @@ public enum Limits {
     public static let orders: UInt32 = 1_000
     /// Parts of a validator's bond that are on their way back.
     public static let unbondings = 64
+    /// Bad boxes that a holder proves in one message: 8 submissions of 140 boxes are 55 KB.
+    public static let complaints = 8
+    /// Clients that one block names: each brings a chunk of 32 KiB.
+    public static let named = 8
+    /// Siblings of a Merkle path over 2^26 leaves.
+    public static let pathLength = 26
 }

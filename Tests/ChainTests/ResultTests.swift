@@ -156,11 +156,12 @@ struct ResultTests {
 
     @Test func voidsWithoutProofAreRefused() throws {
         let fixture = TaskFixture()
-        for reason in [VoidReason.holders, .blame] {
-            expect(
-                fixture.verdict(.void(VoidBody(reason: reason, evicted: [], union: [], lists: [])), view: 3), "no proof"
-            )
+        func void(_ reason: VoidReason) -> TaskBlockContent {
+            .void(VoidBody(reason: reason, evicted: [], union: [], lists: []))
         }
+        expect(fixture.verdict(void(.holders), view: 3), "the others know every component")
+        expect(fixture.verdict(void(.blame), view: 3), "no set is decided")
+        expect(try fixture.keyed().verdict(void(.blame), view: 3), "nobody is proven bad")
         expect(
             fixture.verdict(
                 .void(VoidBody(reason: .deadline, evicted: [fixture.keys[0].nodeID], union: [], lists: [])), view: 3),

@@ -9,7 +9,11 @@ struct TaskFixture {
     let keys: [SigningKey]
     var state: TaskState
 
-    init(seed: UInt8 = 1, weights: [UInt64] = [10, 10, 10, 10, 10], smallestSet: UInt32 = 4, rounds: UInt32 = 2) {
+    /// - Parameter sealing: public sealing keys by node, for tests that encrypt.
+    init(
+        seed: UInt8 = 1, weights: [UInt64] = [10, 10, 10, 10, 10], smallestSet: UInt32 = 4, rounds: UInt32 = 2,
+        holders: (UInt8, UInt8) = (3, 1), sealing: ((NodeID) -> SealingKey)? = nil
+    ) {
         let made = weights.indices.map { index in
             try! SigningKey(seed: SecretBytes(Transcript.hash("fixture", [seed, UInt8(index)])))
         }
@@ -17,16 +21,19 @@ struct TaskFixture {
         var spec = RegistryTests.spec()
         spec.participants.smallestSet = smallestSet
         spec.rounds = rounds
+        spec.holders = .init(count: holders.0, threshold: holders.1)
         let task = TaskID([UInt8](repeating: seed, count: 32))
         let genesis = TaskGenesis(
             network: NetworkID([UInt8](repeating: 200, count: 32)), task: task, spec: spec, publisher: keys[0].nodeID,
-            publisherSealingKey: .zero, publishedMs: 1_000, closeBlock: BlockID([UInt8](repeating: 7, count: 32)),
+            publisherSealingKey: sealing?(keys[0].nodeID) ?? .zero, publishedMs: 1_000,
+            closeBlock: BlockID([UInt8](repeating: 7, count: 32)),
             registryBeacon: Digest([UInt8](repeating: 8, count: 32)),
             members: zip(keys, weights).map { key, weight in
                 .init(
                     node: key.nodeID,
                     enrolment: Enrolment(
-                        task: task, sealingKey: SealingKey(key.nodeID.bytes), electionKey: .zero, rows: 20,
+                        task: task, sealingKey: sealing?(key.nodeID) ?? SealingKey(key.nodeID.bytes),
+                        electionKey: .zero, rows: 20,
                         dataForm: spec.data.form, bond: weight))
             },
             parameters: .init(electionProofBytes: 0, proposeMs: 1_000, voteMs: 300),
@@ -54,7 +61,10 @@ struct TaskFixture {
             nonce: Digest([UInt8](repeating: variant, count: 32)), componentCommitments: [.zero, .zero, .zero],
             ephemeral: .zero, proof: Signature([UInt8](repeating: 0, count: 64)), boxesHash: .zero,
             elementCount: elements ?? UInt32(state.spec.elementCount(round: state.round)), elementsRoot: .zero,
-            body: ContentReference(id: ContentID([UInt8](repeating: variant, count: 32)), length: 10))
+            body: ContentReference(id: ContentID([UInt8](repeating: variant, count: 32)), length: 10),
+            resubmission: state.resubmits.first { $0.node == node }.map {
+                .init(previous: $0.submission, lambda: .zero)
+            })
         return sign(
             header.wireBytes, .submission, by: node, major: UInt64(state.round), minor: UInt32(state.attempt))
     }

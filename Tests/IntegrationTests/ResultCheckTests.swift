@@ -76,9 +76,10 @@ struct ResultCheckTests {
             model: spec.model.initial)
         let set = SetContent(headers: headers, bodies: contents.map(\.elements), rows: [1, 1, 1, 1, 1])
         let base = try PreparedTask(checking: spec).initialWeights
-        let outcome = try Aggregating.run(
+        let recovery = try Aggregating.run(
             policy: policy, job: job, set: set, keyVectors: keys, base: base,
             logarithm: BoundedLogarithm(bound: policy.packing.range))
+        guard case .sum(let outcome) = recovery else { throw RoundError.failed("\(recovery)") }
         return Round(policy: policy, job: job, set: set, outcome: outcome, base: base, sum: sum, keys: keys)
     }
 

@@ -146,6 +146,21 @@ import Wire
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["pins"])
     }
 
+    @Test func releasingALabelRemovesWhatNoOtherKeeps() throws {
+        let scratch = Scratch()
+        let store = try ContentStore(directory: scratch.path)
+        let ids = try (1...3).map { try store.put(pattern(1_000, seed: UInt64($0)), kind: .submission) }
+        try store.pin(ids[0], label: "round-1")
+        try store.pin(ids[1], label: "round-1")
+        try store.pin(ids[1], label: "round-2")
+        #expect(try store.release(label: "round-1") == [ids[0]])
+        #expect(ids.map { store.has($0) } == [false, true, true])
+        // The same after a restart, because pins are files.
+        let again = try ContentStore(directory: scratch.path)
+        #expect(try again.release(label: "round-2") == [ids[1]])
+        #expect(again.list().map(\.id) == [ids[2]])
+    }
+
     @Test func wrongUseIsRefused() throws {
         let store = try ContentStore(directory: Scratch().path)
         #expect(throws: StorageError.self) { try store.put([1], kind: .manifest) }

@@ -77,6 +77,35 @@ struct Samples {
             elementCount: 650, elementsRoot: id(), body: reference())
     }
 
+    mutating func submissionAgain() -> SubmissionHeader {
+        var header = submissionHeader()
+        header.resubmission = .init(previous: id(), lambda: id())
+        return header
+    }
+
+    mutating func complaint() -> Complaint {
+        let names: [SubmissionID] = ids(2)
+        return Complaint(
+            context: id(),
+            entries: names.map {
+                .init(
+                    submission: $0, component: 1, sharedPoint: id(), proof: signature(), boxes: [bytes(48), bytes(48)])
+            })
+    }
+
+    mutating func claim() -> BlameClaim {
+        BlameClaim(
+            context: id(), manifest: id(), kind: .dispute, element: 7,
+            entries: [0, 2].map { .init(holder: $0, component: 1, key: id(), path: [id(), id()]) })
+    }
+
+    mutating func blameProof() -> BlameProof {
+        BlameProof(
+            claim: envelope(.claim), statements: [envelope(.keyStatement)], disclosures: [envelope(.disclosure)],
+            openings: [envelope(.opening)], submissions: [envelope(.submission)],
+            chunks: [.init(submission: id(), bytes: bytes(64), path: [id()])])
+    }
+
     mutating func list() -> ReceivedList { ReceivedList(signer: id(), bitmap: [0b101], signature: signature()) }
 
     mutating func genesis() -> Genesis {
@@ -105,6 +134,43 @@ struct Samples {
                     header: header(.registry), certificate: certificate(),
                     electorate: nodes.map { .init(node: $0, weight: 10) })
             ], body: RegistryBody(transactions: [envelope(.transaction)]), index: 0)
+    }
+
+    /// Complaints, blame and the bodies that carry them.
+    mutating func blame() -> [any WireSample] {
+        [
+            Sample("submission-again", submissionAgain()),
+            Sample("complaint", complaint()), Sample("absence", Absence(holders: ids(2))),
+            Sample("blame-claim", claim()),
+            Sample(
+                "disclosure",
+                Disclosure(
+                    context: id(), manifest: id(), element: 5,
+                    masks: [0, 2].map { .init(component: $0, values: ids(2)) })),
+            Sample("seed-opening", SeedOpening(context: id(), submission: id(), component: 2, seed: id())),
+            Sample("blame-proof", blameProof()),
+            Sample(
+                "manifest-complaints",
+                ManifestBody(
+                    context: id(), union: ids(1), lists: [list()], submissions: [envelope(.submission)],
+                    readys: [envelope(.ready)], complaints: [envelope(.complaint)], evicted: ids(1))),
+            Sample(
+                "result-blame",
+                ResultBody(
+                    manifest: id(), aggregate: reference(), model: reference(), opening: id(), rejected: true,
+                    keyStatements: [envelope(.keyStatement)], opinions: [envelope(.opinion)], blame: blameProof(),
+                    liars: ids(1))),
+            Sample(
+                "void-holders",
+                VoidBody(
+                    reason: .holders, evicted: [], union: [], lists: [], replaced: ids(1),
+                    absences: [envelope(.absence)])),
+            Sample(
+                "void-blame",
+                VoidBody(
+                    reason: .blame, evicted: ids(1), union: [], lists: [], replaced: ids(1),
+                    complaints: [envelope(.complaint)], submissions: [envelope(.submission)], blame: blameProof())),
+        ]
     }
 
     /// Every message and part, by name.
@@ -159,7 +225,7 @@ struct Samples {
             Sample("settle", Transaction.settle(settlement())), Sample("refund", Transaction.refund(task: id())),
             Sample("evidence", Transaction.evidence(first: envelope(.prevote), second: envelope(.prevote))),
             Sample("control-ordered", ControlBody.ordered(order())),
-        ]
+        ] + blame()
     }
 }
 

@@ -41,8 +41,8 @@ struct ChainCore: Sendable {
         let height = consensus.height
         book.removeAll { slot in
             switch slot.kind {
-            case .proposal, .prevote, .precommit, .received, .candidate, .opinion: slot.major < height
-            case .submission, .ready, .keyStatement, .transaction, .complaint: false
+            case .proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence: slot.major < height
+            case .submission, .ready, .keyStatement, .transaction, .complaint, .claim, .disclosure, .opening: false
             }
         }
     }

@@ -38,6 +38,12 @@ public enum ChainTimer: Hashable, Sendable {
         case manifest
         case ready
         case opinions
+        /// The deadline has passed: who is still silent after this is listed as absent.
+        case absences
+        /// Holders differ: the result waits this long for the proof who of them lies.
+        case blame
+        /// Clients are about to be named: they may contradict the holders this long.
+        case rebuttal
     }
 }
 
@@ -77,6 +83,17 @@ public enum RoundWork: Sendable, Equatable {
     case releaseKeys(KeyJob, to: NodeID)
     /// Collect vectors that match these statements, recover the sum, answer with `aggregated`.
     case aggregate(KeyJob, statements: [Envelope])
+    /// A holder's masks of the claimed element: only after this node has found that the claim is true. Answer with
+    /// `disclosed`.
+    case disclose(KeyJob, BlameClaim, components: [Int])
+    /// Open one seed of this node's own submission, answer with `seedOpened`.
+    case openSeed(KeyJob, SubmissionID, component: Int)
+    /// Compare this node's own masks of an element with what the holders agree on, by component; answer with
+    /// `seedOpened` where they lie.
+    case rebut(KeyJob, SubmissionID, element: Int, masks: [[UInt8]])
+    /// Find the members whose element is out of range under these masks, by component and member; answer with
+    /// `clientsNamed`.
+    case nameClients(KeyJob, element: Int, masks: [[[UInt8]]])
     /// Check the block equation, the digits and the new model, evaluate; answer with `candidateChecked`.
     case checkCandidate(Candidate, KeyJob)
 }
@@ -124,5 +141,13 @@ public enum ChainEvent: Sendable, Equatable {
     case proposed(kind: BlockKind, height: UInt64, view: UInt32)
     case decided(BlockHeader)
     case conflict(NodeID, MessageKind)
+    /// A holder proved that a submission's box is bad.
+    case complaint(holder: NodeID, about: NodeID)
+    /// A holder complained about a box that opens.
+    case falseComplaint(holder: NodeID)
+    case claim(aggregator: NodeID, element: UInt32)
+    case convicted(holders: [NodeID])
+    case named(clients: [NodeID])
+    case absent([NodeID])
     case warning(String)
 }

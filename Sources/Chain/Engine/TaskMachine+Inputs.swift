@@ -68,7 +68,18 @@ extension TaskMachine {
                 guard slot.minor == 0 else { return .reject("an opinion has no view") }
                 _ = try TaskRules.checkOpinion(envelope, height: height, state: state, signatureKnown: true)
                 if isFirst(envelope, &out) { out.append(.event(.opinion(envelope.signer))) }
-            case .transaction, .complaint:
+            case .complaint:
+                let complaint = try TaskRules.checkComplaint(
+                    envelope, context: context, state: state, signatureKnown: true)
+                guard !isUnproven(complaint, of: envelope.signer) else { return .reject("a complaint without proof") }
+                if isFirst(envelope, &out) { judgeComplaints(&out) }
+            case .absence:
+                _ = try TaskRules.checkAbsence(envelope, height: height, state: state, signatureKnown: true)
+                _ = isFirst(envelope, &out)
+            case .claim, .disclosure, .opening:
+                guard let job = keyJob else { return deferIfNext(envelope) }
+                return try admitBlame(envelope, job, &out)
+            case .transaction:
                 return .reject("no such message on a task chain")
             }
         } catch let error as WireError {
@@ -78,7 +89,7 @@ extension TaskMachine {
     }
 
     /// Keeps a message; whether it is the first of its signer in its slot. A second one is evidence, not an input.
-    private mutating func isFirst(_ envelope: Envelope, _ out: inout [ChainDirective]) -> Bool {
+    mutating func isFirst(_ envelope: Envelope, _ out: inout [ChainDirective]) -> Bool {
         core.keep(envelope, &out)
     }
 
@@ -86,12 +97,12 @@ extension TaskMachine {
         let slot = envelope.slot
         let isNext =
             switch slot.kind {
-            case .proposal, .prevote, .precommit, .received, .candidate, .opinion:
+            case .proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence:
                 slot.major > height && slot.major <= height + 2
-            case .submission, .ready, .keyStatement:
+            case .submission, .ready, .keyStatement, .complaint, .claim, .disclosure, .opening:
                 (slot.major == UInt64(state.round) && slot.minor >= UInt32(state.attempt))
                     || slot.major == UInt64(state.round) + 1
-            case .transaction, .complaint: false
+            case .transaction: false
             }
         guard isNext, (deferred[envelope.signer]?.count ?? 0) < 8, envelope.isSignatureValid else {
             return .ignore("not of this height or attempt")
@@ -121,7 +132,10 @@ extension TaskMachine {
         case .phase(let timerHeight):
             if timerHeight == height { phaseDeadlinePassed = true }
         case .grace(let timerHeight, _):
-            if timerHeight == height { gracePassed.insert(timer) }
+            if timerHeight == height {
+                gracePassed.insert(timer)
+                for header in awaitedRebuttal { validate(header, now, &out) }
+            }
         }
         react(now, &out)
         return out
@@ -194,13 +208,21 @@ extension TaskMachine {
         return out
     }
 
-    public mutating func seedsOpened(_ id: SubmissionID, isComplete: Bool, _ now: Instant) -> [ChainDirective] {
+    /// The boxes sealed to this holder open, or not.
+    ///
+    /// - Parameter complaint: what proves it to others.
+    public mutating func seedsOpened(
+        _ id: SubmissionID, isComplete: Bool, complaint: Complaint.Entry? = nil, _ now: Instant
+    ) -> [ChainDirective] {
         var out: [ChainDirective] = []
         guard headers[id] != nil else { return out }
         if isComplete {
             openedSeeds.insert(id)
         } else {
             unopenable.insert(id)
+        }
+        if let complaint { complaints[id] = complaint }
+        if !isComplete {
             out.append(.event(.warning("submission \(id.short): a seed sealed to this holder does not open")))
         }
         react(now, &out)

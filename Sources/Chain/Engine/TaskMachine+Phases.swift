@@ -15,9 +15,12 @@ extension TaskMachine {
             signReady(now, &out)
             signReceived(now, &out)
         case .aggregating:
+            signComplaint(&out)
+            pursueBlame(&out)
             signOpinion(now, &out)
         case .ended: return
         }
+        signAbsence(&out)
         if core.consensus.isStarted, core.consensus.isProposer { offerProposal(now, &out) }
     }
 
@@ -27,13 +30,14 @@ extension TaskMachine {
         let id = envelope.submissionID
         guard headers[id] == nil else { return }
         headers[id] = header
+        judgeComplaints(&out)
         out.append(.work(.pullBody(id, header)))
     }
 
     // MARK: Collecting
 
-    private var lists: [Envelope] { core.book.first(.received, major: height, minor: 0) }
-    private var readys: [Envelope] {
+    var lists: [Envelope] { core.book.first(.received, major: height, minor: 0) }
+    var readys: [Envelope] {
         core.book.first(.ready, major: UInt64(state.round), minor: UInt32(state.attempt))
     }
     private var allStored: Bool {
@@ -45,11 +49,18 @@ extension TaskMachine {
     ///
     /// Slow nodes get a quarter of the submit deadline to finish pulling bodies before faster ones list without
     /// them; the other clocks only cover message delay.
-    private mutating func grace(_ kind: ChainTimer.Grace, _ out: inout [ChainDirective]) -> Bool {
+    mutating func grace(_ kind: ChainTimer.Grace, _ out: inout [ChainDirective]) -> Bool {
         let timer = ChainTimer.grace(height: height, kind)
         if graceRunning.insert(timer).inserted {
+            let vote = UInt64(state.genesis.parameters.voteMs)
             let delay =
-                kind == .lists ? UInt64(state.spec.deadlines.submitMs) / 4 : UInt64(state.genesis.parameters.voteMs)
+                switch kind {
+                case .lists: UInt64(state.spec.deadlines.submitMs) / 4
+                // Lists come at the deadline at the latest, then the holders' own grace, then their Readys.
+                case .absences: 4 * vote
+                case .blame: 2 * vote
+                case .manifest, .ready, .opinions, .rebuttal: vote
+                }
             out.append(.schedule(timer, afterMs: delay))
         }
         return gracePassed.contains(timer)
@@ -89,6 +100,7 @@ extension TaskMachine {
         guard listed.allSatisfy({ openedSeeds.contains($0) || unopenable.contains($0) }) || grace(.ready, &out) else {
             return
         }
+        signComplaint(&out)
         let ready = Ready(context: context.digest, opened: openedSeeds.sorted())
         let envelope = core.signed(
             ready.wireBytes, .ready, major: UInt64(state.round), minor: UInt32(state.attempt))
@@ -155,12 +167,12 @@ extension TaskMachine {
         case .aggregating: content = result(&out)
         case .ended: return nil
         }
-        if content == nil, phaseDeadlinePassed {
-            if view >= TaskRules.firstVoidView(state) {
-                return .void(VoidBody(reason: .deadline, evicted: [], union: [], lists: []))
-            }
+        if let content { return content }
+        if let blame = voidByBlame(&out) ?? voidBySilence() { return .void(blame) }
+        if phaseDeadlinePassed, view >= TaskRules.firstVoidView(state) {
+            return .void(VoidBody(reason: .deadline, evicted: [], union: [], lists: []))
         }
-        return content
+        return nil
     }
 
     private mutating func manifest(_ out: inout [ChainDirective]) -> TaskBlockContent? {
@@ -178,10 +190,15 @@ extension TaskMachine {
             .sorted { ($0.signer, $0.submissionID) < ($1.signer, $1.submissionID) }
         guard announcements.count == ids.count else { return nil }
         let byKey = Dictionary(grouping: announcements, by: \.signer).mapValues { $0.map(\.submissionID) }
-        let set = TaskRules.select(byKey, state: state)
+        let proven = provenBad(among: ids)
+        let condemned = Set(announcements.filter { proven.bad.contains($0.submissionID) }.map(\.signer)).sorted()
+        let set = TaskRules.select(byKey, condemned: condemned, state: state)
         guard set.count >= Int(state.spec.participants.smallestSet) else {
-            guard ids.count < Int(state.spec.participants.smallestSet) else { return nil }
-            return .void(VoidBody(reason: .tooFew, evicted: [], union: union, lists: blockLists))
+            guard ids.count - proven.bad.count < Int(state.spec.participants.smallestSet) else { return nil }
+            return .void(
+                VoidBody(
+                    reason: .tooFew, evicted: condemned, union: union, lists: blockLists, complaints: proven.complaints,
+                    submissions: announcements.filter { proven.bad.contains($0.submissionID) }))
         }
         var opened: [Int: Set<SubmissionID>] = [:]
         for envelope in readys {
@@ -192,7 +209,8 @@ extension TaskMachine {
         }
         guard TaskRules.covers(opened, set: set, state: state) else { return nil }
         let body = ManifestBody(
-            context: context.digest, union: union, lists: blockLists, submissions: announcements, readys: readys)
+            context: context.digest, union: union, lists: blockLists, submissions: announcements, readys: readys,
+            complaints: proven.complaints, evicted: condemned)
         return .manifest(body, set: set)
     }
 
@@ -206,15 +224,16 @@ extension TaskMachine {
     /// The aggregator of the present view collects keys, unless a candidate of this set is already known to be good.
     mutating func requestAggregation(_ out: inout [ChainDirective]) {
         guard let job = keyJob, core.consensus.isStarted, aggregator == me,
-            !checked.contains(where: { $0.value.isValid }),
-            !core.book.contains(.candidate, major: height, minor: view, signer: me, chain: chain)
+            (!checked.contains(where: { $0.value.isValid })
+                && !core.book.contains(.candidate, major: height, minor: view, signer: me, chain: chain))
+                || (holdersDiffer && !contains(.claim, signer: me))
         else { return }
         let statements = core.book.first(.keyStatement, major: UInt64(state.round), minor: UInt32(state.attempt))
         guard covers(statements) else { return }
         out.append(.work(.aggregate(job, statements: statements)))
     }
 
-    private func covers(_ statements: [Envelope]) -> Bool {
+    func covers(_ statements: [Envelope]) -> Bool {
         guard let profile = state.holderProfile else { return false }
         let components = statements.compactMap { envelope in
             state.holders.firstIndex { $0.node == envelope.signer }.map { profile.components(of: $0) }
@@ -266,13 +285,15 @@ extension TaskMachine {
         let weight = state.electorate.weight(of: opinions.map(\.signer))
         guard weight >= state.electorate.quorum else { return nil }
         guard opinions.count == state.electorate.members.count || grace(.opinions, &out) else { return nil }
+        let convicted = convictedHolders(&out)
+        guard convicted != nil || !holdersDiffer || grace(.blame, &out) else { return nil }
         let against = opinions.filter { (try? Opinion(wireBytes: $0.payload))?.verdict == .reject }
         let statements = core.book.first(.keyStatement, major: UInt64(state.round), minor: UInt32(state.attempt))
         guard covers(statements) else { return nil }
         let body = ResultBody(
             manifest: job.manifest, aggregate: candidate.aggregate, model: candidate.model, opening: candidate.opening,
             rejected: state.electorate.weight(of: against.map(\.signer)) >= state.electorate.third,
-            keyStatements: statements, opinions: opinions)
+            keyStatements: statements, opinions: opinions, blame: convicted?.proof, liars: convicted?.liars ?? [])
         let accuracy = TaskRules.median(
             opinions.compactMap { envelope in
                 (try? Opinion(wireBytes: envelope.payload)).map {

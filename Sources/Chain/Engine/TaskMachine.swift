@@ -41,6 +41,26 @@ public struct TaskMachine: Sendable {
     var checked: [PayloadID: CandidateCheck] = [:]
     var manualVerdict: Opinion.Verdict?
 
+    // What is known of bad boxes and of who broke the sum.
+    var complaints: [SubmissionID: Complaint.Entry] = [:]
+    var judged: [Judged: TaskRules.ComplaintVerdict] = [:]
+    /// Complaints about boxes that opened, since this node started.
+    public internal(set) var falseComplaints = 0
+    var blameRequested: Set<BlameStep> = []
+    var namedChunks: [BlameProof.Chunk]?
+    var awaitedRebuttal: [BlockHeader] = []
+
+    /// A complaint's entry that was looked at.
+    struct Judged: Hashable, Sendable {
+        let holder: NodeID
+        let submission: SubmissionID
+    }
+
+    /// What is asked of the shell once an attempt.
+    enum BlameStep: Hashable, Sendable {
+        case disclose, openSeed, rebut, nameClients, toldLiars
+    }
+
     var awaited: [ContentID: [BlockHeader]] = [:]
     var awaitedChecks: [PayloadID: [BlockHeader]] = [:]
     var deferred: [NodeID: [Envelope]] = [:]
@@ -98,8 +118,9 @@ public struct TaskMachine: Sendable {
 
     static func isCurrent(_ slot: Slot, _ state: TaskState) -> Bool {
         switch slot.kind {
-        case .proposal, .prevote, .precommit, .received, .candidate, .opinion: slot.major == state.height + 1
-        case .submission, .ready, .keyStatement, .complaint:
+        case .proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence:
+            slot.major == state.height + 1
+        case .submission, .ready, .keyStatement, .complaint, .claim, .disclosure, .opening:
             slot.major == UInt64(state.round) && slot.minor == UInt32(state.attempt)
         case .transaction: false
         }
@@ -242,7 +263,18 @@ public struct TaskMachine: Sendable {
         case .manifest:
             drive(.validated(header.id, true), now, &out)
         case .void(let body):
-            let admitted = body.reason != .deadline || phaseDeadlinePassed
+            awaitedRebuttal.removeAll { $0 == header }
+            if body.reason == .blame, body.blame?.chunks.isEmpty == false, !mayName(&out) {
+                // Named clients may contradict first; the clock that runs for them brings this header back.
+                awaitedRebuttal.append(header)
+                return
+            }
+            let admitted =
+                switch body.reason {
+                case .deadline: phaseDeadlinePassed
+                case .blame: !isRebutted(body)
+                case .tooFew, .holders: true
+                }
             drive(.validated(header.id, admitted), now, &out)
         case .control:
             drive(.validated(header.id, true), now, &out)
@@ -304,6 +336,7 @@ public struct TaskMachine: Sendable {
         checked = [:]
         manualVerdict = nil
         if let order = pendingOrder?.control, order.sequence < nextOrder { pendingOrder = nil }
+        awaitedRebuttal = []
         if before != (state.round, state.attempt) { forgetAttempt() }
         enterPhase(now, &out)
     }
@@ -316,7 +349,13 @@ public struct TaskMachine: Sendable {
         openedSeeds = []
         openRequested = []
         unopenable = []
-        core.book.removeAll { [.submission, .ready, .keyStatement, .complaint].contains($0.kind) }
+        complaints = [:]
+        judged = [:]
+        blameRequested = []
+        namedChunks = nil
+        core.book.removeAll {
+            [.submission, .ready, .keyStatement, .complaint, .claim, .disclosure, .opening].contains($0.kind)
+        }
     }
 
     // MARK: Digest

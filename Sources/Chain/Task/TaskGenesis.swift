@@ -63,8 +63,13 @@ public struct TaskGenesis: Hashable, Sendable {
     /// The holders of the task and their sealing keys: the first k of a shuffle of their own, or the publisher.
     public var holders: [Holder] {
         guard !spec.holders.publisherAlone else { return [Holder(node: publisher, key: publisherSealingKey)] }
-        let drawn = Election.order(electorate.members, seed: beacon, domain: "holders")
-        return drawn.prefix(Int(spec.holders.count)).compactMap { node in
+        return Array(holderOrder.prefix(Int(spec.holders.count)))
+    }
+
+    /// Every voter in the order in which it would become a holder: the first k are the holders, the next ones replace
+    /// those that lie or fall silent.
+    public var holderOrder: [Holder] {
+        Election.order(electorate.members, seed: beacon, domain: "holders").compactMap { node in
             member(node).map { Holder(node: node, key: $0.enrolment.sealingKey) }
         }
     }
@@ -72,6 +77,11 @@ public struct TaskGenesis: Hashable, Sendable {
     public struct Holder: Hashable, Sendable {
         public let node: NodeID
         public let key: SealingKey
+
+        public init(node: NodeID, key: SealingKey) {
+            self.node = node
+            self.key = key
+        }
     }
 }
 

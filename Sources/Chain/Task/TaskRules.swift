@@ -89,25 +89,31 @@ public enum TaskRules {
             manifest.submissions.map(\.submissionID).sorted() == listed,
             "the carried announcements are not those listed by a third of the weight")
         var byKey: [NodeID: [SubmissionID]] = [:]
+        var headers: [SubmissionID: SubmissionHeader] = [:]
         var previous: (NodeID, SubmissionID)?
         for envelope in manifest.submissions {
-            _ = try checkSubmission(envelope, context: context, state: state)
+            headers[envelope.submissionID] = try checkSubmission(envelope, context: context, state: state)
             let place = (envelope.signer, envelope.submissionID)
             if let previous { try require(previous < place, "announcements are not in order") }
             previous = place
             byKey[envelope.signer, default: []].append(envelope.submissionID)
         }
-        let set = select(byKey, state: state)
+        let bad = try provenBad(manifest.complaints, headers: headers, context: context, state: state)
+        let condemned = Set(bad.compactMap { headers[$0]?.submitter }).sorted()
+        try require(manifest.evicted == condemned, "the evicted are not those whom the complaints prove bad")
+        let set = select(byKey, condemned: condemned, state: state)
         try require(
             set.count >= Int(state.spec.participants.smallestSet), "the set has \(set.count) members, too few to key")
         try checkReadys(manifest.readys, set: set, context: context, state: state)
         return set
     }
 
-    static func select(_ byKey: [NodeID: [SubmissionID]], state: TaskState) -> [TaskState.SetMember] {
-        let submitters = byKey.filter { $0.value.count == 1 }.map(\.key).sorted()
+    static func select(
+        _ byKey: [NodeID: [SubmissionID]], condemned: [NodeID], state: TaskState
+    ) -> [TaskState.SetMember] {
+        let submitters = byKey.filter { $0.value.count == 1 && !condemned.contains($0.key) }.map(\.key).sorted()
         let keys = SetSelection.select(
-            submitters: submitters, decidedSets: state.decidedSets, provenBad: state.evicted,
+            submitters: submitters, decidedSets: state.decidedSets, provenBad: state.evicted + condemned,
             smallestSet: Int(state.spec.participants.smallestSet))
         return keys.compactMap { key in
             byKey[key]?.first.map { TaskState.SetMember(node: key, submission: $0) }
@@ -170,6 +176,14 @@ public enum TaskRules {
         try require(
             Int(header.elementCount) == state.spec.elementCount(round: context.round), "an announcement of another size"
         )
+        // Whoever was in a set that gave no result submits the same integers again; the proof itself needs both bodies
+        // and is checked by who lists it.
+        let earlier = state.resubmits.first { $0.node == envelope.signer }
+        try require(
+            header.resubmission?.previous == earlier?.submission,
+            earlier == nil
+                ? "an announcement repeats what was in no set of this round"
+                : "an announcement does not prove the vector of submission \(earlier?.submission.short ?? "")")
         if !signatureKnown {
             try require(envelope.isSignatureValid, "the announcement of \(envelope.signer.short) is not signed by it")
         }
@@ -236,6 +250,7 @@ public enum TaskRules {
         try require(
             stated.count == state.holderProfile?.componentCount ?? 0, "key statements do not cover every component")
 
+        try checkLiars(of: result, context: context, state: state)
         let payload = payloadID(
             manifest: manifest, aggregate: result.aggregate, model: result.model, opening: result.opening)
         try require(
@@ -318,25 +333,6 @@ public enum TaskRules {
     }
 
     // MARK: VOID
-
-    private static func check(_ void: VoidBody, header: BlockHeader, state: TaskState) throws(ChainError) {
-        try require(void.evicted.isEmpty, "this version evicts nobody")
-        switch void.reason {
-        case .tooFew:
-            guard case .collecting = state.phase else { throw .invalid("a set is already decided") }
-            try checkLists(void.union, void.lists, height: header.height, state: state)
-            let listed = SetSelection.listed(union: void.union, lists: void.lists, electorate: state.electorate)
-            try require(
-                listed.count < Int(state.spec.participants.smallestSet),
-                "\(listed.count) submissions are listed, enough for a set")
-        case .deadline:
-            try require(void.union.isEmpty && void.lists.isEmpty, "a deadline needs no lists")
-            try require(
-                header.originView >= firstVoidView(state), "view \(header.originView) is too early to give up")
-        case .holders, .blame:
-            throw .invalid("this version has no proof of \(void.reason)")
-        }
-    }
 
     /// VOID by deadline is valid from max(3, the first view whose preceding slots weigh at least T).
     public static func firstVoidView(_ state: TaskState) -> UInt32 {

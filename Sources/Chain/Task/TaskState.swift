@@ -35,7 +35,12 @@ public struct TaskState: Hashable, Sendable {
 
     public let genesis: TaskGenesis
     public let electorate: Electorate
-    public let holders: [TaskGenesis.Holder]
+    /// By place: whoever replaces a holder takes its place.
+    public private(set) var holders: [TaskGenesis.Holder]
+    /// Holders that were replaced, in order; at most t.
+    public private(set) var formerHolders: [NodeID] = []
+    /// More holders failed than the profile lets replace.
+    public private(set) var isShortOfHolders = false
 
     /// Height of the last decided block; 0 before the first.
     public private(set) var height: UInt64 = 0
@@ -56,6 +61,11 @@ public struct TaskState: Hashable, Sendable {
     /// Every set decided on the present base model, in order: each is contained in the one before.
     public private(set) var decidedSets: [[NodeID]] = []
     public private(set) var evicted: [NodeID] = []
+    /// Submitters that the present attempt's MANIFEST proves bad: evicted when the attempt ends, because the context of
+    /// an attempt does not change while it lasts.
+    public private(set) var condemned: [NodeID] = []
+    /// The set of the latest attempt of this round that had one: its members submit the same vector again.
+    public private(set) var resubmits: [SetMember] = []
     public private(set) var rejectionsInRow: UInt32 = 0
     /// What the members have earned: rounds in accepted sums, rounds aggregated, credits.
     public private(set) var payouts: PayoutTable
@@ -111,6 +121,7 @@ public struct TaskState: Hashable, Sendable {
         if round > spec.rounds { return .complete }
         if spec.evaluation.targetPpm > 0, accuracyPpm >= spec.evaluation.targetPpm { return .complete }
         if case .collecting = phase, keyedAttempts >= 3 { return .failed(.attempts) }
+        if isShortOfHolders { return .failed(.holders) }
         return nil
     }
 
@@ -146,6 +157,11 @@ public struct TaskState: Hashable, Sendable {
         encoder.u32(accuracyPpm)
         encoder.bool(isPaused)
         encoder.u32(orderSequence)
+        encoder.list(holders.map(\.node))
+        encoder.list(formerHolders)
+        encoder.bool(isShortOfHolders)
+        encoder.list(condemned)
+        encoder.list(resubmits)
         return Digest(Transcript.hash("meshnode/task-state/1", encoder.bytes))
     }
 
@@ -172,8 +188,9 @@ public struct TaskState: Hashable, Sendable {
         recent.append(block)
         if recent.count > RegistryState.recentBlocks { recent.removeFirst() }
         switch content {
-        case .manifest(_, let set):
+        case .manifest(let body, let set):
             keyedAttempts += 1
+            condemned = body.evicted
             decidedSets.append(set.map(\.node))
             phase = .aggregating(manifest: block, set: set)
         case .result(let body, let accuracy):
@@ -186,6 +203,9 @@ public struct TaskState: Hashable, Sendable {
                 if case .aggregating(_, let set) = phase { pay(set.map(\.node), aggregator: header.author) }
                 decidedSets = []
             }
+            evict([])
+            replace(body.liars, unanswered: 0)
+            resubmits = []
             round += 1
             attempt = 0
             keyedAttempts = 0
@@ -193,8 +213,16 @@ public struct TaskState: Hashable, Sendable {
             roundBeacon = beacon
             phase = .collecting
         case .void(let body):
-            if case .collecting = phase { unkeyedAttempts += 1 }
-            evicted = Set(evicted).union(body.evicted).sorted()
+            switch phase {
+            case .collecting: unkeyedAttempts += 1
+            case .aggregating(_, let set): resubmits = set
+            case .ended: break
+            }
+            evict(body.evicted)
+            // A holder that only fell silent may stay, as long as the others know every component.
+            replace(
+                body.replaced,
+                unanswered: body.reason == .holders ? Int(spec.holders.count) - Int(spec.holders.threshold) - 1 : 0)
             attempt += 1
             phase = .collecting
         case .control(.complete): end(.complete)
@@ -232,6 +260,32 @@ public struct TaskState: Hashable, Sendable {
             if node == aggregator { payouts.entries[index].aggregated += 1 }
             payouts.entries[index].credits += shares[node] ?? 0
         }
+    }
+
+    private mutating func evict(_ nodes: [NodeID]) {
+        evicted = Set(evicted).union(nodes).union(condemned).sorted()
+        condemned = []
+    }
+
+    /// Gives the places of `nodes` to the next of the shuffle, at most t in a task.
+    ///
+    /// - Parameter unanswered: how many of them may stay where nobody can follow.
+    private mutating func replace(_ nodes: [NodeID], unanswered: Int) {
+        guard !nodes.isEmpty else { return }
+        var left = 0
+        for place in holders.indices where nodes.contains(holders[place].node) {
+            let next = genesis.holderOrder.first { candidate in
+                !holders.contains { $0.node == candidate.node } && !formerHolders.contains(candidate.node)
+                    && !evicted.contains(candidate.node)
+            }
+            guard formerHolders.count < Int(spec.holders.threshold), let next else {
+                left += 1
+                continue
+            }
+            formerHolders.append(holders[place].node)
+            holders[place] = next
+        }
+        if left > unanswered { isShortOfHolders = true }
     }
 }
 

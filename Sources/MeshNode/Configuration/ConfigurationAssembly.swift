@@ -54,6 +54,14 @@ extension ConfigurationLoader {
                     "\(SettingValue.text(kill).toml) is not ROUND:POINT with a round from 1 to 1000 and a point of "
                         + "\(points) \(from("debug.kill_aggregator"))"))
         }
+        let attack = NodeConfiguration.Attack(rawValue: text("debug.attack"))
+        if attack != nil, !flag("debug.keep_own_updates") {
+            faults.append(
+                Fault(
+                    "debug.attack",
+                    "only a node of a test network attacks: set debug.keep_own_updates = true there, or attack = \"none\" "
+                        + from("debug.attack")))
+        }
         let advertise = text("listen.advertise")
         let host = text("listen.host")
         for (path, name) in [("listen.host", host), ("listen.advertise", advertise)] where !name.isEmpty {
@@ -95,7 +103,7 @@ extension ConfigurationLoader {
             voting: voting, socket: socket, logLevel: level, logFormat: format,
             debug: .init(
                 keepsOwnUpdates: flag("debug.keep_own_updates"), killAggregator: killPoint,
-                dropMiner: dropRound == 0 ? nil : dropRound))
+                dropMiner: dropRound == 0 ? nil : dropRound, attack: attack))
         configuration.allowed = allowed
         return configuration
     }

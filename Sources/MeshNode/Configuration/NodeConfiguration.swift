@@ -76,13 +76,30 @@ public struct NodeConfiguration: Sendable, Equatable {
         }
     }
 
+    /// What a node of a test network does wrong on purpose.
+    public enum Attack: String, Sendable, CaseIterable {
+        /// A client seals a seed that its holder cannot open.
+        case badBox = "bad-box"
+        /// A client encrypts a value far beyond the range.
+        case outOfRange = "out-of-range"
+        /// A holder signs a key vector that is not the sum of the masks, and masks that fit it.
+        case lyingHolder = "lying-holder"
+        /// So many holders say nothing that the others cannot go on.
+        case silentHolder = "silent-holder"
+        /// A holder complains about boxes that open.
+        case falseComplaint = "false-complaint"
+    }
+
     public struct Debug: Sendable, Equatable {
         public var keepsOwnUpdates: Bool
         public var killAggregator: KillPoint?
         /// Round in which this node kills itself before it submits.
         public var dropMiner: UInt32?
+        /// Only with `keepsOwnUpdates`, which no network but a test has.
+        public var attack: Attack?
 
-        public init(keepsOwnUpdates: Bool, killAggregator: KillPoint?, dropMiner: UInt32?) {
+        public init(keepsOwnUpdates: Bool, killAggregator: KillPoint?, dropMiner: UInt32?, attack: Attack? = nil) {
+            self.attack = attack
             self.keepsOwnUpdates = keepsOwnUpdates
             self.killAggregator = killAggregator
             self.dropMiner = dropMiner

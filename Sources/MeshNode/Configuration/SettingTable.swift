@@ -76,6 +76,11 @@ public enum SettingTable {
         Setting(
             path: "debug.drop_miner", kind: .integer(0...1_000), builtIn: .integer(0),
             meaning: "Round in which the node kills itself with SIGKILL before it submits; 0: never.\n"),
+        Setting(
+            path: "debug.attack",
+            kind: .choice(["none"] + NodeConfiguration.Attack.allCases.map(\.rawValue)), builtIn: .text("none"),
+            meaning: "What the node does wrong on purpose if the draw of a task makes it the attacker.\n"
+                + "Only together with debug.keep_own_updates, for tests that must see it proven and survived.\n"),
     ]
 
     public static func setting(_ path: String) -> Setting? { all.first { $0.path == path } }

@@ -54,16 +54,16 @@ enum BlockDescription {
                 "\(body.lists.count) lists name \(body.union.count) submissions",
                 "submitters: " + body.submissions.map(\.signer.short).joined(separator: ", "),
                 "ready holders: " + body.readys.map(\.signer.short).joined(separator: ", "),
-            ]
+            ] + body.evicted.map { "client \($0.short) evicted: a box that it sealed does not open" }
         case .result:
             guard let body = try? ResultBody(wireBytes: block.body) else { return [] }
             return [
                 "sum \(body.aggregate.id.hex), opening \(body.opening.hex)", "model \(body.model.id.hex)",
                 "\(body.keyStatements.count) key statements, \(body.opinions.count) opinions"
                     + (body.rejected ? ": rejected" : ""),
-            ]
+            ] + body.liars.map { "holder \($0.short) convicted of a wrong key vector" }
         case .void:
-            return (try? VoidBody(wireBytes: block.body)).map { ["reason: \($0.reason)"] } ?? []
+            return (try? VoidBody(wireBytes: block.body)).map { ["reason: " + reason($0)] } ?? []
         case .control:
             guard let body = try? ControlBody(wireBytes: block.body) else { return [] }
             if case .ordered(let order) = body, let control = order.control {
@@ -71,5 +71,12 @@ enum BlockDescription {
             }
             return ["\(body)"]
         }
+    }
+
+    /// Why an attempt is void, and whom it cost what.
+    static func reason(_ void: VoidBody) -> String {
+        (["\(void.reason)"] + void.evicted.map { "client \($0.short) evicted" }
+            + void.replaced.map { "holder \($0.short) \(void.reason == .holders ? "silent" : "convicted")" })
+            .joined(separator: ", ")
     }
 }

@@ -93,7 +93,7 @@ extension Node {
             if header.height > 1 {
                 _ = try durable.prune(
                     chain: header.chain,
-                    kinds: [MessageKind.proposal, .prevote, .precommit, .received, .candidate, .opinion].map(
+                    kinds: [MessageKind.proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence].map(
                         \.rawValue),
                     below: header.height)
             }
@@ -168,7 +168,10 @@ extension Node {
     }
 
     /// Signs a transaction of this node and hands it to the registry.
-    func submit(_ transaction: Transaction) throws(ServiceError) -> Envelope {
+    func submit(_ transaction: Transaction) throws(ServiceError) -> Envelope { try queue(signed(transaction)) }
+
+    /// A checked transaction of this node that nobody has seen yet.
+    func signed(_ transaction: Transaction) throws(ServiceError) -> Envelope {
         let slot = Slot(
             kind: .transaction, chain: registry.chain, major: registry.nextNonce(of: nodeID), minor: 0)
         let payload = transaction.wireBytes
@@ -179,6 +182,10 @@ extension Node {
         do { try registry.check(envelope, now) } catch {
             throw .conflict(reason: "\(error)", next: "see: meshnode task list")
         }
+        return envelope
+    }
+
+    func queue(_ envelope: Envelope) throws(ServiceError) -> Envelope {
         let (admission, directives) = registry.receive(envelope, now)
         guard admission == .accept else {
             throw .conflict(reason: "the registry did not take the transaction: \(admission)", next: "try again")
@@ -304,6 +311,30 @@ extension Node {
         case .conflict(let node, let messageKind):
             kind = "conflict"
             text = "\(node.short) sent two different \(messageKind)s in one slot"
+        case .complaint(let holder, let client):
+            kind = "blame"
+            text = "round \(round): holder \(holder.short) proves that a box of \(client.short) is bad"
+        case .falseComplaint(let holder):
+            kind = "blame"
+            count("false complaint")
+            text = "round \(round): holder \(holder.short) complained about a box that opens; it has no effect"
+        case .claim(let node, let element):
+            kind = "blame"
+            text = "round \(round): \(node.short) shows that element \(element) is wrong"
+        case .convicted(let holders):
+            kind = "blame"
+            text =
+                "round \(round): holder \(holders.map(\.short).joined(separator: ", ")) is convicted of a wrong vector"
+        case .named(let clients):
+            kind = "blame"
+            text =
+                clients.isEmpty
+                ? "round \(round): no client's element is out of range"
+                : "round \(round): client \(clients.map(\.short).joined(separator: ", ")) is out of range"
+        case .absent(let holders):
+            kind = "blame"
+            text =
+                "round \(round): nothing heard of holder \(holders.map(\.short).joined(separator: ", ")) at the deadline"
         case .warning(let warning):
             kind = "warning"
             text = warning

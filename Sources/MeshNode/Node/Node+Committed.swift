@@ -33,7 +33,7 @@ extension Node {
         view.seconds.train = stats.train
         view.seconds.encrypt = stats.encrypt
         if header.kind == .void {
-            view.reason = (try? VoidBody(wireBytes: block.body)).map { "\($0.reason)" }
+            view.reason = (try? VoidBody(wireBytes: block.body)).map { BlockDescription.reason($0) }
             return view
         }
         guard let result = try? ResultBody(wireBytes: block.body) else { return view }
@@ -83,7 +83,11 @@ extension Node {
         tasks[chain]?.aggregation = nil
         // Whoever verifies this chain later needs the bodies, so every node keeps them, also one that came late.
         let headers = manifest.submissions.compactMap { try? SubmissionHeader(wireBytes: $0.payload) }
-        for header in headers { whenStored([header.body], from: header.submitter) { _ in } }
+        for header in headers {
+            whenStored([header.body], from: header.submitter) {
+                $0.keepBody(header.body, chain: chain, round: header.round)
+            }
+        }
         guard let state = tasks[chain]?.machine.state, case .aggregating(_, let set) = state.phase else { return }
         tasks[chain]?.stats.submitted = set.count
         tasks[chain]?.stats.containsOwn = set.contains { $0.node == nodeID }
@@ -95,11 +99,13 @@ extension Node {
     private func committedRound(_ block: DecidedBlock, _ view: RoundView) {
         let chain = block.header.chain
         if let result = try? ResultBody(wireBytes: block.body), block.header.kind == .result {
-            whenStored([result.aggregate, result.model], from: block.header.author) { _ in }
+            whenStored([result.aggregate, result.model], from: block.header.author) {
+                $0.keepForever([result.aggregate, result.model], chain: chain)
+            }
             if !result.rejected { tasks[chain]?.models[block.header.round] = result.model }
         }
         // After a VOID the same integers are submitted again, under a fresh mask.
-        if block.header.kind == .result { forgetSecrets(chain, round: block.header.round) }
+        if block.header.kind == .result { forgetRound(chain, block.header.round) } else { forgetKeyVectors(chain) }
         tasks[chain]?.stats = freshStats()
         tasks[chain]?.releases = [:]
         tasks[chain]?.released = []
@@ -141,13 +147,7 @@ extension Node {
         // The key of a finished task opens nothing any more.
         tasks[chain]?.sealingKey = nil
         try? MemberMemory(files: vectorFiles, chain: chain).forget()
-        try? durable.commit([.removeValue(space: "sealing-key", key: chain.bytes)])
+        forgetTask(chain)
     }
 
-    /// Vectors of a round that is over; seeds stay as long as bodies do.
-    private func forgetSecrets(_ chain: ChainID, round: UInt32) {
-        guard let names = try? vectorFiles.list() else { return }
-        let prefix = "update-\(chain.short)-\(round)-"
-        for name in names where name.hasPrefix(prefix) || name.hasPrefix("key-") { try? vectorFiles.remove(name: name) }
-    }
 }

@@ -44,4 +44,48 @@ extension Node {
         guard configuration.debug.dropMiner == round, attempt == 0 else { return }
         die("drop_miner")
     }
+
+    // MARK: Attacks of test networks
+
+    /// What this node does wrong on purpose, if it is the one whose turn it is. Every node of a test network gets the
+    /// same setting: the places drawn at the start of the task decide who attacks.
+    private func attack(_ chain: ChainID) -> NodeConfiguration.Attack? {
+        guard let attack = configuration.debug.attack, let genesis = tasks[chain]?.machine.state.genesis else {
+            return nil
+        }
+        let holders = genesis.holders.map(\.node)
+        switch attack {
+        case .badBox, .outOfRange:
+            let client = genesis.members.map(\.node).first { !holders.contains($0) }
+            return client == nodeID ? attack : nil
+        case .lyingHolder, .falseComplaint: return holders.first == nodeID ? attack : nil
+        // One more than the others can do without.
+        case .silentHolder:
+            let count = Int(genesis.spec.holders.count) - Int(genesis.spec.holders.threshold)
+            return holders.prefix(count).contains(nodeID) ? attack : nil
+        }
+    }
+
+    func cheatAsClient(_ chain: ChainID) -> Cheating? {
+        switch attack(chain) {
+        case .badBox: .badBox
+        case .outOfRange: .outOfRange
+        default: nil
+        }
+    }
+
+    func liesAsHolder(_ chain: ChainID) -> Bool { attack(chain) == .lyingHolder }
+    func staysSilent(_ chain: ChainID) -> Bool { attack(chain) == .silentHolder }
+
+    func complainsFalsely(_ chain: ChainID, about header: SubmissionHeader) -> Bool {
+        attack(chain) == .falseComplaint && header.submitter == tasks[chain]?.machine.state.roster.first
+    }
+
+    func announceAttack() {
+        guard let attack = configuration.debug.attack else { return }
+        let text =
+            "DEBUG: this node may attack its own network (debug.attack = \(attack.rawValue)); never outside a test"
+        logger.critical("\(text)")
+        note("warning", text)
+    }
 }

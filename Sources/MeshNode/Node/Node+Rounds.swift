@@ -9,14 +9,24 @@ internal import Wire
 /// Carrying out the work of a round; every result goes back into the task's machine.
 extension Node {
     func perform(_ work: RoundWork, chain: ChainID) {
+        if staysSilent(chain) {
+            switch work {
+            case .openSeeds, .deriveKeys: return
+            default: break
+            }
+        }
         switch work {
         case .train(let job): train(job, chain: chain)
         case .pullBody(let id, let header): pullBody(id, header, chain: chain)
         case .openSeeds(let id): openSeeds(id, chain: chain)
         case .deriveKeys(let job): deriveKeys(job, chain: chain)
         case .releaseKeys(let job, let receiver): releaseKeys(job, to: receiver, chain: chain)
-        case .aggregate(let job, let statements): collectKeys(job, statements, chain: chain)
+        case .aggregate(let job, _): collectKeys(job, chain: chain)
         case .checkCandidate(let candidate, let job): check(candidate, job, chain: chain)
+        case .disclose(let job, let claim, let components): disclose(job, claim, components, chain: chain)
+        case .openSeed(let job, let id, let component): openSeed(job, id, component, chain: chain)
+        case .rebut(let job, let id, let element, let masks): rebut(job, id, element, masks, chain: chain)
+        case .nameClients(let job, let element, let masks): nameClients(job, element, masks, chain: chain)
         }
     }
 
@@ -37,7 +47,7 @@ extension Node {
         return Double(parts.seconds) + Double(parts.attoseconds) / 1e18
     }
 
-    private func failed(_ what: String, _ error: RoundError, chain: ChainID) {
+    func failed(_ what: String, _ error: RoundError, chain: ChainID) {
         note("warning", "\(what): \(error)", task: chain)
     }
 
@@ -70,6 +80,12 @@ extension Node {
         let outcomes = memoryOutcomes(memory, before: job.round)
         let holderKeys = runtime.machine.state.holders.map(\.key)
         let node = nodeID
+        let cheat = cheatAsClient(chain)
+        let earlier: Submitting.Earlier?
+        do { earlier = try earlierSubmission(chain) } catch {
+            failed("round \(job.round): no submission", error, chain: chain)
+            return
+        }
         let start = ContinuousClock.now
         compute {
             Result { () throws(RoundError) -> (LocalUpdate, Double, Submitting.Sealed, Double) in
@@ -90,7 +106,8 @@ extension Node {
                 }
                 let trained = ContinuousClock.now
                 let sealed = try Submitting.encrypt(
-                    policy: policy, values: update.values, job: job, node: node, holderKeys: holderKeys)
+                    policy: policy, values: update.values, job: job, node: node, holderKeys: holderKeys,
+                    earlier: earlier, cheat: cheat)
                 return (update, Self.interval(start, trained), sealed, Self.interval(trained, .now))
             }
         } _: { node, result in
@@ -119,14 +136,8 @@ extension Node {
                     Self.encode(update.values), name: "update-\(chain.short)-\(job.round)-\(job.attempt)")
             }
             store(sealed.content, sealed.header.body, .submission)
-            var secret = WireEncoder()
-            secret.value(sealed.header)
-            secret.list(sealed.seeds) { encoder, seed in seed.withCopy { encoder.data($0) } }
-            try durable.commit([
-                .value(
-                    space: "submission", key: SubmissionID.of(headerBytes: sealed.header.wireBytes).bytes,
-                    bytes: secret.bytes)
-            ])
+            keepBody(sealed.header.body, chain: chain, round: job.round)
+            try keepSeeds(sealed, chain: chain)
         } catch {
             failed("round \(job.round): no submission", .failed("\(error)"), chain: chain)
             return
@@ -160,7 +171,7 @@ extension Node {
 
     /// One vector a round and base model, whatever the attempt.
     func updateName(_ job: RoundJob, chain: ChainID) -> String {
-        "update-\(chain.short)-\(job.round)-\(job.model.id.short)"
+        Self.updatePrefix(chain, job.round) + job.model.id.short
     }
 
     static func encode(_ values: [Int32]) -> [UInt8] {
@@ -190,15 +201,26 @@ extension Node {
             perform(tasks[chain]!.machine.bodyChecked(id, isValid: false, now), chain: chain)
             return
         }
-        whenStored([header.body], from: header.submitter) { node in
+        let previous = header.resubmission.flatMap { self.header(of: $0.previous, chain: chain) }
+        whenStored([header.body] + (previous.map { [$0.body] } ?? []), from: header.submitter) { node in
             guard let policy = node.tasks[chain]?.policy, let bytes = try? node.contentStore.get(header.body.id) else {
                 return
             }
+            let before = previous.flatMap { try? node.contentStore.get($0.body.id) }
             node.compute {
-                Result { () throws(RoundError) -> Void in _ = try BodyCheck.check(bytes, header: header, policy: policy)
+                Result { () throws(RoundError) -> Void in
+                    let content = try BodyCheck.check(bytes, header: header, policy: policy)
+                    if header.resubmission != nil {
+                        guard let previous, let before else {
+                            throw .rejected("the submission that it repeats is not in the chain of this round")
+                        }
+                        try BodyCheck.checkSameVector(
+                            content, header: header, previous: before, of: previous, policy: policy)
+                    }
                 }
             } _: { node, result in
                 var isValid = true
+                if case .success = result { node.keepBody(header.body, chain: chain, round: header.round) }
                 if case .failure(let error) = result {
                     isValid = false
                     node.failed("submission of \(header.submitter.short)", error, chain: chain)
@@ -233,20 +255,21 @@ extension Node {
             let bytes = try? contentStore.get(header.body.id)
         else { return }
         let policy = runtime.policy
+        let lies = complainsFalsely(chain, about: header)
         compute {
-            Result { () throws(RoundError) -> Bool in
+            Result { () throws(RoundError) -> (isComplete: Bool, complaint: Complaint.Entry?) in
                 let content = try BodyCheck.decode(bytes, header: header, policy: policy)
-                let seeds = try HoldingKeys.open(content, header: header, place: place, key: key, policy: policy)
-                return seeds.count == policy.profile.components(of: place).count
+                return try HoldingKeys.examine(
+                    content, header: header, place: place, key: key, policy: policy, lies: lies)
             }
         } _: { node, result in
             guard node.tasks[chain] != nil else { return }
-            let isComplete = (try? result.get()) ?? false
-            node.perform(node.tasks[chain]!.machine.seedsOpened(id, isComplete: isComplete, node.now), chain: chain)
+            let found: (isComplete: Bool, complaint: Complaint.Entry?) = (try? result.get()) ?? (false, nil)
+            node.perform(
+                node.tasks[chain]!.machine.seedsOpened(
+                    id, isComplete: found.isComplete, complaint: found.complaint, node.now), chain: chain)
         }
     }
-
-    private func vectorName(_ manifest: BlockID, _ component: Int) -> String { "key-\(manifest.hex)-\(component)" }
 
     private func deriveKeys(_ job: KeyJob, chain: ChainID) {
         guard let set = setContent(job, chain: chain) else { return }
@@ -260,9 +283,11 @@ extension Node {
         let policy = runtime.policy
         let bodies = headers.compactMap { try? contentStore.get($0.body.id) }
         guard bodies.count == headers.count else { return }
+        guard admitKeys(job, chain: chain) else { return }
+        let lies = liesAsHolder(chain)
         let files = vectorFiles
         let names = policy.profile.components(of: place).sorted().map {
-            (component: $0, name: vectorName(job.manifest, $0))
+            (component: $0, name: Self.vectorName(chain, job.manifest, $0))
         }
         compute {
             Result { () throws(RoundError) -> [KeyStatement.ComponentRoot] in
@@ -270,7 +295,8 @@ extension Node {
                 for (header, bytes) in zip(headers, bodies) {
                     members.append((header, try BodyCheck.decode(bytes, header: header, policy: policy)))
                 }
-                let vectors = try HoldingKeys.derive(members: members, place: place, key: key, policy: policy)
+                let vectors = try HoldingKeys.derive(
+                    members: members, place: place, key: key, policy: policy, lies: lies)
                 // Files first, fsynced; the statement that names their roots is signed only after.
                 for vector in vectors {
                     guard let name = names.first(where: { $0.component == vector.component })?.name else { continue }
@@ -297,7 +323,9 @@ extension Node {
             // Under (1,0) the publisher may sum itself; with more holders an aggregator uses the others' vectors.
             guard runtime.policy.spec.holders.publisherAlone else { return }
             for component in runtime.policy.profile.components(of: place) {
-                guard let bytes = try? vectorFiles.read(name: vectorName(job.manifest, component)) else { continue }
+                guard let bytes = try? vectorFiles.read(name: Self.vectorName(chain, job.manifest, component)) else {
+                    continue
+                }
                 tasks[chain]?.vectors[component, default: [:]][nodeID] = bytes
             }
             aggregateIfComplete(chain)
@@ -307,7 +335,9 @@ extension Node {
         let components = runtime.policy.profile.components(of: place)
         tasks[chain]?.released.insert(.init(manifest: job.manifest, node: receiver))
         for component in components {
-            guard let bytes = try? vectorFiles.read(name: vectorName(job.manifest, component)) else { continue }
+            guard let bytes = try? vectorFiles.read(name: Self.vectorName(chain, job.manifest, component)) else {
+                continue
+            }
             let context = HoldingKeys.sealingContext(
                 network: genesis.networkID, manifest: job.manifest, component: component, holder: nodeID)
             guard let sealed = try? SealedVector.seal(bytes, to: recipient.bytes, context: context),
@@ -332,138 +362,4 @@ extension Node {
         releaseKeys(job, to: node, chain: chain)
     }
 
-    // MARK: Aggregator
-
-    /// Asks holders whose vectors are still missing.
-    func requestKeys() {
-        for chain in taskOrder {
-            guard let runtime = tasks[chain], let aggregation = runtime.aggregation, !aggregation.isRunning,
-                runtime.machine.aggregator == nodeID,
-                case .aggregating(aggregation.job.manifest, _) = runtime.machine.state.phase
-            else { continue }
-            let present = Set(runtime.vectors.values.flatMap(\.keys))
-            for holder in runtime.machine.state.holders where holder.node != nodeID && !present.contains(holder.node) {
-                send(.keyRequest(chain, manifest: aggregation.job.manifest), to: holder.node)
-            }
-        }
-    }
-
-    private func collectKeys(_ job: KeyJob, _ statements: [Envelope], chain: ChainID) {
-        let isRunning = tasks[chain]?.aggregation.map { $0.job == job && $0.isRunning } ?? false
-        guard !isRunning else { return }
-        tasks[chain]?.aggregation = .init(job: job, statements: statements)
-        for (holder, releases) in (tasks[chain]?.releases[job.manifest] ?? [:]).sorted(by: { $0.key < $1.key }) {
-            for release in releases { take(release, of: holder) }
-        }
-        aggregateIfComplete(chain)
-    }
-
-    func receive(_ release: PeerMessage.KeyRelease, from holder: NodeID) {
-        guard let runtime = tasks[release.chain], runtime.machine.state.holders.contains(where: { $0.node == holder }),
-            release.vector.length <= UInt64(runtime.policy.largestElementCount * 32 + 256)
-        else { return }
-        // Bounded: few manifests are open at a time, and a holder has few components.
-        var known = runtime.releases[release.manifest]?[holder] ?? []
-        known.removeAll { $0.component == release.component }
-        guard known.count < Limits.components, runtime.releases.count < 8 || runtime.releases[release.manifest] != nil
-        else { return }
-        tasks[release.chain]?.releases[release.manifest, default: [:]][holder] = known + [release]
-        take(release, of: holder)
-    }
-
-    private func take(_ release: PeerMessage.KeyRelease, of holder: NodeID) {
-        let chain = release.chain
-        guard let runtime = tasks[chain], runtime.aggregation?.job.manifest == release.manifest,
-            runtime.vectors[Int(release.component)]?[holder] == nil
-        else { return }
-        whenStored([release.vector], from: holder) { node in
-            guard let runtime = node.tasks[chain], let aggregation = runtime.aggregation,
-                aggregation.job.manifest == release.manifest, let key = runtime.sealingKey,
-                let sealed = try? node.contentStore.get(release.vector.id)
-            else { return }
-            let context = HoldingKeys.sealingContext(
-                network: node.genesis.networkID, manifest: release.manifest, component: Int(release.component),
-                holder: holder)
-            // A vector counts only if it is the one that its holder's signed statement names.
-            guard let bytes = try? SealedVector.open(sealed, key: key, context: context),
-                bytes.count == runtime.policy.elementCount(round: aggregation.job.round) * 32,
-                let statement = aggregation.statements.first(where: { $0.signer == holder })
-                    .flatMap({ try? KeyStatement(wireBytes: $0.payload) }),
-                let root = statement.roots.first(where: { $0.component == release.component })?.root,
-                KeyVector.tree(bytes).root == root.bytes
-            else {
-                node.logger.warning(
-                    "the key vector of \(holder.short) for component \(release.component) does not fit its statement")
-                return
-            }
-            node.tasks[chain]?.vectors[Int(release.component), default: [:]][holder] = bytes
-            node.aggregateIfComplete(chain)
-        }
-    }
-
-    private func aggregateIfComplete(_ chain: ChainID) {
-        guard let runtime = tasks[chain], let aggregation = runtime.aggregation, !aggregation.isRunning,
-            runtime.machine.aggregator == nodeID,
-            case .aggregating(aggregation.job.manifest, _) = runtime.machine.state.phase,
-            (0..<runtime.policy.profile.componentCount).allSatisfy({ !(runtime.vectors[$0] ?? [:]).isEmpty }),
-            let set = setContent(aggregation.job, chain: chain)
-        else { return }
-        killAfterKeys(chain)
-        tasks[chain]?.aggregation?.isRunning = true
-        tasks[chain]?.stats.keysMs = now.monotonicMs
-        let job = aggregation.job
-        whenStored(set.references + [job.model], from: nil) { node in
-            node.aggregateNow(job, set.headers, chain: chain)
-        }
-    }
-
-    private func aggregateNow(_ job: KeyJob, _ headers: [SubmissionHeader], chain: ChainID) {
-        guard let runtime = tasks[chain], let base = try? contentStore.get(job.model.id),
-            let set = readSet(headers, chain: chain)
-        else { return }
-        let policy = runtime.policy
-        // Where two holders of a component differ, the smallest key's vector is tried; the block equation tells.
-        let vectors = (0..<policy.profile.componentCount).compactMap { component in
-            runtime.vectors[component]?.min { $0.key < $1.key }?.value
-        }
-        let range = policy.packing.range
-        let known = logarithms[range]
-        let tables = home.tables
-        compute {
-            let start = ContinuousClock.now
-            let logarithm =
-                known ?? LogarithmFile.table(bound: range, maximumTable: policy.plan.tableRange, directory: tables)
-            return Result { () throws(RoundError) -> (Aggregating.Outcome, BoundedLogarithm, Double) in
-                let outcome = try Aggregating.run(
-                    policy: policy, job: job, set: set, keyVectors: vectors, base: base, logarithm: logarithm)
-                return (outcome, logarithm, Self.interval(start, .now))
-            }
-        } _: { node, result in
-            guard node.tasks[chain] != nil else { return }
-            switch result {
-            case .success(let (outcome, logarithm, seconds)):
-                node.logarithms[range] = logarithm
-                node.tasks[chain]?.stats.recover = seconds
-                node.store(outcome.aggregate, outcome.candidate.aggregate, .aggregate)
-                node.store(outcome.model, outcome.candidate.model, .model)
-                node.perform(node.tasks[chain]!.machine.aggregated(outcome.candidate, node.now), chain: chain)
-            case .failure(let error): node.failed("round \(job.round): no sum", error, chain: chain)
-            }
-        }
-    }
-
-    func readSet(_ headers: [SubmissionHeader], chain: ChainID) -> SetContent? {
-        guard let runtime = tasks[chain] else { return nil }
-        var bodies: [[UInt8]] = []
-        var rows: [UInt32] = []
-        for header in headers {
-            guard let bytes = try? contentStore.get(header.body.id),
-                let content = try? BodyCheck.decode(bytes, header: header, policy: runtime.policy),
-                let member = runtime.machine.state.genesis.member(header.submitter)
-            else { return nil }
-            bodies.append(content.elements)
-            rows.append(member.enrolment.rows)
-        }
-        return SetContent(headers: headers, bodies: bodies, rows: rows)
-    }
 }

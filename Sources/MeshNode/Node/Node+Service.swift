@@ -117,13 +117,16 @@ extension Node: NodeService {
         store(task.initialWeights, initial, .model)
         let sealing = RistrettoKey.generate()
         let transaction = Transaction.publish(task.spec, sealingKey: SealingKey(sealing.publicKey))
-        let envelope = try submit(transaction)
+        let envelope = try signed(transaction)
         let id = TaskID.of(network: genesis.networkID, publish: envelope.transactionID)
+        // The key is on disk before anybody can seal to it: a crash in between would leave a task that nobody can sum.
         do {
             try sealing.secretBytes.withCopy { bytes in
                 try durable.commit([.value(space: "sealing-key", key: id.bytes, bytes: bytes)])
             }
         } catch { throw .failed(reason: "\(error)", next: "free disk space and publish again") }
+        _ = try queue(envelope)
+        keepForever([initial], chain: id)
         note("published", "published task \(id.short) \"\(task.spec.name)\"", task: id)
         return PublishedView(
             task: id.hex, transaction: envelope.transactionID.hex, model: initial.id.hex, warnings: task.warnings,

@@ -184,6 +184,7 @@ public actor Node {
         if configuration.debug.keepsOwnUpdates {
             logger.warning("debug.keep_own_updates is on: this node stores its own quantised updates in plain form")
         }
+        announceAttack()
         let address = try await transport.start()
         listening = address
         bans = try BanFile.read(home: home)

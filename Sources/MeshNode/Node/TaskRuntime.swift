@@ -22,6 +22,8 @@ struct TaskRuntime {
     /// Model after each decided round, 0 for the initial one.
     var models: [UInt32: ContentReference] = [:]
     var lastRound: RoundView?
+    /// This holder's memory of what it released keys for; nil before the first.
+    var gate: KeyReleaseMemory?
 
     struct ReleaseKey: Hashable {
         let manifest: BlockID
@@ -29,9 +31,14 @@ struct TaskRuntime {
     }
 
     struct Aggregation {
-        var job: KeyJob
-        var statements: [Envelope]
+        let job: KeyJob
         var isRunning = false
+        /// The sum is recovered.
+        var isDone = false
+        /// Holders by component whose vectors were tried together.
+        var tried: Set<[NodeID]> = []
+        /// The latest of these and its lowest element without a value.
+        var failure: (choice: [NodeID], element: Int)?
     }
 
     init(machine: TaskMachine, policy: RoundPolicy, sealingKey: RistrettoKey?) {

@@ -20,13 +20,19 @@ enum Aggregating {
         let model: [UInt8]
     }
 
+    enum Recovery: Sendable {
+        case sum(Outcome)
+        /// The lowest element whose sum is no packed sum within its bounds.
+        case fails(element: Int)
+    }
+
     /// - Parameters:
     ///   - keyVectors: one verified vector a component.
     ///   - base: the model that the round started from.
     static func run(
         policy: RoundPolicy, job: KeyJob, set: SetContent, keyVectors: [[UInt8]], base: [UInt8],
         logarithm: BoundedLogarithm, progress: (@Sendable (Int) -> Bool)? = nil
-    ) throws(RoundError) -> Outcome {
+    ) throws(RoundError) -> Recovery {
         let round = job.round
         let values: [Int64]
         let opening: [UInt8]
@@ -34,9 +40,17 @@ enum Aggregating {
             values = try Aggregate.decrypt(
                 bodies: BodySource(set.bodies), encoding: policy.encoding, count: policy.elementCount(round: round),
                 keyVectors: keyVectors, logarithm: logarithm, bound: policy.packing.range, progress: progress)
+            // Beyond the digits' bounds is as bad as no logarithm at all.
+            _ = try policy.packing.unpack(
+                values, count: policy.coordinateCount(round: round), submitters: set.rows.count)
             let seed = BlockProof.seed(context: job.context.bytes, manifest: job.manifest.bytes, values: values)
             opening = try BlockProof.kHat(seed: seed, keyVectors: keyVectors, count: policy.elementCount(round: round))
-        } catch { throw .failed("recovery: \(error)") }
+        } catch {
+            switch error {
+            case .noLogarithm(let element, _), .digitOutOfRange(let element, _, _, _): return .fails(element: element)
+            default: throw .failed("recovery: \(error)")
+            }
+        }
         let model = try policy.nextModel(base: base, aggregate: values, rows: set.rows, round: round)
         let aggregate = policy.encode(aggregate: values)
         let aggregateReference = ContentReference.of(aggregate, kind: .aggregate)
@@ -46,7 +60,7 @@ enum Aggregating {
             payload: TaskRules.payloadID(
                 manifest: job.manifest, aggregate: aggregateReference, model: modelReference, opening: Digest(opening)),
             aggregate: aggregateReference, model: modelReference, opening: Digest(opening))
-        return Outcome(candidate: candidate, aggregate: aggregate, model: model)
+        return .sum(Outcome(candidate: candidate, aggregate: aggregate, model: model))
     }
 }
 

@@ -20,6 +20,26 @@ enum BodyCheck {
         return content
     }
 
+    /// That a submission holds the integers of the one in the latest set of its round.
+    static func checkSameVector(
+        _ content: SubmissionContent, header: SubmissionHeader, previous bytes: [UInt8], of previous: SubmissionHeader,
+        policy: RoundPolicy
+    ) throws(RoundError) {
+        guard let resubmission = header.resubmission else { throw .rejected("no proof of the same vector") }
+        let before = try decode(bytes, header: previous, policy: policy)
+        do {
+            let isSame = try SameVectorProof(lambda: resubmission.lambda.bytes).verify(
+                previous: before.elements, replacement: content.elements, encoding: policy.encoding,
+                count: policy.elementCount(round: header.round),
+                statement: header.sameVectorStatement(previous: resubmission.previous))
+            guard isSame else {
+                throw RoundError.rejected("it is not the integer vector of \(resubmission.previous.short)")
+            }
+        } catch let error as RoundError {
+            throw error
+        } catch { throw .rejected("\(error)") }
+    }
+
     /// Shape, hashes and roots alone.
     static func decode(
         _ bytes: [UInt8], header: SubmissionHeader, policy: RoundPolicy

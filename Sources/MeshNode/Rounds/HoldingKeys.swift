@@ -15,6 +15,32 @@ enum HoldingKeys {
         } catch { throw .rejected("\(error)") }
     }
 
+    /// Opens the boxes and, where one does not open to what the header commits to, proves it.
+    ///
+    /// - Parameter lies: complains about a box that opens, for test networks only.
+    static func examine(
+        _ content: SubmissionContent, header: SubmissionHeader, place: Int, key: RistrettoKey, policy: RoundPolicy,
+        lies: Bool
+    ) throws(RoundError) -> (isComplete: Bool, complaint: Complaint.Entry?) {
+        let seeds = try open(content, header: header, place: place, key: key, policy: policy)
+        let known = policy.profile.components(of: place).sorted()
+        let isComplete = seeds.count == known.count
+        let failed = known.first { component in !seeds.contains { $0.component == component } }
+        guard let component = failed ?? (lies ? known.first : nil) else { return (isComplete, nil) }
+        do {
+            let id = SubmissionID.of(headerBytes: header.wireBytes)
+            let complaint = try HolderComplaint.make(
+                about: header.sealedSeeds(boxes: content.boxes), component: component, holder: place, key: key,
+                submission: id.bytes)
+            return (
+                isComplete,
+                Complaint.Entry(
+                    submission: id, component: UInt8(component), sharedPoint: Digest(complaint.sharedPoint),
+                    proof: Signature(complaint.proof), boxes: content.boxes)
+            )
+        } catch { throw .failed("complaint: \(error)") }
+    }
+
     struct Vector: Sendable {
         let component: Int
         /// K^(a)_j, 32 bytes each.
@@ -22,11 +48,12 @@ enum HoldingKeys {
         let root: Digest
     }
 
-    /// K^(a)_j = Σ_{i∈S} R^(a)_ij for every component of this holder.
-    static func derive(
-        members: [(header: SubmissionHeader, content: SubmissionContent)], place: Int, key: RistrettoKey,
-        policy: RoundPolicy
-    ) throws(RoundError) -> [Vector] {
+    typealias Member = (header: SubmissionHeader, content: SubmissionContent)
+
+    /// K_{i,a} of every member, by component of this holder.
+    static func maskKeys(
+        members: [Member], place: Int, key: RistrettoKey, policy: RoundPolicy
+    ) throws(RoundError) -> [Int: [SecretBytes]] {
         var maskKeys: [Int: [SecretBytes]] = [:]
         for member in members {
             let seeds = try open(member.content, header: member.header, place: place, key: key, policy: policy)
@@ -41,11 +68,37 @@ enum HoldingKeys {
                 }
             } catch { throw .failed("\(error)") }
         }
+        return maskKeys
+    }
+
+    /// K^(a)_j = Σ_{i∈S} R^(a)_ij for every component of this holder.
+    ///
+    /// - Parameter lies: adds one to the first element of the first component, for test networks only.
+    static func derive(
+        members: [Member], place: Int, key: RistrettoKey, policy: RoundPolicy, lies: Bool = false
+    ) throws(RoundError) -> [Vector] {
+        let maskKeys = try maskKeys(members: members, place: place, key: key, policy: policy)
         guard let round = members.first?.header.round else { throw .failed("an empty set") }
         let count = policy.elementCount(round: round)
-        return policy.profile.components(of: place).sorted().map { component in
-            let vector = KeyVector.sum(maskKeys: maskKeys[component] ?? [], count: count)
+        return policy.profile.components(of: place).sorted().enumerated().map { index, component in
+            var vector = KeyVector.sum(maskKeys: maskKeys[component] ?? [], count: count)
+            if lies, index == 0 { Cheating.addOne(to: &vector) }
             return Vector(component: component, bytes: vector, root: Digest(KeyVector.tree(vector).root))
+        }
+    }
+
+    /// R_ij^(a) of one element for these components.
+    static func disclose(
+        members: [Member], place: Int, key: RistrettoKey, element: Int, components: [Int], policy: RoundPolicy,
+        lies: Bool = false
+    ) throws(RoundError) -> [Disclosure.Masks] {
+        let maskKeys = try maskKeys(members: members, place: place, key: key, policy: policy)
+        let first = policy.profile.components(of: place).min()
+        return components.sorted().map { component in
+            var values = (maskKeys[component] ?? []).map { MaskDerivation.mask(key: $0, element: element) }
+            // A liar that thinks: its masks add up to the vector that it signed.
+            if lies, component == first, element == 0, !values.isEmpty { Cheating.addOne(to: &values[0]) }
+            return Disclosure.Masks(component: UInt8(component), values: values.map { Digest($0) })
         }
     }
 

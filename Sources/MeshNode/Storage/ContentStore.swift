@@ -193,6 +193,23 @@ public final class ContentStore: Sendable {
         for id in pinned { try unpin(id, label: label) }
     }
 
+    /// Unpins everything that carries the label and removes what no other label keeps.
+    /// - Returns: what was removed.
+    @discardableResult
+    public func release(label: String) throws(StorageError) -> [ContentID] {
+        let pinned = state.withLock { state in
+            state.entries.filter { $0.value.pins.contains(label) }.keys.sorted()
+        }
+        var removed: [ContentID] = []
+        for id in pinned {
+            try unpin(id, label: label)
+            guard state.withLock({ state in state.entries[id]?.pins.isEmpty == true }) else { continue }
+            try remove(id)
+            removed.append(id)
+        }
+        return removed
+    }
+
     /// Removes a content whether it is pinned or not; used on damage.
     public func remove(_ id: ContentID) throws(StorageError) {
         let pins = state.withLock { state in

@@ -31,6 +31,12 @@ public struct DecidedRounds: Sendable {
     public private(set) var height: UInt64 = 0
     public private(set) var head: BlockID
     public private(set) var finalModel: [UInt8] = []
+    /// Members proven bad, ascending.
+    public private(set) var evicted: [NodeID] = []
+    /// Holders whose places went to others, in order.
+    public private(set) var formerHolders: [NodeID] = []
+    /// Holders that a decided block convicts of a wrong vector.
+    public private(set) var liars: [NodeID] = []
     /// Whether the task ended with CONTROL(complete).
     public private(set) var isComplete = false
 
@@ -66,6 +72,7 @@ public struct DecidedRounds: Sendable {
                 guard case .aggregating(_, let set) = before.phase,
                     let raw = try content.get(result.aggregate.id)
                 else { throw RoundError.failed("the sum of round \(before.round) is not stored in \(home.path)") }
+                liars += result.liars
                 rounds.append(
                     Round(
                         round: before.round, attempt: before.attempt, set: set.map(\.node),
@@ -74,11 +81,15 @@ public struct DecidedRounds: Sendable {
                             submitters: set.count),
                         isRejected: result.rejected, seed: before.roundSeed, model: result.model,
                         aggregator: block.header.author, views: block.certificate.view + 1, block: block.header.id))
-            case .void(let body): voids.append((before.round, before.attempt, "\(body.reason)"))
+            case .void(let body):
+                if body.reason == .blame { liars += body.replaced }
+                voids.append((before.round, before.attempt, BlockDescription.reason(body)))
             case .control(let control): isComplete = control == .complete
             case .manifest: break
             }
         }
+        evicted = state.evicted
+        formerHolders = state.formerHolders
         height = state.height
         head = state.head
         finalModel = try content.get(state.model.id) ?? []

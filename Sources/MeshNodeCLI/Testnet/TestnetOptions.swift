@@ -13,6 +13,7 @@ struct TestnetOptions: Sendable {
     var holders: String
     var killAggregator: NodeConfiguration.KillPoint?
     var dropMiner: Int?
+    var attack: NodeConfiguration.Attack?
     var out: String
     var keep: Bool
     /// Nodes as tasks of this process instead of processes of their own.
@@ -88,8 +89,15 @@ struct TestnetOptions: Sendable {
             faults.append("--scale-rule \(scaleRule) is unknown; use fixed or previous")
         }
         if noise != 0, !(0.001...1000).contains(noise) { faults.append("--noise \(noise): 0, or 0.001 to 1000") }
-        if holders != "3,1", holders != "1,0" { faults.append("--holders \(holders): 3,1 or 1,0") }
-        if holders == "3,1", nodes < 5 { faults.append("--holders 3,1 needs 5 nodes; use --holders 1,0 with \(nodes)") }
+        let least = ["1,0": 4, "3,1": 5, "5,2": 7, "7,3": 9]
+        if let least = least[holders] {
+            if nodes < least {
+                faults.append(
+                    "--holders \(holders) needs \(least) nodes; use --holders 1,0 with \(nodes) or more nodes")
+            }
+        } else {
+            faults.append("--holders \(holders): 1,0 or 3,1 or 5,2 or 7,3")
+        }
         do {
             _ = try PartitionSettings(parsing: partition, parts: max(1, nodes), seed: Seed.number(seed))
         } catch { faults.append("--partition: \(error)") }
@@ -105,6 +113,13 @@ struct TestnetOptions: Sendable {
         }
         if let killAggregator, let dropMiner, Int(killAggregator.round) == dropMiner {
             faults.append("--kill-aggregator and --drop-miner in one round leave 3 of 5 votes, the quorum is 4")
+        }
+        if attack != nil, holders == "1,0" {
+            faults.append(
+                "--attack: play it with holders 3,1, 5,2 or 7,3, where holders and clients are different nodes")
+        }
+        if attack != nil, killAggregator != nil || dropMiner != nil {
+            faults.append("--attack: one thing at a time, without --kill-aggregator and --drop-miner")
         }
         if inProcess, killAggregator != nil || dropMiner != nil {
             faults.append("killing needs processes of their own: use testnet/run.sh, not the demo")
@@ -137,13 +152,17 @@ struct TestnetCommand: AsyncParsableCommand {
     var assignments: [String] = []
     @Option(help: "How the rows are dealt: \(PartitionStrategy.allowed).") var partition = "shards:2"
     @Option(help: "Seed of the dealing and of the task.") var seed: UInt64 = 0
-    @Option(help: "Key holders and threshold: 3,1, or 1,0 for the publisher alone.") var holders = "3,1"
+    @Option(help: "Key holders and threshold: 3,1, 5,2 or 7,3; 1,0 is the publisher alone.") var holders = "3,1"
     @Option(
         name: .customLong("kill-aggregator"),
         help: "Kills the aggregator of round R: R[:before-manifest|after-keys|after-proposal].") var killAggregator:
         String?
     @Option(name: .customLong("drop-miner"), help: "Kills a miner before it submits in round R.") var dropMiner: Int?
-    @Option(help: "Attack to run; none is the only one of this version.") var attack = "none"
+    @Option(
+        help:
+            "What one or more nodes do wrong: none, \(NodeConfiguration.Attack.allCases.map(\.rawValue).joined(separator: ", "))."
+    )
+    var attack = "none"
     @Option(help: "Directory for homes, logs, model and summary.json.") var out = "testnet/out"
     @Flag(help: "Leave the nodes running.") var keep = false
     @Option(help: "Give up after this many seconds.") var limit = 900
@@ -159,12 +178,17 @@ struct TestnetCommand: AsyncParsableCommand {
             }
             kill = parsed
         }
-        guard attack == "none" else {
-            throw CommandFailure(ExitStatus.usage, "--attack \(attack): this version runs none; see CHANGELOG.md")
+        let played = NodeConfiguration.Attack(rawValue: attack)
+        guard attack == "none" || played != nil else {
+            throw CommandFailure(
+                ExitStatus.usage,
+                "--attack \(attack): none, "
+                    + NodeConfiguration.Attack.allCases.map(\.rawValue).joined(separator: ", "))
         }
         var options = TestnetOptions(
             nodes: nodes, rounds: rounds, data: data, partition: partition, seed: seed, holders: holders,
-            killAggregator: kill, dropMiner: dropMiner, out: Files.absolute(out), keep: keep, inProcess: false,
+            killAggregator: kill, dropMiner: dropMiner, attack: played, out: Files.absolute(out), keep: keep,
+            inProcess: false,
             limitSeconds: limit)
         if ShippedData(rawValue: data) == nil { options.data = Files.absolute(data) }
         options.model = model
@@ -192,7 +216,8 @@ struct InProcessDemo: DemoRunner {
         defer { Files.removeTree(out) }
         let options = TestnetOptions(
             nodes: nodes, rounds: rounds, data: "digits", partition: partition, seed: seed,
-            holders: nodes >= 5 ? "3,1" : "1,0", killAggregator: nil, dropMiner: nil, out: out, keep: false,
+            holders: nodes >= 5 ? "3,1" : "1,0", killAggregator: nil, dropMiner: nil, attack: nil, out: out,
+            keep: false,
             inProcess: true, limitSeconds: 600)
         return try await TestnetRun(options: options, report: report).run()
     }

@@ -92,6 +92,11 @@ struct TestnetProof {
             report(gate(cameBack, "killed and restarted: \(run.restarted.joined(separator: ", "))"))
             held = held && cameBack
         }
+        if let attack = run.options.attack {
+            let (caught, text) = outcome(of: attack, first)
+            report(gate(caught, "\(attack.rawValue): \(text)"))
+            held = held && caught
+        }
         let model = run.options.out + "/" + ReportFiles.model
         try Files.write(first.finalModel, to: model)
         let figures = try TaskReport.make(
@@ -115,6 +120,34 @@ struct TestnetProof {
             "\(held ? "PASSED" : "FAILED") in \(Text.fixed(run.elapsed, 1)) s, \(Text.bytes(bytes)) sent; model \(model), "
                 + "report \(run.options.out)/\(ReportFiles.report), summary \(run.options.out)/summary.json")
         return held
+    }
+
+    /// Whether decided blocks hold what an attack must lead to, and nothing else.
+    private func outcome(of attack: NodeConfiguration.Attack, _ decided: DecidedRounds) -> (Bool, String) {
+        func names(_ nodes: [NodeID]) -> String {
+            nodes.isEmpty ? "nobody" : nodes.map(\.short).joined(separator: ", ")
+        }
+        let text =
+            "client \(names(decided.evicted)) evicted, holder \(names(decided.liars)) convicted, "
+            + "holder \(names(decided.formerHolders)) replaced"
+        let counts = (decided.evicted.count, decided.liars.count, decided.formerHolders.count)
+        let voids = decided.voids.map(\.reason)
+        return switch attack {
+        case .badBox: (counts == (1, 0, 0), text + ": its box does not open")
+        case .outOfRange:
+            (
+                counts == (1, 0, 0) && voids.count == 1,
+                text + ": its element is out of range; the others submitted again"
+            )
+        case .lyingHolder: (counts == (0, 1, 1) && voids.isEmpty, text + "; every round went on with the honest vector")
+        case .silentHolder:
+            (
+                decided.evicted.isEmpty && decided.liars.isEmpty && counts.2 > 0 && voids.count == 1,
+                text + ": it was silent"
+            )
+        case .falseComplaint:
+            (counts == (0, 0, 0) && voids.isEmpty, text + ": complaints about good boxes have no effect")
+        }
     }
 
     private func gate(_ holds: Bool, _ text: String) -> String { (holds ? "  ok    " : "  FAIL  ") + text }

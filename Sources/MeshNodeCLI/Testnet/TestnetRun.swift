@@ -75,7 +75,9 @@ final class TestnetRun: Sendable {
     }
 
     private func start(_ plan: TestnetPlan) async throws {
-        let debug = options.killAggregator.map { ["debug.kill_aggregator=\($0.round):\($0.point.rawValue)"] } ?? []
+        let debug =
+            (options.killAggregator.map { ["debug.kill_aggregator=\($0.round):\($0.point.rawValue)"] } ?? [])
+            + (options.attack.map { ["debug.attack=\($0.rawValue)"] } ?? [])
         let first = plan.members[0]
         try first.start(settings: ["debug.keep_own_updates=true"] + debug)
         try await waitReady(first)

@@ -31,14 +31,21 @@ public struct ManifestBody: WireCodable, Hashable {
     public let union: [SubmissionID]
     /// One per signer, ascending by signer, together at least a quorum.
     public let lists: [ReceivedList]
-    /// The signed announcements of the set, ascending by submitter: S.
+    /// The signed announcements of all of L, ascending by submitter.
     public let submissions: [Envelope]
     /// The holders' Readys that cover S, ascending by signer.
     public let readys: [Envelope]
+    /// Complaints that prove submissions of L bad, ascending by signer.
+    public let complaints: [Envelope]
+    /// Their submitters, ascending.
+    public let evicted: [NodeID]
 
     public init(
-        context: Digest, union: [SubmissionID], lists: [ReceivedList], submissions: [Envelope], readys: [Envelope]
+        context: Digest, union: [SubmissionID], lists: [ReceivedList], submissions: [Envelope], readys: [Envelope],
+        complaints: [Envelope] = [], evicted: [NodeID] = []
     ) {
+        self.complaints = complaints
+        self.evicted = evicted
         self.context = context
         self.union = union
         self.lists = lists
@@ -52,6 +59,8 @@ public struct ManifestBody: WireCodable, Hashable {
         encoder.list(lists)
         encoder.list(submissions)
         encoder.list(readys)
+        encoder.list(complaints)
+        encoder.list(evicted)
     }
 
     public init(from decoder: inout WireDecoder) throws(WireError) {
@@ -60,6 +69,8 @@ public struct ManifestBody: WireCodable, Hashable {
         lists = try decoder.list(limit: Limits.voters, "lists")
         submissions = try decoder.list(limit: Limits.submitters, "submissions")
         readys = try decoder.list(limit: Limits.holders, "readys")
+        complaints = try decoder.list(limit: Limits.holders, "complaints")
+        evicted = try decoder.list(limit: Limits.evictions, "evicted")
     }
 }
 
@@ -75,11 +86,17 @@ public struct ResultBody: WireCodable, Hashable {
     public let keyStatements: [Envelope]
     /// Opinions of at least a quorum, ascending by signer.
     public let opinions: [Envelope]
+    /// Convicts holders that signed a wrong vector; nil where nobody is convicted.
+    public let blame: BlameProof?
+    /// Those holders, ascending: replaced from the next attempt on.
+    public let liars: [NodeID]
 
     public init(
         manifest: BlockID, aggregate: ContentReference, model: ContentReference, opening: Digest, rejected: Bool,
-        keyStatements: [Envelope], opinions: [Envelope]
+        keyStatements: [Envelope], opinions: [Envelope], blame: BlameProof? = nil, liars: [NodeID] = []
     ) {
+        self.blame = blame
+        self.liars = liars
         self.manifest = manifest
         self.aggregate = aggregate
         self.model = model
@@ -97,6 +114,8 @@ public struct ResultBody: WireCodable, Hashable {
         encoder.bool(rejected)
         encoder.list(keyStatements)
         encoder.list(opinions)
+        encoder.optional(blame)
+        encoder.list(liars)
     }
 
     public init(from decoder: inout WireDecoder) throws(WireError) {
@@ -107,6 +126,8 @@ public struct ResultBody: WireCodable, Hashable {
         rejected = try decoder.bool("rejected")
         keyStatements = try decoder.list(limit: Limits.holders, "key statements")
         opinions = try decoder.list(limit: Limits.voters, "opinions")
+        blame = try decoder.optional("blame")
+        liars = try decoder.list(limit: Limits.holders, "liars")
     }
 }
 
@@ -116,7 +137,7 @@ public enum VoidReason: UInt8, Sendable, WireCodable, CaseIterable {
     case tooFew = 1
     /// A deadline passed and nobody could propose a manifest or result.
     case deadline = 2
-    /// Submissions were not covered by the holders' Readys.
+    /// So many holders were silent at a deadline that the others do not know every component.
     case holders = 3
     /// A submission was proven bad after the manifest.
     case blame = 4
@@ -138,8 +159,26 @@ public struct VoidBody: WireCodable, Hashable {
     /// For `tooFew`: the lists that prove it. Otherwise empty.
     public let union: [SubmissionID]
     public let lists: [ReceivedList]
+    /// Holders that are replaced from the next attempt on, ascending: silent ones for `holders`, liars for `blame`.
+    public let replaced: [NodeID]
+    /// For `holders`: statements of voters, ascending by signer. Otherwise empty.
+    public let absences: [Envelope]
+    /// Complaints that prove submissions bad, ascending by signer.
+    public let complaints: [Envelope]
+    /// The announcements that the complaints are about, ascending by submitter.
+    public let submissions: [Envelope]
+    /// For `blame`, unless a complaint proves it all.
+    public let blame: BlameProof?
 
-    public init(reason: VoidReason, evicted: [NodeID], union: [SubmissionID], lists: [ReceivedList]) {
+    public init(
+        reason: VoidReason, evicted: [NodeID], union: [SubmissionID], lists: [ReceivedList], replaced: [NodeID] = [],
+        absences: [Envelope] = [], complaints: [Envelope] = [], submissions: [Envelope] = [], blame: BlameProof? = nil
+    ) {
+        self.replaced = replaced
+        self.absences = absences
+        self.complaints = complaints
+        self.submissions = submissions
+        self.blame = blame
         self.reason = reason
         self.evicted = evicted
         self.union = union
@@ -151,6 +190,11 @@ public struct VoidBody: WireCodable, Hashable {
         encoder.list(evicted)
         encoder.list(union)
         encoder.list(lists)
+        encoder.list(replaced)
+        encoder.list(absences)
+        encoder.list(complaints)
+        encoder.list(submissions)
+        encoder.optional(blame)
     }
 
     public init(from decoder: inout WireDecoder) throws(WireError) {
@@ -158,6 +202,11 @@ public struct VoidBody: WireCodable, Hashable {
         evicted = try decoder.list(limit: Limits.evictions, "evicted")
         union = try decoder.list(limit: Limits.submitters, "union")
         lists = try decoder.list(limit: Limits.voters, "lists")
+        replaced = try decoder.list(limit: Limits.holders, "replaced")
+        absences = try decoder.list(limit: Limits.voters, "absences")
+        complaints = try decoder.list(limit: Limits.holders, "complaints")
+        submissions = try decoder.list(limit: Limits.complaints * Limits.holders, "submissions")
+        blame = try decoder.optional("blame")
     }
 }
 
@@ -169,6 +218,8 @@ public enum FailureReason: UInt8, Sendable, WireCodable {
     case quality = 2
     /// The task's expiry passed.
     case expired = 3
+    /// More holders failed than the profile lets replace.
+    case holders = 4
 
     public func encode(into encoder: inout WireEncoder) { encoder.u8(rawValue) }
     public init(from decoder: inout WireDecoder) throws(WireError) {

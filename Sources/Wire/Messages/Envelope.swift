@@ -11,6 +11,10 @@ public enum MessageKind: UInt8, Sendable, CaseIterable, WireCodable {
     case opinion = 9
     case transaction = 10
     case complaint = 11
+    case absence = 12
+    case claim = 13
+    case disclosure = 14
+    case opening = 15
 
     public func encode(into encoder: inout WireEncoder) { encoder.u8(rawValue) }
     public init(from decoder: inout WireDecoder) throws(WireError) {
@@ -24,8 +28,9 @@ public enum MessageKind: UInt8, Sendable, CaseIterable, WireCodable {
 
 /// The place that a signer may fill once. Two different messages of one signer in one slot are evidence.
 ///
-/// `major` and `minor` are height and view for votes, proposals, candidates, Received (view 0) and opinions
-/// (view 0); round and attempt for submissions, Readys and key statements; nonce and 0 for transactions.
+/// `major` and `minor` are height and view for votes, proposals, candidates, Received (view 0), opinions (view 0) and
+/// absences (view 0); round and attempt for submissions, Readys, key statements, complaints, claims, disclosures and
+/// openings; nonce and 0 for transactions.
 public struct Slot: Hashable, Comparable, Sendable, WireCodable {
     public let kind: MessageKind
     public let chain: ChainID

@@ -18,12 +18,36 @@ public struct SubmissionHeader: WireMessage, Hashable {
     /// Merkle root over the chunks of the elements.
     public let elementsRoot: Digest
     public let body: ContentReference
+    /// In a later attempt of a keyed round: that this is the integer vector of the submission in the decided set.
+    public var resubmission: Resubmission?
+
+    /// λ with 8·Σ ρ_j·(U'_j − U_j) = 8·λ·H.
+    public struct Resubmission: WireCodable, Hashable {
+        public let previous: SubmissionID
+        public let lambda: Digest
+
+        public init(previous: SubmissionID, lambda: Digest) {
+            self.previous = previous
+            self.lambda = lambda
+        }
+
+        public func encode(into encoder: inout WireEncoder) {
+            encoder.value(previous)
+            encoder.value(lambda)
+        }
+
+        public init(from decoder: inout WireDecoder) throws(WireError) {
+            previous = try decoder.value()
+            lambda = try decoder.value()
+        }
+    }
 
     public init(
         context: Digest, round: UInt32, attempt: UInt16, submitter: NodeID, nonce: Digest,
         componentCommitments: [Digest], ephemeral: Digest, proof: Signature, boxesHash: Digest, elementCount: UInt32,
-        elementsRoot: Digest, body: ContentReference
+        elementsRoot: Digest, body: ContentReference, resubmission: Resubmission? = nil
     ) {
+        self.resubmission = resubmission
         self.context = context
         self.round = round
         self.attempt = attempt
@@ -53,6 +77,7 @@ public struct SubmissionHeader: WireMessage, Hashable {
         encoder.u32(elementCount)
         encoder.value(elementsRoot)
         encoder.value(body)
+        encoder.optional(resubmission)
     }
 
     public init(fieldsFrom decoder: inout WireDecoder) throws(WireError) {
@@ -71,6 +96,7 @@ public struct SubmissionHeader: WireMessage, Hashable {
         }
         elementsRoot = try decoder.value()
         body = try decoder.value()
+        resubmission = try decoder.optional("resubmission")
     }
 }
 

@@ -26,6 +26,8 @@ public enum TaskSpecValidator {
     public static let holderProfiles: [(count: UInt8, threshold: UInt8)] = [(1, 0), (3, 1), (5, 2), (7, 3)]
     /// n_min is never below this, whatever the profile.
     public static let leastSet: UInt32 = 4
+    /// Most members of a task with seven holders: 20 components of 90 masks stay below one message.
+    public static let mostDisclosed: UInt32 = 90
     /// Largest |sum| that recovery serves with two coordinates an element, and with one.
     public static let packedRange: UInt64 = 1 << 23
     public static let unpackedRange: UInt64 = 1 << 32
@@ -77,10 +79,22 @@ public enum TaskSpecValidator {
 
     /// Who, together with whom, could read one participant's update.
     public static func readers(_ holders: TaskSpec.Holders) -> String {
-        holders.publisherAlone
-            ? "the publisher alone could read every single update (holder profile 1,0)"
-            : "a single update can be read only if \(UInt32(holders.threshold) + 1) of the \(holders.count) key holders "
-                + "collude"
+        if holders.publisherAlone { return "the publisher alone could read every single update (holder profile 1,0)" }
+        return
+            "a single update can be read only if \(UInt32(holders.threshold) + 1) of the \(holders.count) key holders "
+            + "collude" + (compromise(holders).map { "; " + $0 } ?? "")
+    }
+
+    /// P(more than t bad holders) when they are drawn by stake, at 10, 20 and 33 % bad stake (docs/protocol/crypto.md).
+    static func compromise(_ holders: TaskSpec.Holders) -> String? {
+        let odds: String
+        switch holders.count {
+        case 3: odds = ".03, .10, .26"
+        case 5: odds = ".01, .06, .21"
+        case 7: odds = ".003, .03, .17"
+        default: return nil
+        }
+        return "odds of more than \(holders.threshold) bad ones at 10, 20, 33 % bad stake: \(odds)"
     }
 
     /// Trainable values of the model; nil when the numbers are too large to count.
@@ -106,12 +120,17 @@ public enum TaskSpecValidator {
                 "(\(holders.count), \(holders.threshold)) is no profile; use (1, 0), (3, 1), (5, 2) or (7, 3)")
             return
         }
-        // The aggregator is never a holder, and t + 1 colluders must stay a minority of the task.
-        let needed = holders.publisherAlone ? 1 : max(5, UInt32(holders.count) + 1)
+        // Whoever sums is no holder, and there is a second such node when the first one dies.
+        let needed = holders.publisherAlone ? 1 : UInt32(holders.count) + 2
         check.require(
             "participants.minimum", group.minimum >= needed, uses: ["holders.count", "holders.threshold"],
             "holders (\(holders.count), \(holders.threshold)) need \(needed) participants or more, found "
                 + "\(group.minimum); below 5 use (1, 0)")
+        // A holder's disclosure has one mask of 32 bytes for each of its components and members, in one message.
+        check.require(
+            "participants.maximum", holders.count < 7 || group.maximum <= mostDisclosed,
+            uses: ["holders.count", "holders.threshold"],
+            "\(group.maximum) with holders (7, 3): at most \(mostDisclosed) can be blamed; use fewer or holders (5, 2)")
     }
 
     private static func deadlines(_ deadlines: TaskSpec.Deadlines, _ check: inout SpecCheck) {

@@ -1,0 +1,217 @@
+internal import Chain
+internal import Foundation
+internal import Gossip
+internal import Logging
+internal import MeshCrypto
+internal import Wire
+
+/// The aggregator's part of a round: collecting vectors, recovering the sum, and saying what went wrong.
+extension Node {
+    /// Asks holders whose vectors are still missing.
+    func requestKeys() {
+        for chain in taskOrder {
+            guard let runtime = tasks[chain], let aggregation = runtime.aggregation, !aggregation.isRunning,
+                !aggregation.isDone || runtime.machine.holdersDiffer, runtime.machine.aggregator == nodeID,
+                case .aggregating(aggregation.job.manifest, _) = runtime.machine.state.phase
+            else { continue }
+            let present = Set(runtime.vectors.values.flatMap(\.keys))
+            for holder in runtime.machine.state.holders where holder.node != nodeID && !present.contains(holder.node) {
+                send(.keyRequest(chain, manifest: aggregation.job.manifest), to: holder.node)
+            }
+        }
+    }
+
+    func collectKeys(_ job: KeyJob, chain: ChainID) {
+        if tasks[chain]?.aggregation?.job != job { tasks[chain]?.aggregation = .init(job: job) }
+        for (holder, releases) in (tasks[chain]?.releases[job.manifest] ?? [:]).sorted(by: { $0.key < $1.key }) {
+            for release in releases { take(release, of: holder) }
+        }
+        aggregateIfComplete(chain)
+        blame(chain)
+    }
+
+    func receive(_ release: PeerMessage.KeyRelease, from holder: NodeID) {
+        guard let runtime = tasks[release.chain], runtime.machine.state.holders.contains(where: { $0.node == holder }),
+            release.vector.length <= UInt64(runtime.policy.largestElementCount * 32 + 256)
+        else { return }
+        // Bounded: few manifests are open at a time, and a holder has few components.
+        var known = runtime.releases[release.manifest]?[holder] ?? []
+        known.removeAll { $0.component == release.component }
+        guard known.count < Limits.components, runtime.releases.count < 8 || runtime.releases[release.manifest] != nil
+        else { return }
+        tasks[release.chain]?.releases[release.manifest, default: [:]][holder] = known + [release]
+        take(release, of: holder)
+    }
+
+    private func take(_ release: PeerMessage.KeyRelease, of holder: NodeID) {
+        let chain = release.chain
+        guard let runtime = tasks[chain], runtime.aggregation?.job.manifest == release.manifest,
+            runtime.vectors[Int(release.component)]?[holder] == nil
+        else { return }
+        whenStored([release.vector], from: holder) { node in
+            guard let runtime = node.tasks[chain], runtime.aggregation?.job.manifest == release.manifest,
+                let key = runtime.sealingKey,
+                let sealed = try? node.contentStore.get(release.vector.id)
+            else { return }
+            let context = HoldingKeys.sealingContext(
+                network: node.genesis.networkID, manifest: release.manifest, component: Int(release.component),
+                holder: holder)
+            // A vector counts only if it is the one that its holder's signed statement names.
+            guard let bytes = try? SealedVector.open(sealed, key: key, context: context),
+                bytes.count == runtime.policy.elementCount(round: runtime.machine.state.round) * 32,
+                let statement = runtime.machine.keyStatements.first(where: { $0.signer == holder })
+                    .flatMap({ try? KeyStatement(wireBytes: $0.payload) }),
+                let root = statement.roots.first(where: { $0.component == release.component })?.root,
+                KeyVector.tree(bytes).root == root.bytes
+            else {
+                node.logger.warning(
+                    "the key vector of \(holder.short) for component \(release.component) does not fit its statement")
+                return
+            }
+            node.tasks[chain]?.vectors[Int(release.component), default: [:]][holder] = bytes
+            node.aggregateIfComplete(chain)
+            node.blame(chain)
+        }
+    }
+
+    func aggregateIfComplete(_ chain: ChainID) {
+        guard let runtime = tasks[chain], let aggregation = runtime.aggregation, !aggregation.isRunning,
+            !aggregation.isDone, runtime.machine.aggregator == nodeID,
+            case .aggregating(aggregation.job.manifest, _) = runtime.machine.state.phase,
+            (0..<runtime.policy.profile.componentCount).allSatisfy({ !(runtime.vectors[$0] ?? [:]).isEmpty }),
+            nextChoice(runtime) != nil, let set = setContent(aggregation.job, chain: chain)
+        else { return }
+        killAfterKeys(chain)
+        tasks[chain]?.aggregation?.isRunning = true
+        tasks[chain]?.stats.keysMs = now.monotonicMs
+        let job = aggregation.job
+        whenStored(set.references + [job.model], from: nil) { node in
+            node.aggregateNow(job, set.headers, chain: chain)
+        }
+    }
+
+    private func aggregateNow(_ job: KeyJob, _ headers: [SubmissionHeader], chain: ChainID) {
+        guard let runtime = tasks[chain], runtime.aggregation?.job == job,
+            let choice = nextChoice(runtime), let base = try? contentStore.get(job.model.id),
+            let set = readSet(headers, chain: chain)
+        else {
+            tasks[chain]?.aggregation?.isRunning = false
+            return
+        }
+        let policy = runtime.policy
+        let vectors = choice.enumerated().compactMap { component, holder in runtime.vectors[component]?[holder] }
+        let range = policy.packing.range
+        let known = logarithms[range]
+        let tables = home.tables
+        compute {
+            let start = ContinuousClock.now
+            let logarithm =
+                known ?? LogarithmFile.table(bound: range, maximumTable: policy.plan.tableRange, directory: tables)
+            return Result { () throws(RoundError) -> (Aggregating.Recovery, BoundedLogarithm, Double) in
+                let outcome = try Aggregating.run(
+                    policy: policy, job: job, set: set, keyVectors: vectors, base: base, logarithm: logarithm)
+                return (outcome, logarithm, Self.interval(start, .now))
+            }
+        } _: { node, result in
+            guard node.tasks[chain]?.aggregation?.job == job else { return }
+            node.tasks[chain]?.aggregation?.isRunning = false
+            node.tasks[chain]?.aggregation?.tried.insert(choice)
+            switch result {
+            case .success(let (.sum(outcome), logarithm, seconds)):
+                node.logarithms[range] = logarithm
+                node.tasks[chain]?.aggregation?.isDone = true
+                node.tasks[chain]?.stats.recover = seconds
+                node.store(outcome.aggregate, outcome.candidate.aggregate, .aggregate)
+                node.store(outcome.model, outcome.candidate.model, .model)
+                node.perform(node.tasks[chain]!.machine.aggregated(outcome.candidate, node.now), chain: chain)
+            case .success(let (.fails(element), logarithm, _)):
+                node.logarithms[range] = logarithm
+                node.tasks[chain]?.aggregation?.failure = (choice, element)
+                node.note(
+                    "warning", "round \(job.round): element \(element) of the sum has no value within its bounds",
+                    task: chain, round: job.round)
+                node.aggregateIfComplete(chain)
+            case .failure(let error): node.failed("round \(job.round): no sum", error, chain: chain)
+            }
+            node.blame(chain)
+        }
+    }
+
+    /// One holder a component, a choice that was not tried: where two holders of a component sent different vectors, the
+    /// honest one is found by trying. At most 16.
+    private func nextChoice(_ runtime: TaskRuntime) -> [NodeID]? {
+        guard let aggregation = runtime.aggregation else { return nil }
+        var choices: [[NodeID]] = [[]]
+        for component in 0..<runtime.policy.profile.componentCount {
+            let options = distinct(runtime.vectors[component] ?? [:])
+            choices = choices.flatMap { choice in options.map { choice + [$0] } }
+            if choices.count > 16 { choices = Array(choices.prefix(16)) }
+        }
+        return choices.first { !aggregation.tried.contains($0) }
+    }
+
+    /// The smallest key of every different vector.
+    private func distinct(_ vectors: [NodeID: [UInt8]]) -> [NodeID] {
+        var chosen: [NodeID] = []
+        for node in vectors.keys.sorted() where !chosen.contains(where: { vectors[$0] == vectors[node] }) {
+            chosen.append(node)
+        }
+        return chosen
+    }
+
+    // MARK: Blame
+
+    /// Says once an attempt what is wrong: two holders of a component that differ, or, if all agree, the lowest element
+    /// that cannot be recovered.
+    private func blame(_ chain: ChainID) {
+        guard let runtime = tasks[chain], let aggregation = runtime.aggregation, !aggregation.isRunning,
+            runtime.machine.aggregator == nodeID
+        else { return }
+        let places = runtime.machine.state.holders.map(\.node)
+        func entry(_ component: Int, _ holder: NodeID, _ element: Int) -> BlameClaim.Entry? {
+            guard let vector = runtime.vectors[component]?[holder], let place = places.firstIndex(of: holder) else {
+                return nil
+            }
+            return BlameClaim.Entry(
+                holder: UInt8(place), component: UInt8(component),
+                key: Digest(Array(vector[element * 32..<element * 32 + 32])),
+                path: KeyVector.tree(vector).path(element).map { Digest($0) })
+        }
+        for component in 0..<runtime.policy.profile.componentCount {
+            let vectors = runtime.vectors[component] ?? [:]
+            let different = distinct(vectors)
+            guard different.count > 1, let first = vectors[different[0]], let second = vectors[different[1]],
+                let element = Blame.firstDifference(first, second)
+            else { continue }
+            let entries = vectors.keys.sorted().compactMap { entry(component, $0, element) }
+            perform(
+                tasks[chain]!.machine.blamed(
+                    aggregation.job.manifest, kind: .dispute, element: element, entries: entries, now), chain: chain)
+            return
+        }
+        // Nobody is named while a holder's statement is missing, so there is no claim before all are here.
+        guard !aggregation.isDone, let failure = aggregation.failure, nextChoice(runtime) == nil,
+            Set(runtime.machine.keyStatements.map(\.signer)).isSuperset(of: places)
+        else { return }
+        let entries = failure.choice.enumerated().compactMap { entry($0.offset, $0.element, failure.element) }
+        perform(
+            tasks[chain]!.machine.blamed(
+                aggregation.job.manifest, kind: .recovery, element: failure.element, entries: entries, now),
+            chain: chain)
+    }
+
+    func readSet(_ headers: [SubmissionHeader], chain: ChainID) -> SetContent? {
+        guard let runtime = tasks[chain] else { return nil }
+        var bodies: [[UInt8]] = []
+        var rows: [UInt32] = []
+        for header in headers {
+            guard let bytes = try? contentStore.get(header.body.id),
+                let content = try? BodyCheck.decode(bytes, header: header, policy: runtime.policy),
+                let member = runtime.machine.state.genesis.member(header.submitter)
+            else { return nil }
+            bodies.append(content.elements)
+            rows.append(member.enrolment.rows)
+        }
+        return SetContent(headers: headers, bodies: bodies, rows: rows)
+    }
+}

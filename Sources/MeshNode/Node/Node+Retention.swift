@@ -1,0 +1,119 @@
+internal import Chain
+internal import MeshCrypto
+internal import Wire
+
+/// What a task leaves on this node's disk, and for how long: key vectors until their attempt ends, updates until their
+/// round ends, seeds and bodies for the task's `body_retention`, sums and models for ever.
+extension Node {
+    /// Several tasks share one folder: every name begins with its chain. 104 bytes at most, a name may have 128.
+    static func vectorName(_ chain: ChainID, _ manifest: BlockID, _ component: Int) -> String {
+        vectorPrefix(chain) + "\(manifest.hex)-\(component)"
+    }
+
+    static func vectorPrefix(_ chain: ChainID) -> String { "key-\(chain.hex.prefix(32))-" }
+    static func updatePrefix(_ chain: ChainID, _ round: UInt32) -> String { "update-\(chain.hex.prefix(32))-\(round)-" }
+
+    /// Pins of a round's bodies, and of what stays for the chain's life: at most 64 characters.
+    static func bodyLabel(_ chain: ChainID, _ round: UInt32) -> String { "b-\(chain.hex.prefix(48))-\(round)" }
+    static func chainLabel(_ chain: ChainID) -> String { "c-\(chain.hex.prefix(48))" }
+
+    private static func seedSpace(_ chain: ChainID) -> String { "submission-\(chain.hex)" }
+
+    /// Round and attempt first, so that the rows of a chain are in the order in which they end.
+    private static func seedKey(_ round: UInt32, _ id: SubmissionID) -> [UInt8] {
+        var encoder = WireEncoder()
+        encoder.u32(round.byteSwapped)
+        encoder.value(id)
+        return encoder.bytes
+    }
+
+    // MARK: Keeping
+
+    /// A body that a verifier needs is not collected before the task's retention has passed.
+    func keepBody(_ body: ContentReference, chain: ChainID, round: UInt32) {
+        guard let runtime = tasks[chain] else { return }
+        // A node that was away may fetch what is past its retention already.
+        let first = runtime.machine.state.round.subtractingReportingOverflow(runtime.policy.spec.bodyRetention)
+        guard first.overflow || round >= first.partialValue else { return }
+        keep([body], label: Self.bodyLabel(chain, round))
+    }
+
+    func keepForever(_ references: [ContentReference], chain: ChainID) {
+        keep(references, label: Self.chainLabel(chain))
+    }
+
+    private func keep(_ references: [ContentReference], label: String) {
+        for reference in references {
+            do { try contentStore.pin(reference.id, label: label) } catch {
+                logger.error("content \(reference.id.short) cannot be pinned: \(error)")
+            }
+        }
+    }
+
+    /// The seeds of an own submission, durable: a rebuttal, the proof of the same vector and a score open them.
+    func keepSeeds(_ sealed: Submitting.Sealed, chain: ChainID) throws {
+        var secret = WireEncoder()
+        secret.value(sealed.header)
+        secret.list(sealed.seeds) { encoder, seed in seed.withCopy { encoder.data($0) } }
+        let key = Self.seedKey(sealed.header.round, SubmissionID.of(headerBytes: sealed.header.wireBytes))
+        try durable.commit([.value(space: Self.seedSpace(chain), key: key, bytes: secret.bytes)])
+    }
+
+    /// One seed a component; nil when they are not here (any more).
+    func seeds(of id: SubmissionID, round: UInt32, chain: ChainID) -> (header: SubmissionHeader, seeds: [SecretBytes])?
+    {
+        guard let bytes = try? durable.value(space: Self.seedSpace(chain), key: Self.seedKey(round, id)) else {
+            return nil
+        }
+        var decoder = WireDecoder(bytes)
+        guard let header = try? SubmissionHeader(from: &decoder),
+            let seeds = try? decoder.list(
+                limit: Limits.components, "seeds",
+                { (decoder: inout WireDecoder) throws(WireError) in try decoder.data(limit: 32, "seed") })
+        else { return nil }
+        return (header, seeds.map { SecretBytes($0) })
+    }
+
+    // MARK: Forgetting
+
+    /// An attempt is over: nobody may ask for its vectors any more.
+    func forgetKeyVectors(_ chain: ChainID) { forgetVectors(Self.vectorPrefix(chain)) }
+
+    /// A round is over: its vectors go at once, seeds and bodies of the round whose retention ends go now.
+    func forgetRound(_ chain: ChainID, _ round: UInt32) {
+        forgetKeyVectors(chain)
+        forgetVectors(Self.updatePrefix(chain, round))
+        guard let retention = tasks[chain]?.policy.spec.bodyRetention, round > retention else { return }
+        forgetBodies(chain, through: round - retention)
+    }
+
+    /// A task is over: its keys and own updates open nothing any more. Bodies of the last rounds stay for verifiers.
+    func forgetTask(_ chain: ChainID) {
+        forgetKeyVectors(chain)
+        forgetVectors("update-\(chain.hex.prefix(32))-")
+        var records = [DurableRecord.removeValue(space: "sealing-key", key: chain.bytes)]
+        for stored in (try? durable.values(space: Self.seedSpace(chain))) ?? [] {
+            records.append(.removeValue(space: Self.seedSpace(chain), key: stored.key))
+        }
+        tasks[chain]?.gate = nil
+        do { try durable.commit(records) } catch { logger.error("keys of task \(chain.short): \(error)") }
+    }
+
+    private func forgetVectors(_ prefix: String) {
+        guard let names = try? vectorFiles.list() else { return }
+        for name in names where name.hasPrefix(prefix) { try? vectorFiles.remove(name: name) }
+    }
+
+    private func forgetBodies(_ chain: ChainID, through last: UInt32) {
+        let end = Self.seedKey(last + 1, .zero)
+        let records = ((try? durable.values(space: Self.seedSpace(chain))) ?? [])
+            .filter { $0.key.lexicographicallyPrecedes(end) }
+            .map { DurableRecord.removeValue(space: Self.seedSpace(chain), key: $0.key) }
+        do {
+            try durable.commit(records)
+            // Rounds end one by one, so one label ends with each.
+            let removed = try contentStore.release(label: Self.bodyLabel(chain, last))
+            if !removed.isEmpty { logger.debug("removed \(removed.count) bodies of round \(last)") }
+        } catch { logger.error("retention of task \(chain.short): \(error)") }
+    }
+}
