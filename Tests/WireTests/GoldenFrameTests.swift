@@ -27,6 +27,17 @@ struct GoldenFrameTests {
         }
     }
 
+    /// After a format was changed on purpose: `MESHNODE_WRITE_FRAMES=1 ./testnet/test.sh --filter writesTheFile`.
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["MESHNODE_WRITE_FRAMES"] == "1"))
+    func writesTheFile() throws {
+        var samples = Samples(salt: 1)
+        let comments = try String(contentsOf: Self.file, encoding: .utf8).split(separator: "\n").filter {
+            $0.hasPrefix("#")
+        }
+        let lines = comments.map(String.init) + samples.all().map { "\($0.name) \($0.bytes.hex)" }
+        try (lines.joined(separator: "\n") + "\n").write(to: Self.file, atomically: true, encoding: .utf8)
+    }
+
     /// A frame written out by hand, field by field, so that the samples cannot hide a mistake in both directions.
     @Test func slotByHand() throws {
         let chain = [UInt8](repeating: 0xab, count: 32)
