@@ -36,6 +36,8 @@ extension Node {
         else { return }
         // Bounded: few manifests are open at a time, and a holder has few components.
         var known = runtime.releases[release.manifest]?[holder] ?? []
+        // Told again, and on its way already: asking again would only add to what is waited for.
+        if known.contains(release), !contentStore.has(release.vector.id) { return }
         known.removeAll { $0.component == release.component }
         guard known.count < Limits.components, runtime.releases.count < 8 || runtime.releases[release.manifest] != nil
         else { return }

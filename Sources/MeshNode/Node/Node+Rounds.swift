@@ -332,23 +332,27 @@ extension Node {
             return
         }
         guard let recipient = runtime.machine.state.genesis.member(receiver)?.enrolment.sealingKey else { return }
-        let components = runtime.policy.profile.components(of: place)
-        tasks[chain]?.released.insert(.init(manifest: job.manifest, node: receiver))
-        for component in components {
-            guard let bytes = try? vectorFiles.read(name: Self.vectorName(chain, job.manifest, component)) else {
-                continue
-            }
+        let key = TaskRuntime.ReleaseKey(manifest: job.manifest, node: receiver)
+        let releases = runtime.released[key] ?? seal(job, place: place, to: recipient, chain: chain)
+        tasks[chain]?.released[key] = releases
+        for release in releases { send(.keyRelease(release), to: receiver) }
+    }
+
+    /// One sealed content a component. Sealed once for each receiver: each sealing has another name, and a receiver that
+    /// is slower than its own questions would otherwise fetch for ever.
+    private func seal(
+        _ job: KeyJob, place: Int, to recipient: SealingKey, chain: ChainID
+    ) -> [PeerMessage.KeyRelease] {
+        (tasks[chain]?.policy.profile.components(of: place) ?? []).compactMap { component in
             let context = HoldingKeys.sealingContext(
                 network: genesis.networkID, manifest: job.manifest, component: component, holder: nodeID)
-            guard let sealed = try? SealedVector.seal(bytes, to: recipient.bytes, context: context),
+            guard let bytes = try? vectorFiles.read(name: Self.vectorName(chain, job.manifest, component)),
+                let sealed = try? SealedVector.seal(bytes, to: recipient.bytes, context: context),
                 let id = try? contentStore.put(sealed, kind: .other)
-            else { continue }
-            send(
-                .keyRelease(
-                    .init(
-                        chain: chain, manifest: job.manifest, component: UInt8(component),
-                        vector: ContentReference(id: id, length: UInt64(sealed.count)))),
-                to: receiver)
+            else { return nil }
+            return PeerMessage.KeyRelease(
+                chain: chain, manifest: job.manifest, component: UInt8(component),
+                vector: ContentReference(id: id, length: UInt64(sealed.count)))
         }
     }
 

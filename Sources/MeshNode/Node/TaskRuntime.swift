@@ -15,8 +15,8 @@ struct TaskRuntime {
     var aggregation: Aggregation?
     /// Verified vectors of the present set, by component and then holder.
     var vectors: [Int: [NodeID: [UInt8]]] = [:]
-    /// What this node already sealed and sent: (manifest, receiver).
-    var released: Set<ReleaseKey> = []
+    /// What this node already sealed and sent: whoever asks again is told of the same contents.
+    var released: [ReleaseKey: [PeerMessage.KeyRelease]] = [:]
     /// Releases by manifest and holder that wait for their statement or for this node to see the manifest.
     var releases: [BlockID: [NodeID: [PeerMessage.KeyRelease]]] = [:]
     /// Model after each decided round, 0 for the initial one.
