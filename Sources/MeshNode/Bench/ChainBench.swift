@@ -209,7 +209,11 @@ actor BenchCluster {
     private func keep(_ running: [Task<Void, Never>]) { tasks = running }
 
     func stop() async {
-        for node in nodes { await node.stop() }
+        for node in nodes {
+            await node.stop()
+            // A silent one takes no orders any more.
+            await node.transport.shutdown()
+        }
         for task in tasks { await task.value }
     }
 
