@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds the program in release and measures: ./Benchmarks/run.sh crypto [--peers] [options of `meshnode bench crypto`]
-# --peers also measures homomorphic encryption on the same vectors and prints one table with ratios.
+# Builds the program in release and measures: ./Benchmarks/run.sh crypto|chain [--peers] [options of `meshnode bench crypto|chain`]
+# crypto --peers also measures homomorphic encryption on the same vectors and prints one table with ratios.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 usage() { sed -n '2,3s/^# //p' "$0" >&2; exit 64; }
-[ "${1:-}" = crypto ] || usage
-shift
+what="${1:-}"
+case "$what" in crypto | chain) shift ;; *) usage ;; esac
 peers=false
 quick=false
 options=()
@@ -24,7 +24,7 @@ echo "building (the first build takes minutes)" >&2
 swift build "${flags[@]}" --product meshnode >&2
 binary=$(swift build "${flags[@]}" --show-bin-path)/meshnode
 
-if ! $peers; then exec "$binary" bench crypto "${options[@]+"${options[@]}"}"; fi
+if [ "$what" != crypto ] || ! $peers; then exec "$binary" bench "$what" "${options[@]+"${options[@]}"}"; fi
 
 venv=Benchmarks/.venv
 if ! cmp -s Benchmarks/requirements.txt "$venv/installed.txt"; then

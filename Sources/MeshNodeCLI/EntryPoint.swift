@@ -37,9 +37,9 @@ struct MeshNodeCommand: AsyncParsableCommand {
             GenesisCommand.self, InitCommand.self, RunCommand.self, StopCommand.self, StatusCommand.self,
             WatchCommand.self, PeersCommand.self, TicketCommand.self, StoreCommand.self, DoctorCommand.self,
             TaskCommand.self,
-            SubmitCommand.self, VoteCommand.self, RoundCommand.self, ChainCommand.self, LedgerCommand.self,
-            VerifyCommand.self,
-            ContributorsCommand.self, ModelCommand.self, BaselineCommand.self, ProfileCommand.self,
+            SubmitCommand.self, VoteCommand.self, RevealCommand.self, RateCommand.self, RoundCommand.self,
+            ChainCommand.self, LedgerCommand.self, VerifyCommand.self, ContributorsCommand.self, ModelCommand.self,
+            BaselineCommand.self, ProfileCommand.self,
             DataCommand.self, ConfigCommand.self, BenchCommand.self, DemoCommand.self, TestnetCommand.self,
         ])
 }

@@ -13,6 +13,8 @@ public enum Limits {
     public static let elements = 1 << 26
     public static let name = 255
     public static let reason = 512
+    /// Words of a person in an opinion: 32 of them stay small in a block.
+    public static let remark = 255
     public static let layers = 16
     /// Named feature columns, and figures of their normalisation.
     public static let columns = 4_096

@@ -103,7 +103,10 @@ final class SampleService: NodeService {
     }
 
     func contributors() async -> [ContributorView] {
-        [ContributorView(node: "aa", tasks: 1, rounds: 3, aggregated: 2, credits: 90, slashes: 0)]
+        [
+            ContributorView(
+                node: "aa", tasks: 1, rounds: 3, offered: 3, aggregated: 2, credits: 90, slashes: 0, reputation: 0.8)
+        ]
     }
 
     private func asked(_ what: String) -> Receipt {
@@ -122,6 +125,9 @@ final class SampleService: NodeService {
     }
     func reveal(_ targetPpm: UInt32, nonce: Digest, task: TaskID) async throws(ServiceError) -> Receipt {
         asked("reveal \(targetPpm) \(nonce.short)")
+    }
+    func rate(_ node: NodeID, stars: UInt8, task: TaskID) async throws(ServiceError) -> Receipt {
+        asked("rate \(node.short) \(stars)")
     }
 
     func chains() async -> [ChainView] {

@@ -66,7 +66,7 @@ struct ConsensusRuleTests {
         _ = machine.handle(.start)
         let a = Self.header(1)
         _ = machine.handle(.proposal(view: 0, signer: Self.nodes[0], Proposal(header: a, validView: -1)))
-        #expect(Self.signed(machine.handle(.validated(a.id, false))) == [.prevote(view: 0, nil)])
+        #expect(Self.signed(machine.handle(.validated(a.id, false))) == [.prevote(view: 0, nil, .refused)])
     }
 
     @Test func proposalOfSomebodyElseIsIgnored() {
@@ -83,7 +83,7 @@ struct ConsensusRuleTests {
         _ = machine.handle(.timeout(view: 0, step: .precommit))
         let b = Self.header(2, view: 1)
         let directives = machine.handle(.proposal(view: 1, signer: Self.nodes[1], Proposal(header: b, validView: -1)))
-        #expect(Self.signed(directives) == [.prevote(view: 1, nil)])
+        #expect(Self.signed(directives) == [.prevote(view: 1, nil, .locked)])
     }
 
     @Test func line28UnlocksOnlyThroughAnEqualOrLaterQuorumOfPrevotes() {
@@ -115,7 +115,7 @@ struct ConsensusRuleTests {
         _ = machine.handle(.timeout(view: 0, step: .propose))
         _ = machine.handle(.vote(.prevote, view: 0, signer: Self.nodes[0], block: nil))
         let directives = machine.handle(.vote(.prevote, view: 0, signer: Self.nodes[1], block: nil))
-        #expect(Self.signed(directives) == [.precommit(view: 0, nil)])
+        #expect(Self.signed(directives) == [.precommit(view: 0, nil, .quorumForNil)])
     }
 
     @Test func line49DecidesOnAQuorumInAnyViewEvenBeforeTheStart() {
@@ -149,8 +149,8 @@ struct ConsensusRuleTests {
     @Test func line57And65TimeoutsMoveOn() {
         var machine = Self.machine()
         _ = machine.handle(.start)
-        #expect(Self.signed(machine.handle(.timeout(view: 0, step: .propose))) == [.prevote(view: 0, nil)])
-        #expect(Self.signed(machine.handle(.timeout(view: 0, step: .prevote))) == [.precommit(view: 0, nil)])
+        #expect(Self.signed(machine.handle(.timeout(view: 0, step: .propose))) == [.prevote(view: 0, nil, .noProposal)])
+        #expect(Self.signed(machine.handle(.timeout(view: 0, step: .prevote))) == [.precommit(view: 0, nil, .noQuorum)])
         _ = machine.handle(.timeout(view: 0, step: .precommit))
         #expect(machine.view == 1)
         // A clock of a view that is over says nothing.

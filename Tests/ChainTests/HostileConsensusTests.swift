@@ -19,7 +19,7 @@ struct HostileConsensusTests {
             header.author = Rules.nodes[author]
             let directives = machine.handle(
                 .proposal(view: 0, signer: Rules.nodes[0], Proposal(header: header, validView: -1)))
-            #expect(Rules.signed(directives) == [.prevote(view: 0, nil)])
+            #expect(Rules.signed(directives) == [.prevote(view: 0, nil, .notItsTurn)])
             #expect(!directives.contains(.validate(header, view: 0)))
         }
     }
@@ -35,7 +35,7 @@ struct HostileConsensusTests {
         #expect(machine.view == 1)
         let directives = machine.handle(
             .proposal(view: 1, signer: Rules.nodes[1], Proposal(header: header, validView: 0)))
-        #expect(Rules.signed(directives) == [.prevote(view: 1, nil)])
+        #expect(Rules.signed(directives) == [.prevote(view: 1, nil, .notItsTurn)])
     }
 
     /// An equivocator voted for a towards one node and for nil towards this one first: the quorum for a still counts.

@@ -41,6 +41,43 @@ struct LedgerTests {
         #expect(table.map(\.node) == task.members.map(\.node) && table.map(\.credits) == [200, 190, 180, 170, 60])
     }
 
+    @Test func aPublisherRatesOnceWhoWorkedForItsPaidTask() throws {
+        var world = LedgerWorld()
+        let task = try world.openTask()
+        func rating(_ index: Int, _ stars: UInt8 = 4) -> Transaction {
+            .rating(task: task.task, node: world.node(index), stars: stars)
+        }
+        #expect(world.refusal(rating(1), 0)?.contains("not been paid out") == true)
+        var end = world.settlement(task, height: 9, outcome: .complete, credits: [180, 180, 180, 180, 180])
+        // One member was in no sum.
+        var table = end.payouts
+        table.entries[4].rounds = 0
+        let header = {
+            var header = end.header
+            header.payoutRoot = table.root
+            return header
+        }()
+        end = Settlement(header: header, certificate: world.certificate(header, by: task.electorate), payouts: table)
+        try world.decide([(.settle(end), 4)])
+        try world.decide(after: 5_000)
+        let idle = world.place(table.entries[4].node)
+        let busy = world.place(table.entries[0].node)
+        #expect(world.refusal(rating(busy), 2)?.contains("only its publisher") == true)
+        #expect(world.refusal(rating(0), 0)?.contains("rates itself") == true)
+        #expect(world.refusal(rating(idle), 0)?.contains("no settled work") == true)
+        let root = world.state.root
+        try world.decide([(rating(busy), 0)])
+        #expect(world.state.root != root)
+        #expect(world.refusal(rating(busy, 1), 0)?.contains("has been rated") == true)
+        // Two of two rounds, none of two; the stars stand beside the reputation and do not change it.
+        let rows = world.state.contributors
+        let best = try #require(rows.first { $0.node == world.node(busy) })
+        #expect(best.rounds == 2 && best.offered == 2 && best.stars == 4 && best.ratings == 1)
+        #expect(best.reputationPpm == 750_000)
+        #expect(rows.first { $0.node == world.node(idle) }?.reputationPpm == 250_000)
+        #expect(rows.first { $0.node == world.node(idle) }?.ratings == 0)
+    }
+
     @Test func settlementsThatAreNotThoseOfTheHeaderAreRefused() throws {
         var world = LedgerWorld()
         let task = try world.openTask()

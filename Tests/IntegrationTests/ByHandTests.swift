@@ -152,6 +152,13 @@ import Testing
         let rounds = try lab.retry(
             until: { $0.output.contains("accepted") }, "round", "list", "leaves", "--home", lab.home("b2"))
         #expect(rounds.output.contains("4/4"))
+        // What each said stands in the decided block, the same at every node.
+        for name in Self.names {
+            let shown = try lab.retry(
+                until: { $0.output.contains("looks odd") }, "round", "show", "leaves", "1", "--home", lab.home(name))
+            #expect(shown.output.contains("reject: decided by hand: \"looks odd\""), "\(shown.output)")
+            #expect(shown.output.components(separatedBy: "accept: decided by hand").count == 4)
+        }
         let watched = try Lab.expect("watch", "--task", "leaves", "--after", "0", "--json", "--home", lab.home("a2"))
         #expect(watched.code == 0)
         lab.stop()

@@ -12,34 +12,35 @@ import Wire
 
     @Test func acknowledgedSignaturesSurvivePowerCuts() async {
         await #expect(processExitsWith: .success) {
-            let (lost, damaged, cuts) = try PowerCutTests.cutDurableStore(weakened: false)
+            let found = try PowerCutTests.cutDurableStore(weakened: false)
             #expect(
-                lost == 0 && damaged == 0,
-                "\(lost) of \(cuts) cuts lost acknowledged records, \(damaged) damaged the file")
+                found.lost == 0 && found.damaged == 0 && found.signedTwice == 0,
+                "\(found): acknowledged records were lost or signed anew")
+            print("power cuts: \(found)")
         }
     }
 
     /// The check above can fail: with the level that GRDB's pool would set, most cuts lose records.
     @Test func weakerSynchronousLosesAcknowledgedSignatures() async {
         await #expect(processExitsWith: .success) {
-            let (lost, _, cuts) = try PowerCutTests.cutDurableStore(weakened: true)
-            #expect(lost > cuts / 4, "only \(lost) of \(cuts) cuts lost records")
+            let found = try PowerCutTests.cutDurableStore(weakened: true)
+            #expect(found.lost > found.cuts / 4 && found.signedTwice > found.cuts / 4, "\(found)")
+            print("power cuts, synchronous=NORMAL: \(found)")
         }
     }
 
     @Test func acknowledgedBlocksSurvivePowerCuts() async {
         await #expect(processExitsWith: .success) {
-            let (lost, damaged, cuts) = try PowerCutTests.cutChainStore(weakened: false)
-            #expect(
-                lost == 0 && damaged == 0,
-                "\(lost) of \(cuts) cuts lost acknowledged blocks, \(damaged) damaged the file")
+            let found = try PowerCutTests.cutChainStore(weakened: false)
+            #expect(found.lost == 0 && found.damaged == 0, "\(found): acknowledged blocks were lost")
+            print("power cuts of blocks: \(found)")
         }
     }
 
     @Test func weakerSynchronousLosesAcknowledgedBlocks() async {
         await #expect(processExitsWith: .success) {
-            let (lost, _, cuts) = try PowerCutTests.cutChainStore(weakened: true)
-            #expect(lost > cuts / 4, "only \(lost) of \(cuts) cuts lost blocks")
+            let found = try PowerCutTests.cutChainStore(weakened: true)
+            #expect(found.lost > found.cuts / 4, "\(found)")
         }
     }
 
@@ -51,7 +52,20 @@ import Wire
         #expect(try chain.file.synchronousLevel() == 2)
     }
 
-    fileprivate static func cutDurableStore(weakened: Bool) throws -> (lost: Int, damaged: Int, cuts: Int) {
+    /// What all cuts of a run left behind.
+    fileprivate struct Found: CustomStringConvertible {
+        var cuts = 0
+        /// Cuts after which something acknowledged was missing, or could be signed anew in a used slot.
+        var lost = 0
+        var signedTwice = 0
+        var damaged = 0
+
+        var description: String {
+            "\(cuts) cuts, \(lost) lost records, \(signedTwice) slots signed twice, \(damaged) damaged"
+        }
+    }
+
+    fileprivate static func cutDurableStore(weakened: Bool) throws -> Found {
         let disk = PowerCutDisk.install()
         let scratch = FastScratch()
         let store = try DurableStore(path: scratch.file("a.sqlite"), owner: testNode, opening: .createIfMissing)
@@ -71,11 +85,26 @@ import Wire
             let found = try store.slotMessages(chain: testChain)
             let state = try store.voteState(chain: testChain)
             #expect(state == (found.isEmpty ? nil : pattern(90, seed: UInt64(found.count))))
-            return found.count >= acknowledged
+            return (found.count >= acknowledged, acknowledged > 0 ? signsAnew(store, acknowledged) : false)
         }
     }
 
-    fileprivate static func cutChainStore(weakened: Bool) throws -> (lost: Int, damaged: Int, cuts: Int) {
+    /// Whether a node that comes back could put another message into a slot whose message it has already sent.
+    private static func signsAnew(_ store: DurableStore, _ number: Int) -> Bool {
+        do throws(StorageError) {
+            try store.commit([
+                .slot(
+                    kind: UInt8(number % 3), chain: testChain, major: UInt64(number), minor: 0, message: [0xFF, 0xFE])
+            ])
+            return true
+        } catch {
+            if case .slotUsed = error { return false }
+            Issue.record("\(error)")
+            return false
+        }
+    }
+
+    fileprivate static func cutChainStore(weakened: Bool) throws -> Found {
         let disk = PowerCutDisk.install()
         let scratch = FastScratch()
         let store = try ChainStore(path: scratch.file("a.sqlite"), opening: .createIfMissing)
@@ -97,18 +126,17 @@ import Wire
             let events = try store.events(limit: .max).count
             #expect(events == height, "block and derived rows differ")
             #expect(try store.blocks(chain: testChain, from: 1, limit: .max).count == height)
-            return height >= acknowledged
+            return (height >= acknowledged, false)
         }
     }
 
     /// Cuts the recorded run at many places and opens what is left with the real code.
     private static func cut(
         _ log: PowerCutDisk.Log, _ scratch: FastScratch, name: String,
-        _ isKept: (String, Int) throws -> Bool
-    ) throws -> (lost: Int, damaged: Int, cuts: Int) {
-        let cuts = cuts
+        _ check: (String, Int) throws -> (isKept: Bool, isSignedTwice: Bool)
+    ) throws -> Found {
+        var found = Found(cuts: cuts)
         var random = CutRandom(seed: 20_261_121)
-        var (lost, damaged) = (0, 0)
         let path = scratch.file("cut-" + name)
         for _ in 0..<cuts {
             let position = 1 + random.below(log.events.count)
@@ -118,12 +146,14 @@ import Wire
                 if let bytes = files[scratch.file(name) + suffix] { overwrite(path + suffix, bytes) }
             }
             do {
-                if try !isKept(path, acknowledged) { lost += 1 }
+                let (isKept, isSignedTwice) = try check(path, acknowledged)
+                found.lost += isKept ? 0 : 1
+                found.signedTwice += isSignedTwice ? 1 : 0
             } catch let error as StorageError {
-                damaged += 1
+                found.damaged += 1
                 print("cut at event \(position): \(error)")
             }
         }
-        return (lost, damaged, cuts)
+        return found
     }
 }

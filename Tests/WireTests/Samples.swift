@@ -176,7 +176,9 @@ struct Samples {
     /// Every message and part, by name.
     mutating func all() -> [any WireSample] {
         let (opinion, candidate) = (
-            Opinion(payload: id(), verdict: .reject, accuracyPpm: 950_000, lossPpm: 123_456, evaluatedRows: 180),
+            Opinion(
+                payload: id(), verdict: .reject, reason: .byHand, remark: "looks odd", accuracyPpm: 950_000,
+                lossPpm: 123_456, evaluatedRows: 180),
             Candidate(manifest: id(), payload: id(), aggregate: reference(), model: reference(), opening: id())
         )
         let enrolment = Enrolment(
@@ -214,7 +216,7 @@ struct Samples {
             Sample("enrol", Transaction.enrol(enrolment)), Sample("close", Transaction.close(task: id())),
             Sample("genesis", genesis()), Sample("proposal-fresh", Proposal(header: header(), validView: -1)),
             Sample("proposal-again", Proposal(header: header(.result), validView: 1)),
-            Sample("vote-block", Vote(block: id())), Sample("vote-nil", Vote(block: nil)),
+            Sample("vote-block", Vote(block: id())), Sample("vote-nil", Vote(block: nil, reason: .locked)),
             Sample("vote-state", state),
             Sample("transfer", Transaction.transfer(to: id(), credits: 7)),
             Sample("bond", Transaction.bond(credits: 8, electionKey: id())),
@@ -224,6 +226,7 @@ struct Samples {
             Sample("reveal", Transaction.reveal(task: id(), targetPpm: 900_000, nonce: id())),
             Sample("settle", Transaction.settle(settlement())), Sample("refund", Transaction.refund(task: id())),
             Sample("evidence", Transaction.evidence(first: envelope(.prevote), second: envelope(.prevote))),
+            Sample("rating", Transaction.rating(task: id(), node: id(), stars: 4)),
             Sample("control-ordered", ControlBody.ordered(order())),
         ] + blame()
     }

@@ -2,13 +2,15 @@
 """Checks an exported chain (docs/protocol/export.md) without any code of this project.
 
 Written from docs/protocol alone: wire.md, consensus.md, registry.md, rounds.md, content.md and the transcripts of crypto.md.
-It needs Python 3.9 and `cryptography` for Ed25519.
+It needs Python 3.9 and `cryptography` for Ed25519 and ChaCha20.
 
 Checked: network id; block ids, parents, heights, times; that bodies and contents are the named ones; proposers and beacons (the
 VRF outputs are hashed, their proofs are not verified: that takes a group library); every precommit of every certificate with the
 electorate of its height; signatures, nonces and effects of all registry transactions, state roots of the registry and with them
-every balance; sets, payout tables and payout roots of task chains.
-Not checked: state roots of task chains, election proofs, block equations, models.
+every balance; sets, payout tables and payout roots of task chains. With --contents, of each result whose bodies are there: boxes hash
+and elements root of every body, every affine element on the curve, the digits of e, the block equation, and the new model where the
+task's server step is plain averaging.
+Not checked: state roots of task chains, election proofs, proofs of single boxes, the other server steps.
 
     verify_export.py FILE        exit 0 when everything holds, 1 with the first fault
 """
@@ -20,6 +22,7 @@ import sys
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
 CHUNK = 32 * 1024
 
@@ -222,7 +225,8 @@ def spec(r):
     r.domain(6)
     s = {}
     s["name"] = r.blob()
-    r.u64(), r.u8(), r.list(lambda r: r.u32()), r.u8(), r.ref()
+    r.u64()
+    s["architecture"], _, _, s["initial"] = r.u8(), r.list(lambda r: r.u32()), r.u8(), r.ref()
     # data
     r.blob(), r.list(lambda r: r.u32()), r.list(lambda r: r.blob()), r.u32(), r.list(lambda r: r.blob())
     r.u64(), r.flag(), r.list(lambda r: r.u64()), r.list(lambda r: r.u64()), r.u32()
@@ -230,10 +234,14 @@ def spec(r):
     s["minimum"], s["maximum"], s["smallest"] = r.u32(), r.u32(), r.u32()
     s["enrol"], _, _, _, s["expiry"] = r.u32(), r.u32(), r.u32(), r.u32(), r.u64()
     # training
-    r.blob(), r.u32(), r.u32(), r.u32(), r.u8(), r.take(5 * 4), r.u64(), r.u8(), r.u32(), r.u32(), r.u8(), r.u32()
-    r.u8(), r.take(4 * 4), r.u8(), r.u32()
+    r.blob(), r.u32(), r.u32(), r.u32(), r.u8(), r.take(5 * 4), r.u64(), r.u8(), r.u32(), r.u32()
+    s["correction"], _ = r.u8(), r.u32()
+    s["server"], s["rate"], _, s["weighting"], s["cap"] = r.u8(), r.u32(), r.take(3 * 4), r.u8(), r.u32()
     # update
-    r.u64(), r.u8(), r.u32(), r.u8(), r.u8(), r.take(4 * 4), r.u8(), r.u8()
+    r.u64()
+    s["bits"], s["range"], s["scale"], s["compression"] = r.u8(), r.u32(), r.u8(), r.u8()
+    r.take(4 * 4)
+    s["packing"], s["encoding"] = r.u8(), r.u8()
     s["holders"], s["threshold"] = r.u8(), r.u8()
     r.u32()
     s["target"] = r.u32()
@@ -353,7 +361,7 @@ class Registry:
             self.tasks.append(dict(
                 id=task, spec=s, publisher=e["signer"], published=time, escrow=s["reward"], enrolled=[], closed=0,
                 beacon=None, block=None, orders=[], cancelled=False, settled=None, target=None, window=None, paid=None,
-                released=False, slashed=[]))
+                released=False, slashed=[], ratings=[]))
         elif kind == 2:
             start = r.at
             n = dict(task=r.id(), sealing=r.id(), election=r.id(), rows=r.u32(), form=r.id(),
@@ -439,6 +447,13 @@ class Registry:
                 t["slashed"] = sorted(t["slashed"] + [one["signer"]])
                 bad["bonded"] -= lost
             self.burned += lost
+        elif kind == 12:
+            t, key, stars = self.task(r.id()), r.id(), r.u8()
+            need(e["signer"] == t["publisher"] and key != e["signer"] and 1 <= stars <= 5, "a rating by somebody else")
+            need(t["paid"] is not None and t["settled"] is not None, "rated before it was paid")
+            need(any(k == key and a + b > 0 for k, a, b, _ in t["settled"][2]["entries"]), "rated without settled work")
+            need(all(k != key for k, _ in t["ratings"]), "rated twice")
+            t["ratings"] = sorted(t["ratings"] + [(key, stars)])
         else:
             raise Fault("unknown transaction %d" % kind)
         r.end()
@@ -475,6 +490,7 @@ class Registry:
                 out += u64(t["settled"][0]) + t["settled"][1] + t["settled"][2]["bytes"]
             out += bytes([t["target"] is not None]) + u32(t["target"] or 0) + u64(t["window"] or 0) + u64(t["paid"] or 0)
             out += bytes([t["released"]]) + u32(len(t["slashed"])) + b"".join(t["slashed"])
+            out += u32(len(t["ratings"])) + b"".join(key + bytes([stars]) for key, stars in t["ratings"])
         return transcript("meshnode/registry-state/1", out)
 
     def block(self, h, body, cert):
@@ -515,6 +531,7 @@ class Task:
             self.holders = shuffle(self.electorate.members, self.beacon, "holders")[:self.spec["holders"]]
         self.round, self.attempt, self.sets, self.current = 1, 0, [], None
         self.evicted = set()
+        self.model, self.results = self.spec["initial"], []
         self.table = dict(outcome=(0,), rounds=0, accuracy=0, entries=[[k, 0, 0, 0] for k in sorted(self.enrolments)])
 
     def block(self, h, body, cert):
@@ -530,7 +547,7 @@ class Task:
         self.beacon = beacon_after(self.beacon, h)
 
     def manifest(self, h, r):
-        r.id()
+        context = r.id()
         union = r.list(lambda r: r.id())
         weight = dict.fromkeys(union, 0)
         listed_weight = 0
@@ -543,12 +560,13 @@ class Task:
                 weight[one] += self.electorate.weight[key]
         need(listed_weight >= self.electorate.quorum, "too few lists")
         listed = {one for one in union if weight[one] >= self.electorate.third}
-        by_key = {}
+        by_key, announced = {}, {}
         for e in r.list(envelope):
             envelope_signature(e, self.network)
             name = transcript("meshnode/submission/1", e["payload"])
             need(name in listed, "an announcement that is not listed")
             by_key.setdefault(e["signer"], []).append(name)
+            announced[e["signer"]] = submission(e["payload"])
         once = sorted(k for k, names in by_key.items() if len(names) == 1)
         if self.sets:
             last = [k for k in self.sets[-1] if k not in self.evicted]
@@ -559,7 +577,7 @@ class Task:
         for e in r.list(envelope):
             envelope_signature(e, self.network)
         self.sets.append(once)
-        self.current = (h["id"], once)
+        self.current = (h["id"], once, context, {k: announced[k] for k in once})
 
     def result(self, h, r):
         manifest, aggregate, model, opening, rejected = r.id(), r.ref(), r.ref(), r.id(), r.flag()
@@ -575,7 +593,11 @@ class Task:
             need((e["kind"], e["chain"], e["major"]) == (9, self.chain, h["height"]), "an opinion of another place")
             o = Reader(e["payload"])
             need(o.id() == payload, "an opinion of another candidate")
-            verdict, accuracy, _, rows = o.u8(), o.u32(), o.u64(), o.u32()
+            verdict, reason, remark = o.u8(), o.u8(), o.blob()
+            need(reason in {1: (1, 6), 2: (2, 6), 3: (3, 4, 5, 6)}[verdict], "a reason that does not fit the verdict")
+            need(not remark or (reason == 6 and len(remark) <= 255), "a remark without a person")
+            accuracy, _, rows = o.u32(), o.u64(), o.u32()
+            o.end()
             w = self.electorate.weight[e["signer"]]
             weight += w
             against += w if verdict == 2 else 0
@@ -583,7 +605,10 @@ class Task:
                 seen.append((accuracy, w))
         need(weight >= self.electorate.quorum, "too few opinions")
         need(rejected == (against >= self.electorate.third), "rejected or not")
+        self.results.append(dict(height=h["height"], manifest=manifest, context=self.current[2], set=self.current[3],
+                                 aggregate=aggregate, opening=opening, base=self.model, model=model))
         if not rejected:
+            self.model = model
             median, passed = 0, 0
             for accuracy, w in sorted(seen):
                 passed += w
@@ -633,18 +658,208 @@ class Task:
             self.table["outcome"] = (1,) if kind == 1 else (2, r.u8())
 
 
+# What lies behind the blocks: bodies, sums and models. Edwards points are (X, Y, Z, T) with x = X/Z, y = Y/Z, T = XY/Z.
+
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+ROOT = pow(2, (P - 1) // 4, P)
+ZERO = (0, 1, 1, 0)
+
+
+def add(p, q):
+    a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
+    c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def times(n, p):
+    out = ZERO
+    while n:
+        if n & 1:
+            out = add(out, p)
+        p, n = add(p, p), n >> 1
+    return out
+
+
+def same(p, q):
+    return (p[0] * q[2] - q[0] * p[2]) % P == 0 and (p[1] * q[2] - q[1] * p[2]) % P == 0
+
+
+def combination(numbers, points):
+    """The sum of numbers[j] * points[j], numbers below 2^128, a byte at a time."""
+    total = ZERO
+    for shift in range(120, -8, -8):
+        buckets = [ZERO] * 256
+        for n, p in zip(numbers, points):
+            digit = n >> shift & 255
+            if digit:
+                buckets[digit] = add(buckets[digit], p)
+        running = part = ZERO
+        for bucket in reversed(buckets[1:]):
+            running = add(running, bucket)
+            part = add(part, running)
+        total = add(times(256, total), part)
+    return total
+
+
+def root_ratio(u, v):
+    r = u * v**3 * pow(u * v**7, (P - 5) // 8, P) % P
+    check = v * r * r % P
+    square = check in (u % P, -u % P)
+    if check in (-u % P, -u * ROOT % P):
+        r = r * ROOT % P
+    return square, P - r if r & 1 else r
+
+
+def elligator(data):
+    """MAP of RFC 9496, 4.3.4, for the ristretto group."""
+    t = int.from_bytes(data, "little") % 2**255 % P
+    r = ROOT * t * t % P
+    u = (r + 1) * (1 - D * D) % P
+    v = (-1 - r * D) * (r + D) % P
+    square, s = root_ratio(u, v)
+    c = P - 1
+    if not square:
+        s, c = -(s * t % P if s * t % P & 1 == 0 else P - s * t % P) % P, r
+    n = (c * (r - 1) * (D - 1) ** 2 - v) % P
+    w = 2 * s * v % P, n * SQRT_AD_1 % P, (1 - s * s) % P, (1 + s * s) % P
+    return w[0] * w[3] % P, w[2] * w[1] % P, w[1] * w[3] % P, w[0] * w[2] % P
+
+
+SQRT_AD_1 = 25063068953384623474111414158702152701244531502492656460079210482610430750235
+BASE_Y = 4 * pow(5, P - 2, P) % P
+BASE_X = root_ratio(BASE_Y**2 - 1, D * BASE_Y**2 + 1)[1]
+G = (BASE_X, BASE_Y, 1, BASE_X * BASE_Y % P)
+
+
+def mask_base():
+    data = b2(b"meshnode/nddfe/v1/H", 64)
+    p = times(pow(8, L - 2, L), add(elligator(data[:32]), elligator(data[32:])))
+    return times(8, p)
+
+
+def stream(key, n):
+    return Cipher(algorithms.ChaCha20(key, bytes(16)), None).encryptor().update(bytes(n))
+
+
+def merkle(domain, payloads):
+    def tagged(suffix, data):
+        name = (domain + suffix).encode()
+        return b2(bytes([len(name)]) + name + data)
+    level = [tagged("/leaf", u32(i) + u32(len(payloads)) + one) for i, one in enumerate(payloads)]
+    while len(level) > 1:
+        pairs = [tagged("/node", level[i] + level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        level = pairs + ([level[-1]] if len(level) % 2 else [])
+    return level[0]
+
+
+def submission(data):
+    r = Reader(data)
+    r.domain(7)
+    s = dict(context=r.id(), round=r.u32(), attempt=r.u16(), submitter=r.id(), nonce=r.id(), commitments=r.list(lambda r: r.id()),
+             ephemeral=r.id(), proof=r.sig(), boxes=r.id(), count=r.u32(), root=r.id(), body=r.ref())
+    if r.flag():
+        r.id(), r.id()
+    r.end()
+    return s
+
+
+def body_points(data, s):
+    """The affine elements of a submission's body, checked against its announcement."""
+    r = Reader(data)
+    r.domain(8)
+    boxes, elements = r.list(lambda r: r.blob()), r.blob()
+    r.end()
+    need(transcript("meshnode/nddfe/v1/boxes", *boxes) == s["boxes"], "other boxes than announced")
+    chunks = [elements[i:i + CHUNK] for i in range(0, len(elements), CHUNK)]
+    need(merkle("meshnode/nddfe/v1/chunk", chunks) == s["root"], "other elements than announced")
+    need(len(elements) == 64 * s["count"], "another number of elements")
+    points = []
+    for at in range(0, len(elements), 64):
+        x, y = (int.from_bytes(elements[i:i + 32], "little") for i in (at, at + 32))
+        need(x < P and y < P and (y * y - x * x - 1 - D * x * x * y * y) % P == 0, "an element that is no point")
+        points.append((x, y, 1, x * y % P))
+    return points
+
+
+def f32(x):
+    return struct.unpack("<f", struct.pack("<f", x))[0]
+
+
+def tensors(data):
+    size = struct.unpack("<Q", data[:8])[0]
+    names = json.loads(data[8:8 + size])
+    need(all(one["dtype"] == "F32" for one in names.values()), "a tensor that is not F32")
+    values = data[8 + size:]
+    return data[:8 + size], list(struct.unpack("<%df" % (len(values) // 4), values))
+
+
+def check_result(task, one, contents, mask):
+    """True when everything of this result was there and holds; None when a body is not part of the export."""
+    s = task.spec
+    wanted = [h["body"][0] for h in one["set"].values()] + [one[k][0] for k in ("aggregate", "base", "model")]
+    if s["encoding"] != 2 or any(w not in contents for w in wanted):
+        return None
+    bodies = [body_points(contents[h["body"][0]], h) for h in one["set"].values()]
+    need(all(h["context"] == one["context"] for h in one["set"].values()), "a submission of another context")
+    bound = 2 ** (s["bits"] - 1) - 1
+    radix = 2 * s["maximum"] * bound + 1
+    wide = (radix ** s["packing"] - 1) // 2 >= 2**31
+    data = contents[one["aggregate"][0]]
+    e = [n for n, in struct.iter_unpack("<q" if wide else "<i", data)]
+    need(all(len(body) == len(e) for body in bodies), "a sum of another length")
+    rho_key = transcript("meshnode/nddfe/v1/rho", one["context"], one["manifest"], b2(struct.pack("<%dq" % len(e), *e)))
+    drawn = stream(rho_key, 16 * len(e))
+    rho = [int.from_bytes(drawn[16 * j:16 * j + 16], "little") for j in range(len(e))]
+    sums = []
+    for column in zip(*bodies):
+        total = ZERO
+        for point in column:
+            total = add(total, point)
+        sums.append(total)
+    left = times(8, combination(rho, sums))
+    right = add(times(8 * sum(r * n for r, n in zip(rho, e)) % (8 * L), G),
+                times(8 * int.from_bytes(one["opening"], "little"), mask))
+    need(same(left, right), "the block equation does not hold")
+    digits = []
+    for n in e:
+        for _ in range(s["packing"]):
+            digit = (n + radix // 2) % radix - radix // 2
+            need(abs(digit) <= len(bodies) * bound, "a digit out of range")
+            digits.append(digit)
+            n = (n - digit) // radix
+        need(n == 0, "a remainder behind the digits")
+    if (s["server"], s["compression"], s["correction"], s["scale"]) == (1, 1, 1, 1):
+        head, old = tensors(contents[one["base"][0]])
+        new_head, new = tensors(contents[one["model"][0]])
+        need(head == new_head and not any(digits[len(old):]), "a model of another form, or filling that is not 0")
+        step = f32(f32(s["range"] / 1e6) / f32(bound))
+        if s["weighting"] == 1:
+            weight = f32(len(bodies))
+        else:
+            weight = f32(f32(sum(min(task.enrolments[k]["rows"], s["cap"]) for k in one["set"])) / f32(s["cap"]))
+        rate = f32(s["rate"] / 1e6)
+        for j, w in enumerate(old):
+            d = f32(f32(f32(digits[j]) * step) / weight)
+            need(f32(w - f32(rate * d)) == new[j], "another model")
+    return True
+
+
 def verify(lines):
     first = json.loads(next(lines))
     need(first["format"] == "meshnode-export/1", "another format")
     genesis = bytes.fromhex(first["genesis"])
     registry = Registry(genesis)
     need(registry.network.hex() == first["network"], "the network id is not the hash of the genesis")
-    tasks, blocks, contents, ended = {}, 0, 0, False
+    tasks, blocks, contents, ended, held = {}, 0, 0, False, {}
     for text in lines:
         line = json.loads(text)
         if "content" in line:
             data = base64.b64decode(line["bytes"])
             need(content_id(data, line["kind"]).hex() == line["content"], "content %s has other bytes" % line["content"][:8])
+            held[bytes.fromhex(line["content"])] = data
             contents += 1
             continue
         if "end" in line:
@@ -672,7 +887,15 @@ def verify(lines):
     for t in registry.tasks:
         if t["settled"] and t["id"] in tasks and tasks[t["id"]].height == t["settled"][0]:
             need(t["settled"][2]["bytes"] == encode_table(tasks[t["id"]].table), "settled otherwise than decided")
-    return registry, tasks, blocks, contents
+    checked = 0
+    mask = mask_base() if held else None
+    for key in sorted(tasks):
+        for one in tasks[key].results if held else []:
+            try:
+                checked += 1 if check_result(tasks[key], one, held, mask) else 0
+            except Fault as fault:
+                raise Fault("chain %s, height %d: %s" % (key.hex()[:8], one["height"], fault))
+    return registry, tasks, blocks, contents, checked
 
 
 if __name__ == "__main__":
@@ -680,9 +903,9 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     try:
         with open(sys.argv[1]) as file:
-            registry, tasks, blocks, contents = verify(iter(file))
+            registry, tasks, blocks, contents, checked = verify(iter(file))
     except Fault as fault:
         print("FAILED: %s" % fault)
         sys.exit(1)
-    print("%d blocks of %d chains hold, %d contents; credits %d, as in genesis"
-          % (blocks, 1 + len(tasks), contents, registry.total))
+    print("%d blocks of %d chains hold, %d contents, %d results with their bodies; credits %d, as in genesis"
+          % (blocks, 1 + len(tasks), contents, checked, registry.total))

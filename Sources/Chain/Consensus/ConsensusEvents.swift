@@ -19,8 +19,9 @@ public enum ConsensusInput: Sendable {
 public enum ConsensusDirective: Sendable, Equatable {
     public enum Signable: Sendable, Equatable {
         case proposal(view: UInt32, Proposal)
-        case prevote(view: UInt32, BlockID?)
-        case precommit(view: UInt32, BlockID?)
+        /// The reason belongs to nil.
+        case prevote(view: UInt32, BlockID?, Vote.Reason? = nil)
+        case precommit(view: UInt32, BlockID?, Vote.Reason? = nil)
     }
 
     /// Must be durable, together with the next `sign`, before that message leaves.

@@ -168,8 +168,8 @@ public struct ConsensusMachine: Sendable {
     private mutating func expire(view: UInt32, step: VoteState.Step, _ directives: inout [ConsensusDirective]) {
         guard isStarted, view == self.view else { return }
         switch step {
-        case .propose: if self.step == .propose { prevote(nil, &directives) }  // line 57
-        case .prevote: if self.step == .prevote { precommit(nil, &directives) }  // line 61
+        case .propose: if self.step == .propose { prevote(nil, .noProposal, &directives) }  // line 57
+        case .prevote: if self.step == .prevote { precommit(nil, .noQuorum, &directives) }  // line 61
         case .precommit: enter(view: view + 1, &directives)  // line 65
         }
     }
@@ -221,7 +221,7 @@ public struct ConsensusMachine: Sendable {
         let header = proposal.header
         let block = header.id
         guard isOfItsView(proposal) else {
-            prevote(nil, &directives)
+            prevote(nil, .notItsTurn, &directives)
             return true
         }
         if proposal.validView >= 0 {
@@ -230,18 +230,18 @@ public struct ConsensusMachine: Sendable {
                 return false
             }
             let free = locked.map { $0.view <= validView || $0.header.id == block } ?? true
-            prevote(free ? block : nil, &directives)
+            prevote(free ? block : nil, .locked, &directives)
             return true
         }
         if let locked, locked.header.id != block {
-            prevote(nil, &directives)
+            prevote(nil, .locked, &directives)
             return true
         }
         guard let isValid = validity[block] else {
             if requested.insert(block).inserted { directives.append(.validate(header, view: view)) }
             return false
         }
-        prevote(isValid ? block : nil, &directives)
+        prevote(isValid ? block : nil, .refused, &directives)
         return true
     }
 
@@ -261,7 +261,7 @@ public struct ConsensusMachine: Sendable {
             if step == .prevote {
                 locked = VoteState.Value(view: view, header: header)
                 valid = locked
-                precommit(block, &directives)
+                precommit(block, .noQuorum, &directives)
                 return true
             }
             if isNew, step == .precommit {
@@ -271,7 +271,7 @@ public struct ConsensusMachine: Sendable {
             }
         }
         if step == .prevote, ballots.weight(for: nil) >= electorate.quorum {
-            precommit(nil, &directives)
+            precommit(nil, .quorumForNil, &directives)
             return true
         }
         return false
@@ -317,23 +317,31 @@ public struct ConsensusMachine: Sendable {
         }
     }
 
-    private mutating func prevote(_ block: BlockID?, _ directives: inout [ConsensusDirective]) {
+    /// The reason is said where `block` is nil.
+    private mutating func prevote(
+        _ block: BlockID?, _ reason: Vote.Reason, _ directives: inout [ConsensusDirective]
+    ) {
         step = .prevote
-        cast(.prevote, block, &directives)
+        cast(.prevote, block, block == nil ? reason : nil, &directives)
     }
 
-    private mutating func precommit(_ block: BlockID?, _ directives: inout [ConsensusDirective]) {
+    private mutating func precommit(
+        _ block: BlockID?, _ reason: Vote.Reason, _ directives: inout [ConsensusDirective]
+    ) {
         step = .precommit
-        cast(.precommit, block, &directives)
+        cast(.precommit, block, block == nil ? reason : nil, &directives)
     }
 
-    private mutating func cast(_ kind: MessageKind, _ block: BlockID?, _ directives: inout [ConsensusDirective]) {
+    private mutating func cast(
+        _ kind: MessageKind, _ block: BlockID?, _ reason: Vote.Reason?, _ directives: inout [ConsensusDirective]
+    ) {
         guard let me else { return }
         // After a crash the same slot may come up again: the stored vote is the vote.
         guard signedBefore[Key(kind: kind, view: view)] == nil else { return }
         signedBefore[Key(kind: kind, view: view)] = .some(block)
         directives.append(.saveState(voteState))
-        directives.append(kind == .prevote ? .sign(.prevote(view: view, block)) : .sign(.precommit(view: view, block)))
+        directives.append(
+            .sign(kind == .prevote ? .prevote(view: view, block, reason) : .precommit(view: view, block, reason)))
         record(kind, view: view, signer: me, block: block)
     }
 }

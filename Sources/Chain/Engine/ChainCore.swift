@@ -58,9 +58,13 @@ struct ChainCore: Sendable {
                 let envelope = sign(message)
                 events.append(.directive(.persist([envelope], state)))
                 events.append(.directive(.broadcast(envelope)))
-                if case .proposal(let view, let proposal) = message {
+                switch message {
+                case .proposal(let view, let proposal):
                     events.append(
                         .directive(.event(.proposed(kind: proposal.header.kind, height: height, view: view))))
+                case .prevote(let view, _, let reason?), .precommit(let view, _, let reason?):
+                    events.append(.directive(.event(.votedNil(height: height, view: view, reason))))
+                case .prevote, .precommit: break
                 }
                 state = nil
             case .requestProposal(let view): events.append(.requestProposal(view: view))
@@ -91,10 +95,14 @@ struct ChainCore: Sendable {
     private mutating func sign(_ message: ConsensusDirective.Signable) -> Envelope {
         switch message {
         case .proposal(let view, let proposal): signed(proposal.wireBytes, .proposal, major: height, minor: view)
-        case .prevote(let view, let block): signed(Vote(block: block).wireBytes, .prevote, major: height, minor: view)
-        case .precommit(let view, let block):
-            signed(Vote(block: block).wireBytes, .precommit, major: height, minor: view)
+        case .prevote(let view, let block, let reason): vote(block, reason, .prevote, view: view)
+        case .precommit(let view, let block, let reason): vote(block, reason, .precommit, view: view)
         }
+    }
+
+    private mutating func vote(_ block: BlockID?, _ reason: Vote.Reason?, _ kind: MessageKind, view: UInt32) -> Envelope
+    {
+        signed(Vote(block: block, reason: reason ?? .noProposal).wireBytes, kind, major: height, minor: view)
     }
 
     /// Keeps a verified message; whether it is the first of its signer in its slot. A second one is evidence.

@@ -139,6 +139,8 @@ public enum ChainEvent: Sendable, Equatable {
     case opinion(NodeID)
     case view(height: UInt64, UInt32, proposer: NodeID)
     case proposed(kind: BlockKind, height: UInt64, view: UInt32)
+    /// This node voted for no block.
+    case votedNil(height: UInt64, view: UInt32, Vote.Reason)
     case decided(BlockHeader)
     case conflict(NodeID, MessageKind)
     /// A holder proved that a submission's box is bad.

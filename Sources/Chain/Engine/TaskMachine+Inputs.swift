@@ -278,10 +278,10 @@ extension TaskMachine {
         return out
     }
 
-    /// A person's verdict on the present candidate (`voting = manual`).
-    public mutating func verdict(_ verdict: Opinion.Verdict, _ now: Instant) -> [ChainDirective] {
+    /// A person's verdict on the present candidate (`voting = manual`), with its words.
+    public mutating func verdict(_ verdict: Opinion.Verdict, remark: String = "", _ now: Instant) -> [ChainDirective] {
         var out: [ChainDirective] = []
-        manualVerdict = verdict
+        manualVerdict = (verdict, remark)
         react(now, &out)
         return out
     }

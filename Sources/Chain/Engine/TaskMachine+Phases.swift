@@ -246,24 +246,21 @@ extension TaskMachine {
             let (payload, check) = goodCandidate
         else { return }
         var verdict = check.verdict
+        var reason = check.because
+        var remark = ""
         if manual || state.spec.voting == .manual {
-            guard let manualVerdict else {
+            if let manualVerdict {
+                (verdict, remark) = manualVerdict
+                reason = .byHand
+            } else {
                 guard phaseDeadlinePassed else { return }
                 verdict = .abstain
-                sign(payload, check, verdict, &out)
-                return
+                reason = .unanswered
             }
-            verdict = manualVerdict
         }
-        sign(payload, check, verdict, &out)
-    }
-
-    private mutating func sign(
-        _ payload: PayloadID, _ check: CandidateCheck, _ verdict: Opinion.Verdict, _ out: inout [ChainDirective]
-    ) {
         let opinion = Opinion(
-            payload: payload, verdict: verdict, accuracyPpm: check.accuracyPpm, lossPpm: check.lossPpm,
-            evaluatedRows: check.evaluatedRows)
+            payload: payload, verdict: verdict, reason: reason, remark: remark, accuracyPpm: check.accuracyPpm,
+            lossPpm: check.lossPpm, evaluatedRows: check.evaluatedRows)
         let envelope = core.signed(opinion.wireBytes, .opinion, major: height, minor: 0)
         out.append(.persist([envelope], nil))
         out.append(.broadcast(envelope))

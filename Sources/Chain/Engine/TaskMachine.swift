@@ -39,7 +39,7 @@ public struct TaskMachine: Sendable {
     var candidates: [PayloadID: Candidate] = [:]
     var checkRequested: Set<PayloadID> = []
     var checked: [PayloadID: CandidateCheck] = [:]
-    var manualVerdict: Opinion.Verdict?
+    var manualVerdict: (verdict: Opinion.Verdict, remark: String)?
 
     // What is known of bad boxes and of who broke the sum.
     var complaints: [SubmissionID: Complaint.Entry] = [:]
@@ -70,17 +70,20 @@ public struct TaskMachine: Sendable {
         public let isValid: Bool
         public let reason: String
         public let verdict: Opinion.Verdict
+        /// Nil: the one that a measurement gives.
+        public let because: Opinion.Reason?
         public let accuracyPpm: UInt32
         public let lossPpm: UInt64
         public let evaluatedRows: UInt32
 
         public init(
-            isValid: Bool, reason: String = "", verdict: Opinion.Verdict = .abstain, accuracyPpm: UInt32 = 0,
-            lossPpm: UInt64 = 0, evaluatedRows: UInt32 = 0
+            isValid: Bool, reason: String = "", verdict: Opinion.Verdict = .abstain, because: Opinion.Reason? = nil,
+            accuracyPpm: UInt32 = 0, lossPpm: UInt64 = 0, evaluatedRows: UInt32 = 0
         ) {
             self.isValid = isValid
             self.reason = reason
             self.verdict = verdict
+            self.because = because
             self.accuracyPpm = accuracyPpm
             self.lossPpm = lossPpm
             self.evaluatedRows = evaluatedRows

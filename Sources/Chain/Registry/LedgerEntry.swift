@@ -16,14 +16,26 @@ public struct LedgerEntry: Hashable, Sendable {
     public let other: NodeID?
 }
 
-/// What one key did for all tasks: from paid settlements and evidence alone.
+/// What one key did for all tasks: from paid settlements, evidence and ratings alone.
 public struct Contributor: Hashable, Sendable {
     public let node: NodeID
     /// Tasks in which it was in an accepted sum.
     public var tasks: UInt32 = 0
     public var rounds: UInt32 = 0
+    /// Accepted rounds of the paid tasks that it was a member of, with it or without.
+    public var offered: UInt32 = 0
     public var aggregated: UInt32 = 0
     public var credits: UInt64 = 0
     /// Bonds that it lost by evidence.
     public var slashes: UInt32 = 0
+    /// Ratings by publishers of paid tasks, and the sum of their stars (1 to 5 each). They are shown, not weighed.
+    public var ratings: UInt32 = 0
+    public var stars: UInt32 = 0
+
+    /// Reputation in millionths: the share of offered rounds that it was in, (rounds + 1) / (offered + 2), so that who is
+    /// new starts at a half; halved for each bond that it lost by evidence.
+    public var reputationPpm: UInt32 {
+        let share = (UInt64(rounds) + 1) * 1_000_000 / (UInt64(offered) + 2)
+        return UInt32(clamping: slashes < 32 ? share >> UInt64(slashes) : 0)
+    }
 }

@@ -80,15 +80,16 @@ extension RegistryState {
                 height: height, timeMs: timeMs, node: node, kind: kind, credits: credits, task: task, other: other))
     }
 
-    /// Reputation: what every key did, from paid settlements and evidence alone, ascending by key.
+    /// Reputation: what every key did, from paid settlements, evidence and ratings alone, ascending by key.
     public var contributors: [Contributor] {
         var table: [NodeID: Contributor] = [:]
         for record in tasks where record.paidMs != nil {
             let missed = record.revealedTargetPpm.map { $0 > record.settlement?.payouts.accuracyPpm ?? 0 } ?? false
-            for entry in record.settlement?.payouts.entries ?? [] where entry.rounds > 0 || entry.aggregated > 0 {
+            for entry in record.settlement?.payouts.entries ?? [] {
                 var one = table[entry.node] ?? Contributor(node: entry.node)
                 one.tasks += entry.rounds > 0 ? 1 : 0
                 one.rounds += entry.rounds
+                one.offered += record.settlement?.payouts.rounds ?? 0
                 one.aggregated += entry.aggregated
                 one.credits += missed ? 0 : entry.credits
                 table[entry.node] = one
@@ -96,6 +97,10 @@ extension RegistryState {
         }
         for record in tasks {
             for node in record.slashed { table[node, default: Contributor(node: node)].slashes += 1 }
+            for rating in record.ratings {
+                table[rating.node, default: Contributor(node: rating.node)].ratings += 1
+                table[rating.node]!.stars += UInt32(rating.stars)
+            }
         }
         for (node, account) in accounts where account.slashedBelow > 0 {
             table[node, default: Contributor(node: node)].slashes += 1

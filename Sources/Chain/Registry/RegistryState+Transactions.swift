@@ -38,6 +38,7 @@ extension RegistryState {
         case .settle(let settlement): try settle(settlement, timeMs)
         case .refund(let task): try refund(task, height, timeMs)
         case .evidence(let first, let second): try punish(first, second, height, timeMs)
+        case .rating(let task, let node, let stars): try rate(node, stars, task, signer)
         }
     }
 
@@ -229,6 +230,24 @@ extension RegistryState {
             record.escrow > 0 || record.isCancelled, "nothing is left in the escrow of task \(record.task.short)")
         tasks[index].escrow = 0
         credit(record.publisher, record.escrow, .refund, height, timeMs, task: record.task)
+    }
+
+    /// Once a member, by who paid it: what was worked for and settled is what can be rated.
+    private mutating func rate(
+        _ node: NodeID, _ stars: UInt8, _ task: TaskID, _ signer: NodeID
+    ) throws(ChainError) {
+        let index = try index(of: task)
+        let record = tasks[index]
+        try require(
+            signer == record.publisher, "only its publisher \(record.publisher.short) rates members of this task")
+        try require(node != signer, "nobody rates itself")
+        try require(record.paidMs != nil, "task \(task.short) has not been paid out yet")
+        try require(
+            record.settlement?.payouts.entries.contains { $0.node == node && ($0.rounds > 0 || $0.aggregated > 0) }
+                ?? false, "\(node.short) has done no settled work for task \(task.short)")
+        try require(!record.ratings.contains { $0.node == node }, "\(node.short) has been rated for this task")
+        tasks[index].ratings = (record.ratings + [RegistryState.Rating(node: node, stars: stars)])
+            .sorted { $0.node < $1.node }
     }
 
     // MARK: Accounts

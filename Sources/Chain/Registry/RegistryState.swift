@@ -226,6 +226,10 @@ public struct RegistryState: Hashable, Sendable {
             encoder.u64(record.paidMs ?? 0)
             encoder.bool(record.bondsReleased)
             encoder.list(record.slashed)
+            encoder.list(record.ratings) { encoder, rating in
+                encoder.value(rating.node)
+                encoder.u8(rating.stars)
+            }
         }
         return Digest(Transcript.hash("meshnode/registry-state/1", encoder.bytes))
     }

@@ -27,6 +27,8 @@ extension RegistryState {
         public var bondsReleased = false
         /// Members whose bond was lost, ascending.
         public var slashed: [NodeID] = []
+        /// The publisher's ratings of members, ascending by node, one each.
+        public var ratings: [Rating] = []
 
         public var expiresMs: UInt64 { publishedMs &+ spec.deadlines.expiryMs }
 
@@ -58,6 +60,12 @@ extension RegistryState {
     public struct Order: Hashable, Sendable {
         public let height: UInt64
         public let action: ControlAction
+    }
+
+    public struct Rating: Hashable, Sendable {
+        public let node: NodeID
+        /// 1 to 5.
+        public let stars: UInt8
     }
 
     public struct Settled: Hashable, Sendable {

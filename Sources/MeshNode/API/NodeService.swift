@@ -33,7 +33,7 @@ public protocol NodeService: NetworkService {
     func ledger() async -> LedgerView
     /// Changes of one account in order; nil is this node's own.
     func ledgerHistory(of node: NodeID?) async throws(ServiceError) -> [LedgerLine]
-    /// Reputation from paid settlements and evidence alone.
+    /// Reputation from paid settlements, evidence and ratings alone.
     func contributors() async -> [ContributorView]
     func transfer(_ credits: UInt64, to node: NodeID) async throws(ServiceError) -> Receipt
     /// Puts credits up as a validator of the registry, or takes them back.
@@ -45,6 +45,8 @@ public protocol NodeService: NetworkService {
     func control(_ action: ControlAction, task: TaskID) async throws(ServiceError) -> Receipt
     /// Opens the committed target of a task of this node.
     func reveal(_ targetPpm: UInt32, nonce: Digest, task: TaskID) async throws(ServiceError) -> Receipt
+    /// Rates a member of a paid task of this node, 1 to 5 stars, once.
+    func rate(_ node: NodeID, stars: UInt8, task: TaskID) async throws(ServiceError) -> Receipt
 
     func chains() async -> [ChainView]
     func block(_ height: UInt64, of chain: ChainID) async throws(ServiceError) -> BlockView

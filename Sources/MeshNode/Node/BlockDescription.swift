@@ -45,6 +45,8 @@ enum BlockDescription {
                 case .refund(let task): "Refund of \(task.short)"
                 case .evidence(let first, _):
                     "Evidence against \(first.signer.short): two \(first.slot.kind)s in one slot"
+                case .rating(let task, let node, let stars):
+                    "Rating of \(node.short) for \(task.short): \(stars) of 5"
                 case nil: "unreadable transaction"
                 }
             }
@@ -61,7 +63,11 @@ enum BlockDescription {
                 "sum \(body.aggregate.id.hex), opening \(body.opening.hex)", "model \(body.model.id.hex)",
                 "\(body.keyStatements.count) key statements, \(body.opinions.count) opinions"
                     + (body.rejected ? ": rejected" : ""),
-            ] + body.liars.map { "holder \($0.short) convicted of a wrong key vector" }
+            ]
+                + opinions(body).map { opinion in
+                    "\(opinion.verdict) by \(opinion.node.prefix(8)): \(opinion.reason)"
+                        + (opinion.remark.map { " \"\($0)\"" } ?? "")
+                } + body.liars.map { "holder \($0.short) convicted of a wrong key vector" }
         case .void:
             return (try? VoidBody(wireBytes: block.body)).map { ["reason: " + reason($0)] } ?? []
         case .control:
@@ -73,10 +79,50 @@ enum BlockDescription {
         }
     }
 
+    /// What every voter said about a candidate, ascending by voter.
+    static func opinions(_ body: ResultBody) -> [OpinionView] {
+        body.opinions.compactMap { envelope in
+            (try? Opinion(wireBytes: envelope.payload)).map { opinion in
+                let hasRows = opinion.evaluatedRows > 0
+                return OpinionView(
+                    node: envelope.signer.hex, verdict: "\(opinion.verdict)", reason: opinion.reason.words,
+                    remark: opinion.remark.isEmpty ? nil : opinion.remark,
+                    accuracy: hasRows ? Double(opinion.accuracyPpm) / 1e6 : nil,
+                    loss: hasRows ? Double(opinion.lossPpm) / 1e6 : nil, rows: opinion.evaluatedRows)
+            }
+        }
+    }
+
     /// Why an attempt is void, and whom it cost what.
     static func reason(_ void: VoidBody) -> String {
         (["\(void.reason)"] + void.evicted.map { "client \($0.short) evicted" }
             + void.replaced.map { "holder \($0.short) \(void.reason == .holders ? "silent" : "convicted")" })
             .joined(separator: ", ")
+    }
+}
+
+extension Opinion.Reason {
+    var words: String {
+        switch self {
+        case .withinTolerance: "the accuracy is within the tolerance"
+        case .accuracyFell: "the accuracy fell by more than the tolerance"
+        case .noRows: "no held-out rows"
+        case .unusableRows: "its held-out rows do not fit the task"
+        case .unanswered: "nobody had answered by the deadline"
+        case .byHand: "decided by hand"
+        }
+    }
+}
+
+extension Vote.Reason {
+    var words: String {
+        switch self {
+        case .noProposal: "no proposal could be judged within the propose timeout"
+        case .notItsTurn: "the proposal's author or views are not those of this view"
+        case .locked: "this node is locked on another block"
+        case .refused: "the rules refuse the proposed block, or it comes too early"
+        case .noQuorum: "no quorum of prevotes within the vote timeout"
+        case .quorumForNil: "a quorum prevoted for no block"
+        }
     }
 }

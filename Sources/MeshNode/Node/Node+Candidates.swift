@@ -37,10 +37,10 @@ extension Node {
                 }
                 // Validity is the equation and the model alone: rows of ours that do not fit mean no opinion, never a
                 // vote against a valid result.
-                guard hasEvaluation,
-                    let rows = try? fitted.rows(.evaluation, data: data, spec: policy.spec),
+                guard hasEvaluation else { return (TaskMachine.CandidateCheck(isValid: true, because: .noRows), model) }
+                guard let rows = try? fitted.rows(.evaluation, data: data, spec: policy.spec),
                     let evaluation = try? Evaluating.evaluate(policy: policy, model: model, rows: rows)
-                else { return (TaskMachine.CandidateCheck(isValid: true), model) }
+                else { return (TaskMachine.CandidateCheck(isValid: true, because: .unusableRows), model) }
                 var verdict = Opinion.Verdict.accept
                 if tolerance < 1_000_000 {
                     if let before = try? Evaluating.evaluate(policy: policy, model: base, rows: rows),

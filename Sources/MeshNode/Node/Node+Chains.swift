@@ -13,7 +13,9 @@ extension Node {
             guard !isStopped else { return }
             switch directive {
             case .persist(let envelopes, let state): persist(envelopes, state, chain: chain)
-            case .broadcast(let envelope): gossip(.publish(TopicMessage(envelope)))
+            case .broadcast(let envelope):
+                gossiped.signed += envelope.signer == nodeID ? 1 : 0
+                gossip(.publish(TopicMessage(envelope)))
             case .store(let bytes, let reference, let role): store(bytes, reference, role)
             case .fetch(let reference, _):
                 whenStored([reference], from: nil) { node in
@@ -63,16 +65,17 @@ extension Node {
                 minor: envelope.slot.minor, message: envelope.wireBytes)
         }
         if let state { records.append(.voteState(chain: chain, bytes: state.wireBytes)) }
-        do { try durable.commit(records) } catch {
-            halt("signing stops: \(error)")
-        }
+        do { try durable.commit(records) } catch { storageFailed(error, "signing stops") }
     }
 
     func store(_ bytes: [UInt8], _ reference: ContentReference, _ role: ContentRole) {
         do {
             let id = try contentStore.put(bytes, kind: ContentManifest.Kind(rawValue: role.rawValue))
             precondition(id == reference.id, "content is stored under the name that the chain gave it")
-        } catch { logger.error("content \(reference.id.short): \(error)") }
+        } catch {
+            logger.error("content \(reference.id.short): \(error)")
+            checkRoom()
+        }
     }
 
     private func commit(_ block: DecidedBlock) {
@@ -98,7 +101,7 @@ extension Node {
                     below: header.height)
             }
         } catch {
-            halt("block \(header.height) of chain \(header.chain.short) could not be stored: \(error)")
+            storageFailed(error, "block \(header.height) of chain \(header.chain.short) could not be stored")
             return
         }
         if header.chain != registry.chain { committed(block, view: view) } else { committedRegistry() }
@@ -172,6 +175,7 @@ extension Node {
 
     /// A checked transaction of this node that nobody has seen yet.
     func signed(_ transaction: Transaction) throws(ServiceError) -> Envelope {
+        try requireRoom()
         let slot = Slot(
             kind: .transaction, chain: registry.chain, major: registry.nextNonce(of: nodeID), minor: 0)
         let payload = transaction.wireBytes
@@ -281,6 +285,8 @@ extension Node {
             case .decided(let header): note("registry", "registry height \(header.height) decided")
             case .conflict(let node, let kind): note("conflict", "\(node.short) sent two different \(kind)s")
             case .warning(let text): note("warning", text)
+            case .votedNil(let height, let view, let reason):
+                note("vote", "registry, height \(height), view \(view): voted for no block: \(reason.words)")
             default: break
             }
             return
@@ -308,6 +314,9 @@ extension Node {
         case .proposed(let blockKind, let height, let view):
             text = "round \(round): proposed \(blockKind) at height \(height), view \(view)"
         case .decided: return
+        case .votedNil(let height, let view, let reason):
+            kind = "vote"
+            text = "round \(round), height \(height), view \(view): voted for no block: \(reason.words)"
         case .conflict(let node, let messageKind):
             kind = "conflict"
             text = "\(node.short) sent two different \(messageKind)s in one slot"

@@ -50,6 +50,7 @@ extension Node {
         }
         view.accuracy = TaskRules.median(opinions) { UInt64($0.accuracyPpm) }.map { Double($0) / 1e6 }
         view.loss = TaskRules.median(opinions) { $0.lossPpm }.map { Double($0) / 1e6 }
+        view.opinions = BlockDescription.opinions(result)
         view.ownAccuracy = stats.ownAccuracy
         view.ownLoss = stats.ownLoss
         func span(_ from: UInt64?, _ to: UInt64?) -> Double? {

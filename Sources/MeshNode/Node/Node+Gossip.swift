@@ -12,6 +12,7 @@ extension Node {
             case .judge(let message, let node): judge(message, from: node)
             case .send(let message, let nodes):
                 // The bytes of an envelope are canonical, so those that came are those that go on.
+                gossiped.copies += UInt64(nodes.count)
                 send(frame: [1] + message.bytes, to: nodes, lane: message.isUrgent ? .control : .gossip)
             case .control(let control, let node): send(.topics(control), to: node)
             case .cutOff(let node): cutOff(node)

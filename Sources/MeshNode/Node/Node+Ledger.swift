@@ -118,8 +118,9 @@ extension Node {
     public func contributors() async -> [ContributorView] {
         registry.state.contributors.map {
             ContributorView(
-                node: $0.node.hex, tasks: $0.tasks, rounds: $0.rounds, aggregated: $0.aggregated, credits: $0.credits,
-                slashes: $0.slashes)
+                node: $0.node.hex, tasks: $0.tasks, rounds: $0.rounds, offered: $0.offered, aggregated: $0.aggregated,
+                credits: $0.credits, slashes: $0.slashes, reputation: Double($0.reputationPpm) / 1e6,
+                ratings: $0.ratings, stars: $0.ratings == 0 ? nil : Double($0.stars) / Double($0.ratings))
         }
     }
 
@@ -158,6 +159,12 @@ extension Node {
 
     public func reveal(_ targetPpm: UInt32, nonce: Digest, task: TaskID) async throws(ServiceError) -> Receipt {
         try receipt(.reveal(task: task, targetPpm: targetPpm, nonce: nonce), "the target is opened with the next block")
+    }
+
+    public func rate(_ node: NodeID, stars: UInt8, task: TaskID) async throws(ServiceError) -> Receipt {
+        try receipt(
+            .rating(task: task, node: node, stars: stars),
+            "\(stars) of 5 for \(node.short); the rating counts with its registry block and cannot be changed")
     }
 
     private func receipt(_ transaction: Transaction, _ text: String) throws(ServiceError) -> Receipt {

@@ -49,6 +49,7 @@ extension Node {
 
     func failed(_ what: String, _ error: RoundError, chain: ChainID) {
         note("warning", "\(what): \(error)", task: chain)
+        checkRoom()
     }
 
     // MARK: Miner

@@ -20,7 +20,9 @@ extension Node: NodeService {
             node: nodeID.hex, name: configuration.name, network: genesis.networkID.hex,
             processNumber: ProcessInfo.processInfo.processIdentifier,
             uptimeSeconds: Double(now.monotonicMs) / 1_000, listening: listening.map { ["\($0)"] } ?? [],
-            peers: linked.count, notReady: linked.isEmpty && !configuration.bootstrap.isEmpty ? ["no peer yet"] : [],
+            peers: linked.count,
+            notReady: degraded.map { [$0] }
+                ?? (linked.isEmpty && !configuration.bootstrap.isEmpty ? ["no peer yet"] : []),
             balance: registry.state.accounts[nodeID]?.balance, chains: await chains(), current: progress,
             bytesIn: traffic.bytesIn, bytesOut: traffic.bytesOut,
             drops: drops.keys.sorted().map { .init(name: $0, count: drops[$0] ?? 0) },
@@ -180,6 +182,7 @@ extension Node: NodeService {
     }
 
     public func submit(_ update: [UInt8], rows: UInt32?, to task: TaskID) async throws(ServiceError) -> Receipt {
+        try requireRoom()
         guard let runtime = tasks[task], case .collecting = runtime.machine.state.phase else {
             throw .conflict(
                 reason: "task \(task.short) is not collecting submissions", next: "see: meshnode round list")
@@ -220,6 +223,7 @@ extension Node: NodeService {
     }
 
     public func vote(_ vote: ManualVote, round: UInt32, task: TaskID) async throws(ServiceError) -> Receipt {
+        try requireRoom()
         guard let machine = tasks[task]?.machine, machine.state.round == round,
             case .aggregating = machine.state.phase
         else {
@@ -231,7 +235,11 @@ extension Node: NodeService {
             throw .conflict(
                 reason: "this node votes by itself", next: "set [voting] mode = \"manual\" in \(home.configuration)")
         }
-        perform(tasks[task]!.machine.verdict(vote.isValid ? .accept : .reject, now), chain: task)
+        if let reason = vote.reason, reason.utf8.count > Limits.remark {
+            throw .invalid([Fault("reason", "\(reason.utf8.count) bytes, an opinion takes \(Limits.remark)")])
+        }
+        perform(
+            tasks[task]!.machine.verdict(vote.isValid ? .accept : .reject, remark: vote.reason ?? "", now), chain: task)
         if let reason = vote.reason { note("vote", "round \(round): \(reason)", task: task, round: round) }
         return Receipt(
             reference: "\(round)",

@@ -193,6 +193,9 @@ extension Node: NetworkService {
                 "queues", .ok,
                 "\(load.cached) messages cached (\(load.cachedBytes) bytes), \(load.pending) under "
                     + "judgement, \(load.pulls) asked for, \(outbox.count) frames to be sent"))
+        if let degraded {
+            checks.append(HealthCheck("disk", .fail, degraded, next: "free space on the disk of \(home.path)"))
+        }
         if let haltReason { checks.append(HealthCheck("chain", .fail, haltReason, next: "see the log")) }
         return checks
     }

@@ -56,6 +56,10 @@ public actor Node {
     var isStopped = false
     /// Why this node stopped by itself.
     var haltReason: String?
+    /// Why it does nothing for now: the disk is full. It starts anew by itself when there is room.
+    var degraded: String?
+    /// Messages that this node has made, and copies of messages that it has sent to peers.
+    var gossiped = (signed: UInt64(0), copies: UInt64(0))
     var trainingData: Dataset?
     var evaluationData: Dataset?
     var dataProblem: String?
@@ -232,6 +236,7 @@ public actor Node {
         closeDueTasks()
         settleDueTasks()
         refreshTraffic()
+        checkRoom()
         after(configuration.profile == .loopback ? 200 : 1_000) { $0.heartbeat() }
     }
 

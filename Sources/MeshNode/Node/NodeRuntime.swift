@@ -1,21 +1,40 @@
 internal import Logging
 
-/// Runs one node as a process does: links, API socket, orderly end.
+/// Runs one node as a process does: links, API socket, orderly end. After a full disk it runs a new one on the same home.
 public struct NodeRuntime: NodeRunner {
+    private enum End { case done, startAnew }
+
     public init() {}
 
     public func run(_ configuration: NodeConfiguration, home: HomeDirectory) async throws {
+        while try await runOnce(configuration, home: home) == .startAnew {}
+    }
+
+    private func runOnce(_ configuration: NodeConfiguration, home: HomeDirectory) async throws -> End {
         let logger = Logger(label: "meshnode")
         let node = try Node(configuration: configuration, home: home, logger: logger)
         _ = try await node.start()
         let server = APIServer(service: node, socket: configuration.socket, logger: logger)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await node.run() }
-            group.addTask { try await server.run() }
-            group.addTask { await node.waitForShutdown() }
+        let end = try await withThrowingTaskGroup(of: End.self) { group in
+            group.addTask {
+                await node.run()
+                guard await node.degraded != nil else { return .done }
+                // The operator is still answered meanwhile.
+                try await node.waitForRoom()
+                return .startAnew
+            }
+            group.addTask {
+                try await server.run()
+                return .done
+            }
+            group.addTask {
+                await node.waitForShutdown()
+                return .done
+            }
             // Whichever ends first, by request, signal or failure, ends the node.
+            let end: End
             do {
-                _ = try await group.next()
+                end = try await group.next() ?? .done
             } catch {
                 await node.stop()
                 group.cancelAll()
@@ -23,8 +42,11 @@ public struct NodeRuntime: NodeRunner {
             }
             await node.stop()
             group.cancelAll()
-            while (try? await group.next()) != nil {}
+            while !group.isEmpty { _ = try? await group.next() }
+            return end
         }
         if let reason = await node.haltReason { throw NodeError.halted(reason) }
+        await node.leaveHome()
+        return end
     }
 }

@@ -178,6 +178,26 @@ enum FileSystem {
         return names.sorted()
     }
 
+    /// Bytes that this user may still write beside `path`; nil when the system does not say.
+    static func freeBytes(_ path: String) -> UInt64? {
+        var info = statvfs()
+        guard statvfs(path, &info) == 0 else { return nil }
+        return UInt64(info.f_bavail) * UInt64(info.f_frsize)
+    }
+
+    /// Whether a file of `count` bytes can be written and synced in a directory; it is removed again.
+    static func hasRoom(in directory: String, for count: Int) -> Bool {
+        let path = directory + "/.room"
+        defer { unlink(path) }
+        guard let file = try? open(path, O_WRONLY | O_CREAT | O_TRUNC) else { return false }
+        defer { close(file) }
+        do throws(StorageError) {
+            try write(file, path, [UInt8](repeating: 0xA5, count: count), offset: 0)
+            try sync(file, path)
+            return true
+        } catch { return false }
+    }
+
     static func parent(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])

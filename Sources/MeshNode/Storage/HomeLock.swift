@@ -1,8 +1,10 @@
 internal import Glibc
+internal import Synchronization
 
 /// Holds a home for one process. The kernel releases it when the process ends, however it ends.
 public final class HomeLock: Sendable {
-    private let file: Int32
+    /// Nil once it was released.
+    private let file: Mutex<Int32?>
     public let home: HomeDirectory
 
     /// - Throws: `StorageError.locked` with the process id of the holder.
@@ -24,9 +26,17 @@ public final class HomeLock: Sendable {
             close(file)
             throw error
         }
-        self.file = file
+        self.file = Mutex(file)
         self.home = home
     }
 
-    deinit { close(file) }
+    /// Gives the home up before the process ends, for a node that starts anew in this process.
+    public func release() {
+        file.withLock { file in
+            if let descriptor = file { close(descriptor) }
+            file = nil
+        }
+    }
+
+    deinit { release() }
 }

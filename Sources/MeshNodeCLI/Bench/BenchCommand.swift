@@ -4,7 +4,8 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures this machine.",
         subcommands: [
-            CryptoBenchCommand.self, GossipBenchCommand.self, LearnBenchCommand.self, CompressionBenchCommand.self,
+            CryptoBenchCommand.self, GossipBenchCommand.self, ChainBenchCommand.self, LearnBenchCommand.self,
+            CompressionBenchCommand.self,
             ContributionBenchCommand.self,
         ])
 }

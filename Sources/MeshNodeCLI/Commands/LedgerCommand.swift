@@ -5,7 +5,7 @@ internal import Wire
 struct LedgerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ledger", abstract: "Credits: who has them, where they went.",
-        subcommands: [Balance.self, Transfer.self, Bond.self, Unbond.self, Reveal.self, History.self])
+        subcommands: [Balance.self, Transfer.self, Bond.self, Unbond.self, History.self])
 
     static func post(_ path: String, _ body: LedgerBody, _ global: GlobalArguments) async throws {
         let receipt = try await global.client.post(path, APICoding.encode(body), as: Receipt.self)
@@ -17,6 +17,8 @@ struct LedgerCommand: AsyncParsableCommand {
         var credits: UInt64?
         var target: Double?
         var nonce: String?
+        var node: String?
+        var stars: Int?
     }
 
     struct Balance: AsyncParsableCommand {
@@ -57,20 +59,6 @@ struct LedgerCommand: AsyncParsableCommand {
         func run() async throws { try await LedgerCommand.post("/v1/ledger/unbond", .init(credits: credits), global) }
     }
 
-    struct Reveal: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Opens the committed target of a task that this node published, after its end.")
-        @OptionGroup var global: GlobalArguments
-        @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
-        @Argument(help: "The accuracy that was committed to.") var target: Double
-        @Argument(help: "The nonce that `task commit` printed.") var nonce: String
-
-        func run() async throws {
-            try await LedgerCommand.post(
-                "/v1/tasks/\(NodeClient.part(task))/reveal", .init(target: target, nonce: nonce), global)
-        }
-    }
-
     struct History: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Every change of an account, oldest first.")
         @OptionGroup var global: GlobalArguments
@@ -90,6 +78,36 @@ struct LedgerCommand: AsyncParsableCommand {
     }
 }
 
+struct RevealCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reveal",
+        abstract: "Opens the committed target of a task that this node published, after its end.")
+    @OptionGroup var global: GlobalArguments
+    @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
+    @Argument(help: "The accuracy that was committed to.") var target: Double
+    @Argument(help: "The nonce that `task commit` printed.") var nonce: String
+
+    func run() async throws {
+        try await LedgerCommand.post(
+            "/v1/tasks/\(NodeClient.part(task))/reveal", .init(target: target, nonce: nonce), global)
+    }
+}
+
+struct RateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rate",
+        abstract: "Rates a member of a paid task that this node published; once, for everybody to see.")
+    @OptionGroup var global: GlobalArguments
+    @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
+    @Argument(help: "Node id, 64 hexadecimal digits.") var node: String
+    @Argument(help: "1 (bad) to 5 (good).") var stars: Int
+
+    func run() async throws {
+        try await LedgerCommand.post(
+            "/v1/tasks/\(NodeClient.part(task))/ratings", .init(node: node, stars: stars), global)
+    }
+}
+
 struct ContributorsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "contributors", abstract: "What each node did for all paid tasks; the same on every node.")
@@ -99,11 +117,12 @@ struct ContributorsCommand: AsyncParsableCommand {
         let table = try await global.client.get("/v1/contributors", as: [ContributorView].self)
         global.output.show(table, empty: "no task has been paid out yet") { table in
             Table.text(
-                ["NODE", "TASKS", "ROUNDS", "AGGREGATED", "CREDITS", "BONDS LOST"],
+                ["NODE", "TASKS", "ROUNDS", "AGGREGATED", "CREDITS", "BONDS LOST", "REPUTATION", "STARS"],
                 table.map {
                     [
-                        Text.short($0.node), "\($0.tasks)", "\($0.rounds)", "\($0.aggregated)", "\($0.credits)",
-                        "\($0.slashes)",
+                        Text.short($0.node), "\($0.tasks)", "\($0.rounds)/\($0.offered)", "\($0.aggregated)",
+                        "\($0.credits)", "\($0.slashes)", Text.fixed($0.reputation, 3),
+                        $0.stars.map { Text.fixed($0, 1) } ?? Text.unknown,
                     ]
                 })
         }

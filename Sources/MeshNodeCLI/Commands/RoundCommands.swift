@@ -74,8 +74,17 @@ struct RoundCommand: AsyncParsableCommand {
                         ("traffic", "\(Text.bytes(view.bytesIn)) in, \(Text.bytes(view.bytesOut)) out"),
                         ("height", Text.number(view.height)), ("head", view.head), ("aggregate", view.aggregate),
                         ("model", view.model),
-                    ])
+                    ] + (view.opinions ?? []).map { ("opinion of \(Text.short($0.node))", Self.text($0)) })
             }
+        }
+
+        static func text(_ opinion: OpinionView) -> String {
+            var text = "\(opinion.verdict): \(opinion.reason)"
+            if let remark = opinion.remark { text += ": \"\(remark)\"" }
+            if let accuracy = opinion.accuracy {
+                text += "; accuracy \(Text.share(accuracy)), loss \(Text.share(opinion.loss)) on \(opinion.rows) rows"
+            }
+            return text
         }
     }
 }

@@ -259,19 +259,62 @@ public struct Opinion: WireCodable, Hashable {
         case abstain = 3
     }
 
+    /// What a verdict rests on; each belongs to one verdict, except that a person may give any.
+    public enum Reason: UInt8, Sendable {
+        /// Accept: on this voter's rows the accuracy fell by no more than the task tolerates.
+        case withinTolerance = 1
+        /// Reject: it fell by more.
+        case accuracyFell = 2
+        /// Abstain: this voter has no held-out rows.
+        case noRows = 3
+        /// Abstain: its rows do not fit the task or could not be evaluated.
+        case unusableRows = 4
+        /// Abstain: a person was asked and had not answered by the deadline.
+        case unanswered = 5
+        /// A person's verdict, with the person's words as remark.
+        case byHand = 6
+
+        func fits(_ verdict: Verdict) -> Bool {
+            switch self {
+            case .withinTolerance: verdict == .accept
+            case .accuracyFell: verdict == .reject
+            case .noRows, .unusableRows, .unanswered: verdict == .abstain
+            case .byHand: true
+            }
+        }
+    }
+
     public let payload: PayloadID
     public let verdict: Verdict
+    public let reason: Reason
+    /// A person's words, at most ``Limits/remark`` bytes of UTF-8; empty unless by hand.
+    public let remark: String
     /// Parts per million; 0 with `evaluatedRows` 0 when abstaining.
     public let accuracyPpm: UInt32
     /// Mean cross-entropy in millionths of a nat.
     public let lossPpm: UInt64
     public let evaluatedRows: UInt32
 
+    /// - Parameters:
+    ///   - reason: one that fits the verdict; nil takes the one of a measurement, or "no rows" for an abstention.
+    ///   - remark: only with `byHand`; cut to what fits.
     public init(
-        payload: PayloadID, verdict: Verdict, accuracyPpm: UInt32, lossPpm: UInt64, evaluatedRows: UInt32
+        payload: PayloadID, verdict: Verdict, reason: Reason? = nil, remark: String = "", accuracyPpm: UInt32,
+        lossPpm: UInt64, evaluatedRows: UInt32
     ) {
         self.payload = payload
         self.verdict = verdict
+        let measured: Reason =
+            switch verdict {
+            case .accept: .withinTolerance
+            case .reject: .accuracyFell
+            case .abstain: .noRows
+            }
+        let given = reason ?? measured
+        self.reason = given.fits(verdict) ? given : measured
+        var words = self.reason == .byHand ? remark : ""
+        while words.utf8.count > Limits.remark { words.removeLast() }
+        self.remark = words
         self.accuracyPpm = accuracyPpm
         self.lossPpm = lossPpm
         self.evaluatedRows = evaluatedRows
@@ -280,6 +323,8 @@ public struct Opinion: WireCodable, Hashable {
     public func encode(into encoder: inout WireEncoder) {
         encoder.value(payload)
         encoder.u8(verdict.rawValue)
+        encoder.u8(reason.rawValue)
+        encoder.string(remark)
         encoder.u32(accuracyPpm)
         encoder.u64(lossPpm)
         encoder.u32(evaluatedRows)
@@ -292,6 +337,15 @@ public struct Opinion: WireCodable, Hashable {
             throw .invalid(field: "verdict", reason: "unknown \(number)")
         }
         self.verdict = verdict
+        let reasonNumber = try decoder.u8("reason")
+        guard let reason = Reason(rawValue: reasonNumber), reason.fits(verdict) else {
+            throw .invalid(field: "reason", reason: "\(reasonNumber) is no reason to \(verdict)")
+        }
+        self.reason = reason
+        remark = try decoder.string(limit: Limits.remark, "remark")
+        guard remark.isEmpty || reason == .byHand else {
+            throw .invalid(field: "remark", reason: "only a person's verdict has one")
+        }
         accuracyPpm = try decoder.u32("accuracy")
         guard accuracyPpm <= 1_000_000 else { throw .invalid(field: "accuracy", reason: "above 1000000 ppm") }
         lossPpm = try decoder.u64("loss")

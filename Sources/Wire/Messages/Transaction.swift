@@ -22,6 +22,8 @@ public enum Transaction: WireMessage, Hashable {
     case refund(task: TaskID)
     /// Two different messages that one signer put into one slot: it loses its bond on that chain.
     case evidence(first: Envelope, second: Envelope)
+    /// What a publisher thinks of a member of its paid task, 1 (bad) to 5 (good).
+    case rating(task: TaskID, node: NodeID, stars: UInt8)
 
     public static var domain: WireDomain { .transaction }
 
@@ -66,6 +68,11 @@ public enum Transaction: WireMessage, Hashable {
             encoder.u8(11)
             encoder.value(first)
             encoder.value(second)
+        case .rating(let task, let node, let stars):
+            encoder.u8(12)
+            encoder.value(task)
+            encoder.value(node)
+            encoder.u8(stars)
         }
     }
 
@@ -84,6 +91,11 @@ public enum Transaction: WireMessage, Hashable {
         case 9: self = .settle(try decoder.value())
         case 10: self = .refund(task: try decoder.value())
         case 11: self = .evidence(first: try decoder.value(), second: try decoder.value())
+        case 12:
+            let (task, node): (TaskID, NodeID) = (try decoder.value(), try decoder.value())
+            let stars = try decoder.u8("stars")
+            guard (1...5).contains(stars) else { throw .invalid(field: "stars", reason: "1 to 5, found \(stars)") }
+            self = .rating(task: task, node: node, stars: stars)
         case let other: throw .invalid(field: "transaction", reason: "unknown kind \(other)")
         }
     }

@@ -20,14 +20,50 @@ public struct Proposal: WireCodable, Hashable {
     }
 }
 
-/// Payload of a prevote or precommit: a block, or nil.
+/// Payload of a prevote or precommit: a block, or nil with its reason.
 public struct Vote: WireCodable, Hashable {
+    /// Why a vote is for no block. It changes nothing: nil votes count together.
+    public enum Reason: UInt8, Sendable {
+        /// Prevote: the propose timeout passed without a proposal that could be judged.
+        case noProposal = 1
+        /// Prevote: the proposal's author or views are not those of this view.
+        case notItsTurn = 2
+        /// Prevote: this voter is locked on another block.
+        case locked = 3
+        /// Prevote: the rules refuse the block, or it was not admitted.
+        case refused = 4
+        /// Precommit: no quorum of prevotes within the vote timeout.
+        case noQuorum = 5
+        /// Precommit: a quorum of prevotes for nil.
+        case quorumForNil = 6
+    }
+
     public let block: BlockID?
+    /// Nil exactly for a vote for a block, whose bytes every voter must sign alike.
+    public let reason: Reason?
 
-    public init(block: BlockID?) { self.block = block }
+    public init(block: BlockID?, reason: Reason = .noProposal) {
+        self.block = block
+        self.reason = block == nil ? reason : nil
+    }
 
-    public func encode(into encoder: inout WireEncoder) { encoder.optional(block) }
-    public init(from decoder: inout WireDecoder) throws(WireError) { block = try decoder.optional("block") }
+    public func encode(into encoder: inout WireEncoder) {
+        encoder.optional(block)
+        if let reason { encoder.u8(reason.rawValue) }
+    }
+
+    public init(from decoder: inout WireDecoder) throws(WireError) {
+        block = try decoder.optional("block")
+        guard block == nil else {
+            reason = nil
+            return
+        }
+        let number = try decoder.u8("reason")
+        guard let reason = Reason(rawValue: number) else {
+            throw .invalid(field: "reason", reason: "unknown \(number)")
+        }
+        self.reason = reason
+    }
 }
 
 /// What a voter must remember across a crash before it may sign again at a height.

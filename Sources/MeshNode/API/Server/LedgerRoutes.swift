@@ -9,6 +9,9 @@ struct LedgerRequest: Codable, Sendable {
     /// A share, 0 to 1.
     var target: Double?
     var nonce: String?
+    var node: String?
+    /// 1 to 5.
+    var stars: Int?
 
     static func read(_ request: Request, limit: Int) async throws -> LedgerRequest {
         try APICoding.decode(LedgerRequest.self, from: try await request.body(upTo: limit))
@@ -85,6 +88,20 @@ extension RouteTable {
                 }
                 let task = try await context.task(service)
                 return .json(try await service.reveal(UInt32(target), nonce: nonce, task: task), status: .accepted)
+            },
+            Route(
+                .post, "/v1/tasks/{task}/ratings", "Rates a member of a paid task: {\"node\": NODE, \"stars\": 1 to 5}."
+            ) {
+                service, request, context in
+                let body = try await LedgerRequest.read(request, limit: APIServer<Service>.bodyLimit)
+                var faults: [Fault] = []
+                let node = body.node.flatMap { NodeID(hex: $0) }
+                if node == nil { faults.append(Fault("node", "is not a node id of 64 hexadecimal digits")) }
+                let stars = body.stars.flatMap { (1...5).contains($0) ? UInt8($0) : nil }
+                if stars == nil { faults.append(Fault("stars", "is needed, a whole number from 1 to 5")) }
+                guard let node, let stars else { throw ServiceError.invalid(faults) }
+                let task = try await context.task(service)
+                return .json(try await service.rate(node, stars: stars, task: task), status: .accepted)
             },
         ]
     }

@@ -80,17 +80,31 @@ public struct ContributorView: Codable, Equatable, Sendable {
     public var node: String
     public var tasks: UInt32
     public var rounds: UInt32
+    /// Accepted rounds of its paid tasks, with it or without.
+    public var offered: UInt32
     public var aggregated: UInt32
     public var credits: UInt64
     /// Bonds lost by evidence.
     public var slashes: UInt32
+    /// 0 to 1: (rounds + 1) / (offered + 2), halved for each bond lost.
+    public var reputation: Double
+    /// Ratings by publishers, and their mean, 1 to 5; absent without any.
+    public var ratings: UInt32
+    public var stars: Double?
 
-    public init(node: String, tasks: UInt32, rounds: UInt32, aggregated: UInt32, credits: UInt64, slashes: UInt32) {
+    public init(
+        node: String, tasks: UInt32, rounds: UInt32, offered: UInt32, aggregated: UInt32, credits: UInt64,
+        slashes: UInt32, reputation: Double, ratings: UInt32 = 0, stars: Double? = nil
+    ) {
         self.node = node
         self.tasks = tasks
         self.rounds = rounds
+        self.offered = offered
         self.aggregated = aggregated
         self.credits = credits
         self.slashes = slashes
+        self.reputation = reputation
+        self.ratings = ratings
+        self.stars = stars
     }
 }

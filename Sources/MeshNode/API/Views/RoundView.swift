@@ -69,6 +69,8 @@ public struct RoundView: Codable, Equatable, Sendable {
     /// together.
     public var epsilon: Double?
     public var epsilonAgainstMembers: Double?
+    /// What each voter said of the round's result; absent where there is none.
+    public var opinions: [OpinionView]?
     public var seconds: Seconds
     /// Sent and received by this node during the round.
     public var bytesIn: UInt64?
@@ -111,5 +113,31 @@ public struct RoundView: Codable, Equatable, Sendable {
         self.aggregate = aggregate
         self.model = model
         self.containsOwnUpdate = containsOwnUpdate
+    }
+}
+
+/// A voter's opinion of a candidate, as it stands in the decided block.
+public struct OpinionView: Codable, Equatable, Sendable {
+    public var node: String
+    /// accept, reject or abstain.
+    public var verdict: String
+    public var reason: String
+    /// A person's words.
+    public var remark: String?
+    /// On its own held-out rows; absent without any.
+    public var accuracy: Double?
+    public var loss: Double?
+    public var rows: UInt32
+
+    public init(
+        node: String, verdict: String, reason: String, remark: String?, accuracy: Double?, loss: Double?, rows: UInt32
+    ) {
+        self.node = node
+        self.verdict = verdict
+        self.reason = reason
+        self.remark = remark
+        self.accuracy = accuracy
+        self.loss = loss
+        self.rows = rows
     }
 }

@@ -1,0 +1,96 @@
+import Foundation
+import Testing
+
+@testable import MeshNode
+
+/// A node on a small disk of its own, which fills up in the middle of a task. Mounting one needs root: without it this is
+/// skipped with that word, and fails in CI, where it has to run.
+@Suite(.serialized) struct FullDiskTests {
+    private static let isCI = ProcessInfo.processInfo.environment["CI"] != nil
+    private static let canRun = getuid() == 0 && FileManager.default.isExecutableFile(atPath: "/bin/mount")
+
+    private static func run(_ program: String, _ arguments: String...) throws -> Int32 {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = arguments
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+
+    @Test(.enabled(if: canRun || isCI, "a disk of its own needs root and mount"))
+    func aFullDiskIsSaidAndLeftBehind() async throws {
+        let small = "n4"
+        var mounted: String?
+        let lab = try LabNodes(4, settings: ["miner.auto_join=true"], genesis: ["--settle-seconds", "0.3"]) { home in
+            guard home.hasSuffix("/" + small) else { return }
+            try FileManager.default.createDirectory(
+                atPath: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            try #require(
+                try Self.run("/bin/mount", "-t", "tmpfs", "-o", "size=48m,mode=0700", "tmpfs", home) == 0,
+                "no tmpfs could be mounted: run the test as root, in a container with CAP_SYS_ADMIN")
+            mounted = home
+        }
+        defer {
+            lab.stopAll()
+            if let mounted { _ = try? Self.run("/bin/umount", mounted) }
+        }
+        try await lab.startAll()
+        // Profile (1,0): four nodes are too few for three holders.
+        let task = try lab.publish(
+            "n1", as: "full",
+            [
+                "rounds=1000", "participants.minimum=4", "holders.count=1", "holders.threshold=0",
+                "deadlines.submit=\"5s\"",
+            ])
+        try await lab.until("round 2 is decided") {
+            try await lab.task(task, on: small).round >= 2 ? nil : "not yet"
+        }
+
+        let filler = lab.home(small) + "/filler"
+        #expect(try Self.run("/bin/dd", "if=/dev/zero", "of=" + filler, "bs=64k", "status=none") != 0)
+        try await lab.until("the node says that its disk is full") {
+            let waits = try await lab.status(small).notReady.joined()
+            return waits.contains("degraded") && waits.contains("full") ? nil : "ready: \(waits)"
+        }
+        let refusal = try lab.refused(small, "ledger", "transfer", String(repeating: "ab", count: 32), "1")
+        #expect(refusal.contains("degraded") && refusal.contains("free space"), "\(refusal)")
+        let health = try Program.run("doctor", "--home", lab.home(small))
+        #expect(health.output.contains("degraded"), "\(health.output)\(health.errors)")
+        #expect(lab.isRunning(small))
+        // Three of four are a quorum: the others go on.
+        let reached = try await lab.task(task, on: "n1").round
+        try await lab.until("the others go on") {
+            try await lab.task(task, on: "n1").round >= reached + 2 ? nil : "round \(reached)"
+        }
+
+        try FileManager.default.removeItem(atPath: filler)
+        try await lab.until("the node is ready again, in the same process") {
+            let waits = try await lab.status(small).notReady
+            return waits.isEmpty ? nil : waits.joined()
+        }
+        #expect(lab.isRunning(small))
+        let recovered = try await lab.task(task, on: "n1").round
+        try await lab.until("it follows the task again") {
+            let round = try await lab.task(task, on: small).round
+            return round >= recovered + 2 ? nil : "round \(round) of \(recovered)"
+        }
+        try lab.run("n1", "task", "stop", task)
+        try await lab.until("all have the same head and contents") {
+            var heads: Set<String?> = []
+            for name in lab.names {
+                let view = try await lab.task(task, on: name)
+                guard view.state == .cancelled else { return "\(name): \(view.state)" }
+                guard try await lab.status(name).contentsWanted == 0 else { return "\(name) fetches contents" }
+                heads.insert(view.head)
+            }
+            return heads.count == 1 ? nil : "heads differ"
+        }
+        let ledger: LedgerView = try await lab.client(small).get("/v1/ledger")
+        #expect(ledger.burned == 0, "a bond was lost by evidence")
+        lab.stopAll()
+        let verified = try Program.run("chain", "verify", "--full", "--home", lab.home(small))
+        #expect(verified.code == 0, "\(verified.output)\(verified.errors)")
+    }
+}
