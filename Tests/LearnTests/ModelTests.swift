@@ -55,6 +55,34 @@ import Testing
         try Self.checkGradient(try Model(.mlp(hidden: [4]), for: real), real)
     }
 
+    /// A batch whose windows do not fit at once goes in slices: the same outputs and gradients but for rounding.
+    @Test(arguments: [[1, 8, 8], [3, 7, 9]]) func convolutionInSlicesIsTheSame(shape: [Int]) throws {
+        let data = try Self.toy(classes: 3, shape: shape, rows: 11, seed: 5)
+        let model = try Model(.cnn(channels: [4, 5]), for: data)
+        let weights = model.initialParameters(seed: Seed.number(4))
+        func pass(_ budget: Int) -> (outputs: [Float], gradient: [Float]) {
+            let engine = NetworkEngine(model, capacity: 11, columnBudget: budget)
+            // What an earlier batch left behind must not count.
+            var gradient = [Float](repeating: .nan, count: model.parameterCount)
+            return data.features.withUnsafeBufferPointer { features in
+                let outputs = engine.forward(weights, features.baseAddress!, rows: 11)
+                let copy = Array(UnsafeBufferPointer(start: outputs, count: 33))
+                gradient.withUnsafeMutableBufferPointer {
+                    engine.backward(
+                        weights, features.baseAddress!, rows: 11, outputGradient: outputs, gradient: $0.baseAddress!)
+                }
+                return (copy, gradient)
+            }
+        }
+        let whole = pass(1 << 18)
+        for budget in [1, 2_000, 9_000] {
+            let sliced = pass(budget)
+            for (a, b) in zip(whole.outputs + whole.gradient, sliced.outputs + sliced.gradient) {
+                #expect(abs(a - b) <= 1e-4 * max(1, abs(a)))
+            }
+        }
+    }
+
     @Test func manifestIsCanonical() throws {
         let model = try Model(.softmax, for: Digits.split.train)
         #expect(model.parameterCount == 650)

@@ -34,8 +34,13 @@ public enum ContributionExperiment {
         case dirichlet(alpha: Double)
     }
 
+    /// - Parameters:
+    ///   - train: the shipped digits' training rows.
+    ///   - rounds: 1 or more, all scored.
+    ///   - replayFactor: what the replayer multiplies the last sum by.
     public static func run(
-        train: Dataset, rounds: Int, seed: UInt64, skew: Skew = .iid, quantiser: Quantiser = .standard
+        train: Dataset, rounds: Int, seed: UInt64, skew: Skew = .iid, replayFactor: Float = 1,
+        quantiser: Quantiser = .standard
     ) throws(LearnError) -> Result {
         let sizes = [320, 240, 160, 80, 40, 160, 0, 0, 0, 160]
         let root = Seed.number(seed)
@@ -60,7 +65,8 @@ public enum ContributionExperiment {
             var updates: [[Float]] = []
             for (index, part) in parts.enumerated() {
                 guard let part else {
-                    updates.append(index == 8 ? last : [Float](repeating: 0, count: weights.count))
+                    updates.append(
+                        index == 8 ? last.map { $0 * replayFactor } : [Float](repeating: 0, count: weights.count))
                     continue
                 }
                 let outcome = try trainer.train(

@@ -1,7 +1,9 @@
 /// Limits on what the readers accept, so that a wrong or hostile file cannot exhaust memory.
 public enum DataLimits {
-    /// Bytes of one file, and of one file after decompression.
+    /// Bytes of a file that is held in memory as a whole.
     public static let fileBytes = 2 << 30
+    /// Bytes of a file that is read piece by piece, and of what it decompresses to.
+    public static let streamedBytes = 64 << 30
     /// Rows of a data set.
     public static let rows = 20_000_000
     /// Features of a row.

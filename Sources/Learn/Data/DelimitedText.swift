@@ -6,26 +6,28 @@ struct DelimitedText {
         let fields: [String]
     }
 
-    private let bytes: [UInt8]
+    private let stream: ByteStream
     private let separator: UInt8
     private let file: String
-    private var position = 0
     private var line = 1
 
-    init(bytes: [UInt8], separator: UInt8, file: String) {
-        self.bytes = bytes
+    init(_ stream: ByteStream, separator: UInt8) throws(LearnError) {
+        self.stream = stream
         self.separator = separator
-        self.file = file
-        if bytes.starts(with: [0xef, 0xbb, 0xbf]) { position = 3 }
+        file = stream.file
+        for byte: UInt8 in [0xef, 0xbb, 0xbf] {
+            guard try stream.peek() == byte else { break }
+            stream.skip()
+        }
     }
 
     /// The next record that is not an empty line, or nil at the end.
     mutating func next() throws(LearnError) -> Record? {
-        while position < bytes.count, bytes[position] == 0x0a || bytes[position] == 0x0d {
-            if bytes[position] == 0x0a { line += 1 }
-            position += 1
+        while let byte = try stream.peek(), byte == 0x0a || byte == 0x0d {
+            if byte == 0x0a { line += 1 }
+            stream.skip()
         }
-        guard position < bytes.count else { return nil }
+        guard try stream.peek() != nil else { return nil }
         let start = line
         var fields: [String] = []
         while true {
@@ -34,12 +36,12 @@ struct DelimitedText {
                 throw .badData(
                     DataFault(file: file, row: start, expected: "at most \(DataLimits.features) fields", found: "more"))
             }
-            guard position < bytes.count, bytes[position] == separator else { break }
-            position += 1
+            guard try stream.peek() == separator else { break }
+            stream.skip()
         }
-        if position < bytes.count, bytes[position] == 0x0d { position += 1 }
-        if position < bytes.count, bytes[position] == 0x0a {
-            position += 1
+        if try stream.peek() == 0x0d { stream.skip() }
+        if try stream.peek() == 0x0a {
+            stream.skip()
             line += 1
         }
         return Record(line: start, fields: fields)
@@ -47,35 +49,32 @@ struct DelimitedText {
 
     private mutating func field(number: Int, row: Int) throws(LearnError) -> String {
         var content: [UInt8] = []
-        if position < bytes.count, bytes[position] == 0x22 {
-            position += 1
+        if try stream.peek() == 0x22 {
+            stream.skip()
             while true {
-                guard position < bytes.count else {
+                guard let byte = try stream.peek() else {
                     throw .badData(
                         DataFault(
                             file: file, row: row, field: "\(number)", expected: "a closing quote", found: "the end"))
                 }
-                let byte = bytes[position]
-                position += 1
+                stream.skip()
                 if byte == 0x22 {
-                    guard position < bytes.count, bytes[position] == 0x22 else { break }
-                    position += 1
+                    guard try stream.peek() == 0x22 else { break }
+                    stream.skip()
                 }
                 if byte == 0x0a { line += 1 }
                 content.append(byte)
                 try checkLength(content.count, number: number, row: row)
             }
-            guard atFieldEnd else {
+            guard try stream.peek().map(isEnd) ?? true else {
                 throw .badData(
                     DataFault(
                         file: file, row: row, field: "\(number)", expected: "a separator after the closing quote",
                         found: "more text"))
             }
         } else {
-            let start = position
-            while !atFieldEnd { position += 1 }
-            try checkLength(position - start, number: number, row: row)
-            content = Array(bytes[start..<position])
+            try stream.append(to: &content, most: DataLimits.fieldBytes + 1, until: isEnd)
+            try checkLength(content.count, number: number, row: row)
         }
         guard let text = String(validating: content, as: UTF8.self) else {
             throw .badData(
@@ -84,11 +83,7 @@ struct DelimitedText {
         return text
     }
 
-    private var atFieldEnd: Bool {
-        guard position < bytes.count else { return true }
-        let byte = bytes[position]
-        return byte == separator || byte == 0x0a || byte == 0x0d
-    }
+    private func isEnd(_ byte: UInt8) -> Bool { byte == separator || byte == 0x0a || byte == 0x0d }
 
     private func checkLength(_ length: Int, number: Int, row: Int) throws(LearnError) {
         guard length <= DataLimits.fieldBytes else {

@@ -27,23 +27,28 @@ public struct TableReader: Sendable {
 
     /// - Parameter name: of the data set; defaults to the path.
     public func read(path: String, name: String? = nil) throws(LearnError) -> Dataset {
-        let raw = try FileBytes.read(path, limit: DataLimits.fileBytes)
-        return try read(bytes: raw, file: path, name: name ?? path)
+        try read(try ByteStream(ByteSource(path: path)), name: name ?? path)
     }
 
     /// Parses bytes that are already in memory; `file` is the name that errors carry.
     public func read(bytes: [UInt8], file: String, name: String) throws(LearnError) -> Dataset {
-        let text = try Inflate.gunzipIfNeeded(bytes, limit: DataLimits.fileBytes, file: file)
+        try read(try ByteStream(bytes: bytes, file: file), name: name)
+    }
+
+    private func read(_ stream: ByteStream, name: String) throws(LearnError) -> Dataset {
+        let file = stream.file
         guard let mark = try separatorByte(file: file) else {
             throw .invalid(field: "separator", reason: "is not an ASCII character", next: "use a comma or a tab")
         }
-        var records = DelimitedText(bytes: text, separator: mark, file: file)
+        var records = try DelimitedText(stream, separator: mark)
         guard let header = try records.next() else {
             throw .badData(DataFault(file: file, expected: "a header line", found: "an empty file"))
         }
         let columns = try Columns(header: header, reader: self, file: file)
         var features: [Float] = []
-        var labels: [(line: Int, text: String)] = []
+        var rows = 0
+        var labels = LabelColumn()
+        var targets: [Float] = []
         while let record = try records.next() {
             guard record.fields.count == header.fields.count else {
                 throw .badData(
@@ -51,7 +56,7 @@ public struct TableReader: Sendable {
                         file: file, row: record.line, expected: "\(header.fields.count) fields",
                         found: "\(record.fields.count)"))
             }
-            guard labels.count < DataLimits.rows, features.count <= DataLimits.values - columns.features.count else {
+            guard rows < DataLimits.rows, features.count <= DataLimits.values - columns.features.count else {
                 throw .badData(
                     DataFault(
                         file: file, row: record.line, expected: "at most \(DataLimits.values) numbers", found: "more"))
@@ -61,20 +66,27 @@ public struct TableReader: Sendable {
                     try Self.number(
                         record.fields[column], file: file, row: record.line, field: header.fields[column]))
             }
-            labels.append((record.line, record.fields[columns.label]))
+            let label = Self.trimmed(record.fields[columns.label])
+            if regression {
+                targets.append(try Self.number(label, file: file, row: record.line, field: labelColumn))
+            } else {
+                try labels.append(label, line: record.line, column: labelColumn, file: file)
+            }
+            rows += 1
+            if rows == 1_000 {
+                // The file's length tells about how many rows come, so that the matrix does not grow by doubling.
+                let left = stream.mostRemaining / max(1, stream.produced / rows)
+                if !stream.isCompressed { features.reserveCapacity(features.count / rows * (rows + left + left / 50)) }
+            }
         }
-        guard !labels.isEmpty else {
+        guard rows > 0 else {
             throw .badData(DataFault(file: file, row: 2, expected: "at least one row below the header", found: "none"))
         }
         if regression {
-            var targets: [Float] = []
-            for label in labels {
-                targets.append(try Self.number(label.text, file: file, row: label.line, field: labelColumn))
-            }
             return try Dataset(
                 name: name, features: features, featureCount: columns.features.count, targets: targets)
         }
-        let (indices, names) = try classes(of: labels, file: file)
+        let (indices, names) = try labels.classes(given: classNames, column: labelColumn, file: file)
         return try Dataset(
             name: name, features: features, labels: indices, featureCount: columns.features.count,
             classCount: names.count, classNames: names)
@@ -127,38 +139,6 @@ public struct TableReader: Sendable {
             self.label = label
             features = chosen
         }
-    }
-
-    private func classes(of labels: [(line: Int, text: String)], file: String) throws(LearnError) -> ([Int32], [String])
-    {
-        let trimmed = labels.map { Self.trimmed($0.text) }
-        if let empty = trimmed.firstIndex(of: "") {
-            throw .badData(
-                DataFault(
-                    file: file, row: labels[empty].line, field: labelColumn, expected: "a label", found: "nothing"))
-        }
-        let names: [String]
-        if let classNames {
-            names = classNames
-        } else if trimmed.allSatisfy({ Int($0).map { $0 >= 0 && $0 < DataLimits.classes } ?? false }) {
-            let top = trimmed.reduce(1) { max($0, Int($1) ?? 0) }
-            return (trimmed.map { Int32($0) ?? 0 }, (0...top).map(String.init))
-        } else {
-            names = Set(trimmed).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-        }
-        var index: [String: Int32] = [:]
-        for (position, name) in names.enumerated() { index[name] = Int32(clamping: position) }
-        var result: [Int32] = []
-        for (position, text) in trimmed.enumerated() {
-            guard let label = index[text] else {
-                throw .badData(
-                    DataFault(
-                        file: file, row: labels[position].line, field: labelColumn,
-                        expected: "one of the task's \(names.count) classes", found: "\"\(text.prefix(40))\""))
-            }
-            result.append(label)
-        }
-        return (result, names)
     }
 
     private static func trimmed(_ text: String) -> String {

@@ -1,8 +1,7 @@
-import Foundation
-
 /// Forward and backward passes over preallocated buffers; one engine serves one thread.
 ///
-/// All lengths are fixed at creation from a checked `Model`, so no untrusted number reaches a pointer.
+/// All lengths are fixed at creation from a checked `Model`, so no untrusted number reaches a pointer. Convolutional
+/// layers keep a batch channel by channel (see `Convolution`); dense layers row by row.
 final class NetworkEngine {
     private let model: Model
     private let capacity: Int
@@ -10,12 +9,20 @@ final class NetworkEngine {
     private let upstream: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>)
     private let columns: UnsafeMutablePointer<Float>
     private let columnGradients: UnsafeMutablePointer<Float>
-    private let ones: UnsafeMutablePointer<Float>
+    /// Pictures of the first layer, channel by channel; used only with more than one channel.
+    private let staged: UnsafeMutablePointer<Float>
+    /// The last pictures row by row, for the dense layer behind them.
+    private let flattened: UnsafeMutablePointer<Float>
+    private let columnBudget: Int
 
-    /// - Parameter capacity: rows of the largest batch.
-    init(_ model: Model, capacity: Int) {
+    /// - Parameters:
+    ///   - capacity: rows of the largest batch.
+    ///   - columnBudget: values of unfolded windows held at once; a batch that needs more goes in slices. 2^18 is one
+    ///     MiB, which stays in the second cache.
+    init(_ model: Model, capacity: Int, columnBudget: Int = 1 << 18) {
         self.model = model
         self.capacity = capacity
+        self.columnBudget = columnBudget
         func buffer(_ count: Int) -> UnsafeMutablePointer<Float> {
             let pointer = UnsafeMutablePointer<Float>.allocate(capacity: max(1, count))
             pointer.initialize(repeating: 0, count: max(1, count))
@@ -24,17 +31,23 @@ final class NetworkEngine {
         outputs = model.layers.map { buffer($0.outputWidth * capacity) }
         let widest = max(model.featureCount, model.layers.map(\.outputWidth).max() ?? 0)
         upstream = (buffer(widest * capacity), buffer(widest * capacity))
-        let patches = model.layers.map { layer in
-            if case .convolution(let geometry, _, _) = layer { geometry.patch * geometry.pixels } else { 0 }
+        var windows = 0
+        var pictures = 0
+        var last = 0
+        for (index, layer) in model.layers.enumerated() {
+            switch layer {
+            case .convolution(let geometry, _, _):
+                let slice = Self.slice(geometry, rows: capacity, budget: columnBudget)
+                windows = max(windows, geometry.patch * geometry.pixels * slice)
+                if index == 0, geometry.inputChannels > 1 { pictures = geometry.inputWidth * capacity }
+            case .pool: last = layer.outputWidth * capacity
+            case .dense, .rectify: break
+            }
         }
-        columns = buffer(patches.max() ?? 0)
-        columnGradients = buffer(patches.max() ?? 0)
-        let pixels = model.layers.map { layer in
-            if case .convolution(let geometry, _, _) = layer { geometry.pixels } else { 0 }
-        }
-        let onesCount = max(capacity, pixels.max() ?? 0)
-        ones = buffer(onesCount)
-        ones.update(repeating: 1, count: onesCount)
+        columns = buffer(windows)
+        columnGradients = buffer(windows)
+        staged = buffer(pictures)
+        flattened = buffer(last)
     }
 
     deinit {
@@ -43,7 +56,13 @@ final class NetworkEngine {
         upstream.1.deallocate()
         columns.deallocate()
         columnGradients.deallocate()
-        ones.deallocate()
+        staged.deallocate()
+        flattened.deallocate()
+    }
+
+    /// Pictures whose windows are unfolded at once.
+    private static func slice(_ geometry: ConvolutionGeometry, rows: Int, budget: Int) -> Int {
+        min(rows, max(1, budget / (geometry.patch * geometry.pixels)))
     }
 
     /// The last layer's values, `rows` x `model.outputs`, valid until the next call.
@@ -56,23 +75,23 @@ final class NetworkEngine {
             let target = outputs[index]
             switch layer {
             case .dense(let width, let height, let weight, let bias):
+                if index > 0, case .pool(let channels, let tall, let wide) = model.layers[index - 1] {
+                    let pixels = (tall / 2) * (wide / 2)
+                    Convolution.swapOuter(current, channels, rows, width: pixels, into: flattened)
+                    current = UnsafePointer(flattened)
+                }
                 for row in 0..<rows { (target + row * height).update(from: parameters + bias, count: height) }
                 LinearAlgebra.multiply(
                     current, parameters + weight, transposeB: true, into: target, m: rows, n: height, k: width, beta: 1)
             case .rectify(let width):
-                for position in 0..<rows * width { target[position] = max(0, current[position]) }
+                VectorLoops.rectify(current, into: target, count: rows * width)
             case .convolution(let geometry, let weight, let bias):
-                for row in 0..<rows {
-                    Convolution.unfold(current + row * geometry.inputWidth, geometry, into: columns)
-                    let picture = target + row * geometry.outputWidth
-                    for channel in 0..<geometry.outputChannels {
-                        (picture + channel * geometry.pixels).update(
-                            repeating: parameters[bias + channel], count: geometry.pixels)
-                    }
-                    LinearAlgebra.multiply(
-                        parameters + weight, columns, into: picture, m: geometry.outputChannels, n: geometry.pixels,
-                        k: geometry.patch, beta: 1)
+                if index == 0, geometry.inputChannels > 1 {
+                    Convolution.swapOuter(
+                        current, rows, geometry.inputChannels, width: geometry.pixels, into: staged)
+                    current = UnsafePointer(staged)
                 }
+                convolve(current, geometry, parameters + weight, parameters + bias, rows: rows, into: target)
             case .pool(let channels, let height, let width):
                 Convolution.pool(current, planes: rows * channels, height: height, width: width, into: target)
             }
@@ -81,51 +100,98 @@ final class NetworkEngine {
         return outputs[outputs.count - 1]
     }
 
-    /// Adds the gradient for the batch last run forward to `gradient`; `outputGradient` is rows x outputs.
+    private func convolve(
+        _ source: UnsafePointer<Float>, _ geometry: ConvolutionGeometry, _ weights: UnsafePointer<Float>,
+        _ bias: UnsafePointer<Float>, rows: Int, into target: UnsafeMutablePointer<Float>
+    ) {
+        let stride = rows * geometry.pixels
+        for channel in 0..<geometry.outputChannels {
+            (target + channel * stride).update(repeating: bias[channel], count: stride)
+        }
+        eachSlice(geometry, rows: rows) { start, pictures in
+            Convolution.unfold(
+                source + start * geometry.pixels, geometry, pictures: pictures, stride: stride, into: columns)
+            LinearAlgebra.multiply(
+                weights, columns, into: target + start * geometry.pixels, m: geometry.outputChannels,
+                n: pictures * geometry.pixels, k: geometry.patch, beta: 1, strideC: stride)
+        }
+    }
+
+    private func eachSlice(_ geometry: ConvolutionGeometry, rows: Int, _ body: (Int, Int) -> Void) {
+        let slice = Self.slice(geometry, rows: rows, budget: columnBudget)
+        for start in stride(from: 0, to: rows, by: slice) { body(start, min(slice, rows - start)) }
+    }
+
+    /// Writes the gradient for the batch last run forward over the whole of `gradient`; `outputGradient` is
+    /// rows x outputs.
     func backward(
         _ parameters: UnsafePointer<Float>, _ inputs: UnsafePointer<Float>, rows: Int,
         outputGradient: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>
     ) {
         var incoming = outputGradient
-        var spare = upstream.0
-        var other = upstream.1
+        var (spare, other) = upstream
         for index in model.layers.indices.reversed() {
             let source = index == 0 ? inputs : UnsafePointer(outputs[index - 1])
             let isFirst = index == 0
             switch model.layers[index] {
             case .dense(let width, let height, let weight, let bias):
+                var pictures: (channels: Int, pixels: Int)?
+                if index > 0, case .pool(let channels, let tall, let wide) = model.layers[index - 1] {
+                    pictures = (channels, (tall / 2) * (wide / 2))
+                }
                 LinearAlgebra.multiply(
-                    incoming, transposeA: true, source, into: gradient + weight, m: height, n: width, k: rows, beta: 1)
-                LinearAlgebra.multiply(
-                    ones, incoming, into: gradient + bias, m: 1, n: height, k: rows, beta: 1)
+                    incoming, transposeA: true, pictures == nil ? source : UnsafePointer(flattened),
+                    into: gradient + weight, m: height, n: width, k: rows)
+                (gradient + bias).update(from: incoming, count: height)
+                for row in 1..<max(1, rows) {
+                    VectorLoops.add(incoming + row * height, to: gradient + bias, count: height)
+                }
                 if !isFirst {
                     LinearAlgebra.multiply(incoming, parameters + weight, into: spare, m: rows, n: width, k: height)
+                    if let pictures {
+                        Convolution.swapOuter(
+                            UnsafePointer(spare), rows, pictures.channels, width: pictures.pixels, into: other)
+                        swap(&spare, &other)
+                    }
                 }
             case .rectify(let width):
-                for position in 0..<rows * width { spare[position] = source[position] > 0 ? incoming[position] : 0 }
+                VectorLoops.rectifyGradient(incoming, source: source, into: spare, count: rows * width)
             case .convolution(let geometry, let weight, let bias):
-                if !isFirst { spare.update(repeating: 0, count: rows * geometry.inputWidth) }
-                for row in 0..<rows {
-                    let picture = incoming + row * geometry.outputWidth
-                    Convolution.unfold(source + row * geometry.inputWidth, geometry, into: columns)
-                    LinearAlgebra.multiply(
-                        picture, columns, transposeB: true, into: gradient + weight, m: geometry.outputChannels,
-                        n: geometry.patch, k: geometry.pixels, beta: 1)
-                    LinearAlgebra.multiply(
-                        picture, ones, into: gradient + bias, m: geometry.outputChannels, n: 1, k: geometry.pixels,
-                        beta: 1)
-                    guard !isFirst else { continue }
-                    LinearAlgebra.multiply(
-                        parameters + weight, transposeA: true, picture, into: columnGradients, m: geometry.patch,
-                        n: geometry.pixels, k: geometry.outputChannels)
-                    Convolution.fold(columnGradients, geometry, into: spare + row * geometry.inputWidth)
-                }
+                let pictures = isFirst && geometry.inputChannels > 1 ? UnsafePointer(staged) : source
+                convolutionGradient(
+                    incoming, source: pictures, geometry, parameters + weight, rows: rows, weight: gradient + weight,
+                    bias: gradient + bias, input: isFirst ? nil : spare)
             case .pool(let channels, let height, let width):
                 Convolution.unpool(
                     incoming, source: source, planes: rows * channels, height: height, width: width, into: spare)
             }
             incoming = UnsafePointer(spare)
             swap(&spare, &other)
+        }
+    }
+
+    private func convolutionGradient(
+        _ incoming: UnsafePointer<Float>, source: UnsafePointer<Float>, _ geometry: ConvolutionGeometry,
+        _ weights: UnsafePointer<Float>, rows: Int, weight: UnsafeMutablePointer<Float>,
+        bias: UnsafeMutablePointer<Float>, input: UnsafeMutablePointer<Float>?
+    ) {
+        let stride = rows * geometry.pixels
+        for channel in 0..<geometry.outputChannels {
+            bias[channel] = VectorLoops.sum(incoming + channel * stride, count: stride)
+        }
+        input?.update(repeating: 0, count: rows * geometry.inputWidth)
+        eachSlice(geometry, rows: rows) { start, pictures in
+            let offset = start * geometry.pixels
+            let count = pictures * geometry.pixels
+            Convolution.unfold(source + offset, geometry, pictures: pictures, stride: stride, into: columns)
+            LinearAlgebra.multiply(
+                incoming + offset, columns, transposeB: true, into: weight, m: geometry.outputChannels,
+                n: geometry.patch, k: count, beta: start == 0 ? 0 : 1, strideA: stride)
+            guard let input else { return }
+            LinearAlgebra.multiply(
+                weights, transposeA: true, incoming + offset, into: columnGradients, m: geometry.patch, n: count,
+                k: geometry.outputChannels, strideB: stride)
+            Convolution.fold(columnGradients, geometry, pictures: pictures, stride: stride, into: input + offset)
         }
     }
 }

@@ -1,28 +1,28 @@
 /// Shared steps from arrays to a data set.
 enum ArrayDataset {
     /// - Parameters:
-    ///   - images: rows first; (n, h, w, c) with c of 1, 3 or 4 becomes channels first.
-    ///   - labels: (n) or (n, 1), each a class.
-    ///   - classNames: the task's classes; nil counts from the labels.
+    ///   - images: rows first, still unread; (n, h, w, c) with c of 1, 3 or 4 becomes channels first.
+    ///   - labels: of shape (n) or (n, 1), each a class, in the file `labelsFile`.
+    ///   - classCount: the task's; nil counts from the labels.
     static func make(
-        name: String, images: NPYArray, labels: NPYArray, classCount: Int?
+        name: String, images: NPYStream, labels: [Int64], labelShape: [Int], labelsFile: String, classCount: Int?
     ) throws(LearnError) -> Dataset {
         guard let rows = images.shape.first, rows > 0, images.count > 0, images.shape.count >= 2 else {
             throw .badData(
                 DataFault(
                     file: images.file, expected: "a shape (rows, ...) with at least one row", found: "\(images.shape)"))
         }
-        guard labels.shape == [rows] || labels.shape == [rows, 1] else {
+        guard labelShape == [rows] || labelShape == [rows, 1] else {
             throw .badData(
-                DataFault(file: labels.file, expected: "\(rows) labels, one a row", found: "shape \(labels.shape)"))
+                DataFault(file: labelsFile, expected: "\(rows) labels, one a row", found: "shape \(labelShape)"))
         }
+        let classes = try classes(of: labels, file: labelsFile)
         var values = try images.floats()
         var shape = Array(images.shape.dropFirst())
         if shape.count == 3, [1, 3, 4].contains(shape[2]) {
-            values = channelsFirst(values, rows: rows, height: shape[0], width: shape[1], channels: shape[2])
+            channelsFirst(&values, rows: rows, pixels: shape[0] * shape[1], channels: shape[2])
             shape = [shape[2], shape[0], shape[1]]
         }
-        let classes = try classes(of: try labels.integers(), file: labels.file)
         let count = classCount ?? max(2, (classes.max().map { Int($0) } ?? 0) + 1)
         return try Dataset(
             name: name, features: values, labels: classes, featureCount: shape.reduce(1, *), classCount: count,
@@ -44,19 +44,18 @@ enum ArrayDataset {
         return result
     }
 
-    private static func channelsFirst(_ values: [Float], rows: Int, height: Int, width: Int, channels: Int) -> [Float] {
-        guard channels > 1 else { return values }
-        var result = [Float](repeating: 0, count: values.count)
-        let pixels = height * width
+    /// Row by row in place, so that the pictures are in memory once.
+    private static func channelsFirst(_ values: inout [Float], rows: Int, pixels: Int, channels: Int) {
+        guard channels > 1 else { return }
+        let width = pixels * channels
         for row in 0..<rows {
+            let picture = Array(values[row * width..<(row + 1) * width])
             for pixel in 0..<pixels {
                 for channel in 0..<channels {
-                    result[(row * channels + channel) * pixels + pixel] =
-                        values[(row * pixels + pixel) * channels + channel]
+                    values[row * width + channel * pixels + pixel] = picture[pixel * channels + channel]
                 }
             }
         }
-        return result
     }
 }
 

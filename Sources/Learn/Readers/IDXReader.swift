@@ -4,8 +4,8 @@ public enum IDXReader {
     public static func read(
         images: String, labels: String, classCount: Int? = nil, name: String? = nil
     ) throws(LearnError) -> Dataset {
-        let pictures = try array(bytes: try FileBytes.read(images, limit: DataLimits.fileBytes), file: images)
-        let classes = try array(bytes: try FileBytes.read(labels, limit: DataLimits.fileBytes), file: labels)
+        let classes = try array(ByteStream(ByteSource(path: labels)))
+        let pictures = try array(ByteStream(ByteSource(path: images)))
         return try dataset(
             name: name ?? images, images: pictures, imagesFile: images, labels: classes, labelsFile: labels,
             classCount: classCount)
@@ -37,14 +37,18 @@ public enum IDXReader {
     }
 
     static func array(bytes: [UInt8], file: String) throws(LearnError) -> Content {
+        try array(ByteStream(bytes: bytes, file: file))
+    }
+
+    private static func array(_ stream: ByteStream) throws(LearnError) -> Content {
+        let file = stream.file
         func refuse(_ expected: String, _ found: String) -> LearnError {
             .badData(DataFault(file: file, expected: expected, found: found))
         }
-        let plain = try Inflate.gunzipIfNeeded(bytes, limit: DataLimits.fileBytes, file: file)
-        var reader = ByteReader(plain)
-        guard reader.u8() == 0, reader.u8() == 0, let type = reader.u8(), let rank = reader.u8() else {
+        guard let start = try stream.take(4), start[0] == 0, start[1] == 0 else {
             throw refuse("an IDX file", "other bytes at the start")
         }
+        let (type, rank) = (start[2], start[3])
         let sizes: [UInt8: Int] = [0x08: 1, 0x09: 1, 0x0b: 2, 0x0c: 4, 0x0d: 4, 0x0e: 8]
         guard let size = sizes[type], (1...8).contains(rank) else {
             throw refuse("a known IDX type and 1 to 8 axes", "type \(type), \(rank) axes")
@@ -52,8 +56,8 @@ public enum IDXReader {
         var shape: [Int] = []
         var count = 1
         for _ in 0..<rank {
-            guard let raw = reader.u32() else { throw refuse("a complete header", "a truncated one") }
-            let extent = Int(raw.byteSwapped)
+            guard let raw = try stream.take(4) else { throw refuse("a complete header", "a truncated one") }
+            let extent = raw.reduce(0) { $0 << 8 | Int($1) }
             let (next, overflow) = count.multipliedReportingOverflow(by: extent)
             guard !overflow, next <= DataLimits.values else {
                 throw refuse("at most \(DataLimits.values) values", "more")
@@ -61,34 +65,37 @@ public enum IDXReader {
             shape.append(extent)
             count = next
         }
-        guard reader.remaining == count * size, let body = reader.take(count * size) else {
-            throw refuse("\(count * size) bytes for shape \(shape)", "\(reader.remaining)")
+        guard stream.mostRemaining >= count * size else {
+            throw refuse("\(count * size) bytes for shape \(shape)", "fewer")
         }
         var values: [Float] = []
         values.reserveCapacity(count)
-        var word: UInt64 = 0
-        var taken = 0
-        for byte in body {
-            word = word << 8 | UInt64(byte)
-            taken += 1
-            guard taken == size else { continue }
-            let value: Float =
-                switch type {
-                case 0x08: Float(word)
-                case 0x09: Float(Int8(truncatingIfNeeded: word))
-                case 0x0b: Float(Int16(truncatingIfNeeded: word))
-                case 0x0c: Float(Int32(truncatingIfNeeded: word))
-                case 0x0d: Float(bitPattern: UInt32(truncatingIfNeeded: word))
-                default: Float(Double(bitPattern: word))
+        let isWhole = try stream.elements(count, size: size) { (bytes, run) throws(LearnError) in
+            for index in 0..<run {
+                var word: UInt64 = 0
+                for offset in 0..<size {
+                    word = word << 8 | UInt64(bytes.load(fromByteOffset: index * size + offset, as: UInt8.self))
                 }
-            guard value.isFinite else {
-                let inner = max(1, shape.dropFirst().reduce(1, *))
-                throw .badData(
-                    DataFault(file: file, row: values.count / inner + 1, expected: "a finite number", found: "\(value)")
-                )
+                let value: Float =
+                    switch type {
+                    case 0x08: Float(word)
+                    case 0x09: Float(Int8(truncatingIfNeeded: word))
+                    case 0x0b: Float(Int16(truncatingIfNeeded: word))
+                    case 0x0c: Float(Int32(truncatingIfNeeded: word))
+                    case 0x0d: Float(bitPattern: UInt32(truncatingIfNeeded: word))
+                    default: Float(Double(bitPattern: word))
+                    }
+                guard value.isFinite else {
+                    let inner = max(1, shape.dropFirst().reduce(1, *))
+                    throw .badData(
+                        DataFault(
+                            file: file, row: values.count / inner + 1, expected: "a finite number", found: "\(value)"))
+                }
+                values.append(value)
             }
-            values.append(value)
-            (word, taken) = (0, 0)
+        }
+        guard isWhole, try stream.peek() == nil else {
+            throw refuse("\(count * size) bytes for shape \(shape)", isWhole ? "more" : "fewer")
         }
         return Content(shape: shape, values: values)
     }

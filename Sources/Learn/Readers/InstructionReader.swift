@@ -20,19 +20,26 @@ public enum InstructionReader {
     public static let lineLimit = 1 << 20
 
     public static func read(path: String) throws(LearnError) -> [InstructionRecord] {
-        try read(bytes: try FileBytes.read(path, limit: DataLimits.fileBytes), file: path)
+        try read(try ByteStream(ByteSource(path: path)))
     }
 
     public static func read(bytes: [UInt8], file: String) throws(LearnError) -> [InstructionRecord] {
-        let plain = try Inflate.gunzipIfNeeded(bytes, limit: DataLimits.fileBytes, file: file)
+        try read(try ByteStream(bytes: bytes, file: file))
+    }
+
+    private static func read(_ stream: ByteStream) throws(LearnError) -> [InstructionRecord] {
+        let file = stream.file
         var records: [InstructionRecord] = []
         var number = 0
-        for line in plain.split(separator: 0x0a, omittingEmptySubsequences: false) {
+        while try stream.peek() != nil {
+            var line: [UInt8] = []
+            try stream.append(to: &line, most: lineLimit + 1) { $0 == 0x0a }
+            if try stream.peek() == 0x0a { stream.skip() }
             number += 1
             guard line.contains(where: { ![0x20, 0x09, 0x0d].contains($0) }) else { continue }
             guard line.count <= lineLimit else {
                 throw .badData(
-                    DataFault(file: file, row: number, expected: "at most \(lineLimit) bytes", found: "\(line.count)"))
+                    DataFault(file: file, row: number, expected: "at most \(lineLimit) bytes", found: "more"))
             }
             guard records.count < DataLimits.rows else {
                 throw .badData(

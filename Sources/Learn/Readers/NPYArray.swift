@@ -27,45 +27,10 @@ public struct NPYArray: Sendable, Equatable {
 
     /// - Parameter file: the name that errors carry.
     public init(bytes: [UInt8], file: String) throws(LearnError) {
-        func refuse(_ expected: String, _ found: String) -> LearnError {
-            .badData(DataFault(file: file, expected: expected, found: found))
-        }
-        var reader = ByteReader(bytes)
-        guard reader.take(6).map(Array.init) == [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59], let major = reader.u8(),
-            reader.u8() != nil
-        else { throw refuse("an NPY file", "other bytes at the start") }
-        let length: Int?
-        switch major {
-        case 1: length = reader.u16().map { Int($0) }
-        case 2, 3: length = reader.u32().map { Int($0) }
-        default: throw refuse("NPY version 1, 2 or 3", "version \(major)")
-        }
-        guard let length, length <= 1 << 20, let raw = reader.take(length) else {
-            throw refuse("a complete NPY header", "a truncated one")
-        }
-        guard let header = NPYHeader(Array(raw)) else { throw refuse("a NumPy header dictionary", "something else") }
-        guard !header.isFortranOrder else {
-            throw refuse("C order", "Fortran order (convert with numpy.ascontiguousarray)")
-        }
-        guard let type = ElementType(rawValue: header.descriptor) else {
-            throw refuse(
-                "one of \(ElementType.allCases.map(\.rawValue).joined(separator: " "))",
-                "\"\(header.descriptor.prefix(20))\"")
-        }
-        var count = 1
-        for extent in header.shape {
-            let (next, overflow) = count.multipliedReportingOverflow(by: extent)
-            guard !overflow, next <= DataLimits.values else {
-                throw refuse("at most \(DataLimits.values) values", "\(header.shape)")
-            }
-            count = next
-        }
-        guard reader.remaining == count * type.size, let body = reader.take(count * type.size) else {
-            throw refuse("\(count * type.size) bytes for shape \(header.shape)", "\(reader.remaining)")
-        }
-        shape = header.shape
-        self.type = type
-        self.bytes = Array(body)
+        let stream = try NPYStream(try ByteStream(ByteSource(bytes: bytes, file: file), container: .stored))
+        shape = stream.shape
+        type = stream.type
+        self.bytes = try stream.raw()
         self.file = file
     }
 
@@ -102,48 +67,18 @@ public struct NPYArray: Sendable, Equatable {
         guard product == count else { throw .mismatch(field: "array", expected: product, found: count) }
     }
 
-    private func word(_ index: Int) -> UInt64 {
-        var word: UInt64 = 0
-        for offset in (0..<type.size).reversed() { word = word << 8 | UInt64(bytes[index * type.size + offset]) }
-        return word
-    }
-
     /// All elements as binary32, finite.
     /// - Throws: `.badData` with the outermost index (from 1) of the first NaN or infinity.
-    public func floats() throws(LearnError) -> [Float] {
-        var result: [Float] = []
-        result.reserveCapacity(count)
-        for index in 0..<count {
-            let value = Self.float(word(index), type)
-            guard value.isFinite else {
-                let inner = max(1, shape.dropFirst().reduce(1, *))
-                throw .badData(
-                    DataFault(
-                        file: file, row: index / inner + 1, field: "element \(index % inner)",
-                        expected: "a finite number", found: "\(value)"))
-            }
-            result.append(value)
-        }
-        return result
-    }
+    public func floats() throws(LearnError) -> [Float] { try stream().floats() }
 
     /// All elements as whole numbers; a float type must hold whole numbers.
-    public func integers() throws(LearnError) -> [Int64] {
-        var result: [Int64] = []
-        result.reserveCapacity(count)
-        for index in 0..<count {
-            guard let value = Self.integer(word(index), type) else {
-                throw .badData(
-                    DataFault(
-                        file: file, row: index + 1, expected: "a whole number",
-                        found: "\(Self.float(word(index), type))"))
-            }
-            result.append(value)
-        }
-        return result
+    public func integers() throws(LearnError) -> [Int64] { try stream().integers() }
+
+    private func stream() throws(LearnError) -> NPYStream {
+        try NPYStream(try ByteStream(ByteSource(bytes: encoded, file: file), container: .stored))
     }
 
-    private static func float(_ word: UInt64, _ type: ElementType) -> Float {
+    static func float(_ word: UInt64, _ type: ElementType) -> Float {
         switch type {
         case .float32: Float(bitPattern: UInt32(truncatingIfNeeded: word))
         case .float64: Float(Double(bitPattern: word))
@@ -153,7 +88,7 @@ public struct NPYArray: Sendable, Equatable {
         }
     }
 
-    private static func integer(_ word: UInt64, _ type: ElementType) -> Int64? {
+    static func integer(_ word: UInt64, _ type: ElementType) -> Int64? {
         switch type {
         case .uint8: Int64(word)
         case .bool: word <= 1 ? Int64(word) : nil

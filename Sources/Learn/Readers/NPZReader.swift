@@ -3,11 +3,16 @@
 public enum NPZReader {
     /// - Parameter classCount: the task's; nil takes the largest label of all parts plus one.
     public static func read(path: String, classCount: Int? = nil) throws(LearnError) -> DataSplits {
-        try read(bytes: try FileBytes.read(path, limit: DataLimits.fileBytes), file: path, classCount: classCount)
+        try read(ByteSource(path: path), classCount: classCount)
     }
 
     public static func read(bytes: [UInt8], file: String, classCount: Int? = nil) throws(LearnError) -> DataSplits {
-        let archive = try ZipArchive(bytes: bytes, file: file)
+        try read(ByteSource(bytes: bytes, file: file), classCount: classCount)
+    }
+
+    private static func read(_ source: ByteSource, classCount: Int?) throws(LearnError) -> DataSplits {
+        let file = source.file
+        let archive = try ZipArchive(source)
         let conventions: [(train: (String, String), validation: (String, String)?, test: (String, String)?)] = [
             (("train_images", "train_labels"), ("val_images", "val_labels"), ("test_images", "test_labels")),
             (("x_train", "y_train"), ("x_val", "y_val"), ("x_test", "y_test")),
@@ -21,24 +26,26 @@ public enum NPZReader {
                     file: file, expected: "train_images and train_labels, x_train and y_train, or X and y", found: known
                 ))
         }
-        func array(_ key: String) throws(LearnError) -> NPYArray {
+        func entry(_ key: String) throws(LearnError) -> ZipArchive.Entry {
             guard let entry = archive.entries.first(where: { $0.name == key + ".npy" }) else {
                 throw .badData(DataFault(file: file, field: key, expected: "an array of this name", found: "none"))
             }
-            return try NPYArray(
-                bytes: try archive.extract(entry, limit: DataLimits.fileBytes), file: "\(file), \(key)")
+            return entry
         }
-        var pairs: [(name: String, images: NPYArray, labels: NPYArray)] = [
-            ("train", try array(keys.train.0), try array(keys.train.1))
-        ]
-        if let names = keys.validation, has(names.0) || has(names.1) {
-            pairs.append(("val", try array(names.0), try array(names.1)))
+        var pairs = [("train", keys.train)]
+        if let names = keys.validation, has(names.0) || has(names.1) { pairs.append(("val", names)) }
+        if let names = keys.test, has(names.0) || has(names.1) { pairs.append(("test", names)) }
+        // Labels of all parts first: they say how many classes there are.
+        var labels: [(shape: [Int], values: [Int64])] = []
+        for (_, names) in pairs {
+            _ = try entry(names.0)
+            let entry = try entry(names.1)
+            let stream = try archive.stream(entry, file: "\(file), \(names.1)")
+            let array = try NPYStream(stream)
+            labels.append((array.shape, try array.integers()))
+            try archive.verify(stream, entry)
         }
-        if let names = keys.test, has(names.0) || has(names.1) {
-            pairs.append(("test", try array(names.0), try array(names.1)))
-        }
-        var largest: Int64 = 1
-        for pair in pairs { largest = max(largest, try pair.labels.integers().max() ?? 0) }
+        let largest = labels.reduce(1) { max($0, $1.values.max() ?? 0) }
         guard largest < Int64(DataLimits.classes) else {
             throw .badData(
                 DataFault(
@@ -46,16 +53,20 @@ public enum NPZReader {
         }
         let classes = classCount ?? Int(largest) + 1
         var parts: [String: Dataset] = [:]
-        for pair in pairs {
+        for ((name, names), labels) in zip(pairs, labels) {
+            let entry = try entry(names.0)
+            let stream = try archive.stream(entry, file: "\(file), \(names.0)")
             let part = try ArrayDataset.make(
-                name: "\(file)/\(pair.name)", images: pair.images, labels: pair.labels, classCount: classes)
+                name: "\(file)/\(name)", images: try NPYStream(stream), labels: labels.values,
+                labelShape: labels.shape, labelsFile: "\(file), \(names.1)", classCount: classes)
+            try archive.verify(stream, entry)
             if let train = parts["train"], part.sampleShape != train.sampleShape {
                 throw .badData(
                     DataFault(
-                        file: file, field: pair.name, expected: "samples of shape \(train.sampleShape) as in train",
+                        file: file, field: name, expected: "samples of shape \(train.sampleShape) as in train",
                         found: "\(part.sampleShape)"))
             }
-            parts[pair.name] = part
+            parts[name] = part
         }
         guard let train = parts["train"] else {
             throw .badData(DataFault(file: file, field: "train", expected: "training rows", found: "none"))

@@ -13,21 +13,24 @@ struct ZipArchive {
     }
 
     let entries: [Entry]
-    private let bytes: [UInt8]
-    private let file: String
+    private let source: ByteSource
 
-    init(bytes: [UInt8], file: String) throws(LearnError) {
+    init(_ source: ByteSource) throws(LearnError) {
+        let file = source.file
         func refuse(_ expected: String, _ found: String) -> LearnError {
             .badData(DataFault(file: file, expected: expected, found: found))
         }
-        guard let end = Self.endRecord(in: bytes) else { throw refuse("a ZIP archive", "no central directory") }
-        var tail = ByteReader(Array(bytes[end...].prefix(22)))
+        let tailStart = max(0, source.size - 22 - 65_535)
+        let last = try source.bytes(at: tailStart, count: source.size - tailStart)
+        guard let found = Self.endRecord(in: last) else { throw refuse("a ZIP archive", "no central directory") }
+        let end = tailStart + found
+        var tail = ByteReader(Array(last[found...].prefix(22)))
         guard tail.u32() == 0x0605_4b50, tail.u16() == 0, tail.u16() == 0, let here = tail.u16(),
             let total = tail.u16(),
             here == total, let size = tail.u32(), let start = tail.u32(), size != .max, start != .max,
             Int(start) + Int(size) <= end
         else { throw refuse("a single-disk ZIP archive below 4 GiB", "another layout") }
-        var directory = ByteReader(Array(bytes[Int(start)..<Int(start) + Int(size)]))
+        var directory = ByteReader(try source.bytes(at: Int(start), count: Int(size)))
         var entries: [Entry] = []
         for _ in 0..<Int(total) {
             guard directory.u32() == 0x0201_4b50, directory.take(4) != nil, let flags = directory.u16(),
@@ -49,8 +52,7 @@ struct ZipArchive {
                     size: Int(plain), offset: Int(offset)))
         }
         self.entries = entries
-        self.bytes = bytes
-        self.file = file
+        self.source = source
     }
 
     private static func endRecord(in bytes: [UInt8]) -> Int? {
@@ -63,34 +65,39 @@ struct ZipArchive {
         return nil
     }
 
-    /// The content of one entry, its length and CRC-32 checked.
-    func extract(_ entry: Entry, limit: Int) throws(LearnError) -> [UInt8] {
-        let place = "\(file), entry \(entry.name.prefix(80))"
+    /// The content of one entry from its start; `verify` once it is read.
+    /// - Parameter file: the name that errors carry.
+    func stream(_ entry: Entry, file: String) throws(LearnError) -> ByteStream {
         func refuse(_ expected: String, _ found: String) -> LearnError {
-            .badData(DataFault(file: place, expected: expected, found: found))
+            .badData(DataFault(file: file, expected: expected, found: found))
         }
         guard entry.flags & 1 == 0 else { throw refuse("a plain entry", "an encrypted one") }
-        guard entry.size <= limit else { throw refuse("at most \(limit) bytes", "\(entry.size)") }
-        guard entry.offset <= bytes.count else { throw refuse("an entry within the file", "an offset beyond it") }
-        var reader = ByteReader(Array(bytes[entry.offset...].prefix(30)))
+        var reader = ByteReader(try source.bytes(at: entry.offset, count: 30))
         guard reader.u32() == 0x0403_4b50, reader.take(22) != nil, let nameLength = reader.u16(),
             let extraLength = reader.u16()
         else { throw refuse("a local header", "other bytes") }
         let start = entry.offset + 30 + Int(nameLength) + Int(extraLength)
-        guard start <= bytes.count, entry.compressedSize <= bytes.count - start else {
+        guard start <= source.size, entry.compressedSize <= source.size - start else {
             throw refuse("\(entry.compressedSize) bytes", "a truncated entry")
         }
-        let raw = Array(bytes[start..<start + entry.compressedSize])
-        let content: [UInt8]
+        let container: ByteStream.Container
         switch entry.method {
-        case 0: content = raw
-        case 8: content = try Inflate.inflate(raw, container: .raw, limit: entry.size, file: place)
+        case 0: container = .stored
+        case 8: container = .deflate
         default: throw refuse("a stored or deflated entry", "method \(entry.method)")
         }
-        guard content.count == entry.size, Inflate.checksum(content) == entry.checksum else {
-            throw refuse("\(entry.size) bytes with CRC-32 \(entry.checksum)", "other content")
+        return try ByteStream(
+            source, range: start..<start + entry.compressedSize, container: container, limit: entry.size, file: file)
+    }
+
+    /// Length and CRC-32 of an entry that was read to its end.
+    func verify(_ stream: ByteStream, _ entry: Entry) throws(LearnError) {
+        guard try stream.peek() == nil, stream.produced == entry.size, stream.checksum == entry.checksum else {
+            throw .badData(
+                DataFault(
+                    file: stream.file, expected: "\(entry.size) bytes with CRC-32 \(entry.checksum)",
+                    found: "other content"))
         }
-        return content
     }
 
     /// An archive of stored entries, sorted by name, without times: equal content gives equal bytes.

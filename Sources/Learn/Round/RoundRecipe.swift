@@ -61,6 +61,9 @@ public struct RoundRecipe: Sendable {
         }
     }
 
+    /// Whether a member keeps something of its own between rounds.
+    public var keepsMemory: Bool { usesScaffold || compression?.variant == .residual }
+
     /// d.
     public var parameterCount: Int { model.parameterCount }
 

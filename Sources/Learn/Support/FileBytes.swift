@@ -2,8 +2,9 @@ import Foundation
 
 /// Whole files with a limit on their size.
 enum FileBytes {
-    /// - Parameter limit: bytes; larger files are refused before they are read.
-    static func read(_ path: String, limit: Int) throws(LearnError) -> [UInt8] {
+    /// Bytes of a plain file.
+    /// - Parameter limit: bytes; larger files are refused.
+    static func size(of path: String, limit: Int) throws(LearnError) -> Int {
         let attributes: [FileAttributeKey: Any]
         do {
             attributes = try FileManager.default.attributesOfItem(
@@ -18,6 +19,12 @@ enum FileBytes {
         guard size <= limit else {
             throw .unreadable(path: path, reason: "\(size) bytes are more than the limit of \(limit)")
         }
+        return size
+    }
+
+    /// - Parameter limit: bytes; larger files are refused before they are read.
+    static func read(_ path: String, limit: Int) throws(LearnError) -> [UInt8] {
+        _ = try size(of: path, limit: limit)
         guard let data = FileManager.default.contents(atPath: path) else {
             throw .unreadable(path: path, reason: "may not be read")
         }

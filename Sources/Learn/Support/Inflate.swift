@@ -1,68 +1,76 @@
 internal import Zlib
 
-/// Bounded decompression through zlib.
-enum Inflate {
-    enum Container { case gzip, raw }
+/// One compressed stream on its way through zlib.
+final class Inflater {
+    enum Container { case gzip, deflate }
 
-    /// - Parameters:
-    ///   - limit: most bytes that may come out; a bomb ends there.
-    ///   - file: the name that errors carry.
-    static func inflate(
-        _ input: [UInt8], container: Container, limit: Int, file: String
-    ) throws(LearnError) -> [UInt8] {
-        guard input.count <= Int(UInt32.max) else {
-            throw .badData(DataFault(file: file, expected: "less than 4 GiB", found: "\(input.count) bytes"))
-        }
-        var stream = z_stream()
+    private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
+    private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+    private let container: Container
+    private let file: String
+    private var isDone = false
+
+    init(_ container: Container, file: String) throws(LearnError) {
+        self.container = container
+        self.file = file
+        stream.initialize(to: z_stream())
         let windowBits: Int32 = container == .gzip ? 15 + 16 : -15
-        guard inflateInit2_(&stream, windowBits, zlibVersion(), Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+        guard inflateInit2_(stream, windowBits, zlibVersion(), Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
             throw .unreadable(path: file, reason: "zlib could not be started")
-        }
-        defer { inflateEnd(&stream) }
-        var output: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        var source = input
-        let status: Int32 = source.withUnsafeMutableBufferPointer { source in
-            stream.next_in = source.baseAddress
-            stream.avail_in = UInt32(source.count)
-            while true {
-                let code = chunk.withUnsafeMutableBufferPointer { chunk in
-                    stream.next_out = chunk.baseAddress
-                    stream.avail_out = UInt32(chunk.count)
-                    return Zlib.inflate(&stream, Z_NO_FLUSH)
-                }
-                let produced = chunk.count - Int(stream.avail_out)
-                if output.count + produced > limit { return Z_MEM_ERROR }
-                output.append(contentsOf: chunk[..<produced])
-                if code == Z_STREAM_END {
-                    // A gzip file may hold several members one after the other.
-                    if container == .gzip && stream.avail_in > 0 {
-                        if inflateReset(&stream) != Z_OK { return Z_DATA_ERROR }
-                        continue
-                    }
-                    return Z_STREAM_END
-                }
-                if code != Z_OK { return code }
-                if produced == 0 && stream.avail_in == 0 { return Z_BUF_ERROR }
-            }
-        }
-        switch status {
-        case Z_STREAM_END:
-            return output
-        case Z_MEM_ERROR:
-            throw .badData(
-                DataFault(file: file, expected: "at most \(limit) bytes after decompression", found: "more"))
-        case Z_BUF_ERROR:
-            throw .badData(DataFault(file: file, expected: "a complete compressed stream", found: "a truncated one"))
-        default:
-            throw .badData(DataFault(file: file, expected: "a valid compressed stream", found: "corrupt bytes"))
         }
     }
 
+    deinit {
+        inflateEnd(stream)
+        stream.deallocate()
+        input.deallocate()
+    }
+
+    /// Fills `target` with plain bytes; returns 0 only behind the end of the stream.
+    /// - Parameter more: writes the next compressed bytes, 0 at their end.
+    func inflate(
+        into target: UnsafeMutableRawBufferPointer,
+        more: (UnsafeMutableRawBufferPointer) throws(LearnError) -> Int
+    ) throws(LearnError) -> Int {
+        guard !isDone, target.count > 0 else { return 0 }
+        stream.pointee.next_out = target.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        stream.pointee.avail_out = UInt32(target.count)
+        while stream.pointee.avail_out > 0 {
+            if stream.pointee.avail_in == 0 {
+                stream.pointee.avail_in = UInt32(try more(input))
+                stream.pointee.next_in = input.baseAddress?.assumingMemoryBound(to: UInt8.self)
+            }
+            let isDry = stream.pointee.avail_in == 0
+            switch Zlib.inflate(stream, Z_NO_FLUSH) {
+            case Z_OK: continue
+            case Z_STREAM_END:
+                if stream.pointee.avail_in == 0, container == .gzip {
+                    stream.pointee.avail_in = UInt32(try more(input))
+                    stream.pointee.next_in = input.baseAddress?.assumingMemoryBound(to: UInt8.self)
+                }
+                // A gzip file may hold several members one after the other.
+                guard container == .gzip, stream.pointee.avail_in > 0, inflateReset(stream) == Z_OK else {
+                    isDone = true
+                    return target.count - Int(stream.pointee.avail_out)
+                }
+            case Z_BUF_ERROR where isDry:
+                throw .badData(
+                    DataFault(file: file, expected: "a complete compressed stream", found: "a truncated one"))
+            default:
+                throw .badData(DataFault(file: file, expected: "a valid compressed stream", found: "corrupt bytes"))
+            }
+        }
+        return target.count
+    }
+}
+
+/// Bounded decompression of what is in memory.
+enum Inflate {
     /// Decompresses when the bytes start with the gzip magic, else returns them unchanged.
+    /// - Parameter limit: most bytes that may come out.
     static func gunzipIfNeeded(_ bytes: [UInt8], limit: Int, file: String) throws(LearnError) -> [UInt8] {
-        guard bytes.count >= 2, bytes[0] == 0x1f, bytes[1] == 0x8b else { return bytes }
-        return try inflate(bytes, container: .gzip, limit: limit, file: file)
+        guard bytes.starts(with: [0x1f, 0x8b]) else { return bytes }
+        return try ByteStream(ByteSource(bytes: bytes, file: file), container: .gzip, limit: limit).rest()
     }
 
     /// CRC-32 as gzip and ZIP use it.

@@ -10,16 +10,17 @@ public enum LinearAlgebra {
         openblas_set_num_threads(Int32(clamping: max(1, count)))
     }
 
-    /// c[m x n] = alpha * op(a) * op(b) + beta * c, with op(a) m x k and op(b) k x n.
+    /// c[m x n] = alpha * op(a) * op(b) + beta * c, with op(a) m x k and op(b) k x n. A stride is the distance between
+    /// rows in memory; nil means rows without gaps.
     static func multiply(
         _ a: UnsafePointer<Float>, transposeA: Bool = false, _ b: UnsafePointer<Float>, transposeB: Bool = false,
         into c: UnsafeMutablePointer<Float>, m: Int, n: Int, k: Int,
-        alpha: Float = 1, beta: Float = 0
+        alpha: Float = 1, beta: Float = 0, strideA: Int? = nil, strideB: Int? = nil, strideC: Int? = nil
     ) {
         cblas_sgemm(
             CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans, blasint(m),
-            blasint(n), blasint(k), alpha, a, blasint(transposeA ? m : k), b, blasint(transposeB ? k : n), beta, c,
-            blasint(n))
+            blasint(n), blasint(k), alpha, a, blasint(strideA ?? (transposeA ? m : k)), b,
+            blasint(strideB ?? (transposeB ? k : n)), beta, c, blasint(strideC ?? n))
     }
 
     /// y += alpha * x over `count` elements.

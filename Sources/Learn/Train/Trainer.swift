@@ -116,7 +116,6 @@ public struct Trainer: Sendable {
         weights.withUnsafeBufferPointer { weights in
             gradient.withUnsafeMutableBufferPointer { gradient in
                 guard let weights = weights.baseAddress, let target = gradient.baseAddress else { return (0, 0) }
-                gradient.update(repeating: 0)
                 let outputs = engine.forward(weights, source.features, rows: rows)
                 let result: (loss: Double, correct: Int)
                 switch model.loss {

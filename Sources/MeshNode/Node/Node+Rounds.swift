@@ -87,6 +87,8 @@ extension Node {
             failed("round \(job.round): no submission", error, chain: chain)
             return
         }
+        let keepsMemory = policy.recipe.keepsMemory
+        let store = contentStore
         let start = ContinuousClock.now
         compute {
             Result { () throws(RoundError) -> (LocalUpdate, Double, Submitting.Sealed, Double) in
@@ -95,15 +97,26 @@ extension Node {
                     // The same integers in every attempt of a round; only masks and context are new.
                     update = LocalUpdate(resending: values)
                 } else {
-                    let own: [Float]?
-                    do {
-                        own = try memory.settle(outcomes, count: policy.recipe.parameterCount)
-                    } catch { throw .failed("\(error)") }
-                    update = try Submitting.train(
-                        policy: policy, base: base, memory: own,
-                        data: try fitted.rows(.training, data: data, spec: policy.spec), enrolledRows: rows,
-                        round: job.round,
-                        seed: Submitting.trainingSeed(round: job.seed, node: node))
+                    let own = try fitted.rows(.training, data: data, spec: policy.spec)
+                    func train(
+                        _ base: [UInt8], _ memory: [Float]?, _ round: UInt32, _ seed: Digest
+                    ) throws(RoundError) -> LocalUpdate {
+                        try Submitting.train(
+                            policy: policy, base: base, memory: memory, data: own, enrolledRows: rows, round: round,
+                            seed: Submitting.trainingSeed(round: seed, node: node))
+                    }
+                    let kept = try memory.current(outcomes, count: policy.recipe.parameterCount) {
+                        (begun, before) throws(RoundError) in
+                        // Models are kept for ever; one that is gone takes only this round's part of the residual with it.
+                        guard let base = try? store.get(begun.model.id) else { return nil }
+                        return try train(base, before, begun.round, begun.seed).kept
+                    }
+                    if keepsMemory {
+                        do {
+                            try memory.begin(.init(round: job.round, seed: job.seed, model: job.model))
+                        } catch { throw .failed("\(error)") }
+                    }
+                    update = try train(base, kept, job.round, job.seed)
                 }
                 let trained = ContinuousClock.now
                 let sealed = try Submitting.encrypt(

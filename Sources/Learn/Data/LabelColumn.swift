@@ -1,0 +1,58 @@
+/// The label column of a table while it is read: a number a row, and every text once.
+struct LabelColumn {
+    private var indices: [Int32] = []
+    private var texts: [String] = []
+    /// Row of each text's first appearance.
+    private var lines: [Int] = []
+    private var known: [String: Int32] = [:]
+
+    /// - Parameter text: without space around it.
+    mutating func append(_ text: String, line: Int, column: String, file: String) throws(LearnError) {
+        if let index = known[text] {
+            indices.append(index)
+            return
+        }
+        guard !text.isEmpty else {
+            throw .badData(DataFault(file: file, row: line, field: column, expected: "a label", found: "nothing"))
+        }
+        guard texts.count < DataLimits.classes else {
+            throw .badData(
+                DataFault(
+                    file: file, row: line, field: column, expected: "at most \(DataLimits.classes) different labels",
+                    found: "more"))
+        }
+        let index = Int32(texts.count)
+        known[text] = index
+        texts.append(text)
+        lines.append(line)
+        indices.append(index)
+    }
+
+    /// The class of every row and the written form of every class.
+    /// - Parameter names: the task's classes in order; nil lets the file decide.
+    func classes(given names: [String]?, column: String, file: String) throws(LearnError) -> ([Int32], [String]) {
+        let order: [String]
+        if let names {
+            order = names
+        } else if texts.allSatisfy({ Int($0).map { $0 >= 0 && $0 < DataLimits.classes } ?? false }) {
+            let top = texts.reduce(1) { max($0, Int($1) ?? 0) }
+            let classes = texts.map { Int32($0) ?? 0 }
+            return (indices.map { classes[Int($0)] }, (0...top).map(String.init))
+        } else {
+            order = texts.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        }
+        var place: [String: Int32] = [:]
+        for (position, name) in order.enumerated() { place[name] = Int32(clamping: position) }
+        var classes: [Int32] = []
+        for (index, text) in texts.enumerated() {
+            guard let label = place[text] else {
+                throw .badData(
+                    DataFault(
+                        file: file, row: lines[index], field: column,
+                        expected: "one of the task's \(order.count) classes", found: "\"\(text.prefix(40))\""))
+            }
+            classes.append(label)
+        }
+        return (indices.map { classes[Int($0)] }, order)
+    }
+}
