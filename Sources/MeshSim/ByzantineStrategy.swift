@@ -43,6 +43,8 @@ public enum ByzantineStrategy: String, Sendable, CaseIterable {
     case lockAmnesia = "lock-amnesia"
     /// Says that it holds every key and never gives one out.
     case falseHolder = "false-holder"
+    /// As a holder, complains about boxes that open, and proposes to evict whom it accuses.
+    case falseComplaint = "false-complaint"
     /// Another one of the above for each seed.
     case every
 

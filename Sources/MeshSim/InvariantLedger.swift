@@ -40,6 +40,10 @@ final class InvariantLedger {
     private var sets: [BaseModel: [[NodeID]]] = [:]
     private var submissions: [SubmissionID: SubmissionHeader] = [:]
     private var latestSet: [NodeID] = []
+    /// What each honest node has stored since its last start.
+    private var storedByNode: [Int: [SubmissionID]] = [:]
+    /// The same at the moment at which it signed its list, by chain and height.
+    private var storedAtList: [Place: [NodeID: [SubmissionID]]] = [:]
 
     init(genesis: Genesis, honest: Set<NodeID>, indexOf: [NodeID: Int]) {
         self.genesis = genesis
@@ -67,6 +71,12 @@ final class InvariantLedger {
         submissions[envelope.submissionID] = header
     }
 
+    /// A body is on a node's disk and good.
+    func stored(_ id: SubmissionID, node: Int) { storedByNode[node, default: []].append(id) }
+
+    /// Bodies on disk are looked at again after a restart, before the node can list them.
+    func restarted(_ node: Int) { storedByNode[node] = nil }
+
     /// An honest node signs: once a slot, whatever happened to the node before.
     func sign(_ envelope: Envelope, _ time: UInt64) {
         let place = Signing(slot: envelope.slot, signer: envelope.signer)
@@ -81,6 +91,9 @@ final class InvariantLedger {
         if envelope.slot.kind == .received, let received = try? Received(wireBytes: envelope.payload) {
             lists[Place(chain: envelope.slot.chain, height: envelope.slot.major), default: [:]][envelope.signer] =
                 received.submissions
+            let stored = indexOf[envelope.signer].flatMap { storedByNode[$0] } ?? []
+            storedAtList[Place(chain: envelope.slot.chain, height: envelope.slot.major), default: [:]][
+                envelope.signer] = stored
         }
     }
 
@@ -183,11 +196,11 @@ final class InvariantLedger {
     ) {
         let height = block.header.height
         let place = Place(chain: block.header.chain, height: height)
-        // Every honest list is a list of bodies stored in time.
+        let honestStored = (storedAtList[place] ?? [:]).sorted { $0.key < $1.key }.map(\.value)
         let honestLists = (lists[place] ?? [:]).sorted { $0.key < $1.key }.map(\.value)
         let announced = body.submissions.map(\.submissionID)
-        if let first = honestLists.first {
-            for id in first where honestLists.allSatisfy({ $0.contains(id) }) {
+        if let first = honestStored.first {
+            for id in first where isOf(id, body.context) && honestStored.allSatisfy({ $0.contains(id) }) {
                 check(
                     announced.contains(id), .listedSubmissions, time,
                     "height \(height): \(id.short), which every honest voter stored, is left out")
@@ -210,7 +223,12 @@ final class InvariantLedger {
                 isInside && (gone.isEmpty || gone.count >= smallest), .nestedSets, time,
                 "height \(height): set \(keys.map(name)) after \(last.map(name)) on one model")
         } else {
-            let once = body.submissions.filter { one in body.submissions.count { $0.signer == one.signer } == 1 }
+            // Without those who announced twice, and those whose boxes are proven bad.
+            let flawed = body.submissions.filter { isFlawed($0.submissionID) }.map(\.signer)
+            let once = body.submissions.filter { one in
+                body.submissions.count { $0.signer == one.signer } == 1
+                    && !(body.evicted.contains(one.signer) && flawed.contains(one.signer))
+            }
             check(
                 once.map(\.signer).sorted() == keys, .listedSubmissions, time,
                 "height \(height): the first set is not what is listed")
@@ -234,6 +252,12 @@ final class InvariantLedger {
         check(
             bodies.count == keys.count && contents[body.aggregate.id] == sum, .exactSum, time,
             "height \(block.header.height): e is not the sum of the \(keys.count) members' updates")
+    }
+
+    private func isOf(_ id: SubmissionID, _ context: Digest) -> Bool { submissions[id]?.context == context }
+
+    private func isFlawed(_ id: SubmissionID) -> Bool {
+        submissions[id].flatMap { contents[$0.body.id]?.first } == NullScheme.flawedSeeds
     }
 
     private func name(_ node: NodeID) -> String { "n\(indexOf[node] ?? -1)" }

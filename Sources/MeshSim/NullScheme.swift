@@ -17,26 +17,32 @@ enum NullScheme {
     static let flawedSeeds: UInt8 = 2
 
     static func header(
-        submitter: NodeID, job: RoundJob, state: TaskState, body: [UInt8], nonce: UInt8 = 0
+        submitter: NodeID, job: RoundJob, state: TaskState, body: [UInt8], nonce: UInt8 = 0, sealed: SealedSeeds? = nil
     ) -> SubmissionHeader {
         let components = state.holderProfile?.componentCount ?? 0
         let earlier = state.resubmits.first { $0.node == submitter }
         return SubmissionHeader(
             context: job.context, round: job.round, attempt: job.attempt, submitter: submitter,
-            nonce: Digest(Transcript.hash("sim/nonce", submitter.bytes, job.context.bytes, [nonce])),
-            componentCommitments: (0..<components).map {
-                Digest(Transcript.hash("sim/commitment", submitter.bytes, job.context.bytes, [UInt8($0)]))
-            },
-            ephemeral: Digest(Transcript.hash("sim/ephemeral", submitter.bytes, job.context.bytes)),
-            proof: Signature([UInt8](repeating: 0, count: 64)),
-            boxesHash: Digest(Transcript.hash("sim/boxes", submitter.bytes, job.context.bytes)),
+            nonce: Self.nonce(submitter: submitter, context: job.context, nonce),
+            componentCommitments: sealed?.commitments.map { Digest($0) }
+                ?? (0..<components).map {
+                    Digest(Transcript.hash("sim/commitment", submitter.bytes, job.context.bytes, [UInt8($0)]))
+                },
+            ephemeral: Digest(
+                sealed?.ephemeral ?? Transcript.hash("sim/ephemeral", submitter.bytes, job.context.bytes)),
+            proof: Signature(sealed?.proof ?? [UInt8](repeating: 0, count: 64)),
+            boxesHash: Digest(sealed?.boxesHash ?? Transcript.hash("sim/boxes", submitter.bytes, job.context.bytes)),
             elementCount: UInt32(state.spec.elementCount(round: job.round)),
             elementsRoot: Digest(Transcript.hash("sim/elements", body)), body: .of(body, kind: .submission),
             resubmission: earlier.map { .init(previous: $0.submission, lambda: .zero) })
     }
 
+    static func nonce(submitter: NodeID, context: Digest, _ nonce: UInt8) -> Digest {
+        Digest(Transcript.hash("sim/nonce", submitter.bytes, context.bytes, [nonce]))
+    }
+
     static func isValid(_ body: [UInt8], _ header: SubmissionHeader) -> Bool {
-        body.count == 33 && body[0] != flawedBody
+        body.count >= 33 && body[0] != flawedBody
             && header.elementsRoot == Digest(Transcript.hash("sim/elements", body))
     }
 
@@ -51,7 +57,7 @@ enum NullScheme {
     /// The sum of the set's words, the bodies in any order.
     static func aggregate(_ bodies: [[UInt8]]) -> [UInt8] {
         var words: [UInt64] = [0, 0, 0, 0]
-        for body in bodies where body.count == 33 {
+        for body in bodies where body.count >= 33 {
             for index in 0..<32 { words[index / 8] &+= UInt64(body[1 + index]) << UInt64(8 * (index % 8)) }
         }
         return words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }

@@ -26,6 +26,22 @@ enum Packet {
     }
 }
 
+extension Packet {
+    /// Bytes on the wire, about: what fills an uplink.
+    ///
+    /// - Parameter contentBytes: what a body of the simulation stands for.
+    func size(contentBytes: UInt64) -> UInt64 {
+        switch self {
+        case .envelopes(let envelopes): envelopes.reduce(0) { $0 + UInt64($1.payload.count) + 150 }
+        case .digest(let digest): UInt64(100 + 40 * digest.groups.count + 32 * digest.pending.count)
+        case .blocks(let blocks): blocks.reduce(0) { $0 + UInt64($1.body.count) + 1_000 }
+        case .want, .wantVectors: 100
+        case .content(_, let bytes): max(UInt64(bytes.count), contentBytes) + 100
+        case .vectors: contentBytes + 100
+        }
+    }
+}
+
 enum SimulationEvent {
     case deliver(from: Int, to: Int, Packet)
     case heartbeat(node: Int, life: UInt32)
@@ -35,11 +51,13 @@ enum SimulationEvent {
     case crash(node: Int, restartAfter: UInt64?)
     case start(node: Int)
     case partition([[Int]])
+    case cut(from: [Int], to: [Int])
     case joinAll
     case skew(node: Int, ms: Int64)
     case healed
     case catchUpCheck(heights: [UInt64])
     case progressCheck(total: UInt64)
+    case orderCheck(count: Int)
     case scripted(Int)
 
     var label: (kind: UInt64, node: UInt64) {
@@ -58,6 +76,8 @@ enum SimulationEvent {
         case .catchUpCheck: (12, 0)
         case .progressCheck: (13, 0)
         case .scripted(let index): (14, UInt64(index))
+        case .orderCheck(let count): (16, UInt64(count))
+        case .cut(let silent, let deaf): (15, UInt64(silent.count) << 8 | UInt64(deaf.count))
         }
     }
 }

@@ -1,3 +1,5 @@
+internal import Wire
+
 /// A bug on purpose. Each must be caught by an invariant; a gate that was never seen to fail does not count.
 public enum PlantedBug: String, Sendable, CaseIterable {
     /// Votes are kept, locks are not: every node drops its lock whenever it enters a view.
@@ -6,10 +8,91 @@ public enum PlantedBug: String, Sendable, CaseIterable {
     case amnesia
     /// Own messages are sent without being made durable.
     case noDurableSlots = "no-durable-slots"
+    /// Votes are durable before they leave, the blocks and bodies that they rest on are not.
+    case lateSync = "late-sync"
     /// A holder derives its keys anew after a restart, with other roots.
     case doubleKeyStatement = "double-key-statement"
     /// A node decides on two thirds rounded down.
     case lowQuorum = "low-quorum"
     /// A node lists submissions whose bodies it has not stored.
     case listsUnstored = "lists-unstored"
+    /// Nobody lists the submissions of node 1, though everybody stores them.
+    case omitsStored = "omits-stored"
+    /// Every node adds a credit to an account when a task is settled.
+    case mint
+    /// The sets that were decided on a base model are forgotten with a VOID block.
+    case forgetsSets = "forgets-sets"
+    /// Voters accept every candidate unseen.
+    case blindVoters = "blind-voters"
+    /// Messages of any view ahead are kept.
+    case endlessViews = "endless-views"
+    /// Nobody tells its neighbours what it lacks.
+    case noDigests = "no-digests"
+    /// The deadline of a phase never comes.
+    case noDeadlines = "no-deadlines"
+    /// One node's account of the ledger drifts from the others'.
+    case divergentState = "divergent-state"
+    /// A transaction that has become impossible keeps its nonce.
+    case stuckNonce = "stuck-nonce"
+
+    /// What must catch it.
+    public var caughtBy: Violation.Invariant {
+        switch self {
+        case .noLock: .oneBlockPerHeight
+        case .amnesia, .doubleKeyStatement: .oneMessagePerSlot
+        case .noDurableSlots, .lateSync: .durableBeforeSent
+        case .lowQuorum: .certificate
+        case .listsUnstored: .storedBeforeListed
+        case .omitsStored: .listedSubmissions
+        case .mint: .credits
+        case .forgetsSets: .nestedSets
+        case .blindVoters: .exactSum
+        case .endlessViews: .boundedQueues
+        case .noDigests: .progress
+        case .noDeadlines: .ending
+        case .divergentState: .noHalt
+        case .stuckNonce: .ordersArrive
+        }
+    }
+
+    /// Changes a run so that the bug has something to break.
+    public func prepare(_ configuration: inout SimulationConfiguration) {
+        configuration.planted = self
+        configuration.setFaults(.all)
+        configuration.nodes = 4
+        switch self {
+        case .doubleKeyStatement:
+            configuration.nodes = 5
+            configuration.setFaults(.none)
+            for node in 0..<5 {
+                configuration.script.append(
+                    .init(.stage(.afterKeys, round: 1), .crash(node: node, restartAfter: 50_000)))
+            }
+        case .lowQuorum:
+            // Equal bonds of six nodes: two thirds are a whole number, and four nodes have exactly that.
+            configuration.nodes = 6
+            configuration.equalBonds = true
+        case .noLock:
+            configuration.network.lossPpm = 350_000
+        case .forgetsSets, .lateSync, .omitsStored:
+            configuration.nodes = 6
+        case .blindVoters:
+            configuration.nodes = 5
+            configuration.setFaults(.none)
+            configuration.byzantine = [.init(node: 2, strategy: .wrongAggregate)]
+        case .endlessViews:
+            configuration.nodes = 5
+            configuration.byzantine = [.init(node: 2, strategy: .viewSpammer)]
+        case .noDeadlines:
+            configuration.nodes = 5
+            configuration.setFaults(.none)
+            configuration.script = [.init(.stage(.training, round: 1), .crash(node: nil, restartAfter: nil))]
+        case .stuckNonce:
+            configuration.nodes = 5
+            configuration.rounds = 30
+            configuration.setFaults(.loss)
+            configuration.script = [.init(.at(8_000_000), .order(.pause)), .init(.at(12_000_000), .order(.resume))]
+        default: break
+        }
+    }
 }

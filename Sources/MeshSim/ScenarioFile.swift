@@ -10,9 +10,10 @@ extension Scenario {
     /// integers, `[table]` and `[[array of tables]]`. Unknown keys are faults, and all faults are found at once.
     ///
     /// Top: `nodes`, `rounds`, `faults`, `heal_ms`, `horizon_ms`, `rejecting`. `[network]`: `latency_us` (two numbers),
-    /// `jitter_us`, `loss_ppm`, `duplicate_ppm`, `late_ppm`. `[timing]`: `propose_ms`, `vote_ms`, `submit_ms`,
+    /// `jitter_us`, `loss_ppm`, `duplicate_ppm`, `late_ppm`, `bytes_per_second`, `content_bytes`. `[timing]`: `propose_ms`, `vote_ms`, `submit_ms`,
     /// `aggregate_ms`, `opinion_ms`, `enrol_ms`, `expiry_ms`. `[[event]]`: `at_ms`, or `stage` and `round`; `action`
-    /// crash, crash-holder, partition, heal, skew; `node`, `restart_ms`, `group_a`, `group_b`, `skew_ms`.
+    /// crash, crash-holder, partition, cut (what `group_a` sends does not reach `group_b`), heal, pause, resume, stop,
+    /// skew; `node`, `restart_ms`, `group_a`, `group_b`, `skew_ms`.
     /// `[[byzantine]]`: `node`, `strategy`. `[expect]`: see ``Expectation``.
     public init(toml text: String) throws(ScenarioError) {
         var reader = ScenarioReader()
@@ -134,6 +135,10 @@ private struct ScenarioReader {
         case ("network.duplicate_ppm", .number(let number)):
             scenario.configuration.network.duplicatePpm = count(number, line)
         case ("network.late_ppm", .number(let number)): scenario.configuration.network.latePpm = count(number, line)
+        case ("network.bytes_per_second", .number(let number)):
+            scenario.configuration.network.bytesPerSecond = count(number, line)
+        case ("network.content_bytes", .number(let number)):
+            scenario.configuration.network.contentBytes = count(number, line)
         case ("timing.propose_ms", .number(let number)): scenario.configuration.timing.proposeMs = short(number, line)
         case ("timing.vote_ms", .number(let number)): scenario.configuration.timing.voteMs = short(number, line)
         case ("timing.submit_ms", .number(let number)): scenario.configuration.timing.submitMs = short(number, line)
@@ -183,9 +188,11 @@ private struct ScenarioReader {
         case "pause": action = .order(.pause)
         case "resume": action = .order(.resume)
         case "stop": action = .order(.stop)
-        case "partition":
+        case "partition", "cut":
             let groups = [lists["group_a"] ?? [], lists["group_b"] ?? []].map { $0.map { Int(clamping: $0) } }
-            if groups.allSatisfy({ !$0.isEmpty }) { action = .partition(groups) }
+            if groups.allSatisfy({ !$0.isEmpty }) {
+                action = texts["action"] == "cut" ? .cut(from: groups[0], to: groups[1]) : .partition(groups)
+            }
         case "skew":
             if let node, let ms = numbers["skew_ms"] { action = .skew(node: node, ms: ms) }
         default: break
@@ -193,7 +200,7 @@ private struct ScenarioReader {
         guard let trigger, let action else {
             faults.append(
                 "line \(table.line): event: needs at_ms or a stage (\(ScriptedEvent.Stage.allCases.map(\.rawValue).joined(separator: ", "))) "
-                    + "and an action (crash, crash-holder, partition with group_a and group_b, heal, pause, resume, stop, skew with node and skew_ms)"
+                    + "and an action (crash, crash-holder, partition or cut with group_a and group_b, heal, pause, resume, stop, skew with node and skew_ms)"
             )
             return nil
         }

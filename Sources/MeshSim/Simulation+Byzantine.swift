@@ -48,11 +48,26 @@ extension Simulation {
                 [signed(Vote(block: other).wireBytes, envelope.slot, node: index)], from: index, to: turned ? odd : even
             )
             return
-        case (.omittedSubmission, .proposal), (.futureTime, .proposal), (.earlyVoid, .proposal):
+        case (.omittedSubmission, .proposal), (.futureTime, .proposal), (.earlyVoid, .proposal),
+            (.falseComplaint, .proposal):
             if let crafted = craftedProposal(envelope, node: index) {
                 send([crafted], from: index)
                 return
             }
+        case (.falseComplaint, .complaint):
+            // In every other round the proof is broken as well.
+            guard !envelope.slot.major.isMultiple(of: 2), let complaint = try? Complaint(wireBytes: envelope.payload)
+            else { break }
+            let entries = complaint.entries.map { entry in
+                var proof = entry.proof.bytes
+                proof[40] ^= 1
+                return Complaint.Entry(
+                    submission: entry.submission, component: entry.component, sharedPoint: entry.sharedPoint,
+                    proof: Signature(proof), boxes: entry.boxes)
+            }
+            let broken = Complaint(context: complaint.context, entries: entries)
+            send([signed(broken.wireBytes, envelope.slot, node: index)], from: index)
+            return
         case (.splitView, _):
             send([envelope], from: index, to: even)
             return
@@ -114,10 +129,9 @@ extension Simulation {
     private func secondSubmission(_ envelope: Envelope, node index: Int) -> Envelope? {
         guard let place = nodes[index].memory?.taskIndex(envelope.slot.chain) else { return nil }
         let machine = nodes[index].memory!.tasks[place]
-        let body = NullScheme.body(submitter: nodes[index].id, context: machine.currentContext.digest, variant: 255)
-        let header = NullScheme.header(
-            submitter: nodes[index].id, job: machine.trainingJob, state: machine.state, body: body, nonce: 255)
-        nodes[index].disk.contents[header.body.id] = body
+        let (body, header) = update(
+            of: index, job: machine.trainingJob, state: machine.state, variant: 255, flaw: NullScheme.flawless)
+        nodes[index].disk.put(body, header.body.id)
         ledger.contents[header.body.id] = body
         let second = signed(header.wireBytes, envelope.slot, node: index)
         ledger.noteSubmission(second)
@@ -141,6 +155,21 @@ extension Simulation {
             header = craft(
                 .manifest(crafted, set: kept.map { .init(node: $0.signer, submission: $0.submissionID) }), state,
                 view: envelope.slot.minor, author: nodes[index].id, node: index)
+        case .falseComplaint:
+            // A manifest that evicts whom its own complaints, all of them false, accuse.
+            guard header.kind == .manifest, let place = nodes[index].memory?.taskIndex(header.chain),
+                let bytes = nodes[index].disk.contents[header.body.id],
+                let body = try? ManifestBody(wireBytes: bytes),
+                let own = ownComplaint(body, node: index), let victim = own.victim(in: body), body.submissions.count > 4
+            else { return nil }
+            let state = nodes[index].memory!.tasks[place].state
+            let crafted = ManifestBody(
+                context: body.context, union: body.union, lists: body.lists, submissions: body.submissions,
+                readys: body.readys, complaints: [own.envelope], evicted: [victim])
+            let kept = body.submissions.filter { $0.signer != victim }
+            header = craft(
+                .manifest(crafted, set: kept.map { .init(node: $0.signer, submission: $0.submissionID) }), state,
+                view: envelope.slot.minor, author: nodes[index].id, node: index)
         case .earlyVoid:
             guard header.kind == .manifest || header.kind == .result,
                 let place = nodes[index].memory?.taskIndex(header.chain)
@@ -157,12 +186,31 @@ extension Simulation {
         return signed(Proposal(header: header, validView: -1).wireBytes, envelope.slot, node: index)
     }
 
+    /// A false complaint that this node has signed about a submission of a manifest.
+    private func ownComplaint(_ body: ManifestBody, node index: Int) -> (FalseComplaint)? {
+        nodes[index].disk.own.last { envelope in
+            envelope.slot.kind == .complaint
+                && (try? Complaint(wireBytes: envelope.payload))?.context == body.context
+        }.flatMap { envelope in
+            (try? Complaint(wireBytes: envelope.payload)).map { FalseComplaint(envelope: envelope, complaint: $0) }
+        }
+    }
+
+    private struct FalseComplaint {
+        let envelope: Envelope
+        let complaint: Complaint
+
+        func victim(in body: ManifestBody) -> NodeID? {
+            body.submissions.first { one in complaint.entries.contains { $0.submission == one.submissionID } }?.signer
+        }
+    }
+
     private func craft(
         _ content: TaskBlockContent, _ state: TaskState, view: UInt32, author: NodeID, node index: Int
     ) -> BlockHeader {
         let header = TaskRules.header(
             for: content, state: state, author: author, view: view, timeMs: instant(index).wallMs)
-        nodes[index].disk.contents[header.body.id] = content.bytes
+        nodes[index].disk.put(content.bytes, header.body.id)
         ledger.contents[header.body.id] = content.bytes
         return header
     }
@@ -190,7 +238,7 @@ extension Simulation {
             }
         case .viewSpammer:
             guard let task = nodes[index].memory?.tasks.first else { return }
-            for step in 0..<8 {
+            for step in 0..<(configuration.planted == .endlessViews ? 400 : 8) {
                 let view = task.view + UInt32(step) * UInt32(nodes.count) + UInt32(random.below(1_000))
                 let slot = Slot(kind: .prevote, chain: task.chain, major: task.height, minor: view)
                 send([signed(Vote(block: nil).wireBytes, slot, node: index)], from: index)
@@ -243,6 +291,7 @@ extension Simulation {
             certificate: Certificate(
                 chain: chain, height: height, view: envelope.slot.minor, block: block, precommits: precommits))
         commit(decided, chain: chain, node: index)
+        nodes[index].disk.sync()
         crash(index, restartAfter: 1_000)
     }
 }

@@ -9,20 +9,29 @@ extension Simulation {
         let state = machine.state
         let id = nodes[index].id
         let record = state.tasks.first
-        // What was sent and not decided is sent again, byte for byte.
+        // What was sent and not decided is sent again, byte for byte; what the registry cannot take any more (a Close
+        // behind somebody else's) leaves its nonce to the next one.
         let nonce = state.accounts[id]?.nonce ?? 0
         for transaction in nodes[index].disk.transactions where transaction.slot.major >= nonce {
             submit(transaction, node: index)
+            guard nodes[index].isUp else { return }
+        }
+        let free = nodes[index].memory!.registry.nextNonce(of: id)
+        if configuration.planted != .stuckNonce {
+            nodes[index].disk.transactions.removeAll { !(nonce..<free).contains($0.slot.major) }
         }
         guard !nodes[index].disk.transactions.contains(where: { $0.slot.major >= nonce }) else { return }
         if index == 0, record == nil {
             propose(.publish(spec, sealingKey: sealingKey(index)), node: index)
         }
+        guard nodes[index].isUp else { return }
         for transaction in nodes[index].disk.evidence {
             propose(transaction, node: index)
+            guard nodes[index].isUp else { return }
             if nodes[index].disk.transactions.contains(where: { $0.slot.major >= nonce }) { return }
         }
         if let record { settle(record, node: index) }
+        guard nodes[index].isUp else { return }
         guard let record, record.closed == nil, !record.isCancelled else { return }
         if !record.enrolments.contains(where: { $0.node == id }) {
             let enrolment = Enrolment(
@@ -39,11 +48,11 @@ extension Simulation {
 
     /// What follows the end of a task: anybody settles it, the publisher takes back what is left.
     private func settle(_ record: RegistryState.TaskRecord, node index: Int) {
-        if index == 0, let action = nodes[0].disk.orders.first {
+        let decided = record.orders.count
+        if index == 0, decided < nodes[0].disk.orders.count {
+            let action = nodes[0].disk.orders[decided]
             propose(
-                .control(
-                    TaskControl(task: record.task, sequence: UInt32(record.orders.count) + 1, action: action)),
-                node: index)
+                .control(TaskControl(task: record.task, sequence: UInt32(decided) + 1, action: action)), node: index)
         }
         guard let place = nodes[index].memory?.taskIndex(record.task),
             nodes[index].memory!.tasks[place].state.isEnded, let last = nodes[index].disk.blocks[record.task]?.last
@@ -75,7 +84,8 @@ extension Simulation {
     }
 
     private func sealingKey(_ index: Int) -> SealingKey {
-        SealingKey(Transcript.hash("sim/sealing", nodes[index].id.bytes))
+        SealingKey(
+            sealing.isEmpty ? Transcript.hash("sim/sealing", nodes[index].id.bytes) : sealing[index].publicKey)
     }
 
     private func propose(_ transaction: Transaction, node index: Int) {
@@ -84,10 +94,6 @@ extension Simulation {
         let envelope = Envelope.signed(transaction.wireBytes, slot: slot, network: network, by: nodes[index].key)
         do { try nodes[index].memory!.registry.check(envelope, instant(index)) } catch { return }
         nodes[index].disk.transactions.append(envelope)
-        if case .control(let control) = transaction, nodes[index].disk.orders.first == control.action {
-            nodes[index].disk.orders.removeFirst()
-        }
-        if isHonest(index) { ledger.sign(envelope, now) }
         submit(envelope, node: index)
     }
 
@@ -150,11 +156,14 @@ extension Simulation {
         return SimulationReport(
             seed: configuration.seed, violations: ledger.violations, outcome: outcome, traceHash: trace.value,
             events: eventCount, virtualTime: now, crashes: crashes, partitions: partitions,
+            lostWrites: lostWrites, recovery: recovery, roundTimeout: roundTimeoutAtHeal,
             registryHeight: heights(best)[0], taskHeight: heights(best)[1],
             results: blocks.count { $0.kind == "result" }, voids: blocks.count { $0.kind == "void" },
             manifests: blocks.count { $0.kind == "manifest" }, highestView: ledger.highestView,
             conflictsSeen: conflicts, evidence: evidence,
             slashed: state?.contributors.filter { $0.slashes > 0 }.compactMap { indexOf[$0.node] }.sorted() ?? [],
+            evicted: nodes[best].memory?.tasks.first?.state.evicted.compactMap { indexOf[$0] }.sorted() ?? [],
+            complaints: complaints,
             paid: state?.tasks.filter { $0.paidMs != nil }.reduce(0) {
                 $0 + ($1.settlement?.payouts.entries ?? []).reduce(0) { $0 + $1.credits }
             }

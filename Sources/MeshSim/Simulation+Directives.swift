@@ -40,13 +40,14 @@ extension Simulation {
             }
             reachStages(envelope, node: index)
         case .store(let bytes, let reference, _):
-            nodes[index].disk.contents[reference.id] = bytes
+            nodes[index].disk.put(bytes, reference.id)
             ledger.contents[reference.id] = bytes
         case .fetch(let reference, _):
             fetch(reference, chain: chain, node: index)
         case .commit(let decided):
             commit(decided, chain: chain, node: index)
         case .schedule(let timer, let delay):
+            if configuration.planted == .noDeadlines, case .phase = timer { return }
             queue.push(.timer(node: index, life: nodes[index].life, chain, timer), at: now + delay * 1_000)
         case .openTask(let genesis):
             note(index, "opens task \(genesis.task.short)")
@@ -67,6 +68,8 @@ extension Simulation {
     }
 
     private func persist(_ envelopes: [Envelope], _ state: VoteState?, chain: ChainID, node index: Int) {
+        // One barrier: blocks and bodies are durable before anything that rests on them is signed.
+        if configuration.planted != .lateSync { nodes[index].disk.sync() }
         if configuration.planted != .noDurableSlots { nodes[index].disk.keep(envelopes) }
         if isHonest(index) {
             for envelope in envelopes { ledger.sign(envelope, now) }
@@ -92,18 +95,18 @@ extension Simulation {
             "node \(index) sends a \(envelope.slot.kind) that it has not stored")
         switch envelope.slot.kind {
         case .proposal, .prevote, .precommit, .received, .candidate, .opinion:
-            let decided = UInt64(nodes[index].disk.blocks[envelope.slot.chain]?.count ?? 0)
+            let decided = nodes[index].disk.durableHeight(envelope.slot.chain)
             ledger.check(
                 decided + 1 >= envelope.slot.major, .durableBeforeSent, now,
-                "node \(index) signs at height \(envelope.slot.major) with \(decided) blocks stored")
+                "node \(index) signs at height \(envelope.slot.major) with \(decided) blocks durable")
         default: break
         }
         if envelope.slot.kind == .received, let received = try? Received(wireBytes: envelope.payload) {
             for id in received.submissions {
                 let body = ledger.submissionBodies[id]
                 ledger.check(
-                    body.map { nodes[index].disk.contents[$0] != nil } ?? false, .storedBeforeListed, now,
-                    "node \(index) lists \(id.short) without its body")
+                    body.map { nodes[index].disk.holdsDurably($0) } ?? false, .storedBeforeListed, now,
+                    "node \(index) lists \(id.short) without its body on disk")
             }
         }
     }
@@ -123,6 +126,7 @@ extension Simulation {
     private func observe(_ event: ChainEvent, node index: Int) {
         switch event {
         case .conflict: conflicts += 1
+        case .complaint, .falseComplaint: if isHonest(index) { complaints += 1 }
         case .decided(let header):
             note(index, "decided \(header.kind) height \(header.height) view \(header.originView)")
         case .view(let height, let view, let proposer):
@@ -136,17 +140,39 @@ extension Simulation {
     /// Planted bug: a node that enters a view with its votes but without its lock.
     private func restartWithoutLock(_ index: Int) {
         guard !nodes[index].disk.voteState.isEmpty else { return }
+        nodes[index].disk.sync()
         crash(index, restartAfter: 1_000)
     }
 
     func commit(_ decided: DecidedBlock, chain: ChainID, node index: Int) {
-        nodes[index].disk.blocks[chain, default: []].append(decided)
+        nodes[index].disk.append(decided, chain: chain)
         trace.mix(decided.header.id.bytes)
+        noteRecovery(decided, node: index)
+        plant(decided, chain: chain, node: index)
         guard isHonest(index), let memory = nodes[index].memory else { return }
         if chain == registryChain {
             ledger.commit(decided, state: memory.registry.state, now, node: index)
         } else if let place = memory.taskIndex(chain) {
             ledger.commit(decided, state: memory.tasks[place].state, now, node: index)
+        }
+        if configuration.planted == .divergentState, index == 1, chain == registryChain, decided.header.height == 3 {
+            nodes[index].memory!.registry.state.accounts[genesis.accounts[0].node]!.balance += 1
+        }
+    }
+
+    /// Planted bugs of the state that follows from a block.
+    private func plant(_ decided: DecidedBlock, chain: ChainID, node index: Int) {
+        guard nodes[index].isUp else { return }
+        switch configuration.planted {
+        case .mint:
+            guard chain == registryChain,
+                nodes[index].memory!.registry.state.tasks.contains(where: { $0.paidMs != nil })
+            else { return }
+            nodes[index].memory!.registry.state.accounts[genesis.accounts[0].node]!.balance += 1
+        case .forgetsSets:
+            guard decided.header.kind == .void, let place = nodes[index].memory!.taskIndex(chain) else { return }
+            nodes[index].memory!.tasks[place].state.decidedSets = []
+        default: return
         }
     }
 
@@ -166,16 +192,28 @@ extension Simulation {
     }
 
     func send(_ packet: Packet, from: Int, to: Int) {
-        guard groups[from] == groups[to] else { return }
+        guard !isCut[from][to] else { return }
         let model = configuration.network
         if faultsOn, random.chance(lossPpm) { return }
         var copies = 1
         if faultsOn, random.chance(duplicatePpm) { copies = 2 }
         for _ in 0..<copies {
-            var delay = links[from][to] + random.within(0...model.jitter)
+            guard var delay = throughUplink(packet, from: from) else { return }
+            delay += links[from][to] + random.within(0...model.jitter)
             if faultsOn, random.chance(latePpm) { delay += random.within(0...model.lateness) }
             queue.push(.deliver(from: from, to: to, packet), at: now + delay)
         }
+    }
+
+    /// How long a packet waits until a node's uplink has sent it, microseconds; nil: the queue is too long and drops it.
+    private func throughUplink(_ packet: Packet, from: Int) -> UInt64? {
+        let model = configuration.network
+        let rate = uplinks[from]
+        guard rate > 0 else { return 0 }
+        let start = max(now, uplinkFree[from])
+        guard start - now <= model.patience else { return nil }
+        uplinkFree[from] = start + packet.size(contentBytes: model.contentBytes) * 1_000_000 / rate
+        return uplinkFree[from] - now
     }
 
     private var isLossy: Bool { configuration.faults == .loss || configuration.faults == .all }
@@ -189,7 +227,7 @@ extension Simulation {
 
     func deliver(_ packet: Packet, from: Int, to: Int) {
         // A packet that was under way when the partition fell is lost.
-        guard nodes[to].isUp, groups[from] == groups[to] else { return }
+        guard nodes[to].isUp, !isCut[from][to] else { return }
         let label = packet.label
         trace.mix(label.kind)
         trace.mix(label.word)
@@ -206,9 +244,7 @@ extension Simulation {
             }
         case .vectors(let manifest):
             let holder = nodes[from].id
-            if !(nodes[to].disk.vectors[manifest] ?? []).contains(holder) {
-                nodes[to].disk.vectors[manifest, default: []].append(holder)
-            }
+            nodes[to].disk.take(vectorsOf: holder, manifest)
             lookAtWaiting(node: to)
         }
     }
@@ -265,6 +301,7 @@ extension Simulation {
         followOrders(index)
         guard isAlive(index, life) else { return }
         if !isHonest(index) { misbehave(index) }
+        if configuration.planted == .noDigests { return }
         let peers = random.shuffled(Array(nodes.indices.filter { $0 != index })).prefix(2)
         let memory = nodes[index].memory!
         for digest in [memory.registry.digest()] + memory.tasks.map({ $0.digest() }) {

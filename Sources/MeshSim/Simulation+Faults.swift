@@ -20,7 +20,8 @@ extension Simulation {
                 let count = random.chance(300_000) ? 3 : 2
                 var split = [[Int]](repeating: [], count: count)
                 for node in nodes.indices { split[random.below(count)].append(node) }
-                queue.push(.partition(split), at: time)
+                let isOneWay = random.chance(400_000)
+                queue.push(isOneWay ? .cut(from: split[0], to: split[1]) : .partition(split), at: time)
                 let length = random.within(200_000...3_000_000)
                 if random.chance(700_000) { queue.push(.joinAll, at: time + length) }
                 time += length + random.within(100_000...2_000_000)
@@ -33,19 +34,46 @@ extension Simulation {
                     .skew(node: node, ms: Int64(random.within(0...8_000)) - 4_000), at: random.within(0...end))
             }
         }
+        if profile == .all || profile == .loss, configuration.network.bytesPerSecond == 0 {
+            for node in nodes.indices where random.chance(300_000) { uplinks[node] = random.within(60_000...1_000_000) }
+        }
         queue.push(.healed, at: end)
     }
 
     func partition(_ split: [[Int]]) {
         partitions += 1
+        isCut = Self.whole(nodes.count)
         for (number, group) in split.enumerated() {
-            for node in group where nodes.indices.contains(node) { groups[node] = number }
+            for other in split[(number + 1)...] {
+                cutLinks(from: group, to: other)
+                cutLinks(from: other, to: group)
+            }
         }
         note(-1, "partition \(split)")
     }
 
+    /// One direction only: the deaf do not hear the silent, who hear them.
+    func cut(from silent: [Int], to deaf: [Int]) {
+        partitions += 1
+        isCut = Self.whole(nodes.count)
+        cutLinks(from: silent, to: deaf)
+        note(-1, "what \(silent) send does not reach \(deaf)")
+    }
+
+    private func cutLinks(from senders: [Int], to receivers: [Int]) {
+        for sender in senders where nodes.indices.contains(sender) {
+            for receiver in receivers where nodes.indices.contains(receiver) && receiver != sender {
+                isCut[sender][receiver] = true
+            }
+        }
+    }
+
+    static func whole(_ count: Int) -> [[Bool]] {
+        [[Bool]](repeating: [Bool](repeating: false, count: count), count: count)
+    }
+
     func joinAll() {
-        groups = [Int](repeating: 0, count: nodes.count)
+        isCut = Self.whole(nodes.count)
         note(-1, "the network is whole again")
     }
 
@@ -53,6 +81,7 @@ extension Simulation {
     func heal() {
         faultsOn = false
         joinAll()
+        for node in nodes.indices { uplinks[node] = configuration.network.bytesPerSecond }
         for index in nodes.indices where !nodes[index].isUp && !heldDown.contains(index) {
             queue.push(.start(node: index), at: now + random.within(1_000...100_000))
         }
@@ -61,7 +90,12 @@ extension Simulation {
         // A start, a heartbeat to a peer that is ahead, and 8 blocks an answer.
         let beats = 20 + (furthest[0] + furthest[1]) / 4
         queue.push(.catchUpCheck(heights: furthest), at: now + 200_000 + beats * configuration.network.heartbeat)
-        queue.push(.progressCheck(total: furthest[0] + furthest[1]), at: now + progressBound())
+        let timeout = roundTimeout()
+        roundTimeoutAtHeal = timeout
+        healed = (now, furthest)
+        // Every hostile proposer may cost a round more.
+        let rounds = 3 + UInt64(configuration.byzantine.count)
+        queue.push(.progressCheck(total: furthest[0] + furthest[1]), at: now + rounds * timeout)
     }
 
     /// Stored heights of registry and task.
@@ -71,9 +105,9 @@ extension Simulation {
         return [UInt64(blocks[registryChain]?.count ?? 0), task]
     }
 
-    /// Within this time after healing some height must be decided: the phase's deadline, then as many views as it takes
-    /// to pass every proposer once, beginning with the highest that anybody has reached.
-    private func progressBound() -> UInt64 {
+    /// The timeout of one round as the honest nodes count it now, microseconds: the deadline of its submissions, doubled
+    /// by every attempt without a set, and one view of its result with the timeouts that views have grown to.
+    private func roundTimeout() -> UInt64 {
         var view: UInt64 = 0
         var attempts: UInt64 = 0
         for index in honestNodes {
@@ -85,11 +119,17 @@ extension Simulation {
             }
         }
         let timing = configuration.timing
-        let first =
-            UInt64(timing.proposeMs) + UInt64(timing.aggregateMs) + UInt64(timing.opinionMs) + 2 * UInt64(timing.voteMs)
-        var bound = UInt64(timing.submitMs) << min(attempts, 10) + 20 * configuration.network.heartbeat / 1_000
-        for passed in view...(view + UInt64(nodes.count) + 3) { bound += first + first / 2 * passed }
-        return bound * 1_000
+        let propose = UInt64(timing.proposeMs) + UInt64(timing.aggregateMs) + UInt64(timing.opinionMs)
+        let vote = UInt64(timing.voteMs)
+        let submit = UInt64(timing.submitMs) << min(attempts, 10)
+        return (submit + propose + propose / 2 * view + 2 * (vote + vote / 2 * view)) * 1_000
+    }
+
+    /// The first decision after the faults.
+    func noteRecovery(_ block: DecidedBlock, node index: Int) {
+        guard let healed, recovery == nil, isHonest(index) else { return }
+        let place = block.header.chain == registryChain ? 0 : 1
+        if block.header.height > healed.heights[place] { recovery = now - healed.time }
     }
 
     func checkCatchUp(_ heights: [UInt64]) {
@@ -102,9 +142,21 @@ extension Simulation {
     }
 
     func checkProgress(_ total: UInt64) {
-        guard heldDown.isEmpty, !isFinished else { return }
+        let isPaused = nodes.contains { $0.memory?.tasks.first?.state.isPaused ?? false }
+        guard heldDown.isEmpty, !isFinished, !isPaused else { return }
         let best = honestNodes.map { heights($0).reduce(0, +) }.max() ?? 0
         ledger.check(best > total, .progress, now, "no height was decided since the faults ended")
+    }
+
+    /// Ten seconds after an order, or after the faults if they end later, the registry has it, where it can take it.
+    func checkOrders(_ count: Int) {
+        guard let memory = nodes[0].memory, let record = memory.registry.state.tasks.first,
+            record.closed?.beacon != nil,
+            !record.isStopped, record.paidMs == nil, memory.tasks.first?.state.isEnded == false
+        else { return }
+        ledger.check(
+            record.orders.count >= count, .ordersArrive, now,
+            "the registry has \(record.orders.count) orders of \(count)")
     }
 
     // MARK: Script
@@ -126,8 +178,11 @@ extension Simulation {
             else { return }
             crash(index, restartAfter: restartAfter)
         case .partition(let split): partition(split)
+        case .cut(let silent, let deaf): cut(from: silent, to: deaf)
         case .heal: joinAll()
-        case .order(let action): nodes[0].disk.orders.append(action)
+        case .order(let action):
+            nodes[0].disk.orders.append(action)
+            queue.push(.orderCheck(count: nodes[0].disk.orders.count), at: max(now, configuration.healAt) + 10_000_000)
         case .skew(let node, let ms): if nodes.indices.contains(node) { nodes[node].wallSkewMs = ms }
         }
     }

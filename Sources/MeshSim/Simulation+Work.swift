@@ -24,9 +24,7 @@ extension Simulation {
             }
         case .releaseKeys(let job, let to):
             guard nodes[index].disk.derived.contains(job.manifest) else { return }
-            if !(nodes[index].disk.released[job.manifest] ?? []).contains(to) {
-                nodes[index].disk.released[job.manifest, default: []].append(to)
-            }
+            nodes[index].disk.release(job.manifest, to: to)
             if let peer = indexOf[to], peer != index { send(.vectors(job.manifest), from: index, to: peer) }
             return
         case .aggregate(let job, _):
@@ -123,7 +121,7 @@ extension Simulation {
 
     func arrived(_ id: ContentID, _ bytes: [UInt8], node index: Int) {
         guard nodes[index].disk.contents[id] == nil else { return }
-        nodes[index].disk.contents[id] = bytes
+        nodes[index].disk.put(bytes, id)
         lookAtWaiting(node: index)
     }
 
@@ -257,20 +255,29 @@ extension Simulation {
             // Fresh randomness each time: a miner that trains again after a crash has another update.
             let variant = UInt8(truncatingIfNeeded: random.next())
             let flaw = byzantine[index]?.flaw ?? NullScheme.flawless
-            let body = NullScheme.body(submitter: id, context: round.context, variant: variant, flaw: flaw)
-            let header = NullScheme.header(submitter: id, job: round, state: state, body: body, nonce: variant)
-            nodes[index].disk.contents[header.body.id] = body
+            let (body, header) = update(of: index, job: round, state: state, variant: variant, flaw: flaw)
+            nodes[index].disk.put(body, header.body.id)
             ledger.contents[header.body.id] = body
             return nodes[index].memory!.tasks[place].trained(header, instant)
         case .pullBody(let submission, let header):
             let body = nodes[index].disk.contents[header.body.id]!
-            return nodes[index].memory!.tasks[place].bodyChecked(
-                submission, isValid: NullScheme.isValid(body, header), instant)
+            let isValid = NullScheme.isValid(body, header)
+            if isValid, isHonest(index) { ledger.stored(submission, node: index) }
+            if configuration.planted == .omitsStored, header.submitter == nodes[1].id { return [] }
+            return nodes[index].memory!.tasks[place].bodyChecked(submission, isValid: isValid, instant)
         case .openSeeds(let submission):
             guard let header = nodes[index].memory!.headers[submission],
                 let seat = state.holders.firstIndex(where: { $0.node == id })
             else { return [] }
             let body = nodes[index].disk.contents[header.body.id]!
+            if !sealing.isEmpty, let profile = state.holderProfile,
+                let found = SealedScheme.examine(
+                    body, header: header, place: seat, key: sealing[index], profile: profile,
+                    lies: byzantine[index]?.strategy == .falseComplaint)
+            {
+                return nodes[index].memory!.tasks[place].seedsOpened(
+                    submission, isComplete: found.isComplete, complaint: found.complaint, instant)
+            }
             return nodes[index].memory!.tasks[place].seedsOpened(
                 submission, isComplete: NullScheme.opens(body, holderPlace: seat), instant)
         case .deriveKeys(let key):
@@ -280,7 +287,7 @@ extension Simulation {
                 NullScheme.opens(nodes[index].disk.contents[$0.body.id]!, holderPlace: seat)
             }
             guard opens else { return [] }
-            nodes[index].disk.derived.insert(key.manifest)
+            nodes[index].disk.derive(key.manifest)
             let isTwisted = configuration.planted == .doubleKeyStatement
             let roots = profile.components(of: seat).map { component in
                 KeyStatement.ComponentRoot(
@@ -303,7 +310,7 @@ extension Simulation {
                 nodes[index].memory!.setHeaders[key.manifest]!.map { nodes[index].disk.contents[$0.body.id]! })
             let (expected, model) = NullScheme.candidate(job: key, aggregate: sum)
             let colludes = byzantine[index]?.strategy == .wrongAggregate
-            let isValid = expected == candidate || colludes
+            let isValid = expected == candidate || colludes || configuration.planted == .blindVoters
             if expected == candidate { keep(model, candidate.model, node: index) }
             return nodes[index].memory!.tasks[place].candidateChecked(
                 candidate.payload,
@@ -315,8 +322,28 @@ extension Simulation {
         }
     }
 
+    /// A submission of a node: its body and header, with sealed boxes where the run has them.
+    func update(
+        of index: Int, job: RoundJob, state: TaskState, variant: UInt8, flaw: UInt8
+    ) -> (body: [UInt8], header: SubmissionHeader) {
+        let id = nodes[index].id
+        let sealed =
+            sealing.isEmpty
+            ? nil
+            : SealedScheme.seal(
+                submitter: id, context: job.context, nonce: variant, state: state,
+                isFlawed: flaw == NullScheme.flawedSeeds)
+        let body =
+            NullScheme.body(submitter: id, context: job.context, variant: variant, flaw: flaw)
+            + (sealed?.boxes.flatMap { $0 } ?? [])
+        return (
+            body,
+            NullScheme.header(submitter: id, job: job, state: state, body: body, nonce: variant, sealed: sealed)
+        )
+    }
+
     private func keep(_ bytes: [UInt8], _ reference: ContentReference, node index: Int) {
-        nodes[index].disk.contents[reference.id] = bytes
+        nodes[index].disk.put(bytes, reference.id)
         ledger.contents[reference.id] = bytes
     }
 }

@@ -19,9 +19,13 @@ public final class Simulation {
     let network: NetworkID
     let registryChain: ChainID
 
-    /// Group of each node; packets pass inside a group only.
-    var groups: [Int]
+    /// By sender and receiver: whether packets are lost on the way. One direction may be cut alone.
+    var isCut: [[Bool]]
     var links: [[UInt64]] = []
+    /// Bytes a second that each node can send; 0: any number.
+    var uplinks: [UInt64]
+    /// When what waits in each node's uplink has left, microseconds.
+    var uplinkFree: [UInt64]
     var faultsOn: Bool
     let script: [ScriptedEvent]
     var scriptDone: [Bool]
@@ -32,13 +36,23 @@ public final class Simulation {
     var eventCount = 0
     var crashes = 0
     var partitions = 0
+    /// When the faults ended, and the heights of registry and task then.
+    var healed: (time: UInt64, heights: [UInt64])?
+    var recovery: UInt64?
+    var roundTimeoutAtHeal: UInt64?
+    /// Writes that crashes took, because no sync had followed them.
+    var lostWrites = 0
     var rejected = 0
     var conflicts = 0
     /// Pairs of messages that honest nodes could hand to the registry.
     var evidence = 0
+    /// Judged by honest nodes, true and false ones.
+    var complaints = 0
     var byzantine: [Int: ByzantineMemory] = [:]
     let indexOf: [NodeID: Int]
     let initialModel: [UInt8]
+    /// The sealing keys of runs in which seeds are really sealed, by node; empty: seeds are a flag in the body.
+    let sealing: [RistrettoKey]
     /// Planted low quorum: precommits seen by each node.
     var lowQuorumVotes: [Int: [Envelope]] = [:]
 
@@ -52,16 +66,19 @@ public final class Simulation {
         faultsOn = configuration.faults != .none
         script = configuration.script
         scriptDone = [Bool](repeating: false, count: script.count)
-        groups = [Int](repeating: 0, count: configuration.nodes)
+        isCut = Self.whole(configuration.nodes)
+        uplinks = [UInt64](repeating: configuration.network.bytesPerSecond, count: configuration.nodes)
+        uplinkFree = [UInt64](repeating: 0, count: configuration.nodes)
 
         // Equal bonds in half of the runs; else so close that one node always weighs less than a third.
-        let equal = random.chance(500_000) || configuration.byzantine.count > 1
+        let equal = random.chance(500_000) || configuration.byzantine.count > 1 || configuration.equalBonds
         var keys: [SigningKey] = []
         var weights: [UInt64] = []
         for index in 0..<configuration.nodes {
             keys.append(Self.key(seed: configuration.seed, index: index))
             weights.append(equal ? 10 : random.within(10...13))
         }
+        sealing = configuration.sealsSeeds ? keys.map { SealedScheme.key(of: $0.nodeID) } : []
         initialModel = Transcript.hash("sim/initial", [UInt8](repeating: 0, count: 8))
         genesis = Genesis(
             name: "simulation", timeMs: Self.epochMs - 1_000,
@@ -83,7 +100,8 @@ public final class Simulation {
 
         for index in 0..<configuration.nodes {
             var node = SimulatedNode(index: index, key: keys[index], weight: weights[index])
-            node.disk.contents[spec.model.initial.id] = initialModel
+            node.disk.put(initialModel, spec.model.initial.id)
+            node.disk.sync()
             nodes.append(node)
         }
         for entry in configuration.byzantine {
@@ -176,11 +194,13 @@ public final class Simulation {
         case .crash(let node, let restartAfter): crash(node, restartAfter: restartAfter)
         case .start(let node): startNode(node)
         case .partition(let groups): partition(groups)
+        case .cut(let silent, let deaf): cut(from: silent, to: deaf)
         case .joinAll: joinAll()
         case .skew(let node, let ms): nodes[node].wallSkewMs = ms
         case .healed: heal()
         case .catchUpCheck(let heights): checkCatchUp(heights)
         case .progressCheck(let total): checkProgress(total)
+        case .orderCheck(let count): checkOrders(count)
         case .scripted(let index):
             scriptDone[index] = true
             perform(script[index].action, reachedBy: nil)
@@ -223,6 +243,8 @@ public final class Simulation {
         nodes[index].memory = .init(
             registry: RegistryMachine(
                 state: state, key: key, own: disk.own(of: registryChain), voteState: disk.voteState[registryChain]))
+        if configuration.planted == .endlessViews { nodes[index].memory!.registry.viewHorizon = 1 << 30 }
+        ledger.restarted(index)
         note(index, "starts, life \(nodes[index].life)")
         let life = nodes[index].life
         for genesis in state.openedTasks() where isAlive(index, life) { openTask(genesis, node: index) }
@@ -249,6 +271,7 @@ public final class Simulation {
         var machine = TaskMachine(
             state: state, key: nodes[index].key, manual: false, own: disk.own(of: genesis.task),
             voteState: disk.voteState[genesis.task])
+        if configuration.planted == .endlessViews { machine.viewHorizon = 1 << 30 }
         let directives = machine.resume(instant(index))
         nodes[index].memory!.tasks.append(machine)
         nodes[index].memory!.tasks.sort { $0.chain < $1.chain }
@@ -259,8 +282,12 @@ public final class Simulation {
         guard nodes[index].isUp else { return }
         crashes += 1
         nodes[index].memory = nil
-        trace.mix(UInt64(0xdead) << 16 | UInt64(index))
-        note(index, "crashes" + (restartAfter.map { ", restarts after \($0 / 1_000) ms" } ?? ""))
+        let lost = nodes[index].disk.crash(&random)
+        lostWrites += lost
+        trace.mix(UInt64(0xdead) << 16 | UInt64(lost) << 8 | UInt64(index))
+        note(
+            index,
+            "crashes, \(lost) writes are lost" + (restartAfter.map { ", restarts after \($0 / 1_000) ms" } ?? ""))
         if let restartAfter { queue.push(.start(node: index), at: now + restartAfter) } else { heldDown.insert(index) }
     }
 

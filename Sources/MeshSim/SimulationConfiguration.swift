@@ -14,6 +14,8 @@ public struct SimulationConfiguration: Sendable {
     public var script: [ScriptedEvent]
     /// Nodes that do not follow the protocol, by index.
     public var byzantine: [ByzantineNode]
+    /// Every node has the same bond; else that is so in half of the runs.
+    public var equalBonds = false
     /// A bug on purpose, to see an invariant catch it.
     public var planted: PlantedBug?
     /// Verdict of each node's opinions; absent: accept.
@@ -44,6 +46,12 @@ public struct SimulationConfiguration: Sendable {
         remembersSignatures = true
     }
 
+    /// Complaints need proofs, and these need sealed boxes: where a strategy is about them, and in a tenth of the runs.
+    var sealsSeeds: Bool {
+        let strategies = byzantine.map { $0.strategy.resolved(seed: seed) }
+        return strategies.contains(.badSeeds) || strategies.contains(.falseComplaint) || seed.isMultiple(of: 10)
+    }
+
     public var byzantineNodes: [Int] { byzantine.map(\.node).sorted() }
 }
 
@@ -64,6 +72,11 @@ public struct NetworkModel: Sendable {
     public var latePpm: UInt64 = 0
     public var lateness: UInt64 = 400_000
     public var heartbeat: UInt64 = 200_000
+    /// Bytes a second that a node can send; 0: any number. What would wait longer than `patience` is dropped.
+    public var bytesPerSecond: UInt64 = 0
+    public var patience: UInt64 = 2_000_000
+    /// Bytes that a body or a key vector stands for on the wire.
+    public var contentBytes: UInt64 = 20_000
 
     public init() {}
 }
@@ -125,6 +138,8 @@ public struct ScriptedEvent: Sendable, Equatable {
         case crashHolder(restartAfter: UInt64?)
         /// Only nodes of the same group hear one another.
         case partition([[Int]])
+        /// Nothing that nodes of the first list send reaches nodes of the second; the other way packets pass.
+        case cut(from: [Int], to: [Int])
         case heal
         /// The publisher orders something about its task.
         case order(ControlAction)

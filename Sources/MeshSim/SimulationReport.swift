@@ -27,6 +27,12 @@ public struct SimulationReport: Sendable, Equatable {
     public var virtualTime: UInt64
     public var crashes: Int
     public var partitions: Int
+    /// Writes that crashes took.
+    public var lostWrites: Int
+    /// From the end of the faults to the next decision, and the timeout of one round then; microseconds. nil: no faults,
+    /// or nothing was left to decide.
+    public var recovery: UInt64?
+    public var roundTimeout: UInt64?
     public var registryHeight: UInt64
     public var taskHeight: UInt64
     /// Decided RESULT, VOID and MANIFEST blocks of the task.
@@ -41,6 +47,9 @@ public struct SimulationReport: Sendable, Equatable {
     public var evidence: Int
     /// Nodes that lost a bond by evidence, by index.
     public var slashed: [Int]
+    /// Members that lost their place in the task, by index, and complaints that honest nodes judged.
+    public var evicted: [Int]
+    public var complaints: Int
     /// Credits that the task has paid to its members.
     public var paid: UInt64
     public var rejectedMessages: Int
@@ -79,6 +88,7 @@ public struct Violation: Sendable, Equatable, CustomStringConvertible {
         case progress = "after healing there is progress"
         case ending = "every task ends"
         case noHalt = "no honest node halts"
+        case ordersArrive = "an order of the publisher reaches the registry"
         case storedBeforeListed = "bodies are stored before a list names them"
     }
 

@@ -30,10 +30,12 @@ struct SimulateCommand: ParsableCommand {
     var scenario: String?
 
     @Option(
-        help:
-            "Network scenarios only, to see an expectation fail: \(NetworkBug.allCases.map(\.rawValue).joined(separator: ", "))."
-    )
-    var planted: NetworkBug?
+        help: """
+            A bug on purpose, to see its invariant fail. Chains: \
+            \(PlantedBug.allCases.map(\.rawValue).joined(separator: ", ")). Network scenarios: \
+            \(NetworkBug.allCases.map(\.rawValue).joined(separator: ", ")).
+            """)
+    var planted: String?
 
     @Flag(help: "One JSON object a seed, then a summary object.")
     var json = false
@@ -49,11 +51,24 @@ struct SimulateCommand: ParsableCommand {
     }
 
     func run() throws {
-        if let scenario, let network = try NetworkRun(scenario: scenario, nodes: nodes, planted: planted) {
+        if let scenario,
+            let network = try NetworkRun(
+                scenario: scenario, nodes: nodes, planted: planted.flatMap { NetworkBug(rawValue: $0) })
+        {
+            if let planted, NetworkBug(rawValue: planted) == nil {
+                throw ValidationError("--planted \(planted): no bug of the network")
+            }
             return try network.run(seeds: seeds.first...seeds.last, json: json)
         }
         if let nodes, !(4...9).contains(nodes) { throw ValidationError("--nodes \(nodes): 4 to 9 are allowed") }
-        let base = try baseConfiguration()
+        var base = try baseConfiguration()
+        if let planted {
+            guard let bug = PlantedBug(rawValue: planted) else {
+                throw ValidationError("--planted \(planted): no bug of the chains; see --help")
+            }
+            bug.prepare(&base.configuration)
+            if let nodes { base.configuration.nodes = nodes }
+        }
         var summary = Summary(nodes: base.configuration.nodes, rounds: Int(base.configuration.rounds))
         let start = ContinuousClock.now
         for seed in seeds.first...seeds.last {
@@ -95,6 +110,7 @@ struct SimulateCommand: ParsableCommand {
         if let rounds { words += ["--rounds", "\(rounds)"] }
         if let faults { words += ["--faults", faults.rawValue] }
         if let scenario { words += ["--scenario", scenario] }
+        if let planted { words += ["--planted", planted] }
         return words.joined(separator: " ")
     }
 }

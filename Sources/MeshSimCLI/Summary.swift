@@ -15,6 +15,9 @@ struct Summary {
     var partitions = 0
     var highestView: UInt32 = 0
     var voids = 0
+    var lostWrites = 0
+    /// The longest recovery, in round timeouts at the end of the faults.
+    var slowestRecovery = 0.0
     var seconds = 0.0
 
     init(nodes: Int, rounds: Int) {
@@ -36,23 +39,34 @@ struct Summary {
         partitions += report.partitions
         highestView = max(highestView, report.highestView)
         voids += report.voids
+        lostWrites += report.lostWrites
+        if let ratio = report.recoveryRatio { slowestRecovery = max(slowestRecovery, ratio) }
     }
 
     var json: String {
         "{\"seeds\":\(seeds),\"violations\":\(violations),\"failures\":\(failures),\"completed\":\(completed),"
             + "\"failed\":\(failed),\"unfinished\":\(unfinished),\"nodes\":\(nodes),\"rounds\":\(rounds),"
             + "\"events\":\(events),\"crashes\":\(crashes),\"partitions\":\(partitions),\"voids\":\(voids),"
+            + "\"lost_writes\":\(lostWrites),\"slowest_recovery_rounds\":\(rounded(slowestRecovery)),"
             + "\"highest_view\":\(highestView),\"seconds\":\(seconds)}"
     }
 
     var line: String {
         "\(seeds) seeds, \(violations) violations, \(failures) failures; tasks: \(completed) completed, \(failed) failed "
             + "with a reason, \(unfinished) unfinished; \(events) events, \(crashes) crashes, \(partitions) partitions, "
-            + "\(voids) VOID blocks, highest view \(highestView), \(seconds) s"
+            + "\(lostWrites) writes lost, \(voids) VOID blocks, highest view \(highestView), slowest recovery "
+            + "\(rounded(slowestRecovery)) round timeouts, \(seconds) s"
     }
+
+    private func rounded(_ ratio: Double) -> Double { (ratio * 1_000).rounded() / 1_000 }
 }
 
 extension SimulationReport {
+    var recoveryRatio: Double? {
+        guard let recovery, let roundTimeout else { return nil }
+        return Double(recovery) / Double(roundTimeout)
+    }
+
     var line: String {
         "seed \(seed)  \(outcome)  registry \(registryHeight)  task \(taskHeight)  view \(highestView)  "
             + "\(virtualTime / 1_000) ms  \(events) events  trace \(String(traceHash, radix: 16))"
@@ -64,7 +78,8 @@ extension SimulationReport {
             + (violations.map(\.description) + unmet).map(quoted).joined(separator: ",")
             + "],\"registry_height\":\(registryHeight),\"task_height\":\(taskHeight),\"results\":\(results),"
             + "\"voids\":\(voids),\"manifests\":\(manifests),\"highest_view\":\(highestView),\"events\":\(events),"
-            + "\"crashes\":\(crashes),\"partitions\":\(partitions),\"virtual_ms\":\(virtualTime / 1_000),"
+            + "\"crashes\":\(crashes),\"partitions\":\(partitions),\"lost_writes\":\(lostWrites),"
+            + "\"recovery_ms\":\(recovery.map { "\($0 / 1_000)" } ?? "null"),\"virtual_ms\":\(virtualTime / 1_000),"
             + "\"trace\":\(quoted(String(traceHash, radix: 16)))}"
     }
 

@@ -6,9 +6,9 @@ import Wire
 /// the mesh halts or there is evidence, never silence.
 @Suite("Hostile nodes")
 struct ByzantineTests {
-    private static let seeds: ClosedRange<UInt64> = 1...(SimulationSettings.large ? 20 : 2)
+    /// MESHNODE_TEST_LARGE=1: twenty seeds of every strategy and size.
+    private static let seeds: ClosedRange<UInt64> = 1...(SimulationSettings.large ? 20 : 1)
 
-    // The sweeps over all strategies run with MESHNODE_TEST_LARGE=1 and through meshnode-sim.
     private func run(
         _ strategy: ByzantineStrategy, nodes: Int, hostile: [Int], seed: UInt64, faults: FaultProfile
     ) -> SimulationReport {
@@ -17,32 +17,39 @@ struct ByzantineTests {
         return Simulation.run(configuration)
     }
 
-    @Test(.enabled(if: SimulationSettings.large), arguments: ByzantineStrategy.single)
+    private func line(_ strategy: ByzantineStrategy, _ nodes: Int, _ seed: UInt64) -> String {
+        "\(strategy.rawValue), \(nodes) nodes, seed \(seed)"
+    }
+
+    @Test(arguments: ByzantineStrategy.single)
     func twoOfSeven(strategy: ByzantineStrategy) {
         for seed in Self.seeds {
-            let report = run(strategy, nodes: 7, hostile: [2, 5], seed: seed, faults: seed % 2 == 0 ? .loss : .none)
-            #expect(report.violations.isEmpty, "\(strategy), seed \(seed): \(report.violations)")
+            let report = run(strategy, nodes: 7, hostile: [2, 5], seed: seed, faults: seed % 2 == 0 ? .none : .loss)
+            #expect(report.violations.isEmpty, "\(line(strategy, 7, seed)): \(report.violations)")
         }
     }
 
-    @Test(.enabled(if: SimulationSettings.large), arguments: ByzantineStrategy.single)
+    @Test(arguments: ByzantineStrategy.single)
     func threeOfTen(strategy: ByzantineStrategy) {
-        let report = run(strategy, nodes: 10, hostile: [1, 4, 8], seed: 3, faults: .none)
-        #expect(report.violations.isEmpty, "\(strategy): \(report.violations)")
+        for seed in Self.seeds {
+            let report = run(
+                strategy, nodes: 10, hostile: [1, 4, 8], seed: seed, faults: seed % 2 == 0 ? .loss : .none)
+            #expect(report.violations.isEmpty, "\(line(strategy, 10, seed)): \(report.violations)")
+        }
     }
 
     /// Four of nine: above a third, below two thirds.
-    @Test(.enabled(if: SimulationSettings.large), arguments: ByzantineStrategy.single)
+    @Test(arguments: ByzantineStrategy.single)
     func aThirdAndMoreIsNeverSilent(strategy: ByzantineStrategy) {
         for seed in Self.seeds {
             let report = run(strategy, nodes: 9, hostile: [1, 3, 5, 7], seed: seed, faults: .none)
             let conflicting = report.violations.contains { $0.invariant == .oneBlockPerHeight }
-            if conflicting { #expect(report.evidence > 0, "\(strategy), seed \(seed): a fork without evidence") }
+            if conflicting { #expect(report.evidence > 0, "\(line(strategy, 9, seed)): a fork without evidence") }
             // To stand still, or to halt with an alarm, is what is left; wrong sums and false credits are not.
             for violation in report.violations {
                 #expect(
                     [.ending, .progress, .noHalt, .oneBlockPerHeight, .listedSubmissions].contains(violation.invariant),
-                    "\(strategy), seed \(seed): \(violation)")
+                    "\(line(strategy, 9, seed)): \(violation)")
             }
         }
     }
@@ -54,29 +61,43 @@ struct ByzantineTests {
         #expect(report.violations.isEmpty, "\(report.violations)")
         #expect(report.evidence > 0 && report.slashed == [2], "\(strategy): \(report.slashed)")
     }
+
+    /// A box that does not open evicts who sealed it; a complaint about a box that opens evicts nobody.
+    @Test func complaintsEvictWhoIsGuilty() {
+        let guilty = run(.badSeeds, nodes: 7, hostile: [2, 5], seed: 4, faults: .none)
+        #expect(guilty.violations.isEmpty && guilty.outcome == .completed, "\(guilty.violations) \(guilty.outcome)")
+        #expect(
+            guilty.evicted == [2, 5] && guilty.complaints > 0, "\(guilty.evicted), \(guilty.complaints) complaints")
+        let lying = run(.falseComplaint, nodes: 7, hostile: [2, 5], seed: 4, faults: .none)
+        #expect(lying.violations.isEmpty && lying.outcome == .completed, "\(lying.violations) \(lying.outcome)")
+        #expect(lying.evicted.isEmpty && lying.complaints > 0, "\(lying.evicted), \(lying.complaints) complaints")
+    }
 }
 
 /// The publisher's orders in the middle of a task.
 @Suite("Pause, resume, stop")
 struct OrderSimulationTests {
-    private func run(_ seed: UInt64, faults: FaultProfile, _ orders: [(UInt64, ScriptedEvent.Action)])
-        -> SimulationReport
-    {
-        var configuration = SimulationConfiguration(seed: seed, nodes: 5, rounds: 12, faults: faults)
+    private func run(
+        _ seed: UInt64, faults: FaultProfile, rounds: UInt32 = 12, _ orders: [(UInt64, ScriptedEvent.Action)]
+    ) -> SimulationReport {
+        var configuration = SimulationConfiguration(seed: seed, nodes: 5, rounds: rounds, faults: faults)
         configuration.script = orders.map { ScriptedEvent(.at($0.0), $0.1) }
         return Simulation.run(configuration)
     }
 
-    /// Without faults: what loss does to an order is a known limit (CHANGELOG).
-    @Test(arguments: 1...6)
-    func aPausedTaskGoesOn(seed: UInt64) throws {
-        let report = run(seed, faults: .none, [(3_000_000, .order(.pause)), (6_000_000, .order(.resume))])
+    /// Also where the publisher's own Close has lost against somebody else's, and with every kind of fault.
+    @Test(arguments: 1...6, [FaultProfile.none, .loss, .all])
+    func aPausedTaskGoesOn(seed: UInt64, faults: FaultProfile) throws {
+        let rounds: UInt32 = faults == .none ? 12 : 30
+        let pause: UInt64 = faults == .none ? 3_000_000 : 8_000_000
+        let report = run(
+            seed, faults: faults, rounds: rounds, [(pause, .order(.pause)), (pause + 3_000_000, .order(.resume))])
         #expect(report.violations.isEmpty && report.outcome == .completed, "\(report.violations) \(report.outcome)")
         // Pause, resume, complete, and nothing between the first two.
         let kinds = report.blocks.map(\.kind)
         #expect(kinds.count { $0 == "control" } == 3)
-        let pause = try #require(kinds.firstIndex(of: "control"))
-        #expect(kinds.dropFirst(pause + 1).first == "control")
+        let place = try #require(kinds.firstIndex(of: "control"))
+        #expect(kinds.dropFirst(place + 1).first == "control")
         #expect(report.paid == 100)
     }
 

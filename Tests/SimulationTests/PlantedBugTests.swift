@@ -4,50 +4,34 @@ import Testing
 /// Every invariant is seen to catch a bug that is there on purpose. A gate that cannot fail is none.
 @Suite("Planted bugs are caught")
 struct PlantedBugTests {
-    /// The invariants that the first hundred seeds violate with the bug; the same seeds are clean without it.
-    private func caught(
-        _ bug: PlantedBug?, seeds: ClosedRange<UInt64> = 1...30, until wanted: Violation.Invariant,
-        _ prepare: (inout SimulationConfiguration) -> Void = { _ in }
-    ) -> Set<Violation.Invariant> {
-        var found: Set<Violation.Invariant> = []
+    /// The first of these seeds in which a violation is found, and the violations.
+    private func first(
+        _ bug: PlantedBug, seeds: ClosedRange<UInt64> = 1...60
+    ) -> (seed: UInt64, violations: [Violation])? {
         for seed in seeds {
-            var configuration = SimulationConfiguration(seed: seed, nodes: 4, rounds: 2, faults: .all)
-            configuration.planted = bug
-            prepare(&configuration)
-            for violation in Simulation.run(configuration).violations { found.insert(violation.invariant) }
-            if found.contains(wanted) { break }
+            var configuration = SimulationConfiguration(seed: seed, rounds: 2)
+            bug.prepare(&configuration)
+            let violations = Simulation.run(configuration).violations
+            if !violations.isEmpty { return (seed, violations) }
         }
-        return found
+        return nil
     }
 
-    @Test func messagesSentBeforeTheyAreDurable() {
-        #expect(caught(.noDurableSlots, seeds: 1...2, until: .durableBeforeSent).contains(.durableBeforeSent))
+    /// The invariant that the bug breaks is the one that catches it, and without the bug the same run is clean.
+    @Test(arguments: PlantedBug.allCases)
+    func isCaught(bug: PlantedBug) throws {
+        let found = try #require(first(bug), "\(bug.rawValue) is not caught in 60 seeds")
+        #expect(found.violations.contains { $0.invariant == bug.caughtBy }, "\(bug.rawValue): \(found.violations)")
+        var configuration = SimulationConfiguration(seed: found.seed, rounds: 2)
+        bug.prepare(&configuration)
+        configuration.planted = nil
+        let clean = Simulation.run(configuration)
+        #expect(clean.violations.isEmpty, "seed \(found.seed) without \(bug.rawValue): \(clean.violations)")
     }
 
-    @Test func amnesia() {
-        #expect(caught(.amnesia, until: .oneMessagePerSlot).contains(.oneMessagePerSlot))
-    }
-
-    @Test func secondKeyStatement() {
-        let found = caught(.doubleKeyStatement, until: .oneMessagePerSlot) { configuration in
-            configuration.nodes = 5
-            configuration.faults = .none
-            configuration.healAt = 0
-            configuration.script = [.init(.stage(.afterKeys, round: 1), .crash(node: 0, restartAfter: 50_000))]
-            for node in 1..<5 {
-                configuration.script.append(
-                    .init(.stage(.afterKeys, round: 1), .crash(node: node, restartAfter: 50_000)))
-            }
-        }
-        #expect(found.contains(.oneMessagePerSlot))
-    }
-
-    @Test func listsOfWhatIsNotStored() {
-        #expect(caught(.listsUnstored, until: .storedBeforeListed).contains(.storedBeforeListed))
-    }
-
-    /// The seeds above are clean without a bug: what is caught is the bug.
-    @Test func theSameSeedsAreCleanWithoutABug() {
-        #expect(caught(nil, until: .ending).isEmpty)
+    /// There is a bug for every invariant.
+    @Test func everyInvariantHasItsBug() {
+        let caught = Set(PlantedBug.allCases.map(\.caughtBy))
+        for invariant in Violation.Invariant.allCases { #expect(caught.contains(invariant), "\(invariant.rawValue)") }
     }
 }

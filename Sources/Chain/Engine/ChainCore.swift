@@ -11,6 +11,8 @@ struct ChainCore: Sendable {
     var book = SlotBook()
     /// The bodies of this height's proposals.
     var bodies: [ContentID: [UInt8]] = [:]
+    /// Views from the present one on whose messages are kept.
+    var viewHorizon: UInt32 = 100
     /// A decision whose header or body has not come yet.
     var undelivered: (block: BlockID, view: UInt32)?
 

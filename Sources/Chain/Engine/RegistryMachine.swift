@@ -6,7 +6,7 @@ public import Wire
 /// View 0 of a height starts when a valid transaction is pending or the height is due (two heights after a Close);
 /// a proposer with nothing valid stays silent and its view passes.
 public struct RegistryMachine: Sendable {
-    public private(set) var state: RegistryState
+    public package(set) var state: RegistryState
     private var core: ChainCore
     /// Valid, undecided transactions by id.
     private var pending: [TransactionID: Envelope] = [:]
@@ -30,6 +30,11 @@ public struct RegistryMachine: Sendable {
         core.restore(own.filter { $0.slot.kind != .transaction }, state: voteState)
     }
 
+    /// The simulator widens it on purpose, to see its check of bounded queues fail.
+    package var viewHorizon: UInt32 {
+        get { core.viewHorizon }
+        set { core.viewHorizon = newValue }
+    }
     public var chain: ChainID { state.chain }
     /// The height being decided.
     public var height: UInt64 { core.height }
@@ -66,7 +71,7 @@ public struct RegistryMachine: Sendable {
         let verdict = core.precheck(envelope, participants: state.validators.members.map(\.node))
         guard verdict == .accept else { return (verdict, []) }
         guard envelope.slot.major == height else { return (.ignore("height \(envelope.slot.major)"), []) }
-        guard envelope.slot.minor < view + 100 else { return (.ignore("view far ahead"), []) }
+        guard envelope.slot.minor < view + core.viewHorizon else { return (.ignore("view far ahead"), []) }
         guard envelope.isSignatureValid else { return (.reject("not signed by \(envelope.signer.short)"), []) }
         guard let input = try? ChainCore.consensusInput(envelope) else { return (.reject("malformed payload"), []) }
         // The second vote of a signer counts for its block as well: consensus is told, whoever sent it is known.
@@ -129,11 +134,13 @@ public struct RegistryMachine: Sendable {
         pending.values.contains { (try? Transaction(wireBytes: $0.payload)).map(matches) ?? false }
     }
 
-    /// The next free nonce of an account, pending transactions counted.
+    /// The lowest free nonce of an account, pending transactions counted. Where one of these has become impossible (a
+    /// Close behind somebody else's) the gap is filled first: what waits behind it goes on then.
     public func nextNonce(of node: NodeID) -> UInt64 {
-        let decided = state.accounts[node]?.nonce ?? 0
-        let highest = pending.values.filter { $0.signer == node }.map(\.slot.major).max()
-        return highest.map { max($0 + 1, decided) } ?? decided
+        let taken = Set(pending.values.filter { $0.signer == node }.map(\.slot.major))
+        var nonce = state.accounts[node]?.nonce ?? 0
+        while taken.contains(nonce) { nonce += 1 }
+        return nonce
     }
 
     public mutating func timer(_ timer: ChainTimer, _ now: Instant) -> [ChainDirective] {

@@ -19,7 +19,7 @@ extension TaskMachine {
         do {
             switch slot.kind {
             case .proposal, .prevote, .precommit:
-                guard slot.minor < view + 100 else { return .ignore("view far ahead") }
+                guard slot.minor < view + core.viewHorizon else { return .ignore("view far ahead") }
                 guard state.electorate.contains(envelope.signer) else { return .reject("no vote here") }
                 guard let input = try ChainCore.consensusInput(envelope) else { return .reject("malformed payload") }
                 // The second vote of a signer counts for its block as well; it is evidence too.

@@ -11,7 +11,7 @@ public import Wire
 /// eight a signer, and replayed after the commit, because a fast peer's first message would otherwise cost one
 /// digest interval.
 public struct TaskMachine: Sendable {
-    public internal(set) var state: TaskState
+    public package(set) var state: TaskState
     var core: ChainCore
     let participants: [NodeID]
     /// Whether this node votes by hand: opinions wait for `verdict` until their deadline.
@@ -109,6 +109,11 @@ public struct TaskMachine: Sendable {
         core.restore(own.filter { Self.isCurrent($0.slot, state) }, state: voteState)
     }
 
+    /// The simulator widens it on purpose, to see its check of bounded queues fail.
+    package var viewHorizon: UInt32 {
+        get { core.viewHorizon }
+        set { core.viewHorizon = newValue }
+    }
     public var chain: ChainID { state.chain }
     public var height: UInt64 { core.height }
     public var view: UInt32 { core.consensus.view }

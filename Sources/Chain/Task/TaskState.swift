@@ -59,7 +59,7 @@ public struct TaskState: Hashable, Sendable {
     public private(set) var phase = Phase.collecting
     public private(set) var model: ContentReference
     /// Every set decided on the present base model, in order: each is contained in the one before.
-    public private(set) var decidedSets: [[NodeID]] = []
+    public package(set) var decidedSets: [[NodeID]] = []
     public private(set) var evicted: [NodeID] = []
     /// Submitters that the present attempt's MANIFEST proves bad: evicted when the attempt ends, because the context of
     /// an attempt does not change while it lasts.
