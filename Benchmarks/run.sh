@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Builds the program in release and measures: ./Benchmarks/run.sh crypto [--peers] [options of `meshnode bench crypto`]
 # --peers also measures homomorphic encryption on the same vectors and prints one table with ratios.
+# The network: ./Benchmarks/run.sh gossip [options of `meshnode bench gossip`]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { sed -n '2,3s/^# //p' "$0" >&2; exit 64; }
-[ "${1:-}" = crypto ] || usage
-shift
+usage() { sed -n '2,4s/^# //p' "$0" >&2; exit 64; }
+what=${1:-}
+case "$what" in crypto | gossip) shift ;; *) usage ;; esac
 peers=false
 quick=false
 options=()
@@ -24,6 +25,7 @@ echo "building (the first build takes minutes)" >&2
 swift build "${flags[@]}" --product meshnode >&2
 binary=$(swift build "${flags[@]}" --show-bin-path)/meshnode
 
+if [ "$what" = gossip ]; then exec "$binary" bench gossip "${options[@]+"${options[@]}"}"; fi
 if ! $peers; then exec "$binary" bench crypto "${options[@]+"${options[@]}"}"; fi
 
 venv=Benchmarks/.venv
