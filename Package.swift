@@ -115,7 +115,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "MeshNode", "MeshNodeCLI", "Chain", "Wire", "MeshCrypto", "Learn",
+                "MeshNode", "MeshNodeCLI", "Chain", "Gossip", "Wire", "MeshCrypto", "Learn",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: shell),

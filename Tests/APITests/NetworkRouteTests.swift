@@ -42,4 +42,18 @@ import Wire
             #expect(try await client.get("/v1/health", as: [HealthCheck].self).map(\.name) == ["udp"])
         }
     }
+
+    /// Every line is a comment or `name{labels} value`, as Prometheus reads it.
+    @Test func metricsAreReadable() async throws {
+        try await withServer(SampleService()) { (client) async throws in
+            let text = String(decoding: try await client.bytes("GET", "/metrics"), as: UTF8.self)
+            let line = /meshnode_[a-z_]+(\{[a-z_]+="([^"\\]|\\.)*"(,[a-z_]+="([^"\\]|\\.)*")*\})? -?[0-9.e+-]+/
+            for sample in text.split(separator: "\n") where !sample.hasPrefix("#") {
+                #expect(sample.wholeMatch(of: line) != nil, "\(sample)")
+            }
+            #expect(text.contains("meshnode_store_bytes 10\n"))
+            #expect(text.contains("# TYPE meshnode_sent_bytes_total counter\n"))
+            #expect(text.contains("meshnode_info{version="))
+        }
+    }
 }

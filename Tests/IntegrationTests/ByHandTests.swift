@@ -137,6 +137,12 @@ import Testing
             try update(
                 model: model, rows: path + "/parts/part-\(index).csv", spec: lab.task, out: path + "/\(name).update")
         }
+        // What a running task needs stays through a collection, also where no pin holds it.
+        for name in Self.names {
+            try Lab.expect("store", "gc", "--home", lab.home(name))
+            try Lab.expect(
+                "model", "export", "leaves", "--round", "0", "--home", lab.home(name), "--out", path + "/kept.model")
+        }
         let early = try Program.run("vote", "leaves", "1", "--valid", "--home", lab.home("a1"))
         #expect(early.code != 0 && early.errors.contains("no candidate"))
         let wrong = try Program.run(

@@ -33,7 +33,13 @@ public struct LinkSettings: Sendable, Equatable {
     public var halfOpenMax = 32
     public var dialsInProgressMax = 8
     public var handshakesPerSecond = 20
+    /// Of one host: it must not use up the rate of all.
+    public var handshakesPerHost: Int
     public var handshakeLimit: Duration = .seconds(5)
+    /// While no half-open place is left, a handshake that takes longer than this makes room for a newer one.
+    public var handshakePatience: Duration = .seconds(1)
+    /// Ended connections whose last bytes are still on their way; beyond it they are closed at once.
+    public var lingeringMax = 16
     public var pingInterval: Duration
     /// Silence after which a link is dead; at least two ping intervals.
     public var idleLimit: Duration
@@ -56,10 +62,13 @@ public struct LinkSettings: Sendable, Equatable {
             idleLimit = .seconds(10)
             retryBase = .milliseconds(200)
             retryMax = .seconds(2)
-            // Nodes of one machine share its processor anyway.
+            // Nodes of one machine share its processor and its address.
+            handshakesPerSecond = 200
+            handshakesPerHost = 100
             framesPerSecond = 50_000
             bytesPerSecond = 1 << 30
         case .wan:
+            handshakesPerHost = handshakesPerSecond / 2
             pingInterval = .seconds(10)
             idleLimit = .seconds(30)
             retryBase = .seconds(1)
@@ -67,6 +76,26 @@ public struct LinkSettings: Sendable, Equatable {
             framesPerSecond = 10_000
             bytesPerSecond = 128 << 20
         }
+    }
+}
+
+extension LinkSettings {
+    /// Connections that may be open at the same time.
+    public var connectionsMax: Int { dialledMax + acceptedMax + halfOpenMax + lingeringMax }
+
+    /// Shrinks the counts in proportion, so that all connections fit into `descriptors` open files. A node that ran into
+    /// the system's limit could neither dial nor write a block; one that refuses a stranger in time can.
+    ///
+    /// - Returns: whether anything had to shrink.
+    public mutating func fit(descriptors: Int) -> Bool {
+        let wanted = connectionsMax
+        guard wanted > descriptors else { return false }
+        func share(_ count: Int, _ least: Int) -> Int { max(least, count * max(0, descriptors) / wanted) }
+        dialledMax = share(dialledMax, 4)
+        acceptedMax = share(acceptedMax, 4)
+        halfOpenMax = share(halfOpenMax, 4)
+        lingeringMax = share(lingeringMax, 2)
+        return true
     }
 }
 

@@ -16,7 +16,8 @@ public struct LinkTable: Sendable {
         case record(NodeRecord)
         /// The record is no longer known; stop dialling it.
         case forget(NodeID)
-        case accepted(ConnectionID)
+        /// - host: where it comes from; rates and half-open places are shared out by host.
+        case accepted(ConnectionID, host: String = "")
         case unreachable(ConnectionID, String)
         case identified(ConnectionID, NodeID, instance: UInt64)
         case established(ConnectionID)
@@ -48,6 +49,9 @@ public struct LinkTable: Sendable {
     struct Connection: Sendable {
         let direction: Direction
         let target: LinkTarget.Key?
+        /// Of an accepted one.
+        var host = ""
+        var since: Duration = .zero
         var node: NodeID?
         var instance: UInt64 = 0
         var established = false
@@ -67,6 +71,8 @@ public struct LinkTable: Sendable {
     private var generator: MeshGenerator
     private var nextDialled: ConnectionID = 1
     private var acceptBucket: TokenBucket
+    /// Handshakes of one host each; bounded by ``hostsMax``.
+    private var hostBuckets: [String: TokenBucket] = [:]
     private(set) var connections: [ConnectionID: Connection] = [:]
     private(set) var targets: [LinkTarget] = []
     public private(set) var links: [NodeID: Link] = [:]
@@ -91,7 +97,7 @@ public struct LinkTable: Sendable {
         case .bootstrap(let addresses, let expected): bootstrap(addresses, expected, now)
         case .record(let record): learn(record, now)
         case .forget(let node): targets.removeAll { $0.key == .node(node) && $0.inProgress == nil }
-        case .accepted(let id): accepted(id, now, &directives)
+        case .accepted(let id, let host): accepted(id, host, now, &directives)
         case .unreachable(let id, let reason): closed(id, .unreachable(reason), now, &directives)
         case .identified(let id, let node, let instance): identified(id, node, instance, now, &directives)
         case .established(let id): established(id, now, &directives)
@@ -198,16 +204,47 @@ public struct LinkTable: Sendable {
 
     // MARK: Connections
 
-    private mutating func accepted(_ id: ConnectionID, _ now: Duration, _ directives: inout [Directive]) {
+    /// Hosts whose rates are remembered; beyond it all begin anew, and the rate of all together still holds.
+    private static let hostsMax = 1_024
+
+    private mutating func accepted(
+        _ id: ConnectionID, _ host: String, _ now: Duration, _ directives: inout [Directive]
+    ) {
         let inbound = connections.values.filter { $0.direction == .accepted }
         let halfOpen = inbound.count { !$0.established }
-        connections[id] = Connection(direction: .accepted, target: nil)
+        connections[id] = Connection(direction: .accepted, target: nil, host: host, since: now)
         // Half-open ones have a bound of their own: strangers that never finish must not take the links' places.
         if inbound.count - halfOpen >= settings.acceptedMax {
             refuse(id, .full, &directives)
-        } else if halfOpen >= settings.halfOpenMax || !acceptBucket.take(now: now) {
+        } else if !mayShakeHands(host, now) {
             refuse(id, .busy, &directives)
+        } else if halfOpen >= settings.halfOpenMax {
+            refuse(displaced(by: id, now), .busy, &directives)
         }
+    }
+
+    /// The host's own rate first: one that floods must not use up what the others need.
+    private mutating func mayShakeHands(_ host: String, _ now: Duration) -> Bool {
+        if hostBuckets[host] == nil {
+            if hostBuckets.count >= Self.hostsMax { hostBuckets.removeAll() }
+            hostBuckets[host] = TokenBucket(rate: settings.handshakesPerHost, now: now)
+        }
+        return hostBuckets[host]!.take(now: now) && acceptBucket.take(now: now)
+    }
+
+    /// Who goes when no half-open place is left: the oldest of the hosts that hold most of them, if the newcomer's host
+    /// holds fewer or that one had its time; else the newcomer.
+    private func displaced(by id: ConnectionID, _ now: Duration) -> ConnectionID {
+        let waiting = connections.keys.sorted().filter {
+            $0 != id && connections[$0]!.direction == .accepted && !connections[$0]!.established
+        }
+        var held: [String: Int] = [:]
+        for other in waiting { held[connections[other]!.host, default: 0] += 1 }
+        let most = held.values.max() ?? 0
+        guard let oldest = waiting.first(where: { held[connections[$0]!.host] == most }) else { return id }
+        let newcomer = held[connections[id]!.host] ?? 0
+        let hadItsTime = now - connections[oldest]!.since >= settings.handshakePatience
+        return newcomer + 1 < most || hadItsTime ? oldest : id
     }
 
     private mutating func refuse(_ id: ConnectionID, _ code: LinkCode, _ directives: inout [Directive]) {

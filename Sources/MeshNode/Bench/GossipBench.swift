@@ -54,9 +54,10 @@ public struct GossipBench: Sendable {
     // MARK: Rows
 
     private func idle() async throws -> Row {
+        let alone = try await idleNode()
         let first = BenchNode(origin: origin)
         let address = try await first.start()
-        let alone = Self.residentMiB()
+        let before = Self.residentMiB()
         var others: [BenchNode] = []
         for _ in 0..<20 {
             let node = BenchNode(origin: origin)
@@ -67,13 +68,44 @@ public struct GossipBench: Sendable {
         try await Task.sleep(for: .seconds(2))
         var ends = 0
         for node in [first] + others { ends += await node.transport.linkedNodes().count }
-        let grown = Self.residentMiB() - alone
+        let grown = Self.residentMiB() - before
         for node in [first] + others { await node.stop() }
         return Row(
             name: "idle",
             figures: [
                 ("rss_mib", alone), ("kib_per_link", grown * 1_024 / Double(max(1, ends))), ("link_ends", Double(ends)),
             ])
+    }
+
+    /// Resident memory of this process while a whole node, with databases and API, has nothing to do.
+    private func idleNode() async throws -> Double {
+        defer { removeStores() }
+        let home = try HomeDirectory.create(at: directory)
+        let identity = try home.createIdentity()
+        let node = identity.signingKey().nodeID
+        let genesis = Genesis(
+            name: "bench", timeMs: 1,
+            accounts: [
+                .init(
+                    node: node, balance: 1, validatorBond: 1,
+                    electionKey: Digest(try identity.electionKey().publicKey))
+            ],
+            parameters: .init(
+                electionProofBytes: 80, proposeMs: 1_000, voteMs: 300, settleMs: 60_000, evidenceMs: 60_000))
+        _ = try DurableStore(path: home.durableDatabase, owner: node, opening: .createIfMissing)
+        try ChainStore(path: home.chainDatabase, opening: .createIfMissing).storeGenesis(genesis.wireBytes)
+        let flags = [
+            "listen.host": "127.0.0.1", "listen.port": "0", "mesh.profile": "loopback", "log.level": "error",
+        ]
+        let configuration = try ConfigurationLoader(home: home, environment: [:], flags: flags).load().configuration
+        let running = Task { try await NodeRuntime().run(configuration, home: home) }
+        let client = APIClient(socket: home.apiSocket)
+        try await until("a node answers") { await client.isAnswering }
+        try await Task.sleep(for: .seconds(3))
+        let resident = Self.residentMiB()
+        running.cancel()
+        try? await running.value
+        return resident
     }
 
     private func mesh() async throws -> [(String, Row)] {

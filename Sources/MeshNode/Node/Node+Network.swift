@@ -18,6 +18,11 @@ extension Node {
             sendDigests(to: node)
         case .linkDown(let node, let reason):
             linked.removeAll { $0 == node }
+            if case .here(.oversize) = reason {
+                // Nothing honest announces a packet of that length; the link is gone already, its score stays.
+                count("oversize")
+                gossip(.misbehaved(node, count: 7))
+            }
             note("peer-down", "link to \(node.short) ended: \(reason); \(linked.count) peers")
             gossip(.gone(node))
             content(.peerGone(node))
@@ -52,40 +57,13 @@ extension Node {
         case .envelope(let envelope): receive(envelope, from: node)
         case .topics(let control): gossip(.control(control, from: node))
         case .digest(let digest): answer(digest, to: node)
-        case .block(let block): receive(block, from: node)
-        case .blockContent(let chain, let height, let reference):
-            guard self.height(of: chain) == height, reference.length <= 4 << 20 else { return }
-            whenStored([reference], from: node) { node in
-                guard let bytes = try? node.contentStore.get(reference.id),
-                    let block = try? DecidedBlock(wireBytes: bytes)
-                else { return }
-                node.receive(block, from: nil)
-            }
+        case .blocks(let range): receive(range, from: node)
+        case .rangeContent(let chain, let first, let reference):
+            receiveRange(of: chain, from: first, reference, from: node)
         case .content(let message): content(.frame(from: node, message))
         case .keyRelease(let release): receive(release, from: node)
         case .keyRequest(let chain, let manifest): answerKeyRequest(chain, manifest, from: node)
         }
-    }
-
-    private func receive(_ block: DecidedBlock, from node: NodeID?) {
-        let chain = block.header.chain
-        let admission: Admission
-        var directives: [ChainDirective]
-        if chain == registry.chain {
-            (admission, directives) = registry.receive(block, now)
-        } else if tasks[chain] != nil {
-            (admission, directives) = tasks[chain]!.machine.receive(block, now)
-        } else {
-            return
-        }
-        if case .reject(let reason) = admission {
-            count("rejected")
-            logger.warning("rejected block \(block.header.height) via \(node?.short ?? "content"): \(reason)")
-            if let node { gossip(.misbehaved(node, count: 1)) }
-        }
-        perform(directives, chain: chain)
-        // More may be there: ask at once instead of a heartbeat later.
-        if admission == .accept, let node { sendDigest(of: chain, to: node) }
     }
 
     // MARK: Digests
@@ -115,7 +93,7 @@ extension Node {
     private func answer(_ digest: ChainDigest, to node: NodeID) {
         guard let height = height(of: digest.chain) else { return }
         if digest.height < height {
-            sendBlock(digest.chain, digest.height, to: node)
+            sendBlocks(digest.chain, from: digest.height, to: node)
         } else if digest.height == height {
             let missing =
                 digest.chain == registry.chain
@@ -123,26 +101,8 @@ extension Node {
             for envelope in missing { send(.envelope(envelope), to: node) }
             // Another block below: what this node decided is shown, so that both halt with an alarm.
             if let own = self.digest(of: digest.chain), own.head != digest.head, height > 1 {
-                sendBlock(digest.chain, height - 1, to: node)
+                sendBlocks(digest.chain, from: height - 1, to: node)
             }
-        }
-    }
-
-    private func sendBlock(_ chain: ChainID, _ height: UInt64, to node: NodeID) {
-        // One block a peer and chain in 50 ms: digests of several peers must not multiply the traffic.
-        let key = "\(node.hex)/\(chain.hex)/\(height)"
-        if let last = sentBlocks[key], now.monotonicMs < last + 50 { return }
-        if sentBlocks.count > 4_096 { sentBlocks = [:] }
-        sentBlocks[key] = now.monotonicMs
-        guard let stored = try? chainStore.block(chain: chain, height: height),
-            let block = try? ChainReplay.decoded(stored)
-        else { return }
-        let bytes = block.wireBytes
-        if bytes.count <= 48 << 10 {
-            send(.block(block), to: node)
-        } else if let id = try? contentStore.put(bytes, kind: .other) {
-            send(
-                .blockContent(chain, height: height, ContentReference(id: id, length: UInt64(bytes.count))), to: node)
         }
     }
 
@@ -181,6 +141,12 @@ extension Node {
         Task {
             let counters = await transport.counters()
             traffic = counters.traffic
+            linkDrops = [
+                "links refused": counters.refusals, "handshakes failed": counters.failedHandshakes,
+                "dials failed": counters.failedDials, "records rejected": counters.rejectedRecords,
+                "datagrams dropped": counters.datagramDrops.values.reduce(0, +),
+                "events dropped": counters.droppedEvents,
+            ].filter { $0.value > 0 }
         }
     }
 
@@ -220,7 +186,8 @@ extension Node {
 
     /// Runs `action` once all of `references` are stored here; now, if they are.
     func whenStored(
-        _ references: [ContentReference], from origin: NodeID?, _ action: @escaping @Sendable (isolated Node) -> Void
+        _ references: [ContentReference], from origin: NodeID?, deadline: Duration? = nil,
+        _ action: @escaping @Sendable (isolated Node) -> Void
     ) {
         let missing = references.filter { !contentStore.has($0.id) }
         guard !missing.isEmpty else {
@@ -230,7 +197,7 @@ extension Node {
         needs.append(ContentNeed(missing: Set(missing.map(\.id)), action: action))
         let providers = origin.map { linked.contains($0) ? [$0] : linked } ?? linked
         for reference in missing {
-            content(.want(reference.id, expectedLength: reference.length, providers: providers, deadline: nil))
+            content(.want(reference.id, expectedLength: reference.length, providers: providers, deadline: deadline))
         }
     }
 
@@ -250,6 +217,7 @@ extension Node {
 
     private func forgetNeed(_ id: ContentID) {
         needs.removeAll { $0.missing.contains(id) }
+        ranges[id] = nil
     }
 
     /// Whoever is linked may have what is still missing.

@@ -212,6 +212,7 @@ extension Node {
         let expected = tasks[chain].map { $0.policy.elementCount(round: header.round) * $0.policy.encoding.width } ?? 0
         // Length is known from the policy: a header that lies about it is not worth a byte.
         guard header.body.length <= UInt64(expected) + 64 << 10 else {
+            count("oversize")
             perform(tasks[chain]!.machine.bodyChecked(id, isValid: false, now), chain: chain)
             return
         }

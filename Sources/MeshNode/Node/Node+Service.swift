@@ -25,7 +25,9 @@ extension Node: NodeService {
                 ?? (linked.isEmpty && !configuration.bootstrap.isEmpty ? ["no peer yet"] : []),
             balance: registry.state.accounts[nodeID]?.balance, chains: await chains(), current: progress,
             bytesIn: traffic.bytesIn, bytesOut: traffic.bytesOut,
-            drops: drops.keys.sorted().map { .init(name: $0, count: drops[$0] ?? 0) },
+            drops: drops.merging(linkDrops) { $0 + $1 }.sorted { $0.key < $1.key }.map {
+                .init(name: $0.key, count: $0.value)
+            },
             contentsWanted: transfer.exchange.wanted.count)
     }
 

@@ -50,6 +50,8 @@ public actor Node {
     var linked: [NodeID] = []
     var listening: PeerAddress?
     var drops: [String: UInt64] = [:]
+    /// The same, of the transport, as of the last heartbeat.
+    var linkDrops: [String: UInt64] = [:]
     var traffic = LinkTraffic()
     var outbox: [OutboundFrame] = []
     var isSending = false
@@ -66,6 +68,8 @@ public actor Node {
     var logarithms: [Int64: BoundedLogarithm] = [:]
     var joining: Set<TaskID> = []
     var sentBlocks: [String: UInt64] = [:]
+    /// Contents with decided blocks that are being fetched, and their chains.
+    var ranges: [ContentID: ChainID] = [:]
     var shutdownRequested: CheckedContinuation<Void, Never>?
     var wasAskedToStop = false
 

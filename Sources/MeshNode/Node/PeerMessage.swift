@@ -8,10 +8,10 @@ enum PeerMessage: WireCodable {
     case envelope(Envelope)
     /// What the sender knows of a chain's present height; answered with what it lacks.
     case digest(ChainDigest)
-    /// A decided block that the receiver lacks.
-    case block(DecidedBlock)
-    /// The same, when it does not fit a frame: an encoded `DecidedBlock` as content.
-    case blockContent(ChainID, height: UInt64, ContentReference)
+    /// Decided blocks that the receiver lacks, of one chain and in order of height.
+    case blocks(BlockRange)
+    /// The same from this height on, when they do not fit a frame: an encoded `BlockRange` as content.
+    case rangeContent(ChainID, first: UInt64, ContentReference)
     case content(ContentMessage)
     /// A holder's key vector, sealed to the receiver.
     case keyRelease(KeyRelease)
@@ -56,14 +56,6 @@ enum PeerMessage: WireCodable {
         case .digest(let digest):
             encoder.u8(2)
             encoder.value(digest)
-        case .block(let block):
-            encoder.u8(3)
-            encoder.value(block)
-        case .blockContent(let chain, let height, let reference):
-            encoder.u8(4)
-            encoder.value(chain)
-            encoder.u64(height)
-            encoder.value(reference)
         case .content(let message):
             encoder.u8(5)
             encoder.value(message)
@@ -77,6 +69,14 @@ enum PeerMessage: WireCodable {
         case .topics(let control):
             encoder.u8(8)
             encoder.value(control)
+        case .blocks(let range):
+            encoder.u8(9)
+            encoder.value(range)
+        case .rangeContent(let chain, let first, let reference):
+            encoder.u8(10)
+            encoder.value(chain)
+            encoder.u64(first)
+            encoder.value(reference)
         }
     }
 
@@ -84,12 +84,12 @@ enum PeerMessage: WireCodable {
         switch try decoder.u8("message") {
         case 1: self = .envelope(try decoder.value())
         case 2: self = .digest(try decoder.value())
-        case 3: self = .block(try decoder.value())
-        case 4: self = .blockContent(try decoder.value(), height: try decoder.u64("height"), try decoder.value())
         case 5: self = .content(try decoder.value())
         case 6: self = .keyRelease(try decoder.value())
         case 7: self = .keyRequest(try decoder.value(), manifest: try decoder.value())
         case 8: self = .topics(try decoder.value())
+        case 9: self = .blocks(try decoder.value())
+        case 10: self = .rangeContent(try decoder.value(), first: try decoder.u64("first height"), try decoder.value())
         case let other: throw .invalid(field: "message", reason: "unknown kind \(other)")
         }
     }
@@ -97,7 +97,7 @@ enum PeerMessage: WireCodable {
     var lane: Lane {
         switch self {
         case .envelope(let envelope): envelope.slot.kind == .transaction ? .gossip : .control
-        case .digest, .block, .blockContent: .gossip
+        case .digest, .blocks, .rangeContent: .gossip
         case .keyRelease, .keyRequest, .topics: .control
         case .content: .bulk
         }

@@ -28,9 +28,9 @@ extension MeshTransport {
 
     func connectionOpened(_ id: ConnectionID) {
         feed(id, .opened)
-        guard connections[id]?.direction == .accepted else { return }
+        guard let connection = connections[id], connection.direction == .accepted else { return }
         if phase == .running {
-            performTable(table.handle(.accepted(id), now: now))
+            performTable(table.handle(.accepted(id, host: connection.address.host), now: now))
         } else {
             feed(id, .close(.shutdown))
         }
@@ -110,7 +110,7 @@ extension MeshTransport {
         if !wasLink { logFailedHandshake(connection, end) }
         if end == .lost {
             connection.channel.close(promise: nil)
-        } else if lingering >= 64 {
+        } else if lingering >= configuration.links.lingeringMax {
             connection.channel.flush()
             connection.channel.close(promise: nil)
         } else {

@@ -62,6 +62,12 @@ public actor MeshTransport {
     public init(configuration: TransportConfiguration, identity: SigningKey, logger: Logger) {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         self.loop = loop
+        var configuration = configuration
+        if let free = OpenFiles.free, configuration.links.fit(descriptors: free) {
+            logger.warning(
+                "the limit of open files allows \(configuration.links.dialledMax) dialled and \(configuration.links.acceptedMax) accepted links; raise it (ulimit -n) for more"
+            )
+        }
         self.configuration = configuration
         self.identity = identity
         self.logger = logger

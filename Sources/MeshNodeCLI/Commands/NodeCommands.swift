@@ -53,12 +53,29 @@ struct TicketCommand: AsyncParsableCommand {
 }
 
 struct StopCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "stop", abstract: "Ends the node in order.")
+    static let configuration = CommandConfiguration(
+        commandName: "stop", abstract: "Ends the node in order, and returns when it has ended.")
     @OptionGroup var global: GlobalArguments
+    @Option(help: "Seconds that the node may take.") var wait = 60
 
     func run() async throws {
-        let receipt = try await global.client.post("/v1/shutdown", as: Receipt.self)
-        global.output.show(receipt, text: \.text)
+        let client = global.client
+        do {
+            _ = try await client.post("/v1/shutdown", as: Receipt.self)
+        } catch APIError.malformed(_, let reason) where reason.hasPrefix("the connection") {
+            // It may have ended, by this or another order, before its answer came: what follows tells.
+        }
+        let end = ContinuousClock.now + .seconds(wait)
+        while await client.api.isAnswering {
+            guard ContinuousClock.now < end else {
+                throw CommandFailure(
+                    ExitStatus.failed,
+                    "the node at \(client.api.socket) has not ended within \(wait) s; look at its log, and end its process if it hangs"
+                )
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        global.output.show(Receipt(reference: "shutdown", text: "the node has ended"), text: \.text)
     }
 }
 

@@ -173,6 +173,54 @@ struct LinkTableTests {
         #expect(table.links.count == 10)
     }
 
+    @Test("a host with many slow handshakes makes room for others, and in time for its own")
+    func slowHandshakes() {
+        var settings = LinkSettings(profile: .wan)
+        settings.halfOpenMax = 4
+        settings.handshakesPerSecond = 100
+        settings.handshakesPerHost = 50
+        var table = LinkTable(own: testKey(1).nodeID, settings: settings, seed: 1, now: .zero)
+        for id: ConnectionID in [2, 4, 6, 8] { #expect(table.handle(.accepted(id, host: "slow"), now: .zero).isEmpty) }
+        // The crowd's own next one waits its turn; another host's takes the place of the oldest.
+        #expect(table.handle(.accepted(10, host: "slow"), now: .milliseconds(500)) == [.close(10, .busy)])
+        _ = table.handle(.closed(10, .here(.busy)), now: .milliseconds(500))
+        #expect(table.handle(.accepted(12, host: "other"), now: .milliseconds(500)) == [.close(2, .busy)])
+        _ = table.handle(.closed(2, .here(.busy)), now: .milliseconds(500))
+        #expect(table.handle(.accepted(14, host: "slow"), now: .milliseconds(999)) == [.close(14, .busy)])
+        _ = table.handle(.closed(14, .here(.busy)), now: .milliseconds(999))
+        #expect(table.handle(.accepted(16, host: "slow"), now: .seconds(1)) == [.close(4, .busy)])
+        #expect(table.refusals == 4)
+    }
+
+    @Test("a host that floods does not use up the handshakes of others")
+    func handshakesOfHosts() {
+        let settings = LinkSettings(profile: .wan)
+        var table = LinkTable(own: testKey(1).nodeID, settings: settings, seed: 1, now: .zero)
+        var id: ConnectionID = 0
+        func taken(_ host: String, _ count: Int) -> Int {
+            (0..<count).count { _ in
+                id += 2
+                let isTaken = table.handle(.accepted(id, host: host), now: .zero).isEmpty
+                _ = table.handle(.closed(id, .lost), now: .zero)
+                return isTaken
+            }
+        }
+        #expect(taken("flood", 1_000) == settings.handshakesPerHost)
+        #expect(taken("honest", 5) == 5)
+        #expect(taken("third", 100) == settings.handshakesPerSecond - settings.handshakesPerHost - 5)
+    }
+
+    @Test("links shrink to the files that may be open")
+    func descriptors() {
+        var settings = LinkSettings(profile: .wan)
+        let enough = settings.fit(descriptors: settings.connectionsMax)
+        #expect(!enough && settings == LinkSettings(profile: .wan))
+        let few = settings.fit(descriptors: 60)
+        #expect(few && settings.connectionsMax <= 60 && settings.dialledMax >= 7 && settings.acceptedMax >= 29)
+        let none = settings.fit(descriptors: -5)
+        #expect(none && settings.connectionsMax == 14)
+    }
+
     @Test("a banned node is closed, refused and not dialled until it is allowed")
     func bans() {
         var table = LinkTable(own: testKey(1).nodeID, settings: LinkSettings(profile: .loopback), seed: 1, now: .zero)

@@ -65,6 +65,15 @@ public struct APIClient: Sendable {
         }
     }
 
+    /// Whether somebody takes connections at the socket.
+    public var isAnswering: Bool {
+        get async {
+            guard let channel = try? await connect() else { return false }
+            try? await channel.executeThenClose { _, _ in }
+            return true
+        }
+    }
+
     private func decode<Value: Decodable>(_ bytes: [UInt8]) throws(APIError) -> Value {
         do throws(Problem) {
             return try APICoding.decode(Value.self, from: bytes)
@@ -79,6 +88,7 @@ public struct APIClient: Sendable {
         timeoutSeconds: Int?, take: ([UInt8]) async throws(APIError) -> Bool
     ) async throws(APIError) {
         let channel = try await connect()
+        let asked = ContinuousClock.now
         let expiry = timeoutSeconds.map { seconds in
             channel.channel.eventLoop.scheduleTask(in: .seconds(Int64(seconds))) {
                 channel.channel.close(promise: nil)
@@ -133,7 +143,11 @@ public struct APIClient: Sendable {
         if let failure { throw failure }
         if Task.isCancelled { return }
         // A stream ends with its node.
-        if !isComplete, let timeoutSeconds { throw .timedOut(path: socket, seconds: timeoutSeconds) }
+        guard !isComplete, let timeoutSeconds else { return }
+        guard ContinuousClock.now - asked < .seconds(timeoutSeconds) else {
+            throw .timedOut(path: socket, seconds: timeoutSeconds)
+        }
+        throw .malformed(path: socket, reason: "the connection ended before the answer")
     }
 
     private func problem(status: Int, _ body: [UInt8]) -> APIError {

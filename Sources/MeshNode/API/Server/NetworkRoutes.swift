@@ -12,6 +12,11 @@ extension RouteTable {
             Route(.get, "/v1/health", "What the running node says of its own health.") { service, _, _ in
                 .json(await service.health())
             },
+            Route(.get, "/metrics", "Figures for Prometheus, named meshnode_….") { service, _, _ in
+                let text = PrometheusText.text(
+                    status: await service.status(), peers: await service.peers(), store: await service.store())
+                return .bytes(Array(text.utf8), PrometheusText.type)
+            },
             Route(.post, "/v1/peers/{node}/ban", "Closes the link to a node and refuses new ones.") {
                 service, _, context in
                 .json(try await service.ban(try await context.node(service)))

@@ -52,8 +52,14 @@ enum RouteTable<Service: NodeService> {
                 service, request, _ in try EventStream.response(service.events, request)
             },
             Route(.post, "/v1/shutdown", "Ends the node in order.") { service, _, _ in
-                await service.shutdown()
-                return .json(Receipt(reference: "shutdown", text: "the node is ending"), status: .accepted)
+                let answer = APICoding.encode(Receipt(reference: "shutdown", text: "the node is ending"))
+                // Only once the answer is written: the end of the node closes this connection.
+                let body = ResponseBody(contentLength: answer.count) { writer in
+                    try await writer.write(ByteBuffer(bytes: answer))
+                    try await writer.finish(nil)
+                    await service.shutdown()
+                }
+                return Response(status: .accepted, headers: [.contentType: "application/json"], body: body)
             },
         ]
     }

@@ -1,0 +1,125 @@
+internal import Chain
+internal import Gossip
+internal import Logging
+internal import MeshCrypto
+internal import Wire
+
+/// Decided blocks for those who are behind: a late joiner, or a node that was away for long.
+extension Node {
+    // MARK: In
+
+    func receive(_ range: BlockRange, from node: NodeID?) {
+        let chain = range.blocks[0].header.chain
+        var accepted = 0
+        for (place, block) in range.blocks.enumerated() {
+            guard !isStopped else { return }
+            let (admission, directives): (Admission, [ChainDirective])
+            if chain == registry.chain {
+                (admission, directives) = registry.receive(block, now)
+            } else if tasks[chain] != nil {
+                (admission, directives) = tasks[chain]!.machine.receive(block, now)
+            } else {
+                return
+            }
+            // Work for a height that the next block has decided already would only keep the worker from the present one.
+            let isPast = admission == .accept && place + 1 < range.blocks.count
+            perform(isPast ? directives.filter { !$0.isWork } : directives, chain: chain)
+            switch admission {
+            case .accept: accepted += 1
+            // The range began below this node's height: what follows may still be new.
+            case .ignore: continue
+            case .reject(let reason):
+                count("rejected")
+                logger.warning("rejected block \(block.header.height) via \(node?.short ?? "content"): \(reason)")
+                if let node { gossip(.misbehaved(node, count: 1)) }
+                return
+            }
+        }
+        if accepted > 1 {
+            let first = range.blocks[0].header.height
+            note(
+                "catch-up",
+                "\(accepted) decided blocks of \(chain == registry.chain ? "registry" : chain.short), heights \(first) to "
+                    + "\(first + UInt64(range.blocks.count) - 1), from \(node?.short ?? "content")")
+        }
+        // More may be there: ask at once instead of a heartbeat later.
+        if accepted > 0, let node, linked.contains(node) { sendDigest(of: chain, to: node) }
+    }
+
+    func receiveRange(of chain: ChainID, from first: UInt64, _ reference: ContentReference, from node: NodeID) {
+        guard reference.length <= Self.longestRange else {
+            // Nothing is fetched: who announces more than a range can be is no node of this version.
+            count("oversize")
+            return gossip(.misbehaved(node, count: 4))
+        }
+        guard height(of: chain) == first else { return }
+        let isKnown = ranges[reference.id] != nil
+        // A range that nobody delivers must not keep out the others.
+        guard isKnown || ranges.values.count(where: { $0 == chain }) < 4 else { return }
+        ranges[reference.id] = chain
+        guard !isKnown || contentStore.has(reference.id) else {
+            return content(.providers(reference.id, [node]))
+        }
+        whenStored([reference], from: node, deadline: elapsed + .seconds(30)) { own in
+            own.ranges[reference.id] = nil
+            guard let bytes = try? own.contentStore.get(reference.id) else { return }
+            guard let range = try? BlockRange(wireBytes: bytes) else {
+                own.count("malformed")
+                return own.gossip(.misbehaved(node, count: 1))
+            }
+            own.receive(range, from: node)
+        }
+    }
+
+    /// A block with the longest body, or a whole range.
+    private static var longestRange: UInt64 { UInt64(BlockRange.contentBytes + 2 * Limits.blockBody) }
+
+    // MARK: Out
+
+    /// Answers a node at `height` with what follows, up to where ranges are cut.
+    func sendBlocks(_ chain: ChainID, from height: UInt64, to node: NodeID) {
+        // One range a peer and height in 50 ms: digests of several peers must not multiply the traffic.
+        let key = "\(node.hex)/\(chain.hex)/\(height)"
+        if let last = sentBlocks[key], now.monotonicMs < last + 50 { return }
+        if sentBlocks.count > 4_096 { sentBlocks = [:] }
+        sentBlocks[key] = now.monotonicMs
+        guard let blocks = blocks(chain, from: height), !blocks.isEmpty else { return }
+        let range = BlockRange(blocks)
+        let bytes = range.wireBytes
+        if bytes.count <= BlockRange.inlineBytes {
+            send(.blocks(range), to: node)
+        } else if let id = try? contentStore.put(bytes, kind: .other) {
+            send(
+                .rangeContent(chain, first: height, ContentReference(id: id, length: UInt64(bytes.count))), to: node)
+        }
+    }
+
+    /// A whole stride where one begins, so that few different contents are made of a chain; else what fits a frame, and
+    /// one block at least.
+    private func blocks(_ chain: ChainID, from height: UInt64) -> [DecidedBlock]? {
+        let end = BlockRange.end(after: height)
+        var blocks: [DecidedBlock] = []
+        var bytes = 4
+        var next = height
+        let isWhole = height % BlockRange.stride == 0 && (self.height(of: chain) ?? 0) >= end
+        let limit = isWhole ? BlockRange.contentBytes : BlockRange.inlineBytes
+        while next < end {
+            guard let stored = try? chainStore.blocks(chain: chain, from: next, limit: min(16, Int(end - next))) else {
+                return nil
+            }
+            if stored.isEmpty { break }
+            for row in stored {
+                guard row.height == next, let block = try? ChainReplay.decoded(row) else { return blocks }
+                bytes += block.wireBytes.count
+                guard bytes <= limit || blocks.isEmpty else { return blocks }
+                blocks.append(block)
+                next += 1
+            }
+        }
+        return blocks
+    }
+}
+
+extension ChainDirective {
+    fileprivate var isWork: Bool { if case .work = self { true } else { false } }
+}

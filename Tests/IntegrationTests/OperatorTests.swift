@@ -1,0 +1,82 @@
+import Foundation
+import MeshNode
+import Testing
+
+/// What an operator does about peers, on running nodes.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct OperatorTests {
+    private func linked(_ node: RunningNode, _ count: Int) async throws -> Bool {
+        try await node.status(within: .seconds(30)) { $0.peers == count }?.peers == count
+    }
+
+    @Test func bansHoldOverARestartAndAreTakenBack() async throws {
+        let folder = try Folder()
+        let history = try RegistryHistory(voters: 4, heights: 1)
+        for name in ["a", "b"] { try history.makeHome(folder.path + "/" + name, heights: 1) }
+        var first = try RunningNode(home: folder.path + "/a")
+        let second = try RunningNode(
+            home: folder.path + "/b", settings: ["mesh.bootstrap=\(try await first.ticket())"])
+        #expect(try await linked(second, 1))
+        #expect(try await linked(first, 1))
+        let other = try #require(try await second.status()).node
+        let banned = try Program.run("peers", "ban", String(other.prefix(12)), "--home", first.home)
+        #expect(banned.code == 0, "\(banned.errors)")
+        #expect(try await linked(first, 0))
+        // The second goes on and tries for ever; it does not exit for lack of peers.
+        #expect(try await second.status(within: .seconds(20)) { $0.dropped("handshakes failed") > 2 }?.peers == 0)
+        #expect(second.process.isRunning)
+
+        let port = try #require(try await first.status()?.listening.first)
+        first.end()
+        first = try RunningNode(
+            home: folder.path + "/a", settings: ["listen.port=\(port.split(separator: ":").last ?? "0")"])
+        let refused = try await first.status { $0.dropped("links refused") > 0 }
+        #expect(refused?.dropped("links refused") ?? 0 > 0 && refused?.peers == 0, "the ban outlives the process")
+        let listed = try Program.run("peers", "--home", first.home)
+        #expect(listed.output.contains("banned"), "\(listed.output)")
+        let allowed = try Program.run("peers", "allow", other, "--home", first.home)
+        #expect(allowed.code == 0, "\(allowed.errors)")
+        #expect(try await linked(first, 1))
+    }
+
+    @Test func onlyTheAllowedLink() async throws {
+        let folder = try Folder()
+        let history = try RegistryHistory(voters: 4, heights: 1)
+        for name in ["friend", "stranger"] { try history.makeHome(folder.path + "/" + name, heights: 1) }
+        let made = try Program.run("init", "--home", folder.path + "/friend", "--json")
+        struct Made: Decodable { let node: String }
+        let friend = try JSONDecoder().decode(Made.self, from: Data(made.output.utf8)).node
+        try history.makeHome(folder.path + "/a", heights: 1, settings: ["mesh.allow=\(friend)"])
+        let node = try RunningNode(home: folder.path + "/a")
+        let ticket = try await node.ticket()
+        let stranger = try RunningNode(home: folder.path + "/stranger", settings: ["mesh.bootstrap=\(ticket)"])
+        #expect(try await node.status { $0.dropped("links refused") > 1 }?.peers == 0)
+        let known = try RunningNode(home: folder.path + "/friend", settings: ["mesh.bootstrap=\(ticket)"])
+        #expect(try await linked(node, 1))
+        #expect(try await linked(known, 1))
+        #expect(try await stranger.status()?.peers == 0)
+    }
+
+    /// `doctor` and the figures of one node that runs, then stands still.
+    @Test func doctorSaysWhatIsWrong() async throws {
+        let folder = try Folder()
+        let history = try RegistryHistory(voters: 4, heights: 3)
+        for name in ["a", "b"] { try history.makeHome(folder.path + "/" + name, heights: 3) }
+        let first = try RunningNode(home: folder.path + "/a")
+        let ticket = try await first.ticket()
+        let second = try RunningNode(home: folder.path + "/b", settings: ["mesh.bootstrap=\(ticket)"])
+        #expect(try await linked(second, 1))
+        let well = try Program.run("doctor", "--home", second.home)
+        #expect(well.code == 0, "\(well.output)")
+        for name in ["disk", "ports", "database", "identity"] {
+            #expect(well.output.contains("ok       \(name)"), "\(name): \(well.output)")
+        }
+        let metrics = String(
+            decoding: try await second.client().bytes("GET", "/metrics"), as: UTF8.self)
+        #expect(metrics.contains("meshnode_linked_peers 1\n") && metrics.contains("kind=\"registry\"} 3\n"))
+        second.end()
+        first.end()
+        try Data("damaged".utf8).write(to: URL(fileURLWithPath: second.home + "/chain.sqlite"))
+        let ill = try Program.run("doctor", "--home", second.home)
+        #expect(ill.code == 1 && ill.output.contains("database") && ill.output.contains("next:"), "\(ill.output)")
+    }
+}

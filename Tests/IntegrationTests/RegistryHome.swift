@@ -1,0 +1,145 @@
+import Foundation
+import MeshCrypto
+import Testing
+import Wire
+
+@testable import Chain
+@testable import MeshNode
+
+/// A registry of many validators whose blocks are decided here, with real certificates, and put into homes: what a long
+/// life of the network would have left there.
+struct RegistryHistory {
+    let keys: [SigningKey]
+    let genesis: Genesis
+    private(set) var state: RegistryState
+    private(set) var blocks: [DecidedBlock] = []
+
+    /// - Parameter voters: 4 to 32.
+    init(voters: Int, heights: Int) throws {
+        keys = try (0..<voters).map { index in
+            try SigningKey(seed: SecretBytes(Transcript.hash("registry history", [UInt8(index)])))
+        }.sorted { $0.nodeID < $1.nodeID }
+        genesis = Genesis(
+            name: "history", timeMs: 1_000,
+            accounts: keys.map {
+                .init(node: $0.nodeID, balance: 5_000, validatorBond: 100, electionKey: Digest($0.nodeID.bytes))
+            },
+            parameters: .init(
+                electionProofBytes: 0, proposeMs: 1_000, voteMs: 300, settleMs: 5_000, evidenceMs: 20_000))
+        state = RegistryState(genesis: genesis)
+        for number in 0..<heights { try decide(number) }
+    }
+
+    private mutating func decide(_ number: Int) throws {
+        let signer = keys[number % keys.count]
+        let transfer = Transaction.transfer(to: keys[(number + 1) % keys.count].nodeID, credits: 1)
+        let slot = Slot(
+            kind: .transaction, chain: state.chain, major: state.accounts[signer.nodeID]?.nonce ?? 0, minor: 0)
+        let envelope = Envelope.signed(transfer.wireBytes, slot: slot, network: state.network, by: signer)
+        let built = try #require(
+            RegistryRules.build(
+                pending: [envelope], state: state, author: state.nextProposers[0], view: 0,
+                timeMs: state.headTimeMs + 1_000))
+        let vote = Slot(kind: .precommit, chain: state.chain, major: built.header.height, minor: 0)
+        let precommits = state.validators.members.enumerated().map { index, member in
+            let key = keys.first { $0.nodeID == member.node }!
+            return Certificate.Precommit(
+                voter: UInt8(index),
+                signature: Envelope.signed(
+                    Vote(block: built.header.id).wireBytes, slot: vote, network: state.network, by: key
+                ).signature)
+        }
+        let certificate = Certificate(
+            chain: state.chain, height: built.header.height, view: 0, block: built.header.id, precommits: precommits)
+        state = try RegistryRules.check(header: built.header, body: built.body, state: state)
+        blocks.append(DecidedBlock(header: built.header, body: built.body, certificate: certificate))
+    }
+
+    /// Makes a home with `meshnode init` and stores the first blocks in it.
+    func makeHome(_ path: String, heights: Int, settings: [String] = []) throws {
+        let file = path + ".genesis"
+        try Data(genesis.wireBytes).write(to: URL(fileURLWithPath: file))
+        let made = try Program.run(
+            [
+                "init", "--home", path, "--listen", "127.0.0.1:0", "--genesis", file, "--set",
+                "mesh.profile=loopback",
+            ] + settings.flatMap { ["--set", $0] })
+        try #require(made.code == 0, "\(made.errors)")
+        let store = try ChainStore(path: HomeDirectory(path: path).chainDatabase)
+        try store.store([.chain(ChainRecord(id: state.chain, kind: 0, info: Array(genesis.name.utf8)))])
+        for block in blocks.prefix(heights) {
+            try store.append(
+                block: StoredBlock(
+                    chain: state.chain, height: block.header.height, id: block.header.id,
+                    header: block.header.wireBytes, body: .inline(block.body),
+                    certificate: block.certificate.wireBytes, timeStored: block.header.timeMs))
+        }
+    }
+}
+
+/// A `meshnode run` of this test.
+final class RunningNode {
+    let home: String
+    let process = Process()
+    private let log: String
+
+    /// - Parameter descriptors: limit of open files of the process.
+    init(home: String, settings: [String] = [], descriptors: Int? = nil) throws {
+        self.home = home
+        log = home + ".log"
+        let arguments = ["run", "--home", home] + settings.flatMap { ["--set", $0] }
+        if let descriptors {
+            process.executableURL = URL(fileURLWithPath: "/bin/bash")
+            process.arguments = ["-c", "ulimit -n \(descriptors); exec \"$0\" \"$@\"", Program.path] + arguments
+        } else {
+            process.executableURL = URL(fileURLWithPath: Program.path)
+            process.arguments = arguments
+        }
+        process.environment = ProcessInfo.processInfo.environment.merging([
+            "OPENBLAS_NUM_THREADS": "1", "SWIFT_BACKTRACE": "enable=no",
+        ]) { $1 }
+        _ = FileManager.default.createFile(atPath: log, contents: nil)
+        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
+        process.standardOutput = handle
+        process.standardError = handle
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+    }
+
+    deinit { end() }
+
+    func end() {
+        guard process.isRunning else { return }
+        process.terminate()
+        process.waitUntilExit()
+    }
+
+    var output: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+
+    func client() -> APIClient { APIClient(socket: HomeDirectory(path: home).apiSocket) }
+
+    /// Asks until the answer satisfies; the last one, or nil when nobody answered in time.
+    func status(
+        within limit: Duration = .seconds(60), until done: (NodeStatus) -> Bool = { _ in true }
+    ) async throws -> NodeStatus? {
+        let client = client()
+        let end = ContinuousClock.now + limit
+        var last: NodeStatus?
+        while ContinuousClock.now < end, process.isRunning {
+            last = try? await client.get("/v1/node", as: NodeStatus.self)
+            if let last, done(last) { return last }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return last
+    }
+
+    func ticket() async throws -> String {
+        _ = try await status()
+        return try await client().get("/v1/ticket", as: TicketView.self).ticket
+    }
+}
+
+extension NodeStatus {
+    var registryHeight: UInt64 { chains.first { $0.kind == "registry" }?.height ?? 0 }
+    func dropped(_ name: String) -> UInt64 { drops.first { $0.name == name }?.count ?? 0 }
+}
