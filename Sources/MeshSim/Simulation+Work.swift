@@ -12,6 +12,15 @@ extension Simulation {
             if byzantine[index]?.strategy == .silentHolder { return }
         // Hashes have no masks: blame is played by real processes only.
         case .disclose, .openSeed, .rebut, .nameClients: return
+        // Hashes have no gradient: the publisher says that the round is not scored.
+        case .commitDirection(let job):
+            if let place = nodes[index].memory!.taskIndex(chain) {
+                perform(
+                    nodes[index].memory!.tasks[place].directionCommitted(nil, round: job.round, instant(index)),
+                    chain: chain, node: index)
+            }
+            return
+        case .revealDirection, .judgeDirection, .openScore, .checkScore: return
         case .pullBody(let id, let header):
             nodes[index].memory!.headers[id] = header
             if configuration.planted == .listsUnstored, isHonest(index),
@@ -145,6 +154,7 @@ extension Simulation {
         case .deriveKeys(let key), .releaseKeys(let key, _), .aggregate(let key, _), .checkCandidate(_, let key),
             .disclose(let key, _, _), .openSeed(let key, _, _), .rebut(let key, _, _, _), .nameClients(let key, _, _):
             key.context == context && isAggregating(machine.state, key.manifest)
+        case .commitDirection, .revealDirection, .judgeDirection, .openScore, .checkScore: false
         }
     }
 
@@ -165,7 +175,9 @@ extension Simulation {
             case .aggregate(let key, _): needed = bodies(of: key, chain: job.chain, node: index)
             case .checkCandidate(let candidate, let key):
                 needed = bodies(of: key, chain: job.chain, node: index) + [candidate.aggregate.id]
-            case .releaseKeys, .disclose, .openSeed, .rebut, .nameClients: break
+            case .releaseKeys, .disclose, .openSeed, .rebut, .nameClients, .commitDirection, .revealDirection,
+                .judgeDirection, .openScore, .checkScore:
+                break
             }
         }
         return needed.filter { nodes[index].disk.contents[$0] == nil }
@@ -318,7 +330,9 @@ extension Simulation {
                     isValid: isValid, reason: isValid ? "" : "the sum is not that of the set",
                     verdict: configuration.rejecting.contains(index) ? .reject : .accept,
                     accuracyPpm: 500_000 + UInt32(index), lossPpm: 1_000_000, evaluatedRows: 10), instant)
-        case .releaseKeys, .disclose, .openSeed, .rebut, .nameClients: return []
+        case .releaseKeys, .disclose, .openSeed, .rebut, .nameClients, .commitDirection, .revealDirection,
+            .judgeDirection, .openScore, .checkScore:
+            return []
         }
     }
 

@@ -31,6 +31,10 @@ public enum Limits {
     public static let pendingTransactions = 4_096
     public static let pendingTransactionsPerSigner = 64
     public static let evictions = 256
+    /// Rounds of a task that may be scored, and parameters that each of them needs: an opening tells one linear
+    /// functional of an update, and so few of them leave it unknown.
+    public static let scoredRounds: UInt32 = 5
+    public static let coordinatesPerScore = 50
     /// Registry headers in the proof of a Control: one for each change of the registry's electorate.
     public static let proofSteps = 64
     /// Orders of a publisher about one task.

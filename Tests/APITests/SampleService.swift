@@ -109,6 +109,13 @@ final class SampleService: NodeService {
         ]
     }
 
+    func scores(of task: TaskID) async throws(ServiceError) -> ScoresView {
+        ScoresView(
+            task: task.hex, rule: "contribution", left: 1, open: nil, isByScore: true,
+            rounds: [.init(round: 2, direction: "dd", counts: true, scores: [.init(node: "aa", score: 7, unit: 1)])],
+            members: [.init(node: "aa", sum: 1, share: 1, credits: 90)])
+    }
+
     private func asked(_ what: String) -> Receipt {
         ledgerRequests.withLock { $0.append(what) }
         return Receipt(reference: "tx", text: what)

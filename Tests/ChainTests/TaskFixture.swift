@@ -12,7 +12,7 @@ struct TaskFixture {
     /// - Parameter sealing: public sealing keys by node, for tests that encrypt.
     init(
         seed: UInt8 = 1, weights: [UInt64] = [10, 10, 10, 10, 10], smallestSet: UInt32 = 4, rounds: UInt32 = 2,
-        holders: (UInt8, UInt8) = (3, 1), sealing: ((NodeID) -> SealingKey)? = nil
+        holders: (UInt8, UInt8) = (3, 1), scoredRounds: UInt32 = 0, sealing: ((NodeID) -> SealingKey)? = nil
     ) {
         let made = weights.indices.map { index in
             try! SigningKey(seed: SecretBytes(Transcript.hash("fixture", [seed, UInt8(index)])))
@@ -21,6 +21,9 @@ struct TaskFixture {
         var spec = RegistryTests.spec()
         spec.participants.smallestSet = smallestSet
         spec.rounds = rounds
+        if scoredRounds > 0 {
+            spec.reward = .init(credits: 1_000, rule: .contribution, scoredRounds: scoredRounds, minimumBond: 50)
+        }
         spec.holders = .init(count: holders.0, threshold: holders.1)
         let task = TaskID([UInt8](repeating: seed, count: 32))
         let genesis = TaskGenesis(
@@ -74,8 +77,10 @@ struct TaskFixture {
     }
 
     /// The list that `node` signs for these ids, in block form over `union`.
-    func list(_ node: NodeID, _ ids: [SubmissionID], union: [SubmissionID]) -> ReceivedList {
-        let envelope = sign(Received(submissions: ids.sorted()).wireBytes, .received, by: node, major: height, minor: 0)
+    func list(
+        _ node: NodeID, _ ids: [SubmissionID], union: [SubmissionID], kind: MessageKind = .received
+    ) -> ReceivedList {
+        let envelope = sign(Received(submissions: ids.sorted()).wireBytes, kind, by: node, major: height, minor: 0)
         return ReceivedList(
             signer: node, bitmap: TaskRules.bitmap(of: ids, in: union), signature: envelope.signature)
     }
@@ -87,13 +92,15 @@ struct TaskFixture {
     }
 
     /// A valid manifest: `submitters` announced, `listers` listed all of them, every holder opened all.
-    func manifest(submitters: [NodeID]? = nil, listers: [NodeID]? = nil) -> ManifestBody {
+    func manifest(
+        submitters: [NodeID]? = nil, listers: [NodeID]? = nil, scores: ScoreSection? = nil
+    ) -> ManifestBody {
         let envelopes = submissions(submitters)
         let ids = envelopes.map(\.submissionID).sorted()
         return ManifestBody(
             context: context.digest, union: ids,
             lists: (listers ?? keys.map(\.nodeID)).sorted().map { list($0, ids, union: ids) }, submissions: envelopes,
-            readys: state.holders.map(\.node).sorted().map { ready($0, ids) })
+            readys: state.holders.map(\.node).sorted().map { ready($0, ids) }, scores: scores)
     }
 
     func set(of manifest: ManifestBody) -> [TaskState.SetMember] {

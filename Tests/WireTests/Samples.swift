@@ -66,7 +66,8 @@ struct Samples {
                 support: .init(ratioPpm: 250_000, decayPpm: 950_000, denseRounds: 1, rateFactorPpm: 4_000_000),
                 packing: 2, encoding: .affine),
             holders: .init(count: 3, threshold: 1), evaluation: .init(tolerancePpm: 1_000_000, targetPpm: 0),
-            privacy: .init(noisePpm: 1_100_000, deltaPpm: 10), reward: .init(credits: 100, rule: .rows, minimumBond: 1),
+            privacy: .init(noisePpm: 1_100_000, deltaPpm: 10),
+            reward: .init(credits: 100, rule: .rows, scoredRounds: 3, minimumBond: 1),
             bodyRetention: 2, voting: .manual)
     }
 
@@ -228,7 +229,30 @@ struct Samples {
             Sample("evidence", Transaction.evidence(first: envelope(.prevote), second: envelope(.prevote))),
             Sample("rating", Transaction.rating(task: id(), node: id(), stars: 4)),
             Sample("control-ordered", ControlBody.ordered(order())),
-        ] + blame()
+        ] + blame() + scores()
+    }
+
+    mutating func scoreSection() -> ScoreSection {
+        ScoreSection(reveal: envelope(.reveal), union: ids(2), lists: [list()], openings: [envelope(.score)])
+    }
+
+    /// Scored rounds.
+    mutating func scores() -> [any WireSample] {
+        [
+            Sample("direction-commitment", DirectionCommitment(commitment: id())),
+            Sample("direction-none", DirectionCommitment(commitment: nil)),
+            Sample("direction-reveal", DirectionReveal(salt: id(), direction: reference())),
+            Sample("score-statement", ScoreStatement(submission: id(), score: -1_234, mask: id())),
+            Sample("score-section", scoreSection()),
+            Sample(
+                "manifest-scores",
+                ManifestBody(
+                    context: id(), union: ids(1), lists: [list()], submissions: [envelope(.submission)],
+                    readys: [envelope(.ready)], scores: scoreSection())),
+            Sample("control-direction", ControlBody.direction(envelope(.direction))),
+            Sample("control-no-direction", ControlBody.direction(nil)),
+            Sample("control-scores", ControlBody.scores(scoreSection())),
+        ]
     }
 }
 

@@ -43,8 +43,11 @@ struct ChainCore: Sendable {
         let height = consensus.height
         book.removeAll { slot in
             switch slot.kind {
-            case .proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence: slot.major < height
-            case .submission, .ready, .keyStatement, .transaction, .complaint, .claim, .disclosure, .opening: false
+            case .proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence, .scored:
+                slot.major < height
+            case .submission, .ready, .keyStatement, .transaction, .complaint, .claim, .disclosure, .opening,
+                .direction, .reveal, .score:
+                false
             }
         }
     }

@@ -44,6 +44,8 @@ public enum ChainTimer: Hashable, Sendable {
         case blame
         /// Clients are about to be named: they may contradict the holders this long.
         case rebuttal
+        /// A scored round is decided: reveal and openings have this long.
+        case scores
     }
 }
 
@@ -96,6 +98,16 @@ public enum RoundWork: Sendable, Equatable {
     case nameClients(KeyJob, element: Int, masks: [[[UInt8]]])
     /// Check the block equation, the digits and the new model, evaluate; answer with `candidateChecked`.
     case checkCandidate(Candidate, KeyJob)
+    /// Publisher: choose a direction at this round's base model, persist it, answer with `directionCommitted`.
+    case commitDirection(RoundJob)
+    /// Publisher: hand out the stored direction, answer with `directionRevealed`.
+    case revealDirection(round: UInt32)
+    /// Pull a revealed direction, hold it against commitment and conditions, answer with `directionJudged`.
+    case judgeDirection(DirectionReveal, ScoreBook.Pending)
+    /// Open this node's own submission along a direction that was found right, answer with `scoreOpened`.
+    case openScore(DirectionReveal, ScoreBook.Pending)
+    /// Check an opening against the stored body, answer with `scoreChecked`.
+    case checkScore(ScoreStatement, DirectionReveal, ScoreBook.Pending)
 }
 
 /// What a miner trains on.
@@ -151,5 +163,9 @@ public enum ChainEvent: Sendable, Equatable {
     case convicted(holders: [NodeID])
     case named(clients: [NodeID])
     case absent([NodeID])
+    /// The publisher revealed a direction that breaks a condition: nobody opens it.
+    case badDirection(round: UInt32, reason: String)
+    /// A client's opening is not that of its submission.
+    case badScore(NodeID, round: UInt32)
     case warning(String)
 }

@@ -79,6 +79,8 @@ extension TaskMachine {
             case .claim, .disclosure, .opening:
                 guard let job = keyJob else { return deferIfNext(envelope) }
                 return try admitBlame(envelope, job, &out)
+            case .direction, .reveal, .score, .scored:
+                return try admitScore(envelope, &out)
             case .transaction:
                 return .reject("no such message on a task chain")
             }
@@ -97,8 +99,11 @@ extension TaskMachine {
         let slot = envelope.slot
         let isNext =
             switch slot.kind {
-            case .proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence:
+            case .proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence, .scored:
                 slot.major > height && slot.major <= height + 2
+            case .direction: slot.major == UInt64(state.round) + 1
+            // Of the round that this node has not yet seen the RESULT of.
+            case .reveal, .score: slot.major == UInt64(state.round)
             case .submission, .ready, .keyStatement, .complaint, .claim, .disclosure, .opening:
                 (slot.major == UInt64(state.round) && slot.minor >= UInt32(state.attempt))
                     || slot.major == UInt64(state.round) + 1

@@ -5,13 +5,22 @@ internal import Wire
 /// when its own condition holds, so that no order of arrival matters.
 extension TaskMachine {
     mutating func react(_ now: Instant, _ out: inout [ChainDirective]) {
-        guard !isHalted, !state.isEnded, state.impliedControl == nil else { return }
+        guard !isHalted, !state.isEnded else { return }
+        guard state.impliedControl == nil else {
+            reactLastScores(now, &out)
+            return
+        }
         if state.isPaused {
             reactPaused(now, &out)
             return
         }
+        if state.isDirectionDue {
+            reactDirection(now, &out)
+            return
+        }
         switch state.phase {
         case .collecting:
+            pursueScores(&out)
             signReady(now, &out)
             signReceived(now, &out)
         case .aggregating:
@@ -58,6 +67,7 @@ extension TaskMachine {
                 case .lists: UInt64(state.spec.deadlines.submitMs) / 4
                 // Lists come at the deadline at the latest, then the holders' own grace, then their Readys.
                 case .absences: 4 * vote
+                case .scores: UInt64(state.spec.deadlines.opinionMs)
                 case .blame: 2 * vote
                 case .manifest, .ready, .opinions, .rebuttal: vote
                 }
@@ -69,11 +79,12 @@ extension TaskMachine {
     /// When all are in, at this node's own deadline, or a grace after more than a third of the weight has listed.
     private mutating func signReceived(_ now: Instant, _ out: inout [ChainDirective]) {
         if core.isVoter, !core.book.contains(.received, major: height, minor: 0, signer: me, chain: chain) {
-            var isDue = allStored || phaseDeadlinePassed
+            var isDue = phaseDeadlinePassed || (allStored && areScoresSettled(&out))
             if !isDue, state.electorate.weight(of: lists.map(\.signer)) >= state.electorate.third {
                 isDue = grace(.lists, &out)
             }
             guard isDue else { return }
+            signScored(&out)
             let ids = stored.sorted()
             let envelope = core.signed(Received(submissions: ids).wireBytes, .received, major: height, minor: 0)
             out.append(.persist([envelope], nil))
@@ -157,10 +168,14 @@ extension TaskMachine {
     }
 
     private mutating func proposable(_ now: Instant, _ out: inout [ChainDirective]) -> TaskBlockContent? {
-        if let control = state.impliedControl { return .control(control) }
+        if let control = state.impliedControl {
+            guard state.scores.pending != nil else { return .control(control) }
+            return scoreSection().map { .control(.scores($0)) }
+        }
         if now.wallMs >= state.expiresMs { return .control(.failed(.expired)) }
         if isOrderDue, let pendingOrder { return .control(.ordered(pendingOrder)) }
         if state.isPaused { return nil }
+        if state.isDirectionDue { return proposableDirection() }
         var content: TaskBlockContent?
         switch state.phase {
         case .collecting: content = manifest(&out)
@@ -208,9 +223,11 @@ extension TaskMachine {
             opened[place] = Set(ready.opened)
         }
         guard TaskRules.covers(opened, set: set, state: state) else { return nil }
+        let scores = scoreSection()
+        guard scores != nil || state.scores.pending == nil else { return nil }
         let body = ManifestBody(
             context: context.digest, union: union, lists: blockLists, submissions: announcements, readys: readys,
-            complaints: proven.complaints, evicted: condemned)
+            complaints: proven.complaints, evicted: condemned, scores: state.scores.pending == nil ? nil : scores)
         return .manifest(body, set: set)
     }
 

@@ -21,6 +21,13 @@ extension TaskMachine {
                 phase: "paused", waiting: "its publisher has paused it; it resumes with: meshnode task resume",
                 remainingMs: remaining)
         }
+        if state.isDirectionDue {
+            return TaskProgress(
+                phase: "direction",
+                waiting: commitments.isEmpty
+                    ? "the publisher's direction for scored round \(state.round)" : waitForVotes("the direction"),
+                remainingMs: remaining)
+        }
         switch state.phase {
         case .ended: return TaskProgress(phase: "ended", waiting: nil, remainingMs: nil)
         case .collecting:

@@ -61,6 +61,10 @@ public struct TaskMachine: Sendable {
         case disclose, openSeed, rebut, nameClients, toldLiars
     }
 
+    var tally = ScoreTally()
+    /// Revealed directions that broke a condition, since this node started.
+    public internal(set) var badDirections = 0
+
     var awaited: [ContentID: [BlockHeader]] = [:]
     var awaitedChecks: [PayloadID: [BlockHeader]] = [:]
     var deferred: [NodeID: [Envelope]] = [:]
@@ -126,10 +130,13 @@ public struct TaskMachine: Sendable {
 
     static func isCurrent(_ slot: Slot, _ state: TaskState) -> Bool {
         switch slot.kind {
-        case .proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence:
+        case .proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence, .scored:
             slot.major == state.height + 1
         case .submission, .ready, .keyStatement, .complaint, .claim, .disclosure, .opening:
-            slot.major == UInt64(state.round) && slot.minor == UInt32(state.attempt)
+            // Their context holds the direction's commitment.
+            slot.major == UInt64(state.round) && slot.minor == UInt32(state.attempt) && !state.isDirectionDue
+        case .direction: slot.major == UInt64(state.round)
+        case .reveal, .score: slot.major == state.scores.pending.map { UInt64($0.round) }
         case .transaction: false
         }
     }
@@ -162,12 +169,23 @@ public struct TaskMachine: Sendable {
         gracePassed = []
         phaseStartedMs = now.monotonicMs
         if state.impliedControl != nil {
-            phaseDurationMs = UInt64(state.genesis.parameters.proposeMs)
-            drive(.start, now, &out)
+            guard state.scores.pending != nil else {
+                phaseDurationMs = UInt64(state.genesis.parameters.proposeMs)
+                drive(.start, now, &out)
+                return
+            }
+            phaseDurationMs = UInt64(state.spec.deadlines.opinionMs)
+            out.append(.schedule(.phase(height: height), afterMs: phaseDurationMs))
+            replayDeferred(now, &out)
+            react(now, &out)
             return
         }
         if state.isPaused {
             enterPause(now, &out)
+            return
+        }
+        if state.isDirectionDue {
+            enterDirection(now, &out)
             return
         }
         let deadlines = state.spec.deadlines
@@ -268,8 +286,10 @@ public struct TaskMachine: Sendable {
             return
         }
         switch content {
-        case .manifest:
-            drive(.validated(header.id, true), now, &out)
+        case .manifest(let body, _):
+            if let isRight = verdict(on: body.scores, of: header, &out) {
+                drive(.validated(header.id, isRight), now, &out)
+            }
         case .void(let body):
             awaitedRebuttal.removeAll { $0 == header }
             if body.reason == .blame, body.blame?.chunks.isEmpty == false, !mayName(&out) {
@@ -284,6 +304,13 @@ public struct TaskMachine: Sendable {
                 case .tooFew, .holders: true
                 }
             drive(.validated(header.id, admitted), now, &out)
+        case .control(.scores(let section)):
+            if let isRight = verdict(on: section, of: header, &out) {
+                drive(.validated(header.id, isRight), now, &out)
+            }
+        case .control(.direction(nil)):
+            // Admission: this node has waited as long, and has heard of no commitment.
+            drive(.validated(header.id, phaseDeadlinePassed && commitments.isEmpty), now, &out)
         case .control:
             drive(.validated(header.id, true), now, &out)
         case .result(let body, _):
@@ -332,7 +359,7 @@ public struct TaskMachine: Sendable {
                 .halt("task \(chain.short) height \(decided.header.height): a decided block is invalid: \(error)"))
             return
         }
-        let before = (state.round, state.attempt)
+        let before = (state.round, state.attempt, state.scores.direction, state.scores.pending)
         state.apply(content, header: decided.header, block: decided.header.id)
         out.append(.commit(decided))
         out.append(.event(.decided(decided.header)))
@@ -345,7 +372,12 @@ public struct TaskMachine: Sendable {
         manualVerdict = nil
         if let order = pendingOrder?.control, order.sequence < nextOrder { pendingOrder = nil }
         awaitedRebuttal = []
-        if before != (state.round, state.attempt) { forgetAttempt() }
+        if before.3 != state.scores.pending {
+            tally = ScoreTally()
+            core.book.removeAll { $0.kind == .reveal || $0.kind == .score }
+        }
+        tally.awaited = []
+        if (before.0, before.1, before.2) != (state.round, state.attempt, state.scores.direction) { forgetAttempt() }
         enterPhase(now, &out)
     }
 
@@ -363,6 +395,7 @@ public struct TaskMachine: Sendable {
         namedChunks = nil
         core.book.removeAll {
             [.submission, .ready, .keyStatement, .complaint, .claim, .disclosure, .opening].contains($0.kind)
+                || ($0.kind == .direction && $0.major != UInt64(state.round))
         }
     }
 

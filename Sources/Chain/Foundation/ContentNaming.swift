@@ -15,4 +15,5 @@ public enum ContentRole: UInt8, Sendable {
     case model = 2
     case blockBody = 3
     case aggregate = 4
+    case direction = 7
 }

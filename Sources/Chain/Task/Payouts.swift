@@ -30,20 +30,28 @@ public enum Payouts {
     /// remainders, ties to the smaller id and to the aggregator's share first. The sum is `budget`.
     public static func shares(
         budget: UInt64, aggregator: NodeID, members: [(node: NodeID, weight: UInt64)]
+    ) -> [NodeID: UInt64] { shares(aggregators: [(aggregator, budget)], members: members) }
+
+    /// The same for several rounds at once: a tenth of what each aggregated to the aggregators, the rest by weight.
+    public static func shares(
+        aggregators: [(node: NodeID, budget: UInt64)], members: [(node: NodeID, weight: UInt64)]
     ) -> [NodeID: UInt64] {
+        let budget = aggregators.reduce(0) { $0 + $1.budget }
         let total = members.reduce(UInt128(0)) { $0 + UInt128($1.weight) }
-        guard total > 0 else { return [aggregator: budget] }
+        guard total > 0 else {
+            return Dictionary(aggregators.map { ($0.node, $0.budget) }, uniquingKeysWith: +)
+        }
         let divisor = 10 * total
         var claims: [(node: NodeID, credits: UInt64, rest: UInt128)] = []
         func claim(_ node: NodeID, _ numerator: UInt128) {
             claims.append((node, UInt64(numerator / divisor), numerator % divisor))
         }
-        claim(aggregator, UInt128(budget) * total)
+        for entry in aggregators { claim(entry.node, UInt128(entry.budget) * total) }
         for member in members.sorted(by: { $0.node < $1.node }) {
             claim(member.node, 9 * UInt128(budget) * UInt128(member.weight))
         }
         var left = budget - claims.reduce(0) { $0 + $1.credits }
-        // A stable order: the aggregator's claim stands before the members', which are ascending.
+        // A stable order: the aggregators' claims stand before the members', which are ascending.
         let order = claims.indices.sorted { one, other in
             (claims[other].rest, claims[one].node, one) < (claims[one].rest, claims[other].node, other)
         }
@@ -60,7 +68,7 @@ public enum Payouts {
     static func weight(_ enrolment: Enrolment, rule: TaskSpec.PayoutRule) -> UInt64 {
         switch rule {
         case .equal: 1
-        // Self-declared rows; contribution pays by them while no round is scored.
+        // Self-declared rows; contribution weighs anew with every block (`shareByContribution`).
         case .rows, .contribution: UInt64(enrolment.rows)
         }
     }

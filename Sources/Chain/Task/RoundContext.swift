@@ -29,8 +29,7 @@ public struct RoundContext: Hashable, Sendable {
             encoder.value(holder.node)
             encoder.value(holder.key)
         }
-        // No validation direction is committed in this version.
-        policy.bool(false)
+        policy.optional(state.directionCommitment)
 
         var transcript = Transcript("meshnode/context/1")
         transcript.append(state.genesis.network)

@@ -44,6 +44,9 @@ public enum TaskRules {
         if state.isPaused {
             try require(header.kind == .control, "the task is paused: only a CONTROL may follow")
         }
+        if state.isDirectionDue {
+            try require(header.kind == .control, "a scored round waits for its direction: only a CONTROL may follow")
+        }
         switch header.kind {
         case .registry: throw .invalid("a registry block on a task chain")
         case .manifest:
@@ -65,7 +68,15 @@ public enum TaskRules {
             case .ordered(let order):
                 try require(state.impliedControl == nil, "decided blocks imply another control")
                 try check(order, state: state)
+            case .direction(let commitment):
+                try require(!state.isPaused, "the task is paused: only its publisher's orders may follow")
+                try check(direction: commitment, state: state)
+            case .scores(let section):
+                try require(state.impliedControl != nil, "the next MANIFEST carries the scores")
+                try check(scores: section, height: header.height, state: state)
             case .complete, .failed:
+                try require(
+                    state.scores.pending == nil, "the scores of round \(state.scores.pending?.round ?? 0) come first")
                 try require(control == state.impliedControl, "decided blocks do not imply \(control)")
             }
             return .control(control)
@@ -105,6 +116,7 @@ public enum TaskRules {
         try require(
             set.count >= Int(state.spec.participants.smallestSet), "the set has \(set.count) members, too few to key")
         try checkReadys(manifest.readys, set: set, context: context, state: state)
+        try check(scores: manifest.scores, height: header.height, state: state)
         return set
     }
 
@@ -121,7 +133,8 @@ public enum TaskRules {
     }
 
     static func checkLists(
-        _ union: [SubmissionID], _ lists: [ReceivedList], height: UInt64, state: TaskState
+        _ union: [SubmissionID], _ lists: [ReceivedList], kind: MessageKind = .received, height: UInt64,
+        state: TaskState
     ) throws(ChainError) {
         try require(zip(union, union.dropFirst()).allSatisfy { $0 < $1 }, "the union is not in order")
         try require(
@@ -139,7 +152,7 @@ public enum TaskRules {
             try require(list.bitmap == bitmap(of: ids, in: union), "a list's unused bits are set")
             let bytes = Envelope.signedBytes(
                 network: state.genesis.network,
-                slot: Slot(kind: .received, chain: state.chain, major: height, minor: 0), signer: list.signer,
+                slot: Slot(kind: kind, chain: state.chain, major: height, minor: 0), signer: list.signer,
                 payload: Received(submissions: ids).wireBytes)
             try require(
                 verifySignature(list.signature, bytes, signer: list.signer),

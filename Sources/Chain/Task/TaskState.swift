@@ -68,7 +68,7 @@ public struct TaskState: Hashable, Sendable {
     public private(set) var resubmits: [SetMember] = []
     public private(set) var rejectionsInRow: UInt32 = 0
     /// What the members have earned: rounds in accepted sums, rounds aggregated, credits.
-    public private(set) var payouts: PayoutTable
+    public internal(set) var payouts: PayoutTable
     /// Whether the publisher has paused it: only CONTROL follows then.
     public private(set) var isPaused = false
     /// The last order of the publisher that this chain carries.
@@ -77,6 +77,8 @@ public struct TaskState: Hashable, Sendable {
     public private(set) var recent: [BlockID] = []
     /// Weight-median accuracy of the last accepted round, ppm.
     public private(set) var accuracyPpm: UInt32 = 0
+    /// Scored rounds.
+    public internal(set) var scores: ScoreBook
 
     public init(genesis: TaskGenesis) {
         self.genesis = genesis
@@ -87,6 +89,7 @@ public struct TaskState: Hashable, Sendable {
         beacon = genesis.beacon
         roundBeacon = genesis.beacon
         model = genesis.spec.model.initial
+        scores = ScoreBook(genesis)
         payouts = PayoutTable(
             outcome: .running, rounds: 0, accuracyPpm: 0,
             entries: genesis.members.map { .init(node: $0.node, rounds: 0, aggregated: 0, credits: 0) })
@@ -162,6 +165,7 @@ public struct TaskState: Hashable, Sendable {
         encoder.bool(isShortOfHolders)
         encoder.list(condemned)
         encoder.list(resubmits)
+        scores.encode(into: &encoder)
         return Digest(Transcript.hash("meshnode/task-state/1", encoder.bytes))
     }
 
@@ -190,17 +194,22 @@ public struct TaskState: Hashable, Sendable {
         switch content {
         case .manifest(let body, let set):
             keyedAttempts += 1
+            decideScores(body.scores)
             condemned = body.evicted
             decidedSets.append(set.map(\.node))
             phase = .aggregating(manifest: block, set: set)
         case .result(let body, let accuracy):
             if body.rejected {
                 rejectionsInRow += 1
+                endScoredRound(nil)
             } else {
                 rejectionsInRow = 0
                 accuracyPpm = accuracy
                 model = body.model
-                if case .aggregating(_, let set) = phase { pay(set.map(\.node), aggregator: header.author) }
+                if case .aggregating(_, let set) = phase {
+                    pay(set.map(\.node), aggregator: header.author)
+                    endScoredRound(set)
+                }
                 decidedSets = []
             }
             evict([])
@@ -227,6 +236,8 @@ public struct TaskState: Hashable, Sendable {
             phase = .collecting
         case .control(.complete): end(.complete)
         case .control(.failed(let reason)): end(.failed(reason))
+        case .control(.direction(let commitment)): decideDirection(commitment)
+        case .control(.scores(let section)): decideScores(section)
         case .control(.ordered(let order)):
             // Decided blocks hold an order that decodes: validity has looked at it.
             guard let control = order.control else { return }
@@ -251,15 +262,18 @@ public struct TaskState: Hashable, Sendable {
         let members = genesis.members.filter { set.contains($0.node) }.map {
             (node: $0.node, weight: Payouts.weight($0.enrolment, rule: spec.reward.rule))
         }
-        let shares = Payouts.shares(
-            budget: Payouts.budget(reward: spec.reward.credits, round: payouts.rounds, of: spec.rounds),
-            aggregator: aggregator, members: members)
+        let budget = Payouts.budget(reward: spec.reward.credits, round: payouts.rounds, of: spec.rounds)
+        let shares = Payouts.shares(budget: budget, aggregator: aggregator, members: members)
         for index in payouts.entries.indices {
             let node = payouts.entries[index].node
             if set.contains(node) { payouts.entries[index].rounds += 1 }
-            if node == aggregator { payouts.entries[index].aggregated += 1 }
+            if node == aggregator {
+                payouts.entries[index].aggregated += 1
+                scores.authored[index] += budget
+            }
             payouts.entries[index].credits += shares[node] ?? 0
         }
+        shareByContribution()
     }
 
     private mutating func evict(_ nodes: [NodeID]) {

@@ -21,6 +21,7 @@ public struct ContentManifest: WireMessage, Equatable {
         public static let aggregate = Kind(rawValue: 4)
         public static let data = Kind(rawValue: 5)
         public static let task = Kind(rawValue: 6)
+        public static let direction = Kind(rawValue: 7)
         public static let other = Kind(rawValue: 255)
     }
 

@@ -22,6 +22,8 @@ public protocol NodeService: NetworkService {
     /// - Parameter after: only rounds above this number; 0 for all.
     func rounds(of task: TaskID, after: UInt32) async throws(ServiceError) -> [RoundView]
     func round(_ round: UInt32, of task: TaskID) async throws(ServiceError) -> RoundView
+    /// Scored rounds with their scores, and what these are worth.
+    func scores(of task: TaskID) async throws(ServiceError) -> ScoresView
 
     /// Hands in an update made elsewhere: the safetensors of Δ = old − new in the task's manifest.
     /// - Parameter rows: rows it was trained on; nil takes the enrolled number.

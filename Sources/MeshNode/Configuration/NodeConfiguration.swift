@@ -88,6 +88,10 @@ public struct NodeConfiguration: Sendable, Equatable {
         case silentHolder = "silent-holder"
         /// A holder complains about boxes that open.
         case falseComplaint = "false-complaint"
+        /// A client sends its own integers with random signs: as long as an honest update, and worth nothing.
+        case noise
+        /// A client sends the negative of its update.
+        case flip
     }
 
     public struct Debug: Sendable, Equatable {

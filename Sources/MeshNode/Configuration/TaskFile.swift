@@ -145,6 +145,7 @@ public enum TaskFile {
             [reward]
             credits = \(spec.reward.credits)
             rule = \(quoted(spec.reward.rule.word))
+            scored_rounds = \(spec.reward.scoredRounds)
             minimum_bond = \(spec.reward.minimumBond)
 
             """

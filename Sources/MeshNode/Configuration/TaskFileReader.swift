@@ -62,6 +62,7 @@ struct TaskFileReader {
             privacy: TaskSpec.Privacy(noisePpm: parts("privacy.noise"), deltaPpm: parts("privacy.delta")),
             reward: TaskSpec.Reward(
                 credits: whole("reward.credits"), rule: choice("reward.rule", else: .equal),
+                scoredRounds: whole("reward.scored_rounds"),
                 minimumBond: whole("reward.minimum_bond")),
             bodyRetention: whole("body_retention"), voting: choice("voting", else: .automatic))
         document.refuseUnknownKeys()

@@ -57,6 +57,7 @@ enum BlockDescription {
                 "submitters: " + body.submissions.map(\.signer.short).joined(separator: ", "),
                 "ready holders: " + body.readys.map(\.signer.short).joined(separator: ", "),
             ] + body.evicted.map { "client \($0.short) evicted: a box that it sealed does not open" }
+                + (body.scores.map(scores) ?? [])
         case .result:
             guard let body = try? ResultBody(wireBytes: block.body) else { return [] }
             return [
@@ -75,7 +76,15 @@ enum BlockDescription {
             if case .ordered(let order) = body, let control = order.control {
                 return ["order \(control.sequence) of the publisher: \(control.action)"]
             }
-            return ["\(body)"]
+            switch body {
+            case .direction(let envelope):
+                let commitment = envelope.flatMap { (try? DirectionCommitment(wireBytes: $0.payload))?.commitment }
+                return [
+                    commitment.map { "direction committed as \($0.hex)" } ?? "no direction: the round is not scored"
+                ]
+            case .scores(let section): return scores(section)
+            default: return ["\(body)"]
+            }
         }
     }
 
@@ -91,6 +100,15 @@ enum BlockDescription {
                     loss: hasRows ? Double(opinion.lossPpm) / 1e6 : nil, rows: opinion.evaluatedRows)
             }
         }
+    }
+
+    private static func scores(_ section: ScoreSection) -> [String] {
+        let reveal = section.reveal.flatMap { try? DirectionReveal(wireBytes: $0.payload) }
+        return ["direction " + (reveal?.direction.id.hex ?? "not revealed")]
+            + section.openings.map { envelope in
+                let score = (try? ScoreStatement(wireBytes: envelope.payload))?.score
+                return "score of \(envelope.signer.short): " + (score.map { "\($0)" } ?? "unreadable")
+            }
     }
 
     /// Why an attempt is void, and whom it cost what.

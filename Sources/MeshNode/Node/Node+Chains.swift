@@ -96,8 +96,10 @@ extension Node {
             if header.height > 1 {
                 _ = try durable.prune(
                     chain: header.chain,
-                    kinds: [MessageKind.proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence].map(
-                        \.rawValue),
+                    kinds: [
+                        MessageKind.proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence, .scored,
+                    ]
+                    .map(\.rawValue),
                     below: header.height)
             }
         } catch {
@@ -344,6 +346,14 @@ extension Node {
             kind = "blame"
             text =
                 "round \(round): nothing heard of holder \(holders.map(\.short).joined(separator: ", ")) at the deadline"
+        case .badDirection(let of, let reason):
+            kind = "warning"
+            count("bad direction")
+            text = "round \(of): the revealed direction gets no openings: \(reason)"
+        case .badScore(let node, let of):
+            kind = "warning"
+            count("bad score")
+            text = "round \(of): \(node.short)'s opening is not that of its submission"
         case .warning(let warning):
             kind = "warning"
             text = warning

@@ -79,6 +79,7 @@ extension Node {
     private func committedManifest(_ block: DecidedBlock) {
         let chain = block.header.chain
         guard let manifest = try? ManifestBody(wireBytes: block.body) else { return }
+        if let scores = manifest.scores { committedScores(scores, chain: chain) }
         tasks[chain]?.stats.manifestMs = now.monotonicMs
         tasks[chain]?.vectors = [:]
         tasks[chain]?.aggregation = nil
@@ -127,8 +128,19 @@ extension Node {
     private func committedControl(_ block: DecidedBlock) {
         let chain = block.header.chain
         let control = try? ControlBody(wireBytes: block.body)
-        let text =
+        if case .scores(let section) = control { committedScores(section, chain: chain) }
+        if case .direction = control {
+            let state = tasks[chain]?.machine.state
+            note(
+                "direction",
+                "round \(block.header.round): "
+                    + (state?.directionCommitment.map { "scored, direction committed as \($0.short)" }
+                        ?? "not scored, its publisher committed to no direction"),
+                task: chain, round: block.header.round)
+        }
+        let ending: String? =
             switch control {
+            case .direction, .scores: nil
             case .complete: "completed"
             case .failed(let reason): "failed: \(reason)"
             case .ordered(let order):
@@ -139,7 +151,8 @@ extension Node {
                 }
             case nil: "ended"
             }
-        note("task", "task \(chain.short) \(text)", task: chain)
+        guard let ending else { return }
+        note("task", "task \(chain.short) \(ending)", task: chain)
         guard tasks[chain]?.machine.state.isEnded == true else {
             // A recovery that was under way belongs to the height before.
             tasks[chain]?.aggregation = nil

@@ -82,7 +82,8 @@ extension Node {
     /// A round is over: its vectors go at once, seeds and bodies of the round whose retention ends go now.
     func forgetRound(_ chain: ChainID, _ round: UInt32) {
         forgetKeyVectors(chain)
-        forgetVectors(Self.updatePrefix(chain, round))
+        // The vector of a round with open scores stays until these are decided.
+        forgetScored(chain)
         guard let retention = tasks[chain]?.policy.spec.bodyRetention, round > retention else { return }
         forgetBodies(chain, through: round - retention)
     }
@@ -91,6 +92,7 @@ extension Node {
     func forgetTask(_ chain: ChainID) {
         forgetKeyVectors(chain)
         forgetVectors("update-\(chain.hex.prefix(32))-")
+        forgetVectors(Self.directionPrefix(chain))
         var records = [DurableRecord.removeValue(space: "sealing-key", key: chain.bytes)]
         for stored in (try? durable.values(space: Self.seedSpace(chain))) ?? [] {
             records.append(.removeValue(space: Self.seedSpace(chain), key: stored.key))

@@ -27,6 +27,11 @@ extension Node {
         case .openSeed(let job, let id, let component): openSeed(job, id, component, chain: chain)
         case .rebut(let job, let id, let element, let masks): rebut(job, id, element, masks, chain: chain)
         case .nameClients(let job, let element, let masks): nameClients(job, element, masks, chain: chain)
+        case .commitDirection(let job): commitDirection(job, chain: chain)
+        case .revealDirection(let round): revealDirection(round, chain: chain)
+        case .judgeDirection(let reveal, let pending): judgeDirection(reveal, pending, chain: chain)
+        case .openScore(_, let pending): openScore(pending, chain: chain)
+        case .checkScore(let statement, _, let pending): checkScore(statement, pending, chain: chain)
         }
     }
 
@@ -92,7 +97,7 @@ extension Node {
         let start = ContinuousClock.now
         compute {
             Result { () throws(RoundError) -> (LocalUpdate, Double, Submitting.Sealed, Double) in
-                let update: LocalUpdate
+                var update: LocalUpdate
                 if let kept, let values = Self.decode(kept, count: policy.coordinateCount(round: job.round)) {
                     // The same integers in every attempt of a round; only masks and context are new.
                     update = LocalUpdate(resending: values)
@@ -117,6 +122,7 @@ extension Node {
                         } catch { throw .failed("\(error)") }
                     }
                     update = try train(base, kept, job.round, job.seed)
+                    if let cheat { update.twist(cheat.twisted) }
                 }
                 let trained = ContinuousClock.now
                 let sealed = try Submitting.encrypt(

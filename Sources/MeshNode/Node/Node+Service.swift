@@ -176,10 +176,11 @@ extension Node: NodeService {
     }
 
     public func round(_ round: UInt32, of task: TaskID) async throws(ServiceError) -> RoundView {
-        guard round > 0, let view = try await rounds(of: task, after: round - 1).last(where: { $0.round == round })
+        guard round > 0, var view = try await rounds(of: task, after: round - 1).last(where: { $0.round == round })
         else {
             throw .notFound(what: "task \(task.short) has no round \(round) yet", next: "see: meshnode round list")
         }
+        view.direction = direction(of: round, task: task)
         return view
     }
 

@@ -104,6 +104,7 @@ extension Node: NetworkService {
         case .aggregate: "aggregate"
         case .data: "data"
         case .task: "task"
+        case .direction: "direction"
         case .other: "other"
         default: "kind \(kind.rawValue)"
         }

@@ -24,6 +24,8 @@ struct TaskRuntime {
     var lastRound: RoundView?
     /// This holder's memory of what it released keys for; nil before the first.
     var gate: KeyReleaseMemory?
+    /// The direction of the round whose scores are open, once it was found right.
+    var direction: (round: UInt32, direction: ScoreDirection)?
 
     struct ReleaseKey: Hashable {
         let manifest: BlockID

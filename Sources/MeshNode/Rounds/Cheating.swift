@@ -8,6 +8,21 @@ enum Cheating: Sendable {
     case badBox
     /// Adds far more than the range to one coordinate.
     case outOfRange
+    /// Gives each integer of the update a random sign.
+    case noise
+    /// Negates the update.
+    case flip
+
+    /// What it trains to, before anything is kept or encrypted: its scores are those of what it sends.
+    func twisted(_ values: [Int32]) -> [Int32] {
+        switch self {
+        case .badBox, .outOfRange: return values
+        case .flip: return values.map { -$0 }
+        case .noise:
+            var system = SystemRandomNumberGenerator()
+            return values.map { Bool.random(using: &system) ? $0 : -$0 }
+        }
+    }
 
     func sealed(
         _ keys: [SealingKey], _ seal: ([SealingKey]) throws -> SealedSeeds

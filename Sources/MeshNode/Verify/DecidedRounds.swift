@@ -22,6 +22,14 @@ public struct DecidedRounds: Sendable {
         public let block: BlockID
     }
 
+    /// A scored round.
+    public struct Scores: Sendable {
+        public let round: UInt32
+        /// nil: no direction was revealed that enough voters found right.
+        public let direction: ContentReference?
+        public let entries: [(node: NodeID, score: Int64)]
+    }
+
     public let spec: TaskSpec
     /// Enrolled rows by member.
     public let rows: [NodeID: UInt32]
@@ -37,6 +45,11 @@ public struct DecidedRounds: Sendable {
     public private(set) var formerHolders: [NodeID] = []
     /// Holders that a decided block convicts of a wrong vector.
     public private(set) var liars: [NodeID] = []
+    public private(set) var scores: [Scores] = []
+    /// Whether the members' part of the reward goes by score.
+    public private(set) var isPaidByScore = false
+    /// The first member that holds no keys: in a test network the client that attacks.
+    public let firstClient: NodeID?
     /// Whether the task ended with CONTROL(complete).
     public private(set) var isComplete = false
 
@@ -60,6 +73,8 @@ public struct DecidedRounds: Sendable {
         }
         let policy = try RoundPolicy(genesis.spec)
         spec = genesis.spec
+        let holders = genesis.holders.map(\.node)
+        firstClient = genesis.members.map(\.node).first { !holders.contains($0) }
         rows = Dictionary(uniqueKeysWithValues: genesis.members.map { ($0.node, $0.enrolment.rows) })
         var state = Chain.TaskState(genesis: genesis)
         head = state.head
@@ -90,6 +105,12 @@ public struct DecidedRounds: Sendable {
         }
         evicted = state.evicted
         formerHolders = state.formerHolders
+        isPaidByScore = state.isPaidByScore
+        scores = state.scores.rounds.map { round in
+            Scores(
+                round: round.round, direction: round.direction,
+                entries: round.entries.map { (node: $0.node, score: $0.score) })
+        }
         height = state.height
         head = state.head
         finalModel = try content.get(state.model.id) ?? []

@@ -75,6 +75,8 @@ struct TaskChecker {
     private let content: ContentStore?
     /// The decided manifest of the present attempt.
     private var manifest: (block: BlockHeader, body: ManifestBody)?
+    /// The manifest of the accepted round whose scores are open.
+    private var scored: ManifestBody?
     private var resultsChecked: UInt64 = 0
     private var withoutBodies: [UInt64] = []
 
@@ -114,8 +116,14 @@ struct TaskChecker {
         let found = try TaskRules.check(header: block.header, body: block.body, state: state)
         state.apply(found, header: block.header, block: block.header.id)
         switch found {
-        case .manifest(let body, _): manifest = (block.header, body)
-        case .result(let result, _): try check(result, at: block.header.height, before: before, policy: policy)
+        case .manifest(let body, _):
+            if let section = body.scores { try check(section, before: before, policy: policy) }
+            manifest = (block.header, body)
+        case .result(let result, _):
+            try check(result, at: block.header.height, before: before, policy: policy)
+            if state.scores.pending?.round == before.round { scored = manifest?.body }
+        case .control(.scores(let section)): try check(section, before: before, policy: policy)
+        case .control(.direction): break
         case .void, .control: manifest = nil
         }
     }
@@ -150,6 +158,29 @@ struct TaskChecker {
             aggregate: try bytes(result.aggregate, "the sum e"), opening: result.opening,
             base: try bytes(before.model, "the base model"), model: try bytes(result.model, "the new model"))
         resultsChecked += 1
+    }
+
+    /// The revealed direction and every opening of a scored round.
+    private mutating func check(_ section: ScoreSection, before: Chain.TaskState, policy: RoundPolicy) throws {
+        guard let content, let envelope = section.reveal, let pending = before.scores.pending else { return }
+        let reveal = try DirectionReveal(wireBytes: envelope.payload)
+        let direction = try Scoring.judge(
+            reveal, content: try bytes(reveal.direction, "the direction of round \(pending.round)"), of: pending,
+            policy: policy)
+        for opening in section.openings {
+            let statement = try ScoreStatement(wireBytes: opening.payload)
+            guard
+                let announced = scored?.submissions.first(where: { $0.submissionID == statement.submission })
+            else { throw RoundError.rejected("a score without an announcement") }
+            let header = try SubmissionHeader(wireBytes: announced.payload)
+            guard let raw = try content.get(header.body.id) else {
+                withoutBodies.append(before.height + 1)
+                return
+            }
+            do {
+                try Scoring.check(statement, body: raw, header: header, direction: direction, policy: policy)
+            } catch { throw RoundError.rejected("score of \(opening.signer.short): \(error)") }
+        }
     }
 
     private func bytes(_ reference: ContentReference, _ what: String) throws -> [UInt8] {

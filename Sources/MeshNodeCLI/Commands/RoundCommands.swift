@@ -73,7 +73,7 @@ struct RoundCommand: AsyncParsableCommand {
                         ("seconds total", Text.seconds(view.seconds.total)),
                         ("traffic", "\(Text.bytes(view.bytesIn)) in, \(Text.bytes(view.bytesOut)) out"),
                         ("height", Text.number(view.height)), ("head", view.head), ("aggregate", view.aggregate),
-                        ("model", view.model),
+                        ("model", view.model), ("scored along", view.direction),
                     ] + (view.opinions ?? []).map { ("opinion of \(Text.short($0.node))", Self.text($0)) })
             }
         }

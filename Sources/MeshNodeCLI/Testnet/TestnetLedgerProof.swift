@@ -7,6 +7,29 @@ struct TestnetLedgerProof {
     let task: TaskID
     let decided: DecidedRounds
 
+    /// Each member's part by score, as fractions worked out here from the decided scores alone; empty when nobody is above
+    /// the cut.
+    func scoreShares() -> [NodeID: Double] {
+        func median(_ values: [Double]) -> Double {
+            let ascending = values.sorted()
+            return (ascending[(ascending.count - 1) / 2] + ascending[ascending.count / 2]) / 2
+        }
+        var sums: [NodeID: Double] = [:]
+        for round in decided.scores {
+            let positive = round.entries.map { Double($0.score) }.filter { $0 > 0 }
+            guard positive.count >= 3 else { continue }
+            for entry in round.entries {
+                sums[entry.node, default: 0] += min(1.5, max(-1.5, Double(entry.score) / median(positive)))
+            }
+        }
+        let positive = sums.values.filter { $0 > 0 }
+        guard !positive.isEmpty else { return [:] }
+        let cut = median(Array(positive)) / 4
+        let weights = sums.mapValues { max(0, $0 - cut) }
+        let whole = weights.values.reduce(0, +)
+        return whole > 0 ? weights.mapValues { $0 / whole } : [:]
+    }
+
     /// - Returns: lines for people and whether everything held.
     func check() throws -> (lines: [String], holds: Bool) {
         let ledgers = try plan.members.map { try DecidedLedger(home: $0.home) }
@@ -16,12 +39,15 @@ struct TestnetLedgerProof {
         let reward = decided.spec.reward.credits
         let due = reward * UInt64(accepted.count) / UInt64(decided.spec.rounds)
         var shares: [NodeID: Double] = [:]
+        // Under contribution the members' part of all rounds goes by score at once.
+        let byScore = decided.spec.reward.rule == .contribution ? scoreShares() : [:]
         let perRound = Double(reward) / Double(decided.spec.rounds)
         for round in accepted {
             let isEqual = decided.spec.reward.rule == .equal
             let weights: [Double] = round.set.map { isEqual ? 1 : Double(decided.rows[$0] ?? 0) }
             let whole: Double = weights.reduce(0, +)
-            for (node, weight) in zip(round.set, weights) {
+            for (node, share) in byScore { shares[node, default: 0] += 0.9 * perRound * share }
+            for (node, weight) in zip(round.set, weights) where byScore.isEmpty {
                 let share: Double = 0.9 * perRound * weight / whole
                 shares[node, default: 0] += share
             }

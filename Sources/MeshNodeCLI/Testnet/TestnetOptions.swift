@@ -33,6 +33,10 @@ struct TestnetOptions: Sendable {
     var task: String?
     /// `PATH=TOML_VALUE` on top of the task.
     var assignments: [String] = []
+    /// equal, rows or contribution.
+    var payout = TaskSpec.PayoutRule.equal
+    /// Under contribution; 0: as many as the task allows.
+    var scoredRounds = 0
     /// Column of the class in CSV and TSV.
     var label = "label"
     /// Features are divided by this; 0 lets the data decide.
@@ -114,6 +118,12 @@ struct TestnetOptions: Sendable {
         if let killAggregator, let dropMiner, Int(killAggregator.round) == dropMiner {
             faults.append("--kill-aggregator and --drop-miner in one round leave 3 of 5 votes, the quorum is 4")
         }
+        if scoredRounds < 0 || (scoredRounds > 0 && payout != .contribution) {
+            faults.append("--scored-rounds \(scoredRounds): 1 or more with --payout contribution, else 0")
+        }
+        if let attack, [.noise, .flip].contains(attack), payout != .contribution {
+            faults.append("--attack \(attack.rawValue): what it earns is seen with --payout contribution")
+        }
         if attack != nil, holders == "1,0" {
             faults.append(
                 "--attack: play it with holders 3,1, 5,2 or 7,3, where holders and clients are different nodes")
@@ -163,6 +173,10 @@ struct TestnetCommand: AsyncParsableCommand {
             "What one or more nodes do wrong: none, \(NodeConfiguration.Attack.allCases.map(\.rawValue).joined(separator: ", "))."
     )
     var attack = "none"
+    @Option(help: "Payout rule: \(TaskSpec.PayoutRule.allCases.map(\.word).joined(separator: ", ")).")
+    var payout = "equal"
+    @Option(name: .customLong("scored-rounds"), help: "With --payout contribution; 0: as many as the task allows.")
+    var scoredRounds = 0
     @Option(help: "Directory for homes, logs, model and summary.json.") var out = "testnet/out"
     @Flag(help: "Leave the nodes running.") var keep = false
     @Option(help: "Give up after this many seconds.") var limit = 900
@@ -185,6 +199,11 @@ struct TestnetCommand: AsyncParsableCommand {
                 "--attack \(attack): none, "
                     + NodeConfiguration.Attack.allCases.map(\.rawValue).joined(separator: ", "))
         }
+        guard let rule = TaskSpec.PayoutRule.allCases.first(where: { $0.word == payout }) else {
+            throw CommandFailure(
+                ExitStatus.usage,
+                "--payout \(payout): \(TaskSpec.PayoutRule.allCases.map(\.word).joined(separator: ", "))")
+        }
         var options = TestnetOptions(
             nodes: nodes, rounds: rounds, data: data, partition: partition, seed: seed, holders: holders,
             killAggregator: kill, dropMiner: dropMiner, attack: played, out: Files.absolute(out), keep: keep,
@@ -200,6 +219,8 @@ struct TestnetCommand: AsyncParsableCommand {
         options.noise = noise
         options.task = task.map(Files.absolute)
         options.assignments = assignments
+        options.payout = rule
+        options.scoredRounds = scoredRounds
         options.label = label
         options.divisor = divisor
         let held = try await TestnetRun(options: options, report: { Terminal.result($0) }).run()

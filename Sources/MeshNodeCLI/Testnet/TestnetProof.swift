@@ -68,12 +68,17 @@ struct TestnetProof {
         // One held-out row must not decide; with compression both runs follow supports of their own sums.
         let near = max(plan.spec.update.compression == .none ? 0.01 : 0.02, 2 / Double(max(1, plan.testRows)))
         let hasNoise = plan.spec.privacy.noisePpm > 0
-        let isNear = hasNoise || abs(accuracy - float.accuracy) <= near
+        let isTwisted = run.options.attack == .noise || run.options.attack == .flip
+        let isNear = hasNoise || isTwisted || abs(accuracy - float.accuracy) <= near
         report(
             gate(
                 isNear,
                 "accuracy \(Text.fixed(accuracy, 4)) "
-                    + (hasNoise ? "with noise; without" : "is within \(near == 0.01 ? ".01" : Text.fixed(near, 3)) of")
+                    + (hasNoise
+                        ? "with noise; without"
+                        : isTwisted
+                            ? "with \(run.options.attack?.rawValue ?? ""); without it"
+                            : "is within \(near == 0.01 ? ".01" : Text.fixed(near, 3)) of")
                     + " plaintext \(plan.spec.training.server == .fedAvg ? "FedAvg" : plan.spec.training.server.word) over the decided sets "
                     + "(\(Text.fixed(float.accuracy, 4))); centralised \(Text.fixed(baselines.central, 4)), best node alone "
                     + Text.fixed(baselines.bestAlone, 4)))
@@ -81,6 +86,21 @@ struct TestnetProof {
         for line in ledger.lines.dropLast() { report("        \(line)") }
         report(gate(ledger.holds, ledger.lines.last ?? "no ledger"))
         var held = headsEqual && verified && exact && isNear && first.isComplete && ledger.holds
+        if plan.spec.reward.rule == .contribution {
+            let wanted = Int(plan.spec.reward.scoredRounds)
+            let isScored =
+                first.scores.count == wanted && first.isPaidByScore
+                && first.scores.allSatisfy { scores in
+                    scores.direction != nil
+                        && first.rounds.contains { $0.round == scores.round && $0.set.count == scores.entries.count }
+                }
+            let scored = first.scores.map { "\($0.round) (\($0.entries.count))" }.joined(separator: ", ")
+            report(
+                gate(
+                    isScored,
+                    "\(first.scores.count)/\(wanted) rounds scored, each member in each: round (scores) \(scored)"))
+            held = held && isScored
+        }
         let wanted = accuracyGate
         if let wanted {
             let isEnough = accuracy >= wanted
@@ -145,9 +165,23 @@ struct TestnetProof {
                 decided.evicted.isEmpty && decided.liars.isEmpty && counts.2 > 0 && voids.count == 1,
                 text + ": it was silent"
             )
+        case .noise, .flip: worth(decided)
         case .falseComplaint:
             (counts == (0, 0, 0) && voids.isEmpty, text + ": complaints about good boxes have no effect")
         }
+    }
+
+    /// What the attacking client and the worst of the others get of the members' part.
+    private func worth(_ decided: DecidedRounds) -> (Bool, String) {
+        guard let id = TaskID(hex: task), let attacker = decided.firstClient else { return (false, "nobody attacked") }
+        let shares = TestnetLedgerProof(plan: plan, task: id, decided: decided).scoreShares()
+        let own = shares[attacker] ?? 0
+        let least = plan.members.map(\.node).filter { $0 != attacker }.map { shares[$0] ?? 0 }.min() ?? 0
+        return (
+            decided.isPaidByScore && own <= 0.01 && least > 0.01,
+            "client \(attacker.short) gets \(Text.fixed(100 * own, 2)) % of the members' part, every other at least "
+                + "\(Text.fixed(100 * least, 2)) %, by \(decided.scores.count) scored rounds"
+        )
     }
 
     private func gate(_ holds: Bool, _ text: String) -> String { (holds ? "  ok    " : "  FAIL  ") + text }

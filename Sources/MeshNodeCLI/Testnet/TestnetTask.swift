@@ -26,7 +26,7 @@ struct TestnetTask {
         // Digits are small and the defaults are what the published figures were measured with.
         let isSmall = options.data == "digits" && kind != .cnn && hidden.allSatisfy { $0 <= 64 }
         let compression = try compression()
-        return TaskSpec(
+        var spec = TaskSpec(
             name: options.name, seed: options.seed,
             model: .init(
                 architecture: kind, hidden: hidden.map { UInt32($0) }, initial: ContentReference(id: .zero, length: 0)),
@@ -57,7 +57,14 @@ struct TestnetTask {
             evaluation: .init(tolerancePpm: 1_000_000, targetPpm: 0),
             privacy: options.noise > 0
                 ? .init(noisePpm: UInt32((options.noise * 1e6).rounded()), deltaPpm: 10) : .none,
-            reward: .init(credits: 1000, rule: .equal, minimumBond: 100), bodyRetention: 1000, voting: .automatic)
+            reward: .init(credits: 1000, rule: options.payout, minimumBond: 100), bodyRetention: 1000,
+            voting: .automatic)
+        if options.payout == .contribution {
+            spec.reward.scoredRounds =
+                options.scoredRounds > 0
+                ? UInt32(clamping: options.scoredRounds) : TaskSpecValidator.mostScoredRounds(spec)
+        }
+        return spec
     }
 
     private func learningRate(_ kind: TaskSpec.Architecture) -> UInt32 {

@@ -39,11 +39,14 @@ public struct ManifestBody: WireCodable, Hashable {
     public let complaints: [Envelope]
     /// Their submitters, ascending.
     public let evicted: [NodeID]
+    /// The scores of an earlier round that are not decided yet; nil where there are none.
+    public let scores: ScoreSection?
 
     public init(
         context: Digest, union: [SubmissionID], lists: [ReceivedList], submissions: [Envelope], readys: [Envelope],
-        complaints: [Envelope] = [], evicted: [NodeID] = []
+        complaints: [Envelope] = [], evicted: [NodeID] = [], scores: ScoreSection? = nil
     ) {
+        self.scores = scores
         self.complaints = complaints
         self.evicted = evicted
         self.context = context
@@ -61,6 +64,7 @@ public struct ManifestBody: WireCodable, Hashable {
         encoder.list(readys)
         encoder.list(complaints)
         encoder.list(evicted)
+        encoder.optional(scores)
     }
 
     public init(from decoder: inout WireDecoder) throws(WireError) {
@@ -71,6 +75,7 @@ public struct ManifestBody: WireCodable, Hashable {
         readys = try decoder.list(limit: Limits.holders, "readys")
         complaints = try decoder.list(limit: Limits.holders, "complaints")
         evicted = try decoder.list(limit: Limits.evictions, "evicted")
+        scores = try decoder.optional("scores")
     }
 }
 
@@ -237,6 +242,10 @@ public enum ControlBody: WireCodable, Hashable {
     case failed(FailureReason)
     /// What the publisher ordered, with the registry's proof.
     case ordered(ControlOrder)
+    /// Opens a scored round with the publisher's commitment; nil: its deadline passed without one.
+    case direction(Envelope?)
+    /// The scores of the last scored round, where no MANIFEST follows that could carry them.
+    case scores(ScoreSection)
 
     public func encode(into encoder: inout WireEncoder) {
         switch self {
@@ -247,6 +256,12 @@ public enum ControlBody: WireCodable, Hashable {
         case .ordered(let order):
             encoder.u8(3)
             encoder.value(order)
+        case .direction(let commitment):
+            encoder.u8(4)
+            encoder.optional(commitment)
+        case .scores(let section):
+            encoder.u8(5)
+            encoder.value(section)
         }
     }
 
@@ -255,6 +270,8 @@ public enum ControlBody: WireCodable, Hashable {
         case 1: self = .complete
         case 2: self = .failed(try decoder.value())
         case 3: self = .ordered(try decoder.value())
+        case 4: self = .direction(try decoder.optional("direction"))
+        case 5: self = .scores(try decoder.value())
         case let other: throw .invalid(field: "control", reason: "unknown \(other)")
         }
     }

@@ -15,6 +15,10 @@ public enum MessageKind: UInt8, Sendable, CaseIterable, WireCodable {
     case claim = 13
     case disclosure = 14
     case opening = 15
+    case direction = 16
+    case reveal = 17
+    case score = 18
+    case scored = 19
 
     public func encode(into encoder: inout WireEncoder) { encoder.u8(rawValue) }
     public init(from decoder: inout WireDecoder) throws(WireError) {
@@ -28,9 +32,9 @@ public enum MessageKind: UInt8, Sendable, CaseIterable, WireCodable {
 
 /// The place that a signer may fill once. Two different messages of one signer in one slot are evidence.
 ///
-/// `major` and `minor` are height and view for votes, proposals, candidates, Received (view 0), opinions (view 0) and
-/// absences (view 0); round and attempt for submissions, Readys, key statements, complaints, claims, disclosures and
-/// openings; nonce and 0 for transactions.
+/// `major` and `minor` are height and view for votes, proposals, candidates, Received (view 0), opinions (view 0),
+/// absences (view 0) and lists of scores (view 0); round and attempt for submissions, Readys, key statements, complaints,
+/// claims, disclosures and openings; round and 0 for a direction, its reveal and scores; nonce and 0 for transactions.
 public struct Slot: Hashable, Comparable, Sendable, WireCodable {
     public let kind: MessageKind
     public let chain: ChainID

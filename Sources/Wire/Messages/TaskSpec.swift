@@ -78,18 +78,21 @@ public struct TaskSpec: WireMessage, Hashable {
         }
     }
 
-    /// `contribution` pays by rows while no round of the task is scored.
+    /// `contribution` pays by the scores of the task's scored rounds, by rows while none has counted.
     public enum PayoutRule: UInt8, Sendable { case equal = 1, rows = 2, contribution = 3 }
 
     public struct Reward: Hashable, Sendable {
         public var credits: UInt64
         public var rule: PayoutRule
+        /// Rounds whose updates are scored; 1 or more exactly under `contribution`.
+        public var scoredRounds: UInt32
         /// Smallest bond of a participant, in credits.
         public var minimumBond: UInt64
 
-        public init(credits: UInt64, rule: PayoutRule, minimumBond: UInt64) {
+        public init(credits: UInt64, rule: PayoutRule, scoredRounds: UInt32 = 0, minimumBond: UInt64) {
             self.credits = credits
             self.rule = rule
+            self.scoredRounds = scoredRounds
             self.minimumBond = minimumBond
         }
     }

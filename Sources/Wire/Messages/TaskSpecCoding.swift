@@ -59,6 +59,7 @@ extension TaskSpec {
         encoder.u32(privacy.deltaPpm)
         encoder.u64(reward.credits)
         encoder.u8(reward.rule.rawValue)
+        encoder.u32(reward.scoredRounds)
         encoder.u64(reward.minimumBond)
         encoder.u32(bodyRetention)
         encoder.u8(voting.rawValue)
@@ -144,6 +145,7 @@ extension TaskSpec {
         privacy = Privacy(noisePpm: try decoder.u32("privacy.noise"), deltaPpm: try decoder.u32("privacy.delta"))
         reward = Reward(
             credits: try decoder.u64("reward.credits"), rule: try decoder.choice("reward.rule"),
+            scoredRounds: try decoder.u32("reward.scored_rounds"),
             minimumBond: try decoder.u64("reward.minimum_bond"))
         bodyRetention = try decoder.u32("body_retention")
         voting = try decoder.choice("voting")

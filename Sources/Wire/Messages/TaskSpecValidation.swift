@@ -54,6 +54,7 @@ public enum TaskSpecValidator {
             spec.evaluation.targetCommitment == nil || spec.evaluation.targetPpm == 0, uses: ["evaluation.target"],
             "a committed target is not open as well; set evaluation.target = 0")
         check.range("reward.credits", spec.reward.credits, 0, UInt64(Int64.max))
+        scores(spec, &check)
         check.range("reward.minimum_bond", spec.reward.minimumBond, 1, UInt64(Int64.max))
         return check.faults
     }
@@ -74,7 +75,7 @@ public enum TaskSpecValidator {
         if spec.voting == .manual {
             lines.append("voting = manual: every round waits for people, up to deadlines.opinion")
         }
-        return lines
+        return lines + scoreWarnings(spec)
     }
 
     /// Who, together with whom, could read one participant's update.

@@ -119,6 +119,10 @@ enum RouteTable<Service: NodeService> {
                 let after = try request.number("after", UInt32.self) ?? 0
                 return .json(try await service.rounds(of: try await context.task(service), after: after))
             },
+            Route(.get, "/v1/tasks/{task}/scores", "Scored rounds: who was scored with what, and the shares.") {
+                service, _, context in
+                .json(try await service.scores(of: try await context.task(service)))
+            },
             Route(.get, "/v1/tasks/{task}/rounds/{round}", "One round.") { service, _, context in
                 let round = try context.number("round", UInt32.self)
                 return .json(try await service.round(round, of: try await context.task(service)))

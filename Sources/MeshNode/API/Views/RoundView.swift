@@ -83,6 +83,8 @@ public struct RoundView: Codable, Equatable, Sendable {
     public var model: String?
     /// Whether the node's own quantised update is in the sum.
     public var containsOwnUpdate: Bool?
+    /// What a scored round is scored along: content id of the revealed direction, or how far it is.
+    public var direction: String?
 
     public init(
         task: String, round: UInt32, attempt: UInt16, outcome: Outcome, reason: String? = nil, submitted: Int? = nil,

@@ -1,0 +1,257 @@
+internal import Chain
+internal import Learn
+internal import MeshCrypto
+public import Wire
+
+/// Carrying out the work of scored rounds; every result goes back into the task's machine.
+extension Node {
+    static func directionName(_ chain: ChainID, _ round: UInt32) -> String {
+        directionPrefix(chain) + "\(round)"
+    }
+    static func directionPrefix(_ chain: ChainID) -> String { "direction-\(chain.hex.prefix(32))-" }
+
+    // MARK: Publisher
+
+    /// The direction is on disk before anybody hears of its commitment, so a restart reveals what was committed to.
+    func commitDirection(_ job: RoundJob, chain: ChainID) {
+        let origin = tasks[chain]?.machine.state.genesis.publisher
+        whenStored([job.model], from: origin) { node in node.commitDirectionNow(job, chain: chain) }
+    }
+
+    private func commitDirectionNow(_ job: RoundJob, chain: ChainID) {
+        guard let runtime = tasks[chain], let base = try? contentStore.get(job.model.id) else { return }
+        let policy = runtime.policy
+        let name = Self.directionName(chain, job.round)
+        let (files, data, fitted) = (vectorFiles, configuration.data, runtime.rows)
+        let hasEvaluation = evaluationData != nil
+        compute {
+            Result { () throws(RoundError) -> Digest in
+                let stored: [UInt8]?
+                do { stored = try files.read(name: name) } catch { throw .failed("\(error)") }
+                let kept: [UInt8]
+                if let stored {
+                    kept = stored
+                } else {
+                    guard hasEvaluation else { throw .failed("this node holds out no rows ([data] evaluation)") }
+                    kept = try Scoring.direction(
+                        policy: policy, base: base, rows: try fitted.rows(.evaluation, data: data, spec: policy.spec),
+                        round: job.round)
+                    do { try files.write(kept, name: name) } catch { throw .failed("\(error)") }
+                }
+                return try Scoring.commitment(kept, policy: policy, round: job.round)
+            }
+        } _: { node, result in
+            guard node.tasks[chain] != nil else { return }
+            if case .failure(let error) = result {
+                node.failed("round \(job.round) is not scored, no direction", error, chain: chain)
+            }
+            node.perform(
+                node.tasks[chain]!.machine.directionCommitted(try? result.get(), round: job.round, node.now),
+                chain: chain)
+        }
+    }
+
+    func revealDirection(_ round: UInt32, chain: ChainID) {
+        guard tasks[chain] != nil, let kept = (try? vectorFiles.read(name: Self.directionName(chain, round))) ?? nil,
+            kept.count > Scoring.saltBytes
+        else {
+            note("warning", "round \(round): the committed direction is not stored here: nobody is scored", task: chain)
+            return
+        }
+        let content = Array(kept.dropFirst(Scoring.saltBytes))
+        let reference = ContentReference.of(content, kind: .direction)
+        store(content, reference, .direction)
+        keepForever([reference], chain: chain)
+        let reveal = DirectionReveal(salt: Digest(Array(kept.prefix(Scoring.saltBytes))), direction: reference)
+        perform(tasks[chain]!.machine.directionRevealed(reveal, round: round, now), chain: chain)
+    }
+
+    // MARK: Everybody
+
+    func judgeDirection(_ reveal: DirectionReveal, _ pending: ScoreBook.Pending, chain: ChainID) {
+        whenStored([reveal.direction], from: tasks[chain]?.machine.state.genesis.publisher) { node in
+            guard let policy = node.tasks[chain]?.policy, let content = try? node.contentStore.get(reveal.direction.id)
+            else { return }
+            node.compute {
+                Result { () throws(RoundError) -> ScoreDirection in
+                    try Scoring.judge(reveal, content: content, of: pending, policy: policy)
+                }
+            } _: { node, result in
+                guard node.tasks[chain] != nil else { return }
+                var reason = ""
+                switch result {
+                case .success(let direction):
+                    node.tasks[chain]?.direction = (pending.round, direction)
+                    node.keepForever([reveal.direction], chain: chain)
+                case .failure(let error): reason = "\(error)"
+                }
+                node.perform(
+                    node.tasks[chain]!.machine.directionJudged(
+                        reveal, round: pending.round, isValid: reason.isEmpty, reason: reason, node.now), chain: chain)
+            }
+        }
+    }
+
+    /// The one place where something about an own update leaves this node beside the sum: only along a direction that was
+    /// decided before the round, is broad, and was found right here.
+    func openScore(_ pending: ScoreBook.Pending, chain: ChainID) {
+        guard let runtime = tasks[chain], let known = runtime.direction, known.round == pending.round,
+            let member = pending.set.first(where: { $0.node == nodeID })
+        else { return }
+        guard let own = seeds(of: member.submission, round: pending.round, chain: chain),
+            let values = ownUpdate(round: pending.round, chain: chain)
+        else {
+            note(
+                "warning", "round \(pending.round): no score, seeds or vector of the own submission are gone",
+                task: chain)
+            return
+        }
+        let policy = runtime.policy
+        compute {
+            Result { () throws(RoundError) -> ScoreStatement in
+                try Scoring.open(
+                    values: values, seeds: own.seeds, header: own.header, direction: known.direction, policy: policy)
+            }
+        } _: { node, result in
+            guard node.tasks[chain] != nil else { return }
+            switch result {
+            case .success(let statement):
+                node.perform(
+                    node.tasks[chain]!.machine.scoreOpened(statement, round: pending.round, node.now), chain: chain)
+            case .failure(let error): node.failed("round \(pending.round): no score", error, chain: chain)
+            }
+        }
+    }
+
+    func checkScore(_ statement: ScoreStatement, _ pending: ScoreBook.Pending, chain: ChainID) {
+        guard let header = announcement(of: statement.submission, round: pending.round, chain: chain) else { return }
+        whenStored([header.body], from: header.submitter) { node in
+            guard let runtime = node.tasks[chain], let known = runtime.direction, known.round == pending.round,
+                let body = try? node.contentStore.get(header.body.id)
+            else { return }
+            let policy = runtime.policy
+            node.compute {
+                Result { () throws(RoundError) -> Void in
+                    try Scoring.check(
+                        statement, body: body, header: header, direction: known.direction, policy: policy)
+                }
+            } _: { node, result in
+                guard node.tasks[chain] != nil else { return }
+                var isValid = true
+                if case .failure(let error) = result {
+                    isValid = false
+                    node.failed("score of \(header.submitter.short)", error, chain: chain)
+                }
+                node.perform(
+                    node.tasks[chain]!.machine.scoreChecked(
+                        statement, round: pending.round, isValid: isValid, node.now), chain: chain)
+            }
+        }
+    }
+
+    /// The integers that this node encrypted in a round.
+    private func ownUpdate(round: UInt32, chain: ChainID) -> [Int32]? {
+        guard let policy = tasks[chain]?.policy, let names = try? vectorFiles.list(),
+            let name = names.first(where: { $0.hasPrefix(Self.updatePrefix(chain, round)) }),
+            let bytes = (try? vectorFiles.read(name: name)) ?? nil
+        else { return nil }
+        return Self.decode(bytes, count: policy.coordinateCount(round: round))
+    }
+
+    /// The announcement of a submission that a MANIFEST of `round` carries.
+    private func announcement(of id: SubmissionID, round: UInt32, chain: ChainID) -> SubmissionHeader? {
+        guard let state = tasks[chain]?.machine.state else { return nil }
+        for height in stride(from: state.height, to: 0, by: -1) {
+            guard let stored = try? chainStore.block(chain: chain, height: height),
+                let block = try? ChainReplay.decoded(stored), block.header.round >= round
+            else { return nil }
+            guard block.header.kind == .manifest, let manifest = try? ManifestBody(wireBytes: block.body),
+                let envelope = manifest.submissions.first(where: { $0.submissionID == id })
+            else { continue }
+            return try? SubmissionHeader(wireBytes: envelope.payload)
+        }
+        return nil
+    }
+
+    // MARK: Decided
+
+    /// What a block decided about scores, for people, and what need not be kept any longer.
+    func committedScores(_ section: ScoreSection, chain: ChainID) {
+        guard let round = tasks[chain]?.machine.state.scores.rounds.last else { return }
+        let scores = round.entries.map { "\($0.node.short) \($0.score)" }.joined(separator: ", ")
+        note(
+            "scores",
+            "round \(round.round): " + (scores.isEmpty ? "nobody is scored" : "scores \(scores)"), task: chain,
+            round: round.round)
+        if let direction = round.direction {
+            whenStored([direction], from: nil) { $0.keepForever([direction], chain: chain) }
+        }
+        tasks[chain]?.direction = nil
+        forgetScored(chain)
+    }
+
+    /// Vectors and directions of rounds that are over and have no open scores.
+    func forgetScored(_ chain: ChainID) {
+        guard let state = tasks[chain]?.machine.state, let names = try? vectorFiles.list() else { return }
+        let open = state.scores.pending?.round
+        let prefixes = ["update-\(chain.hex.prefix(32))-", Self.directionPrefix(chain)]
+        for name in names {
+            for prefix in prefixes where name.hasPrefix(prefix) {
+                guard let round = UInt32(name.dropFirst(prefix.count).prefix { $0 != "-" }), round < state.round,
+                    round != open
+                else { continue }
+                try? vectorFiles.remove(name: name)
+            }
+        }
+    }
+}
+
+// MARK: For the operator
+
+extension Node {
+    public func scores(of task: TaskID) async throws(ServiceError) -> ScoresView {
+        guard let state = tasks[task]?.machine.state else {
+            throw .notFound(what: "task \(task.short) has not started", next: "see: meshnode task list")
+        }
+        return ScoresView(state)
+    }
+
+    /// What a round was or will be scored along.
+    func direction(of round: UInt32, task: TaskID) -> String? {
+        guard let state = tasks[task]?.machine.state else { return nil }
+        if let decided = state.scores.rounds.first(where: { $0.round == round }) {
+            return decided.direction.map(\.id.hex) ?? "not revealed: nobody is scored"
+        }
+        if let pending = state.scores.pending, pending.round == round {
+            return "committed as \(pending.commitment.short), scores open"
+        }
+        guard state.round == round else { return nil }
+        return state.directionCommitment.map { "committed as \($0.short)" }
+    }
+}
+
+extension ScoresView {
+    init(_ state: Chain.TaskState) {
+        let one = 65_536.0
+        let rounds = state.scores.rounds.map { round in
+            let units = ContributionShares.units(round.entries.map(\.score))
+            return Round(
+                round: round.round, direction: round.direction?.id.hex, counts: units != nil,
+                scores: round.entries.enumerated().map { index, entry in
+                    Score(node: entry.node.hex, score: entry.score, unit: units.map { Double($0[index]) / one })
+                })
+        }
+        let entries = state.payouts.entries
+        let sums = ContributionShares.sums(state.scores.rounds, of: entries.map(\.node)).sums
+        let weights = state.contributionWeights
+        let total = max(1, Double(weights.values.reduce(0, +)))
+        self.init(
+            task: state.chain.hex, rule: state.spec.reward.rule.word, left: state.scores.left,
+            open: state.scores.pending?.round, isByScore: state.isPaidByScore, rounds: rounds,
+            members: zip(entries, sums).map { entry, sum in
+                Member(
+                    node: entry.node.hex, sum: Double(sum) / one, share: Double(weights[entry.node] ?? 0) / total,
+                    credits: entry.credits)
+            })
+    }
+}
