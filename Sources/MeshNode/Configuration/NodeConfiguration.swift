@@ -88,6 +88,8 @@ public struct NodeConfiguration: Sendable, Equatable {
         case silentHolder = "silent-holder"
         /// A holder complains about boxes that open.
         case falseComplaint = "false-complaint"
+        /// A client sends its update turned round and twenty times as long, as far as the range goes.
+        case flip
     }
 
     public struct Debug: Sendable, Equatable {

@@ -55,7 +55,7 @@ extension Node {
         }
         let holders = genesis.holders.map(\.node)
         switch attack {
-        case .badBox, .outOfRange:
+        case .badBox, .outOfRange, .flip:
             let client = genesis.members.map(\.node).first { !holders.contains($0) }
             return client == nodeID ? attack : nil
         case .lyingHolder, .falseComplaint: return holders.first == nodeID ? attack : nil
@@ -70,6 +70,7 @@ extension Node {
         switch attack(chain) {
         case .badBox: .badBox
         case .outOfRange: .outOfRange
+        case .flip: .flip
         default: nil
         }
     }

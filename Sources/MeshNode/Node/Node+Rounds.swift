@@ -89,7 +89,7 @@ extension Node {
         let start = ContinuousClock.now
         compute {
             Result { () throws(RoundError) -> (LocalUpdate, Double, Submitting.Sealed, Double) in
-                let update: LocalUpdate
+                var update: LocalUpdate
                 if let kept, let values = Self.decode(kept, count: policy.coordinateCount(round: job.round)) {
                     // The same integers in every attempt of a round; only masks and context are new.
                     update = LocalUpdate(resending: values)
@@ -103,6 +103,7 @@ extension Node {
                         data: try fitted.rows(.training, data: data, spec: policy.spec), enrolledRows: rows,
                         round: job.round,
                         seed: Submitting.trainingSeed(round: job.seed, node: node))
+                    update = cheat?.change(update, bound: policy.spec.update.bound) ?? update
                 }
                 let trained = ContinuousClock.now
                 let sealed = try Submitting.encrypt(
@@ -296,7 +297,7 @@ extension Node {
                     members.append((header, try BodyCheck.decode(bytes, header: header, policy: policy)))
                 }
                 let vectors = try HoldingKeys.derive(
-                    members: members, place: place, key: key, policy: policy, lies: lies)
+                    members: members, sums: job.sums, place: place, key: key, policy: policy, lies: lies)
                 // Files first, fsynced; the statement that names their roots is signed only after.
                 for vector in vectors {
                     guard let name = names.first(where: { $0.component == vector.component })?.name else { continue }
@@ -358,7 +359,8 @@ extension Node {
         else { return }
         let job = KeyJob(
             manifest: manifest, round: machine.state.round, attempt: machine.state.attempt,
-            context: machine.currentContext.digest, set: set, model: machine.state.model)
+            context: machine.currentContext.digest, set: set, sums: machine.state.sums(of: set),
+            model: machine.state.model)
         releaseKeys(job, to: node, chain: chain)
     }
 

@@ -1,3 +1,4 @@
+internal import Learn
 internal import MeshCrypto
 internal import Wire
 
@@ -8,6 +9,8 @@ enum Cheating: Sendable {
     case badBox
     /// Adds far more than the range to one coordinate.
     case outOfRange
+    /// Turns its update round.
+    case flip
 
     func sealed(
         _ keys: [SealingKey], _ seal: ([SealingKey]) throws -> SealedSeeds
@@ -20,6 +23,13 @@ enum Cheating: Sendable {
 
     func change(_ packed: inout [Int64]) {
         if self == .outOfRange, !packed.isEmpty { packed[packed.count / 2] += 1 << 40 }
+    }
+
+    /// Integers that pull the other way, within the range, so that nothing about them can be proven.
+    func change(_ update: LocalUpdate, bound: Int64) -> LocalUpdate {
+        guard self == .flip else { return update }
+        let bound = Int32(clamping: bound)
+        return LocalUpdate(resending: update.values.map { max(-bound, min(bound, -20 * $0)) })
     }
 
     /// Adds one to a little-endian scalar at the start of `bytes`. No carry leaves the lowest 31 bytes of a mask.
