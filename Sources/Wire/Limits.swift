@@ -9,6 +9,8 @@ public enum Limits {
     /// Components of the largest holder profile, C(7,3).
     public static let components = 35
     public static let holders = 7
+    /// Buckets of one round: 256 submitters in buckets of 4.
+    public static let buckets = 64
     /// Elements of one update: 2^26 in the 64-byte form is 4 GiB, beyond any node of ours.
     public static let elements = 1 << 26
     public static let name = 255

@@ -106,9 +106,75 @@ import Wire
                 $0.model.hidden = [4, 4, 4, 4]
             } == ["model.hidden", "model"])
         let unknown = try Repository.text("examples/digits.toml")
-            .replacing("server = \"fedavg\"", with: "server = \"median\"")
+            .replacing("server = \"fedavg\"", with: "server = \"mean\"")
         let error = #expect(throws: TaskError.self) { try TaskFile.read(unknown, file: "t") }
         #expect(error?.description.contains("fedavg\" or \"fedavgm") == true, "an unknown rule lists the known ones")
+    }
+
+    @Test func bucketRules() throws {
+        func robust(
+            _ rule: TaskSpec.ServerRule, _ buckets: UInt16, _ hostile: UInt16, minimum: UInt32 = 40,
+            _ more: (inout TaskSpec) -> Void = { _ in }
+        ) throws -> [String] {
+            try paths {
+                $0.training.server = rule
+                $0.training.robust = .init(buckets: buckets, hostile: hostile)
+                $0.participants = .init(minimum: minimum, maximum: 60, smallestSet: 4)
+                more(&$0)
+            }
+        }
+        #expect(try robust(.median, 2, 0) == [])
+        #expect(try robust(.median, 2, 0, minimum: 8) == [])
+        #expect(try robust(.median, 2, 0, minimum: 7) == ["participants.minimum"])
+        #expect(try robust(.median, 10, 0) == [])
+        #expect(try robust(.median, 11, 0) == ["participants.minimum"])
+        #expect(try robust(.median, 3, 1) == ["training.hostile"])
+        #expect(try robust(.median, 1, 0) == ["training.buckets", "training.buckets"])
+        #expect(try robust(.median, 65, 0) == ["training.buckets", "participants.minimum"])
+        #expect(try robust(.trimmedMean, 3, 1) == [])
+        #expect(try robust(.trimmedMean, 4, 2) == ["training.buckets"])
+        #expect(try robust(.trimmedMean, 3, 0) == ["training.hostile"])
+        #expect(try robust(.krum, 5, 1) == [])
+        #expect(try robust(.krum, 4, 1) == ["training.buckets"])
+        #expect(try robust(.krum, 2, .max) == ["training.buckets"])
+        #expect(try paths { $0.training.robust = .init(buckets: 2, hostile: 0) } == ["training.buckets"])
+        #expect(try robust(.median, 3, 0) { $0.training.outer.momentumPpm = 1 } == ["training.server_momentum"])
+        #expect(try robust(.median, 3, 0) { $0.update.scale = .previous } == ["update.scale"])
+        #expect(
+            try robust(.median, 3, 0) {
+                $0.training.local.correction = .scaffold
+                $0.training.local.controlRangePpm = 1
+            } == ["training.correction"])
+        // All faults at once.
+        #expect(
+            try robust(.krum, 4, 1, minimum: 15) { $0.update.scale = .previous } == [
+                "training.buckets", "participants.minimum", "update.scale",
+            ])
+    }
+
+    @Test func robustTasksAreReadBackAndWarnOfWhatTheyShow() throws {
+        var spec = try TaskSpec.example()
+        let plain = spec.wireBytes
+        spec.training.server = .krum
+        spec.training.robust = .init(buckets: 6, hostile: 1)
+        spec.participants = .init(minimum: 24, maximum: 30, smallestSet: 4)
+        let completed = try PreparedTask(completing: spec)
+        #expect(try TaskFile.read(TaskFile.text(completed.spec), file: "t").spec == completed.spec)
+        #expect(try TaskSpec(wireBytes: completed.spec.wireBytes) == completed.spec)
+        #expect(completed.spec.wireBytes.count == plain.count + 4, "other rules have no such field")
+        #expect(completed.warnings.contains { $0.contains("sums of as few as 4 members") })
+        #expect(completed.spec.leastBuckets == 5 && completed.spec.leastMembers == 20)
+        spec.training.server = .median
+        spec.training.robust = .init(buckets: 2, hostile: 0)
+        #expect(TaskSpecValidator.warnings(spec).contains { $0.contains("withstands no hostile member") })
+        let example = try Repository.text("examples/digits.toml")
+        // Without its numbers a robust rule is not guessed, and with another rule they mean nothing.
+        let missing = example.replacing("server = \"fedavg\"", with: "server = \"median\"")
+        let error = #expect(throws: TaskError.self) { try TaskFile.read(missing, file: "t") }
+        #expect(error?.description.contains("training.buckets: is missing") == true)
+        #expect(error?.description.contains("training.hostile: is missing") == true)
+        let superfluous = example.replacing("server = \"fedavg\"", with: "server = \"fedavg\"\nbuckets = 2")
+        #expect(throws: TaskError.self) { try TaskFile.read(superfluous, file: "t") }
     }
 
     @Test func warmStartTakesOnlyTheModelsTensors() throws {

@@ -32,8 +32,11 @@ struct EncryptedFixture {
     /// - Parameters:
     ///   - outOfRange: a client (by index) that encrypts far too much at element 3.
     ///   - badBox: a client whose last holder gets a box of another key.
-    init(seed: UInt8 = 1, holders: (UInt8, UInt8) = (3, 1), outOfRange: Int? = nil, badBox: Int? = nil) throws {
-        let count = holders.0 == 1 ? 5 : Int(holders.0) + 2
+    ///   - buckets: of a median, four clients each; 1: no buckets.
+    init(
+        seed: UInt8 = 1, holders: (UInt8, UInt8) = (3, 1), buckets: Int = 1, outOfRange: Int? = nil, badBox: Int? = nil
+    ) throws {
+        let count = buckets > 1 ? 4 * buckets : holders.0 == 1 ? 5 : Int(holders.0) + 2
         var keys: [NodeID: RistrettoKey] = [:]
         task = TaskFixture(
             seed: seed, weights: [UInt64](repeating: 10, count: count), holders: holders,
@@ -41,6 +44,12 @@ struct EncryptedFixture {
                 let key = keys[node] ?? RistrettoKey.generate()
                 keys[node] = key
                 return SealingKey(key.publicKey)
+            },
+            change: { spec in
+                spec.participants.maximum = UInt32(count)
+                guard buckets > 1 else { return }
+                spec.training.server = .median
+                spec.training.robust = .init(buckets: UInt16(buckets), hostile: 0)
             })
         sealing = keys
         let spec = task.state.spec
@@ -143,7 +152,9 @@ struct EncryptedFixture {
             return MaskDerivation.maskKey(
                 seed: client.seeds[component], binding: client.binding, component: component)
         }
-        return KeyVector.sum(maskKeys: keys, count: state.spec.elementCount(round: state.round))
+        return state.sums(of: set).flatMap { sum in
+            KeyVector.sum(maskKeys: sum.map { keys[$0] }, count: state.spec.elementCount(round: state.round))
+        }
     }
 
     /// - Parameter lie: changes the vector of a component before its root is signed.
@@ -190,12 +201,13 @@ struct EncryptedFixture {
     ) -> Envelope {
         let place = holders.firstIndex(of: holder)!
         let masks = (components ?? profile.components(of: place)).sorted().map { component in
-            var values = set.map { member in
-                let client = clients[member.node]!
+            let count = state.spec.elementCount(round: state.round)
+            var values = state.sums(of: set)[element / count].map { member in
+                let client = clients[set[member].node]!
                 return MaskDerivation.mask(
                     key: MaskDerivation.maskKey(
                         seed: client.seeds[component], binding: client.binding, component: component),
-                    element: element)
+                    element: element % count)
             }
             lie(component, &values)
             return Disclosure.Masks(component: UInt8(component), values: values.map { Digest($0) })

@@ -12,7 +12,8 @@ struct TaskFixture {
     /// - Parameter sealing: public sealing keys by node, for tests that encrypt.
     init(
         seed: UInt8 = 1, weights: [UInt64] = [10, 10, 10, 10, 10], smallestSet: UInt32 = 4, rounds: UInt32 = 2,
-        holders: (UInt8, UInt8) = (3, 1), scoredRounds: UInt32 = 0, sealing: ((NodeID) -> SealingKey)? = nil
+        holders: (UInt8, UInt8) = (3, 1), scoredRounds: UInt32 = 0, sealing: ((NodeID) -> SealingKey)? = nil,
+        change: (inout TaskSpec) -> Void = { _ in }
     ) {
         let made = weights.indices.map { index in
             try! SigningKey(seed: SecretBytes(Transcript.hash("fixture", [seed, UInt8(index)])))
@@ -25,6 +26,7 @@ struct TaskFixture {
             spec.reward = .init(credits: 1_000, rule: .contribution, scoredRounds: scoredRounds, minimumBond: 50)
         }
         spec.holders = .init(count: holders.0, threshold: holders.1)
+        change(&spec)
         let task = TaskID([UInt8](repeating: seed, count: 32))
         let genesis = TaskGenesis(
             network: NetworkID([UInt8](repeating: 200, count: 32)), task: task, spec: spec, publisher: keys[0].nodeID,

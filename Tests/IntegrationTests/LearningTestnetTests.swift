@@ -38,6 +38,27 @@ import Testing
         }
     }
 
+    /// Eight processes, two sums a round, each exact.
+    @Test func bucketsAreExactAndVerify() throws {
+        let (outcome, summary, _) = try run(
+            ["--server", "median", "--buckets", "2", "--nodes", "8", "--partition", "iid"])
+        #expect(outcome.output.contains("4 sums of 2 rounds"), "\(outcome.output)")
+        #expect(abs(summary.final_accuracy - summary.float_accuracy) <= 0.01)
+    }
+
+    @Test func bucketsThatCannotBeFilledAreRefused() throws {
+        for arguments in [
+            ["--server", "median", "--buckets", "2", "--nodes", "7"], ["--server", "median", "--nodes", "5"],
+            ["--buckets", "2", "--nodes", "8"],
+        ] {
+            let outcome = try Program.run(["testnet"] + arguments)
+            #expect(outcome.code == 64 && outcome.errors.contains("--buckets"), "\(outcome.errors)")
+        }
+        let outcome = try Program.run(
+            ["testnet", "--server", "krum", "--hostile", "1", "--buckets", "2", "--nodes", "8"])
+        #expect(outcome.code != 0 && outcome.errors.contains("5 buckets or more"), "\(outcome.errors)")
+    }
+
     /// The restarted node takes part again with what it had stored. Four rounds are too early for the accuracy gate: the
     /// plaintext run lets the killed node's lost training wait in its residual, the real one has lost it.
     @Test func aKilledMinerComesBackUnderCompression() throws {
@@ -85,7 +106,7 @@ import Testing
 
     @Test func unknownNamesListTheKnownOnes() throws {
         let outcome = try Program.run(
-            ["testnet", "--server", "median", "--optimiser", "lion", "--compression", "half", "--model", "resnet"])
+            ["testnet", "--server", "mean", "--optimiser", "lion", "--compression", "half", "--model", "resnet"])
         #expect(outcome.code == 64)
         for word in ["fedadam", "adamw", "residual:RATIO", "mlp:WIDTH"] {
             #expect(outcome.errors.contains(word), "\(word)")

@@ -17,19 +17,22 @@ struct ResultCheckTests {
         let keys: [[UInt8]]
     }
 
-    static func spec(encoding: TaskSpec.Encoding, holders: (UInt8, UInt8)) throws -> TaskSpec {
+    static func spec(encoding: TaskSpec.Encoding, holders: (UInt8, UInt8), buckets: Int = 1) throws -> TaskSpec {
         try PreparedTask(
             completing: TaskSpec(
                 name: "round", seed: 3,
                 model: .init(architecture: .softmax, hidden: [], initial: ContentReference(id: .zero, length: 0)),
                 data: .init(
                     type: "t", features: 5, labels: ["a", "b", "c"], scalePpm: 1_000_000, minimumRows: 1),
-                rounds: 1, participants: .init(minimum: 5, maximum: 5, smallestSet: 4),
+                rounds: 1,
+                participants: .init(
+                    minimum: buckets == 1 ? 5 : UInt32(4 * buckets), maximum: buckets == 1 ? 5 : 9, smallestSet: 4),
                 deadlines: .init(
                     enrolMs: 1_000, submitMs: 1_000, aggregateMs: 1_000, opinionMs: 1_000, expiryMs: 3_600_000),
                 training: .init(
-                    trainer: "builtin/1", localEpochs: 1, batchSize: 1, learningRatePpm: 100_000, server: .fedAvg,
-                    serverRatePpm: 1_000_000, weighting: .uniform, rowCap: 0),
+                    trainer: "builtin/1", localEpochs: 1, batchSize: 1, learningRatePpm: 100_000,
+                    server: buckets == 1 ? .fedAvg : .median, serverRatePpm: 1_000_000,
+                    robust: .init(buckets: UInt16(buckets), hostile: 0), weighting: .uniform, rowCap: 0),
                 update: .init(
                     clipNormPpm: 10_000_000, bits: 10, rangePpm: 4_000_000, compression: .none, packing: 1,
                     encoding: encoding),
@@ -39,8 +42,10 @@ struct ResultCheckTests {
         ).spec
     }
 
-    static func play(encoding: TaskSpec.Encoding, holders: (UInt8, UInt8) = (3, 1)) throws -> Round {
-        let spec = try spec(encoding: encoding, holders: holders)
+    static func play(
+        encoding: TaskSpec.Encoding, holders: (UInt8, UInt8) = (3, 1), sums: [[Int]] = [[0, 1, 2, 3, 4]]
+    ) throws -> Round {
+        let spec = try spec(encoding: encoding, holders: holders, buckets: sums.count)
         let policy = try RoundPolicy(spec)
         let holderKeys = (0..<Int(holders.0)).map { _ in RistrettoKey.generate() }
         let context = Digest(randomBytes(32))
@@ -48,23 +53,25 @@ struct ResultCheckTests {
             round: 1, attempt: 0, context: context, seed: .zero, model: spec.model.initial)
         var headers: [SubmissionHeader] = []
         var contents: [SubmissionContent] = []
-        var sum = [Int64](repeating: 0, count: policy.recipe.parameterCount)
-        for client in 0..<5 {
+        let (members, count) = (sums.reduce(0) { $0 + $1.count }, policy.recipe.parameterCount)
+        var sum = [Int64](repeating: 0, count: sums.count * count)
+        for client in 0..<members {
             // The extremes, zero and a spread of both signs.
-            let values = (0..<policy.recipe.parameterCount).map {
-                Int32([511, -511, 0, client * 37, -client * 91][$0 % 5])
-            }
-            for (index, value) in values.enumerated() { sum[index] += Int64(value) }
+            let values = (0..<count).map { Int32([511, -511, 0, client * 37, -client * 51][$0 % 5]) }
+            let first = count * sums.firstIndex { $0.contains(client) }!
+            for (index, value) in values.enumerated() { sum[first + index] += Int64(value) }
             let sealed = try Submitting.encrypt(
                 policy: policy, values: values, job: training, node: SigningKey.generate().nodeID,
                 holderKeys: holderKeys.map { SealingKey($0.publicKey) })
             headers.append(sealed.header)
             contents.append(try BodyCheck.check(sealed.content, header: sealed.header, policy: policy))
         }
-        let members = zip(headers, contents).map { (header: $0, content: $1) }
+        let opened = zip(headers, contents).map { (header: $0, content: $1) }
         var byComponent: [Int: [UInt8]] = [:]
         for (place, key) in holderKeys.enumerated() {
-            for vector in try HoldingKeys.derive(members: members, place: place, key: key, policy: policy) {
+            for vector in try HoldingKeys.derive(
+                members: opened, sums: sums, place: place, key: key, policy: policy)
+            {
                 if let known = byComponent[vector.component] { #expect(known == vector.bytes) }
                 byComponent[vector.component] = vector.bytes
             }
@@ -73,8 +80,10 @@ struct ResultCheckTests {
         let job = KeyJob(
             manifest: BlockID(randomBytes(32)), round: 1, attempt: 0, context: context,
             set: headers.map { .init(node: $0.submitter, submission: .of(headerBytes: $0.wireBytes)) },
-            model: spec.model.initial)
-        let set = SetContent(headers: headers, bodies: contents.map(\.elements), rows: [1, 1, 1, 1, 1])
+            sums: sums, model: spec.model.initial)
+        let set = SetContent(
+            headers: headers, bodies: contents.map(\.elements), rows: [UInt32](repeating: 1, count: members), sums: sums
+        )
         let base = try PreparedTask(checking: spec).initialWeights
         let recovery = try Aggregating.run(
             policy: policy, job: job, set: set, keyVectors: keys, base: base,
@@ -118,8 +127,42 @@ struct ResultCheckTests {
         #expect(throws: RoundError.self) { try check(round, manifest: .zero) }
         let fewer = SetContent(
             headers: Array(round.set.headers.dropLast()), bodies: Array(round.set.bodies.dropLast()),
-            rows: [1, 1, 1, 1])
+            rows: [1, 1, 1, 1], sums: [[0, 1, 2, 3]])
         #expect(throws: RoundError.self) { try check(round, set: fewer) }
+    }
+
+    @Test func eachBucketIsExactAndEveryLieInOneIsFound() throws {
+        let sums = [[0, 2, 5, 7], [1, 3, 4, 6, 8]]
+        let round = try Self.play(encoding: .affine, sums: sums)
+        let (policy, each) = (round.policy, round.policy.elementCount(round: 1))
+        #expect(try policy.decode(aggregate: round.outcome.aggregate, round: 1, sums: 2) == round.sum)
+        try check(round)
+        // The median of two buckets of different size is the mean of their means, not the mean of all members.
+        let means = sums.indices.map { sum in
+            (0..<each).map { Float(round.sum[sum * each + $0]) * Float(4) / 511 / Float(sums[sum].count) }
+        }
+        let base = try policy.parameters(of: round.base)
+        let next = try policy.parameters(of: round.outcome.model)
+        for index in base.indices {
+            #expect(abs(base[index] - next[index] - (means[0][index] + means[1][index]) / 2) < 1e-4)
+        }
+        for element in [0, each - 1, each, 2 * each - 1] {
+            var wrong = round.sum
+            wrong[element] += 1
+            #expect(throws: RoundError.self) { try check(round, aggregate: policy.encode(aggregate: wrong)) }
+        }
+        let swapped = Array(round.sum[each...]) + Array(round.sum[..<each])
+        #expect(throws: RoundError.self) { try check(round, aggregate: policy.encode(aggregate: swapped)) }
+        func with(_ sums: [[Int]]) -> SetContent {
+            SetContent(headers: round.set.headers, bodies: round.set.bodies, rows: round.set.rows, sums: sums)
+        }
+        // Another partition, the buckets in another order, one sum only.
+        for other in [[[0, 2, 5, 8], [1, 3, 4, 6, 7]], [sums[1], sums[0]], [Array(0..<9)], [sums[0]]] {
+            #expect(throws: RoundError.self) { try check(round, set: with(other)) }
+        }
+        #expect(throws: RoundError.self) {
+            try check(round, aggregate: policy.encode(aggregate: Array(round.sum[..<each])))
+        }
     }
 
     @Test func bodyThatIsNotItsHeadersIsRefused() throws {

@@ -89,16 +89,6 @@ import Testing
         }
     }
 
-    @Test func bucketsAreLargeEnoughAndDisjoint() throws {
-        for (count, least) in [(8, 4), (9, 4), (15, 4), (100, 7), (4, 1)] {
-            let buckets = try Buckets.assign(participants: count, least: least, seed: Seed.number(3))
-            #expect(buckets.count == count / least && buckets.allSatisfy { $0.count >= least })
-            #expect(buckets.flatMap { $0 }.sorted() == Array(0..<count))
-        }
-        #expect(throws: LearnError.self) { try Buckets.assign(participants: 7, least: 4, seed: []) }
-        #expect(throws: LearnError.self) { try Buckets.assign(participants: 7, least: 0, seed: []) }
-    }
-
     /// Ten participants in five buckets, one of them hostile: the mean breaks, the median does not.
     @Test func medianOfBucketsSurvivesAHostileBucket() throws {
         let parts = try Digits.parts(.iid, count: 10, seed: 1)
@@ -108,7 +98,9 @@ import Testing
         func accuracy(_ rule: RobustRule?) throws -> Double {
             var weights = model.initialParameters(seed: [])
             for round in 0..<8 {
-                let buckets = try Buckets.assign(participants: 10, least: 2, seed: Seed.number(UInt64(round)))
+                var generator = DeterministicGenerator(seed: Seed.number(UInt64(round)), label: "buckets")
+                let order = generator.permutation(10)
+                let buckets = stride(from: 0, to: 10, by: 2).map { order[$0..<$0 + 2] }
                 var means: [[Float]] = []
                 for bucket in buckets {
                     var sum = [Float](repeating: 0, count: weights.count)

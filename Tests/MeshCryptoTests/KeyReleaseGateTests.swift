@@ -127,4 +127,37 @@ struct KeyReleaseGateTests {
         #expect(throws: KeyReleaseGate.Refusal.malformedSets) { try gate.admit(request([3, 2, 1, 0])) }
         #expect(throws: KeyReleaseGate.Refusal.malformedSets) { try gate.admit(request([0, 1, 1, 2, 3])) }
     }
+
+    @Test func bucketsThatOnlyShrinkByWholeAtomsAreReleased() throws {
+        var gate = KeyReleaseGate(minimumMembers: 4)
+        let first = [Array(0..<9), Array(9..<17)]
+        #expect(try gate.admit(request(Array(0..<17), buckets: first)) == .first)
+        // One of a bucket alone, two of it, one moved to the other bucket.
+        for buckets in [
+            [Array(0..<8), first[1]], [Array(0..<7), first[1]], [first[0], Array(9..<16)],
+            [Array(0..<8), [8] + first[1]],
+        ] {
+            let members = buckets.flatMap { $0 }.sorted()
+            #expect(throws: KeyReleaseGate.Refusal.self) {
+                try gate.admit(request(members, attempt: 1, buckets: buckets))
+            }
+        }
+        // Four of the first bucket, and the second bucket as a whole.
+        #expect(
+            try gate.admit(request(Array(0..<5) + first[1], attempt: 1, buckets: [Array(0..<5), first[1]])) == .first)
+        #expect(try gate.admit(request(Array(0..<5), attempt: 2, buckets: [Array(0..<5)])) == .first)
+    }
+
+    /// A member of a bucket that is not keyed any more is proven bad: nothing new is released about the others of it.
+    @Test func anAtomThatNothingIsReleasedAboutMayBecomeSmall() throws {
+        var gate = KeyReleaseGate(minimumMembers: 4)
+        let buckets = [Array(0..<4), Array(4..<8), Array(8..<12)]
+        #expect(try gate.admit(request(Array(0..<12), buckets: buckets)) == .first)
+        let rest = Array(buckets[1...])
+        #expect(try gate.admit(request(Array(4..<12), attempt: 1, buckets: rest, bad: [2])) == .first)
+        // But not what is released again: of this bucket only three are left to hide in.
+        #expect(throws: KeyReleaseGate.Refusal.smallAtom(size: 3, minimum: 4)) {
+            try gate.admit(request(Array(4..<12), attempt: 2, buckets: rest, bad: [2, 5]))
+        }
+    }
 }

@@ -39,6 +39,59 @@ def step_rule(rule, w, m, v, d):
     return w - (rate * m) / (np.sqrt(v) + tau), m, v
 
 
+def ordered_sum(values):
+    total = F(0) if values[0].dtype == F else np.float64(0)
+    for value in values:
+        total = total + value
+    return total
+
+
+def combine(rule, means):
+    name, count, hostile = rule["name"], len(means), rule["hostile"]
+    if name == "krum":
+        wide = [m.astype(np.float64) for m in means]
+        scores = []
+        for s in range(count):
+            near = []
+            for t in range(count):
+                if t != s:
+                    difference = wide[s] - wide[t]
+                    near.append(ordered_sum(difference * difference))
+            scores.append(ordered_sum(sorted(near)[:count - hostile - 2]))
+        return means[min(range(count), key=lambda s: (scores[s], s))]
+    columns = np.sort(np.stack(means), axis=0)
+    if name == "trimmed_mean":
+        kept = columns[hostile:count - hostile]
+        return ordered_sum(list(kept)) / F(len(kept))
+    middle = count // 2
+    return columns[middle] if count % 2 else (columns[middle - 1] + columns[middle]) * F(0.5)
+
+
+def robust(rng):
+    cases = []
+    for name, hostile, count in [
+        ("median", 0, 2), ("median", 0, 3), ("median", 0, 6), ("trimmed_mean", 1, 3), ("trimmed_mean", 2, 7),
+        ("krum", 1, 5), ("krum", 2, 8),
+    ]:
+        d, step, cap = 24, F(4) / F(511), 293
+        rule = {"name": name, "hostile": hostile, "rate": 0.7}
+        rows = [int(n) for n in rng.integers(500, 1200, size=count)]
+        w = rng.normal(size=d).astype(F)
+        case = {"rule": rule, "step": bits([step])[0], "rows": rows, "row_cap": cap, "weights": bits(w), "rounds": []}
+        for _ in range(3):
+            honest = rng.integers(-300, 301, size=d)
+            sums = honest + rng.integers(-40, 41, size=(count, d))
+            for bad in range(hostile):  # far away, and each elsewhere
+                sums[bad] = rng.integers(-2044, 2045, size=d)
+            sums[:, 2] = 0
+            total = [s.astype(np.int64) for s in sums]
+            w = w - F(rule["rate"]) * combine(rule, [mean(s, step, n, cap) for s, n in zip(total, rows)])
+            assert w.dtype == F
+            case["rounds"].append({"sums": [s.tolist() for s in total], "weights": bits(w)})
+        cases.append(case)
+    return cases
+
+
 def main():
     rng = np.random.default_rng(20261121)
     rules = [
@@ -71,7 +124,9 @@ def main():
             case["rounds"].append(
                 {"sum": total.tolist(), "weights": bits(w), "first": bits(m), "second": bits(v)})
         cases.append(case)
-    print(json.dumps({"provenance": "learn-server-step.py, NumPy " + np.__version__, "cases": cases}, indent=1))
+    document = {
+        "provenance": "learn-server-step.py, NumPy " + np.__version__, "cases": cases, "robust": robust(rng)}
+    print(json.dumps(document, indent=1))
 
 
 main()

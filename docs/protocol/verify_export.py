@@ -237,6 +237,9 @@ def spec(r):
     r.blob(), r.u32(), r.u32(), r.u32(), r.u8(), r.take(5 * 4), r.u64(), r.u8(), r.u32(), r.u32()
     s["correction"], _ = r.u8(), r.u32()
     s["server"], s["rate"], _, s["weighting"], s["cap"] = r.u8(), r.u32(), r.take(3 * 4), r.u8(), r.u32()
+    # Robust rules work on buckets.
+    s["buckets"], hostile = (r.u16(), r.u16()) if s["server"] >= 6 else (0, 0)
+    s["least"] = {6: 2, 7: 2 * hostile + 1, 8: 2 * hostile + 3}.get(s["server"], 1)
     # update
     r.u64()
     s["bits"], s["range"], s["scale"], s["compression"] = r.u8(), r.u32(), r.u8(), r.u8()
@@ -529,8 +532,8 @@ class Task:
         self.holders = []
         if self.spec["holders"] != 1:
             self.holders = shuffle(self.electorate.members, self.beacon, "holders")[:self.spec["holders"]]
-        self.round, self.attempt, self.sets, self.current = 1, 0, [], None
-        self.evicted = set()
+        self.round, self.attempt, self.sets, self.buckets, self.current = 1, 0, [], [], None
+        self.evicted, self.condemned = set(), set()
         self.model, self.results = self.spec["initial"], []
         self.table = dict(outcome=(0,), rounds=0, accuracy=0, entries=[[k, 0, 0, 0] for k in sorted(self.enrolments)])
 
@@ -567,17 +570,39 @@ class Task:
             need(name in listed, "an announcement that is not listed")
             by_key.setdefault(e["signer"], []).append(name)
             announced[e["signer"]] = submission(e["payload"])
-        once = sorted(k for k, names in by_key.items() if len(names) == 1)
-        if self.sets:
-            last = [k for k in self.sets[-1] if k not in self.evicted]
-            present = [k for k in last if k in once]
-            lost = len(last) - len(present)
-            once = last if not lost else present[max(0, self.spec["smallest"] - lost):]
-        need(len(once) >= self.spec["smallest"], "too small a set")
-        for e in r.list(envelope):
+        for e in r.list(envelope):  # Readys
             envelope_signature(e, self.network)
+        for e in r.list(envelope):  # complaints: what they prove takes a group library
+            envelope_signature(e, self.network)
+        self.condemned = set(r.list(lambda r: r.id()))
+        once = sorted(k for k, names in by_key.items() if len(names) == 1 and k not in self.condemned)
+        if self.buckets:
+            kept = [self.nested(bucket, once) for bucket in self.buckets]
+            self.buckets = [bucket for bucket in kept if len(bucket) >= self.spec["smallest"]]
+            once = sorted(sum(self.buckets, [])) if len(self.buckets) >= self.spec["least"] else []
+        elif self.sets:
+            once = self.nested(self.sets[-1], once)
+        need(len(once) >= self.spec["smallest"] * self.spec["least"], "too small a set")
+        if self.spec["buckets"] and not self.buckets:
+            self.buckets = self.draw(once, beacon_after(self.beacon, h))
         self.sets.append(once)
         self.current = (h["id"], once, context, {k: announced[k] for k in once})
+
+    def nested(self, last, submitters):
+        last = [k for k in last if k not in self.evicted | self.condemned]
+        present = [k for k in last if k in submitters]
+        lost = len(last) - len(present)
+        return last if not lost else present[max(0, self.spec["smallest"] - lost):]
+
+    def draw(self, members, beacon):
+        count = min(self.spec["buckets"], len(members) // self.spec["smallest"])
+        order = sorted(members, key=lambda k: (transcript("meshnode/bucket/1", beacon, k), k))
+        buckets = []
+        for index in range(count):
+            size = len(members) // count + (index < len(members) % count)
+            buckets.append(sorted(order[:size]))
+            order = order[size:]
+        return buckets
 
     def result(self, h, r):
         manifest, aggregate, model, opening, rejected = r.id(), r.ref(), r.ref(), r.id(), r.flag()
@@ -616,7 +641,8 @@ class Task:
                     median = accuracy
                     break
             self.pay(self.current[1], h["author"], median)
-            self.sets = []
+            self.sets, self.buckets = [], []
+        self.evicted |= self.condemned
         self.round, self.attempt, self.current = self.round + 1, 0, None
 
     def pay(self, members, author, accuracy):
@@ -639,7 +665,7 @@ class Task:
 
     def void(self, h, r):
         r.u8()
-        self.evicted |= set(r.list(lambda r: r.id()))
+        self.evicted |= set(r.list(lambda r: r.id())) | self.condemned
         self.attempt += 1
         self.current = None
 

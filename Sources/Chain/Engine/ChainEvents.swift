@@ -126,12 +126,15 @@ public struct KeyJob: Sendable, Equatable {
     public let attempt: UInt16
     public let context: Digest
     public let set: [TaskState.SetMember]
+    /// The sums that are keyed, as places in the set: one of everybody, or one a bucket.
+    public let sums: [[Int]]
     public let model: ContentReference
 
     public init(
         manifest: BlockID, round: UInt32, attempt: UInt16, context: Digest, set: [TaskState.SetMember],
-        model: ContentReference
+        sums: [[Int]]? = nil, model: ContentReference
     ) {
+        self.sums = sums ?? [Array(set.indices)]
         self.manifest = manifest
         self.round = round
         self.attempt = attempt

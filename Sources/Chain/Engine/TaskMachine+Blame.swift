@@ -24,7 +24,7 @@ extension TaskMachine {
             }
         case .disclosure:
             _ = try TaskRules.checkDisclosure(
-                envelope, context: context, manifest: job.manifest, members: job.set.count, state: state,
+                envelope, context: context, manifest: job.manifest, sums: job.sums, state: state,
                 signatureKnown: true)
             _ = isFirst(envelope, &out)
         default:
@@ -132,11 +132,11 @@ extension TaskMachine {
                 }
             }
             let finding = blame.finding
-            if let dispute = finding.dispute, job.set[dispute.member].node == me,
+            if let dispute = finding.dispute, blame.set[dispute.member].node == me,
                 blameRequested.insert(.openSeed).inserted
             {
                 out.append(
-                    .work(.openSeed(job, job.set[dispute.member].submission, component: dispute.component)))
+                    .work(.openSeed(job, blame.set[dispute.member].submission, component: dispute.component)))
             }
             if !finding.liars.isEmpty, blameRequested.insert(.toldLiars).inserted {
                 out.append(.event(.convicted(holders: finding.liars)))
@@ -144,14 +144,15 @@ extension TaskMachine {
             guard let masks = finding.masks else { continue }
             // Whoever is about to be named may contradict from now on.
             _ = grace(.rebuttal, &out)
-            let element = Int(blame.claim.element)
-            if let member = job.set.firstIndex(where: { $0.node == me }), blameRequested.insert(.rebut).inserted {
+            if let member = blame.set.firstIndex(where: { $0.node == me }), blameRequested.insert(.rebut).inserted {
                 out.append(
                     .work(
-                        .rebut(job, job.set[member].submission, element: element, masks: masks.map { $0[member] })))
+                        .rebut(
+                            job, blame.set[member].submission, element: blame.element, masks: masks.map { $0[member] }))
+                )
             }
             if core.isVoter, blameRequested.insert(.nameClients).inserted {
-                out.append(.work(.nameClients(job, element: element, masks: masks)))
+                out.append(.work(.nameClients(job, element: Int(blame.claim.element), masks: masks)))
             }
         }
     }

@@ -208,8 +208,8 @@ extension TaskMachine {
         let proven = provenBad(among: ids)
         let condemned = Set(announcements.filter { proven.bad.contains($0.submissionID) }.map(\.signer)).sorted()
         let set = TaskRules.select(byKey, condemned: condemned, state: state)
-        guard set.count >= Int(state.spec.participants.smallestSet) else {
-            guard ids.count - proven.bad.count < Int(state.spec.participants.smallestSet) else { return nil }
+        guard set.count >= state.spec.leastMembers else {
+            guard ids.count - proven.bad.count < state.spec.leastMembers else { return nil }
             return .void(
                 VoidBody(
                     reason: .tooFew, evicted: condemned, union: union, lists: blockLists, complaints: proven.complaints,

@@ -239,7 +239,7 @@ public struct TaskMachine: Sendable {
         guard case .aggregating(let manifest, let set) = state.phase else { return nil }
         return KeyJob(
             manifest: manifest, round: state.round, attempt: state.attempt, context: context.digest, set: set,
-            model: state.model)
+            sums: state.sums(of: set), model: state.model)
     }
 
     mutating func startVoting(_ now: Instant, _ out: inout [ChainDirective]) {

@@ -7,7 +7,7 @@ public import Wire
 /// Nobody is convicted by silence. Under profile (1,0) no holder is convicted: nobody could contradict it.
 public struct BlameCase: Sendable {
     public struct Dispute: Sendable, Hashable {
-        /// Index in the set.
+        /// Index in the sum's members.
         public let member: Int
         public let component: Int
     }
@@ -25,7 +25,10 @@ public struct BlameCase: Sendable {
 
     public let claim: BlameClaim
     public let profile: HolderProfile
+    /// Members of the sum that the claimed element belongs to: the set, or a bucket.
     let set: [TaskState.SetMember]
+    /// The claimed element's place in a member's vector.
+    let element: Int
     let state: TaskState
     /// By place: the root of every component that the holder stated.
     private var roots: [Int: [Int: [UInt8]]] = [:]
@@ -60,11 +63,14 @@ public struct BlameCase: Sendable {
     ) throws(ChainError) {
         guard let profile = state.holderProfile else { throw .invalid("no such holder profile") }
         self.profile = profile
-        self.set = set
         self.state = state
         let context = RoundContext(state)
         claim = try TaskRules.checkClaim(
             envelope, context: context, manifest: manifest, state: state, signatureKnown: signaturesKnown)
+        let (place, sums) = (state.place(ofElement: claim.element), state.sums(of: set))
+        let set = sums[place.sum].map { set[$0] }
+        self.set = set
+        element = place.element
         for statement in statements {
             let stated = try TaskRules.checkKeyStatement(
                 statement, context: context, manifest: manifest, state: state, signatureKnown: signaturesKnown)
@@ -74,7 +80,7 @@ public struct BlameCase: Sendable {
         try takeKeys()
         for disclosure in disclosures {
             let found = try TaskRules.checkDisclosure(
-                disclosure, context: context, manifest: manifest, members: set.count, state: state,
+                disclosure, context: context, manifest: manifest, sums: sums, state: state,
                 signatureKnown: signaturesKnown)
             guard let place = state.holders.firstIndex(where: { $0.node == disclosure.signer }),
                 found.element == claim.element
@@ -107,8 +113,7 @@ public struct BlameCase: Sendable {
             try require(
                 KeyVector.verify(
                     root: root, key: entry.key.bytes, element: Int(claim.element),
-                    count: state.spec.elementCount(round: state.round),
-                    path: entry.path.map(\.bytes)),
+                    count: state.summedElements, path: entry.path.map(\.bytes)),
                 "a key is not in the vector of place \(entry.holder), component \(component)")
             keys[component, default: [:]][root] = entry.key.bytes
         }
@@ -193,7 +198,7 @@ public struct BlameCase: Sendable {
                 context: header.context.bytes, publicKey: header.submitter.bytes, nonce: header.nonce.bytes)
         else { return nil }
         return Blame.mask(
-            seed: SecretBytes(seed), binding: binding, component: place.component, element: Int(claim.element),
+            seed: SecretBytes(seed), binding: binding, component: place.component, element: element,
             commitment: header.componentCommitments[place.component].bytes)
     }
 
@@ -211,7 +216,7 @@ public struct BlameCase: Sendable {
         try require(
             zip(chunks, chunks.dropFirst()).allSatisfy { $0.submission < $1.submission }, "chunks are not in order")
         let policy = try elementPolicy
-        let place = Blame.chunkPlace(element: Int(claim.element), encoding: policy.encoding)
+        let place = Blame.chunkPlace(element: element, encoding: policy.encoding)
         var clients: [NodeID] = []
         for chunk in chunks {
             guard let member = set.firstIndex(where: { $0.submission == chunk.submission }),
@@ -226,7 +231,7 @@ public struct BlameCase: Sendable {
             try require(
                 !Blame.holdsSum(
                     elements: [Array(chunk.bytes[place.bytes])], keys: masks.map { $0[member] }, policy: policy),
-                "element \(claim.element) of \(header.submitter.short) is within its range")
+                "element \(element) of \(header.submitter.short) is within its range")
             clients.append(header.submitter)
         }
         return (clients.sorted(), finding.liars)
@@ -241,7 +246,7 @@ public struct BlameCase: Sendable {
                     packing: try Packing(
                         digits: Int(spec.update.packing), bound: spec.update.bound,
                         maximumSubmitters: Int(spec.participants.maximum)),
-                    coordinates: spec.coordinateCount(round: state.round), element: Int(claim.element))
+                    coordinates: spec.coordinateCount(round: state.round), element: element)
             } catch { throw .invalid("\(error)") }
         }
     }
@@ -256,7 +261,7 @@ extension TaskRules {
         try require(state.electorate.contains(envelope.signer), "\(envelope.signer.short) has no vote here")
         let claim = try decoded(BlameClaim.self, envelope.payload)
         try require(claim.context == context.digest && claim.manifest == manifest, "a claim about another set")
-        try require(Int(claim.element) < state.spec.elementCount(round: state.round), "a claim about no element")
+        try require(Int(claim.element) < state.summedElements, "a claim about no element")
         guard let profile = state.holderProfile else { throw .invalid("no such holder profile") }
         try require(
             claim.entries.allSatisfy { profile.boxIndex(component: Int($0.component), holder: Int($0.holder)) != nil },
@@ -268,7 +273,7 @@ extension TaskRules {
     }
 
     public static func checkDisclosure(
-        _ envelope: Envelope, context: RoundContext, manifest: BlockID, members: Int, state: TaskState,
+        _ envelope: Envelope, context: RoundContext, manifest: BlockID, sums: [[Int]], state: TaskState,
         signatureKnown: Bool = false
     ) throws(ChainError) -> Disclosure {
         try checkPlace(envelope, .disclosure, context: context, state: state)
@@ -278,9 +283,10 @@ extension TaskRules {
         let disclosure = try decoded(Disclosure.self, envelope.payload)
         try require(
             disclosure.context == context.digest && disclosure.manifest == manifest, "a disclosure about another set")
-        let known = profile.components(of: place)
+        let (known, sum) = (profile.components(of: place), state.place(ofElement: disclosure.element).sum)
+        try require(sum < sums.count, "a disclosure about no element")
         try require(
-            disclosure.masks.allSatisfy { known.contains(Int($0.component)) && $0.values.count == members },
+            disclosure.masks.allSatisfy { known.contains(Int($0.component)) && $0.values.count == sums[sum].count },
             "a disclosure of components that its holder does not know, or not of every member")
         if !signatureKnown {
             try require(envelope.isSignatureValid, "the disclosure of \(envelope.signer.short) is not signed by it")

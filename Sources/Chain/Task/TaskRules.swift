@@ -114,7 +114,7 @@ public enum TaskRules {
         try require(manifest.evicted == condemned, "the evicted are not those whom the complaints prove bad")
         let set = select(byKey, condemned: condemned, state: state)
         try require(
-            set.count >= Int(state.spec.participants.smallestSet), "the set has \(set.count) members, too few to key")
+            set.count >= state.spec.leastMembers, "the set has \(set.count) members, too few to key")
         try checkReadys(manifest.readys, set: set, context: context, state: state)
         try check(scores: manifest.scores, height: header.height, state: state)
         return set
@@ -124,9 +124,14 @@ public enum TaskRules {
         _ byKey: [NodeID: [SubmissionID]], condemned: [NodeID], state: TaskState
     ) -> [TaskState.SetMember] {
         let submitters = byKey.filter { $0.value.count == 1 && !condemned.contains($0.key) }.map(\.key).sorted()
-        let keys = SetSelection.select(
-            submitters: submitters, decidedSets: state.decidedSets, provenBad: state.evicted + condemned,
-            smallestSet: Int(state.spec.participants.smallestSet))
+        let (bad, smallest) = (state.evicted + condemned, Int(state.spec.participants.smallestSet))
+        let keys =
+            state.buckets.isEmpty
+            ? SetSelection.select(
+                submitters: submitters, decidedSets: state.decidedSets, provenBad: bad, smallestSet: smallest)
+            : SetSelection.select(
+                submitters: submitters, buckets: state.buckets, provenBad: bad, smallestSet: smallest,
+                least: state.spec.leastBuckets)
         return keys.compactMap { key in
             byKey[key]?.first.map { TaskState.SetMember(node: key, submission: $0) }
         }

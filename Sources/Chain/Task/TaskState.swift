@@ -60,6 +60,8 @@ public struct TaskState: Hashable, Sendable {
     public private(set) var model: ContentReference
     /// Every set decided on the present base model, in order: each is contained in the one before.
     public package(set) var decidedSets: [[NodeID]] = []
+    /// Under a robust rule: the buckets of the latest set that was decided on the present base model.
+    public private(set) var buckets: [[NodeID]] = []
     public private(set) var evicted: [NodeID] = []
     /// Submitters that the present attempt's MANIFEST proves bad: evicted when the attempt ends, because the context of
     /// an attempt does not change while it lasts.
@@ -166,6 +168,7 @@ public struct TaskState: Hashable, Sendable {
         encoder.list(condemned)
         encoder.list(resubmits)
         scores.encode(into: &encoder)
+        if spec.training.server.isRobust { encoder.list(buckets) { encoder, bucket in encoder.list(bucket) } }
         return Digest(Transcript.hash("meshnode/task-state/1", encoder.bytes))
     }
 
@@ -197,6 +200,7 @@ public struct TaskState: Hashable, Sendable {
             decideScores(body.scores)
             condemned = body.evicted
             decidedSets.append(set.map(\.node))
+            buckets = buckets(of: set.map(\.node))
             phase = .aggregating(manifest: block, set: set)
         case .result(let body, let accuracy):
             if body.rejected {
@@ -211,6 +215,7 @@ public struct TaskState: Hashable, Sendable {
                     endScoredRound(set)
                 }
                 decidedSets = []
+                buckets = []
             }
             evict([])
             replace(body.liars, unanswered: 0)

@@ -32,7 +32,7 @@ extension TaskRules {
         let listed = SetSelection.listed(union: void.union, lists: void.lists, electorate: state.electorate)
         let (bad, evicted) = try complained(void, state: state) { listed.contains($0.submissionID) }
         try require(
-            listed.count - bad.count < Int(state.spec.participants.smallestSet),
+            listed.count - bad.count < state.spec.leastMembers,
             "\(listed.count - bad.count) submissions are listed, enough for a set")
         try require(void.evicted == evicted, "the evicted are not those whom the complaints prove bad")
     }

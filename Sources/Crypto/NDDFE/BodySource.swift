@@ -4,12 +4,33 @@ public struct BodySource: Sendable {
     /// The number of bodies, |S|.
     public let count: Int
     private let read: @Sendable (_ body: Int, _ bytes: Range<Int>) -> [UInt8]
+    /// The sums that are made, as bodies; nil for one of all.
+    private let sums: [[Int]]?
+    /// Elements of a body, where there are several sums.
+    private let elements: Int
 
     /// - Parameter read: the bytes of a body in a range, called from several threads at once. Whatever it returns is
     ///   checked; fewer bytes than asked for count as a truncated body.
     public init(count: Int, read: @escaping @Sendable (_ body: Int, _ bytes: Range<Int>) -> [UInt8]) {
         self.count = count
         self.read = read
+        sums = nil
+        elements = 0
+    }
+
+    /// The same bodies for several sums at once: element s·d + j is element j of sum s.
+    ///
+    /// What takes a count of elements, key vectors or values then takes those of all sums, one after the other.
+    ///
+    /// - Parameters:
+    ///   - sums: places of bodies in `source`.
+    ///   - elements: d, the elements of one body.
+    public init(_ source: BodySource, sums: [[Int]], elements: Int) {
+        precondition(elements > 0 && sums.allSatisfy { $0.allSatisfy { (0..<source.count).contains($0) } })
+        count = source.count
+        read = source.read
+        self.sums = sums
+        self.elements = elements
     }
 
     /// Bodies in memory.
@@ -19,12 +40,35 @@ public struct BodySource: Sendable {
         }
     }
 
-    /// Decodes, checks and adds the elements of `range` over all bodies.
+    /// Decodes, checks and adds the elements of `range` over all bodies, or over those of the sums that it lies in.
     func sum(_ range: Range<Int>, encoding: ElementEncoding) -> Result<[EdwardsPoint], NDDFEError> {
+        guard let sums else { return sum(range, of: 0..<count, encoding: encoding) }
+        var points: [EdwardsPoint] = []
+        points.reserveCapacity(range.count)
+        var start = range.lowerBound
+        while start < range.upperBound {
+            let index = start / elements
+            guard index < sums.count else {
+                return .failure(
+                    .wrongCount(field: "elements", expected: sums.count * elements, found: range.upperBound))
+            }
+            let (first, end) = (index * elements, min(range.upperBound, (index + 1) * elements))
+            switch sum(start - first..<end - first, of: sums[index], encoding: encoding) {
+            case .success(let piece): points += piece
+            case .failure(let error): return .failure(error)
+            }
+            start = end
+        }
+        return .success(points)
+    }
+
+    private func sum(
+        _ range: Range<Int>, of bodies: some Sequence<Int>, encoding: ElementEncoding
+    ) -> Result<[EdwardsPoint], NDDFEError> {
         let kernel = NDDFEBases.kernel
         var sums = [EdwardsPoint](repeating: .identity, count: range.count)
         let bytes = range.lowerBound * encoding.width..<range.upperBound * encoding.width
-        for body in 0..<count {
+        for body in bodies {
             let piece = read(body, bytes)
             guard piece.count == bytes.count else {
                 return .failure(

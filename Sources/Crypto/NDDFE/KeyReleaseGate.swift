@@ -114,8 +114,9 @@ public struct KeyReleaseGate: Sendable, Equatable {
             let known = Set(earlier)
             for key in keys where !known.contains(key) { throw .notNested(key) }
         }
-        let all = (sums[request.baseModel] ?? []) + request.buckets
-        try checkAtoms(of: all, provenBad: Set(request.provenBad))
+        let before = sums[request.baseModel] ?? []
+        let all = before + request.buckets
+        try checkAtoms(of: all, after: before, provenBad: Set(request.provenBad))
         stated[statement] = request
         usedSubmissions.formUnion(submissions)
         sums[request.baseModel] = all
@@ -123,15 +124,26 @@ public struct KeyReleaseGate: Sendable, Equatable {
         return .first
     }
 
-    private func checkAtoms(of sets: [[[UInt8]]], provenBad: Set<[UInt8]>) throws(Refusal) {
+    /// An atom that was there before and is in none of the new sums is what it was: a member of it that has been proven bad
+    /// since makes it smaller, but nothing is released about it any more.
+    private func checkAtoms(
+        of sets: [[[UInt8]]], after before: [[[UInt8]]], provenBad: Set<[UInt8]>
+    ) throws(Refusal) {
+        let known = Self.atoms(of: before, provenBad: provenBad)
+        let touched = Self.atoms(of: sets, provenBad: provenBad).filter { known[$0.key] != $0.value }
+        if let smallest = touched.values.map(\.count).min(), smallest < minimumMembers {
+            throw .smallAtom(size: smallest, minimum: minimumMembers)
+        }
+    }
+
+    /// Members by the sums that they are in.
+    private static func atoms(of sets: [[[UInt8]]], provenBad: Set<[UInt8]>) -> [[Int]: Set<[UInt8]>] {
         var signatures: [[UInt8]: [Int]] = [:]
         for (index, set) in sets.enumerated() {
             for key in set where !provenBad.contains(key) { signatures[key, default: []].append(index) }
         }
-        var sizes: [[Int]: Int] = [:]
-        for signature in signatures.values { sizes[signature, default: 0] += 1 }
-        if let smallest = sizes.values.min(), smallest < minimumMembers {
-            throw .smallAtom(size: smallest, minimum: minimumMembers)
-        }
+        var atoms: [[Int]: Set<[UInt8]>] = [:]
+        for (key, signature) in signatures { atoms[signature, default: []].insert(key) }
+        return atoms
     }
 }

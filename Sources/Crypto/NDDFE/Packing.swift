@@ -113,4 +113,25 @@ public struct Packing: Sendable, Hashable {
         }
         return result
     }
+
+    /// Unpacks several sums that stand one after the other, each into `count` coordinates.
+    ///
+    /// - Parameter sizes: submitters of each sum.
+    /// - Throws: as for one sum; elements are counted over all sums.
+    public func unpack(_ elements: [Int64], count: Int, sums sizes: [Int]) throws(NDDFEError) -> [[Int64]] {
+        let each = elementCount(coordinates: count)
+        guard elements.count == each * sizes.count else {
+            throw .wrongCount(field: "elements", expected: each * sizes.count, found: elements.count)
+        }
+        var result: [[Int64]] = []
+        for (index, size) in sizes.enumerated() {
+            do {
+                result.append(
+                    try unpack(Array(elements[index * each..<(index + 1) * each]), count: count, submitters: size))
+            } catch .digitOutOfRange(let element, let digit, let value, let bound) {
+                throw .digitOutOfRange(element: index * each + element, digit: digit, value: value, bound: bound)
+            }
+        }
+        return result
+    }
 }

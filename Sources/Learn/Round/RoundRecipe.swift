@@ -6,6 +6,8 @@ public struct RoundRecipe: Sendable {
     /// R; only schedules read it.
     public let rounds: Int
     public let step: ServerStep
+    /// Combines the means of buckets; nil averages over everybody.
+    public let robust: RobustRule?
     /// Nil sends every coordinate.
     public let compression: CompressionSettings?
     public let usesScaffold: Bool
@@ -26,8 +28,9 @@ public struct RoundRecipe: Sendable {
     public let taskSeed: [UInt8]
 
     public init(
-        model: Model, training: TrainingSettings, rounds: Int, rule: ServerRule, compression: CompressionSettings?,
-        usesScaffold: Bool, bits: Int, range: Float, controlRange: Float, adaptsRange: Bool, clipNorm: Float,
+        model: Model, training: TrainingSettings, rounds: Int, rule: ServerRule, robust: RobustRule? = nil,
+        compression: CompressionSettings?, usesScaffold: Bool, bits: Int, range: Float, controlRange: Float,
+        adaptsRange: Bool, clipNorm: Float,
         largestGroup: Int, privacy: PrivacySettings?, taskSeed: [UInt8]
     ) throws(LearnError) {
         try training.validate()
@@ -37,6 +40,7 @@ public struct RoundRecipe: Sendable {
         self.training = training
         self.rounds = rounds
         step = try ServerStep(rule: rule)
+        self.robust = robust
         self.compression = compression
         self.usesScaffold = usesScaffold
         self.bits = bits
@@ -54,6 +58,12 @@ public struct RoundRecipe: Sendable {
                 next: "use optimiser sgd and compression none")
         }
         if usesScaffold { _ = try Quantiser(bits: bits, range: controlRange) }
+        guard robust == nil || (!usesScaffold && !adaptsRange) else {
+            throw .invalid(
+                field: "training.server",
+                reason: "a robust rule leaves out what scaffold and scale previous would read",
+                next: "use correction none and scale fixed")
+        }
         guard !adaptsRange || privacy == nil else {
             throw .invalid(
                 field: "update.scale", reason: "a scale that follows the sums would make the noise follow them too",

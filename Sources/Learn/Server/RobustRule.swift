@@ -34,10 +34,10 @@ public enum RobustRule: Equatable, Sendable {
         }
     }
 
-    /// Fewest buckets with which the rule means anything.
+    /// Fewest buckets with which the rule can be computed; the median of two is their mean.
     public var leastBuckets: Int {
         switch self {
-        case .median: 3
+        case .median: 2
         case .trimmedMean(let trim): 2 * min(trim, 1 << 20) + 1
         case .krum(let hostile): 2 * min(hostile, 1 << 20) + 3
         case .multiKrum(let hostile, let keep): max(2 * min(hostile, 1 << 20) + 3, min(keep, 1 << 20))
@@ -110,30 +110,5 @@ public enum RobustRule: Equatable, Sendable {
             return sum
         }
         return (0..<count).sorted { scores[$0] == scores[$1] ? $0 < $1 : scores[$0] < scores[$1] }
-    }
-}
-
-/// One partition of a round's submitters into buckets.
-public enum Buckets {
-    /// Shuffles 0..<participants by the seed and cuts it into floor(participants / least) buckets, each of `least`
-    /// members or more, sorted. Integer arithmetic only: every voter computes the same.
-    /// - Throws: `.invalid` below 2 * least participants.
-    public static func assign(participants: Int, least: Int, seed: [UInt8]) throws(LearnError) -> [[Int]] {
-        guard least >= 1, participants <= 1 << 20, participants / 2 >= least else {
-            throw .invalid(
-                field: "buckets", reason: "\(participants) submitters do not fill two buckets of \(least)",
-                next: "use plain aggregation or enrol more participants")
-        }
-        var generator = DeterministicGenerator(seed: seed, label: "buckets")
-        let order = generator.permutation(participants)
-        let count = participants / least
-        var result: [[Int]] = []
-        var start = 0
-        for bucket in 0..<count {
-            let size = participants / count + (bucket < participants % count ? 1 : 0)
-            result.append(order[start..<start + size].sorted())
-            start += size
-        }
-        return result
     }
 }

@@ -92,6 +92,8 @@ public struct NodeConfiguration: Sendable, Equatable {
         case noise
         /// A client sends the negative of its update.
         case flip
+        /// A client sends the negative of its update twenty times as long, as far as the range goes.
+        case boostedFlip = "boosted-flip"
     }
 
     public struct Debug: Sendable, Equatable {

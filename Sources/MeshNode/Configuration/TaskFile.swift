@@ -109,7 +109,7 @@ public enum TaskFile {
             schedule_factor = \(Ppm.text(UInt64(local.scheduleFactorPpm)))
             correction = \(quoted(local.correction.word))
             control_range = \(Ppm.text(UInt64(local.controlRangePpm)))
-            server = \(quoted(spec.training.server.word))
+            server = \(quoted(spec.training.server.word))\(robust(spec.training))
             server_rate = \(Ppm.text(UInt64(spec.training.serverRatePpm)))
             server_momentum = \(Ppm.text(UInt64(spec.training.outer.momentumPpm)))
             server_beta2 = \(Ppm.text(UInt64(spec.training.outer.secondMomentumPpm)))
@@ -149,6 +149,11 @@ public enum TaskFile {
             minimum_bond = \(spec.reward.minimumBond)
 
             """
+    }
+
+    private static func robust(_ training: TaskSpec.Training) -> String {
+        guard training.server.isRobust else { return "" }
+        return "\nbuckets = \(training.robust.buckets)\nhostile = \(training.robust.hostile)"
     }
 
     private static func commitment(_ spec: TaskSpec) -> String {

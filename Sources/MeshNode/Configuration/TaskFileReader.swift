@@ -10,7 +10,7 @@ struct TaskFileReader {
     var faults: [Fault] { document.faults }
 
     mutating func spec() -> TaskSpec {
-        let spec = TaskSpec(
+        var spec = TaskSpec(
             name: text("name"), seed: whole("seed"),
             model: TaskSpec.Model(
                 architecture: choice("model.architecture", else: .softmax), hidden: wholes("model.hidden"),
@@ -65,8 +65,15 @@ struct TaskFileReader {
                 scoredRounds: whole("reward.scored_rounds"),
                 minimumBond: whole("reward.minimum_bond")),
             bodyRetention: whole("body_retention"), voting: choice("voting", else: .automatic))
+        spec.training.robust = robust(spec.training.server)
         document.refuseUnknownKeys()
         return spec
+    }
+
+    /// Read for rules that work on buckets only; with another rule the keys are unknown, and said to be.
+    private mutating func robust(_ rule: TaskSpec.ServerRule) -> TaskSpec.Robust {
+        guard rule.isRobust else { return .none }
+        return TaskSpec.Robust(buckets: whole("training.buckets", standIn: 2), hostile: whole("training.hostile"))
     }
 
     /// The hash of a target that stays closed until the end. The only key that may be left out: without it there is

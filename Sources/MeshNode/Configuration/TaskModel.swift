@@ -52,11 +52,23 @@ extension TaskSpec {
         let second = Self.fraction(training.outer.secondMomentumPpm)
         let tau = Self.fraction(training.outer.tauPpm)
         return switch training.server {
-        case .fedAvg: .fedAvg(rate: rate)
+        // What a robust rule leaves of the buckets' means is applied as a mean is.
+        case .fedAvg, .median, .trimmedMean, .krum: .fedAvg(rate: rate)
         case .fedAvgM: .fedAvgM(rate: rate, momentum: momentum)
         case .fedAdam: .fedAdam(rate: rate, beta1: momentum, beta2: second, tau: tau)
         case .fedYogi: .fedYogi(rate: rate, beta1: momentum, beta2: second, tau: tau)
         case .diLoCo: .diLoCo(rate: rate, momentum: momentum)
+        }
+    }
+
+    /// How the means of buckets are combined; nil where there is one sum.
+    public var learnRobustRule: RobustRule? {
+        let hostile = Int(training.robust.hostile)
+        return switch training.server {
+        case .median: .median
+        case .trimmedMean: .trimmedMean(trim: hostile)
+        case .krum: .krum(hostile: hostile)
+        case .fedAvg, .fedAvgM, .fedAdam, .fedYogi, .diLoCo: nil
         }
     }
 
@@ -76,7 +88,8 @@ extension TaskSpec {
     public func learnRecipe() throws(LearnError) -> RoundRecipe {
         try RoundRecipe(
             model: try learnModel(), training: learnSettings, rounds: Int(rounds), rule: learnRule,
-            compression: learnCompression, usesScaffold: training.local.correction == .scaffold,
+            robust: learnRobustRule, compression: learnCompression,
+            usesScaffold: training.local.correction == .scaffold,
             bits: Int(update.bits), range: Self.fraction(update.rangePpm),
             controlRange: Self.fraction(training.local.controlRangePpm), adaptsRange: update.scale == .previous,
             clipNorm: Self.fraction(update.clipNormPpm), largestGroup: Int(participants.maximum),

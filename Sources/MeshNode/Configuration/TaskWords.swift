@@ -63,7 +63,9 @@ extension TaskSpec.Scale: WordChoice {
 }
 
 extension TaskSpec.ServerRule: WordChoice {
-    public static let allCases: [Self] = [.fedAvg, .fedAvgM, .fedAdam, .fedYogi, .diLoCo]
+    public static let allCases: [Self] = [
+        .fedAvg, .fedAvgM, .fedAdam, .fedYogi, .diLoCo, .median, .trimmedMean, .krum,
+    ]
     public var word: String {
         switch self {
         case .fedAvg: "fedavg"
@@ -71,6 +73,9 @@ extension TaskSpec.ServerRule: WordChoice {
         case .fedAdam: "fedadam"
         case .fedYogi: "fedyogi"
         case .diLoCo: "diloco"
+        case .median: "median"
+        case .trimmedMean: "trimmed_mean"
+        case .krum: "krum"
         }
     }
 }

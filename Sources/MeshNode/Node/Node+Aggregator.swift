@@ -32,7 +32,7 @@ extension Node {
 
     func receive(_ release: PeerMessage.KeyRelease, from holder: NodeID) {
         guard let runtime = tasks[release.chain], runtime.machine.state.holders.contains(where: { $0.node == holder }),
-            release.vector.length <= UInt64(runtime.policy.largestElementCount * 32 + 256)
+            release.vector.length <= UInt64(runtime.policy.largestVectorCount * 32 + 256)
         else { return }
         // Bounded: few manifests are open at a time, and a holder has few components.
         var known = runtime.releases[release.manifest]?[holder] ?? []
@@ -60,7 +60,8 @@ extension Node {
                 holder: holder)
             // A vector counts only if it is the one that its holder's signed statement names.
             guard let bytes = try? SealedVector.open(sealed, key: key, context: context),
-                bytes.count == runtime.policy.elementCount(round: runtime.machine.state.round) * 32,
+                let job = runtime.aggregation?.job,
+                bytes.count == runtime.policy.elementCount(round: job.round) * job.sums.count * 32,
                 let statement = runtime.machine.keyStatements.first(where: { $0.signer == holder })
                     .flatMap({ try? KeyStatement(wireBytes: $0.payload) }),
                 let root = statement.roots.first(where: { $0.component == release.component })?.root,
@@ -95,7 +96,7 @@ extension Node {
     private func aggregateNow(_ job: KeyJob, _ headers: [SubmissionHeader], chain: ChainID) {
         guard let runtime = tasks[chain], runtime.aggregation?.job == job,
             let choice = nextChoice(runtime), let base = try? contentStore.get(job.model.id),
-            let set = readSet(headers, chain: chain)
+            let set = readSet(headers, job, chain: chain)
         else {
             tasks[chain]?.aggregation?.isRunning = false
             return
@@ -202,7 +203,7 @@ extension Node {
             chain: chain)
     }
 
-    func readSet(_ headers: [SubmissionHeader], chain: ChainID) -> SetContent? {
+    func readSet(_ headers: [SubmissionHeader], _ job: KeyJob, chain: ChainID) -> SetContent? {
         guard let runtime = tasks[chain] else { return nil }
         var bodies: [[UInt8]] = []
         var rows: [UInt32] = []
@@ -214,6 +215,6 @@ extension Node {
             bodies.append(content.elements)
             rows.append(member.enrolment.rows)
         }
-        return SetContent(headers: headers, bodies: bodies, rows: rows)
+        return SetContent(headers: headers, bodies: bodies, rows: rows, sums: job.sums)
     }
 }

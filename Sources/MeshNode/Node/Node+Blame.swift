@@ -15,7 +15,7 @@ extension Node {
                 try runtime.gate
                 ?? KeyReleaseMemory(
                     durable: durable, chain: chain, smallestSet: runtime.policy.spec.participants.smallestSet)
-            try memory.admit(job, chain: chain, evicted: runtime.machine.state.evicted, durable: durable)
+            try memory.admit(job, chain: chain, evicted: runtime.machine.state.provenBad, durable: durable)
             tasks[chain]?.gate = memory
             return true
         } catch {
@@ -41,6 +41,9 @@ extension Node {
             !staysSilent(chain)
         else { return }
         let policy = runtime.policy
+        // Of the members of the claimed element's sum alone: nobody else's element is anybody's business.
+        let (sum, element) = policy.place(ofElement: Int(claim.element), round: job.round)
+        let headers = job.sums[sum].map { headers[$0] }
         let bodies = headers.compactMap { try? contentStore.get($0.body.id) }
         guard bodies.count == headers.count else { return }
         let lies = liesAsHolder(chain)
@@ -50,7 +53,6 @@ extension Node {
                 for (header, bytes) in zip(headers, bodies) {
                     members.append((header, try BodyCheck.decode(bytes, header: header, policy: policy)))
                 }
-                let element = Int(claim.element)
                 if claim.kind == .recovery {
                     let isSum = Blame.holdsSum(
                         elements: members.map { policy.element(element, of: $0.content) },
@@ -136,14 +138,18 @@ extension Node {
     func nameClients(_ job: KeyJob, _ element: Int, _ masks: [[[UInt8]]], chain: ChainID) {
         guard let set = setContent(job, chain: chain) else { return }
         whenStored(set.references, from: nil) { node in
-            guard let runtime = node.tasks[chain], let content = node.readSet(set.headers, chain: chain) else { return }
+            guard let runtime = node.tasks[chain], let content = node.readSet(set.headers, job, chain: chain) else {
+                return
+            }
             let policy = runtime.policy
+            let (sum, element) = policy.place(ofElement: element, round: job.round)
             node.compute {
                 Result { () throws(RoundError) -> [BlameProof.Chunk] in
                     let logarithm = BoundedLogarithm(bound: policy.packing.range, maximumTable: Blame.checkTable)
                     let place = Blame.chunkPlace(element: element, encoding: policy.encoding)
                     var chunks: [BlameProof.Chunk] = []
-                    for (index, body) in content.bodies.enumerated() where chunks.count < Limits.named {
+                    for (index, member) in job.sums[sum].enumerated() where chunks.count < Limits.named {
+                        let body = content.bodies[member]
                         let start = place.chunk * SubmissionBody.chunkBytes
                         let bytes = Array(body[start..<min(body.count, start + SubmissionBody.chunkBytes)])
                         let isInRange = Blame.holdsSum(
@@ -152,7 +158,7 @@ extension Node {
                         guard !isInRange else { continue }
                         chunks.append(
                             BlameProof.Chunk(
-                                submission: job.set[index].submission, bytes: bytes,
+                                submission: job.set[member].submission, bytes: bytes,
                                 path: SubmissionBody.tree(body).path(place.chunk).map { Digest($0) }))
                     }
                     return chunks
@@ -169,6 +175,12 @@ extension RoundPolicy {
     func elementPolicy(_ element: Int, round: UInt32) -> Blame.ElementPolicy {
         Blame.ElementPolicy(
             encoding: encoding, packing: packing, coordinates: coordinateCount(round: round), element: element)
+    }
+
+    /// The sum that an element of e belongs to, and its place in a member's vector.
+    func place(ofElement element: Int, round: UInt32) -> (sum: Int, element: Int) {
+        let count = elementCount(round: round)
+        return (element / count, element % count)
     }
 
     func element(_ element: Int, of content: SubmissionContent) -> [UInt8] {

@@ -18,7 +18,7 @@ extension Node {
     }
 
     private func checkNow(_ candidate: Candidate, _ job: KeyJob, _ headers: [SubmissionHeader], chain: ChainID) {
-        guard let runtime = tasks[chain], let set = readSet(headers, chain: chain),
+        guard let runtime = tasks[chain], let set = readSet(headers, job, chain: chain),
             let aggregate = try? contentStore.get(candidate.aggregate.id),
             let base = try? contentStore.get(job.model.id)
         else { return }

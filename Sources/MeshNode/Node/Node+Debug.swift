@@ -55,7 +55,7 @@ extension Node {
         }
         let holders = genesis.holders.map(\.node)
         switch attack {
-        case .badBox, .outOfRange, .noise, .flip:
+        case .badBox, .outOfRange, .noise, .flip, .boostedFlip:
             let client = genesis.members.map(\.node).first { !holders.contains($0) }
             return client == nodeID ? attack : nil
         case .lyingHolder, .falseComplaint: return holders.first == nodeID ? attack : nil
@@ -71,6 +71,7 @@ extension Node {
         case .badBox: .badBox
         case .outOfRange: .outOfRange
         case .noise: .noise
+        case .boostedFlip: .boostedFlip
         case .flip: .flip
         default: nil
         }

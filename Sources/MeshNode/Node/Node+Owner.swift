@@ -45,7 +45,8 @@ extension Node {
                 "training loss and accuracy on the own training rows",
             ],
             trainSeconds: seconds?.0, encryptSeconds: seconds?.1, megabytesOut: Double(body) * others / 1e6,
-            megabytesIn: (Double(body) * others + Double(elements * policy.aggregateWidth)) / 1e6, rounds: spec.rounds,
+            megabytesIn: (Double(body) * others + Double(policy.largestVectorCount * policy.aggregateWidth)) / 1e6,
+            rounds: spec.rounds,
             parameters: UInt64(recipe.parameterCount), coordinates: policy.coordinateCount(round: spec.rounds),
             ratio: Double(total) / Double(max(1, recipe.parameterCount * count)),
             epsilon: (try? recipe.epsilon(after: count)) ?? nil,
@@ -70,7 +71,8 @@ extension Node {
                 what: "opinion: accuracy, loss and number of the own held-out rows", bytes: 250,
                 when: "every round, as a voter with held-out rows", readable: "everybody"),
             .init(
-                what: "key vectors of the other members' masks, sealed to the aggregator", bytes: UInt64(elements * 32),
+                what: "key vectors of the other members' masks, sealed to the aggregator",
+                bytes: UInt64(elements * 32 * Int(spec.training.robust.buckets)),
                 when: "every round, as a key holder", readable: "the aggregator; they hold nothing of the own rows"),
         ]
     }

@@ -122,7 +122,7 @@ extension Node {
                         } catch { throw .failed("\(error)") }
                     }
                     update = try train(base, kept, job.round, job.seed)
-                    if let cheat { update.twist(cheat.twisted) }
+                    if let cheat { update.twist { cheat.twisted($0, bound: policy.spec.update.bound) } }
                 }
                 let trained = ContinuousClock.now
                 let sealed = try Submitting.encrypt(
@@ -317,7 +317,7 @@ extension Node {
                     members.append((header, try BodyCheck.decode(bytes, header: header, policy: policy)))
                 }
                 let vectors = try HoldingKeys.derive(
-                    members: members, place: place, key: key, policy: policy, lies: lies)
+                    members: members, sums: job.sums, place: place, key: key, policy: policy, lies: lies)
                 // Files first, fsynced; the statement that names their roots is signed only after.
                 for vector in vectors {
                     guard let name = names.first(where: { $0.component == vector.component })?.name else { continue }
@@ -383,7 +383,8 @@ extension Node {
         else { return }
         let job = KeyJob(
             manifest: manifest, round: machine.state.round, attempt: machine.state.attempt,
-            context: machine.currentContext.digest, set: set, model: machine.state.model)
+            context: machine.currentContext.digest, set: set, sums: machine.state.sums(of: set),
+            model: machine.state.model)
         releaseKeys(job, to: node, chain: chain)
     }
 

@@ -10,6 +10,11 @@ struct SetContent: Sendable {
     let bodies: [[UInt8]]
     /// Enrolled rows.
     let rows: [UInt32]
+    /// The sums that are keyed, as places in the set: one of everybody, or one a bucket.
+    let sums: [[Int]]
+
+    /// The bodies as the sums that a round makes of them.
+    func source(elements: Int) -> BodySource { BodySource(BodySource(bodies), sums: sums, elements: elements) }
 }
 
 /// The aggregator's part of a round: sum, unmask, bounded logarithm, next model, opening.
@@ -34,24 +39,26 @@ enum Aggregating {
         logarithm: BoundedLogarithm, progress: (@Sendable (Int) -> Bool)? = nil
     ) throws(RoundError) -> Recovery {
         let round = job.round
+        let (each, all) = (policy.elementCount(round: round), policy.elementCount(round: round) * set.sums.count)
         let values: [Int64]
         let opening: [UInt8]
         do {
             values = try Aggregate.decrypt(
-                bodies: BodySource(set.bodies), encoding: policy.encoding, count: policy.elementCount(round: round),
-                keyVectors: keyVectors, logarithm: logarithm, bound: policy.packing.range, progress: progress)
+                bodies: set.source(elements: each), encoding: policy.encoding, count: all, keyVectors: keyVectors,
+                logarithm: logarithm, bound: policy.packing.range, progress: progress)
             // Beyond the digits' bounds is as bad as no logarithm at all.
             _ = try policy.packing.unpack(
-                values, count: policy.coordinateCount(round: round), submitters: set.rows.count)
+                values, count: policy.coordinateCount(round: round), sums: set.sums.map(\.count))
             let seed = BlockProof.seed(context: job.context.bytes, manifest: job.manifest.bytes, values: values)
-            opening = try BlockProof.kHat(seed: seed, keyVectors: keyVectors, count: policy.elementCount(round: round))
+            opening = try BlockProof.kHat(seed: seed, keyVectors: keyVectors, count: all)
         } catch {
             switch error {
             case .noLogarithm(let element, _), .digitOutOfRange(let element, _, _, _): return .fails(element: element)
             default: throw .failed("recovery: \(error)")
             }
         }
-        let model = try policy.nextModel(base: base, aggregate: values, rows: set.rows, round: round)
+        let model = try policy.nextModel(
+            base: base, aggregate: values, rows: set.rows, sums: set.sums, round: round)
         let aggregate = policy.encode(aggregate: values)
         let aggregateReference = ContentReference.of(aggregate, kind: .aggregate)
         let modelReference = ContentReference.of(model, kind: .model)
@@ -72,20 +79,21 @@ enum ResultCheck {
         base: [UInt8]
     ) throws(RoundError) -> [UInt8] {
         guard let round = set.headers.first?.round else { throw .rejected("an empty set") }
-        let values = try policy.decode(aggregate: aggregate, round: round)
+        let values = try policy.decode(aggregate: aggregate, round: round, sums: set.sums.count)
         do {
-            // Exactly k_p balanced digits each, every one within |S|·B.
-            _ = try policy.digits(values, round: round, submitters: set.rows.count)
+            // Exactly k_p balanced digits each, every one within its members·B.
+            _ = try policy.digits(values, round: round, sums: set.sums)
             let seed = BlockProof.seed(context: context.bytes, manifest: manifest.bytes, values: values)
             guard
                 try BlockProof.verify(
-                    bodies: BodySource(set.bodies), encoding: policy.encoding, values: values, kHat: opening.bytes,
-                    seed: seed)
+                    bodies: set.source(elements: policy.elementCount(round: round)), encoding: policy.encoding,
+                    values: values, kHat: opening.bytes, seed: seed)
             else { throw RoundError.rejected("the block equation does not hold: e is not the sum of the submissions") }
         } catch let error as RoundError {
             throw error
         } catch { throw .rejected("\(error)") }
-        return try policy.nextModel(base: base, aggregate: values, rows: set.rows, round: round)
+        return try policy.nextModel(
+            base: base, aggregate: values, rows: set.rows, sums: set.sums, round: round)
     }
 
     static func check(

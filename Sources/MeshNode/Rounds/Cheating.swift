@@ -1,3 +1,4 @@
+internal import Learn
 internal import MeshCrypto
 internal import Wire
 
@@ -12,12 +13,17 @@ enum Cheating: Sendable {
     case noise
     /// Negates the update.
     case flip
+    /// Negates it twenty times as long, within the range, so that nothing about it can be proven.
+    case boostedFlip
 
     /// What it trains to, before anything is kept or encrypted: its scores are those of what it sends.
-    func twisted(_ values: [Int32]) -> [Int32] {
+    func twisted(_ values: [Int32], bound: Int64) -> [Int32] {
         switch self {
         case .badBox, .outOfRange: return values
         case .flip: return values.map { -$0 }
+        case .boostedFlip:
+            let bound = Int64(Int32(clamping: bound))
+            return values.map { Int32(max(-bound, min(bound, -20 * Int64($0)))) }
         case .noise:
             var system = SystemRandomNumberGenerator()
             return values.map { Bool.random(using: &system) ? $0 : -$0 }

@@ -71,17 +71,22 @@ enum HoldingKeys {
         return maskKeys
     }
 
-    /// K^(a)_j = Σ_{i∈S} R^(a)_ij for every component of this holder.
+    /// K^(a)_j = Σ_i R^(a)_ij over the members of each sum, for every component of this holder: the vectors of all sums
+    /// stand one after the other, under one root a component.
     ///
-    /// - Parameter lies: adds one to the first element of the first component, for test networks only.
+    /// - Parameters:
+    ///   - sums: places in `members`.
+    ///   - lies: adds one to the first element of the first component, for test networks only.
     static func derive(
-        members: [Member], place: Int, key: RistrettoKey, policy: RoundPolicy, lies: Bool = false
+        members: [Member], sums: [[Int]], place: Int, key: RistrettoKey, policy: RoundPolicy, lies: Bool = false
     ) throws(RoundError) -> [Vector] {
         let maskKeys = try maskKeys(members: members, place: place, key: key, policy: policy)
         guard let round = members.first?.header.round else { throw .failed("an empty set") }
         let count = policy.elementCount(round: round)
         return policy.profile.components(of: place).sorted().enumerated().map { index, component in
-            var vector = KeyVector.sum(maskKeys: maskKeys[component] ?? [], count: count)
+            let known = maskKeys[component] ?? []
+            var vector: [UInt8] = []
+            for sum in sums { vector += KeyVector.sum(maskKeys: sum.map { known[$0] }, count: count) }
             if lies, index == 0 { Cheating.addOne(to: &vector) }
             return Vector(component: component, bytes: vector, root: Digest(KeyVector.tree(vector).root))
         }

@@ -26,7 +26,7 @@ struct KeyReleaseMemory: Sendable {
     mutating func admit(_ job: KeyJob, chain: ChainID, evicted: [NodeID], durable: DurableStore) throws(RoundError) {
         let record = Record(
             task: chain, baseModel: job.model.id, manifest: job.manifest, round: job.round, attempt: job.attempt,
-            members: job.set, evicted: evicted)
+            members: job.set, sums: job.sums, evicted: evicted)
         var next = gate
         let admission: KeyReleaseGate.Admission
         do { admission = try next.admit(record.request) } catch {
@@ -51,11 +51,13 @@ struct KeyReleaseMemory: Sendable {
         let round: UInt32
         let attempt: UInt16
         let members: [Chain.TaskState.SetMember]
+        /// Places in `members`.
+        let sums: [[Int]]
         let evicted: [NodeID]
 
         init(
             task: ChainID, baseModel: ContentID, manifest: BlockID, round: UInt32, attempt: UInt16,
-            members: [Chain.TaskState.SetMember], evicted: [NodeID]
+            members: [Chain.TaskState.SetMember], sums: [[Int]], evicted: [NodeID]
         ) {
             self.task = task
             self.baseModel = baseModel
@@ -63,6 +65,7 @@ struct KeyReleaseMemory: Sendable {
             self.round = round
             self.attempt = attempt
             self.members = members
+            self.sums = sums
             self.evicted = evicted
         }
 
@@ -73,6 +76,9 @@ struct KeyReleaseMemory: Sendable {
             encoder.u32(round)
             encoder.u16(attempt)
             encoder.list(members)
+            encoder.list(sums) { encoder, sum in
+                encoder.list(sum) { encoder, place in encoder.u16(UInt16(place)) }
+            }
             encoder.list(evicted)
         }
 
@@ -83,6 +89,14 @@ struct KeyReleaseMemory: Sendable {
             round = try decoder.u32("round")
             attempt = try decoder.u16("attempt")
             members = try decoder.list(limit: Limits.submitters, "members")
+            let count = members.count
+            sums = try decoder.list(limit: Limits.buckets, "sums") { (decoder: inout WireDecoder) throws(WireError) in
+                try decoder.list(limit: Limits.submitters, "sum") { (decoder: inout WireDecoder) throws(WireError) in
+                    let place = Int(try decoder.u16("place"))
+                    guard place < count else { throw .invalid(field: "sum", reason: "no member has place \(place)") }
+                    return place
+                }
+            }
             evicted = try decoder.list(limit: Limits.evictions, "evicted")
         }
 
@@ -90,7 +104,8 @@ struct KeyReleaseMemory: Sendable {
             KeyReleaseGate.Request(
                 task: task.bytes, baseModel: baseModel.bytes, manifest: manifest.bytes, round: UInt64(round),
                 attempt: UInt32(attempt), manifestIsDecided: true,
-                members: members.map { ($0.node.bytes, $0.submission.bytes) }, provenBad: evicted.map(\.bytes))
+                members: members.map { ($0.node.bytes, $0.submission.bytes) },
+                buckets: sums.map { $0.map { members[$0].node.bytes } }, provenBad: evicted.map(\.bytes))
         }
     }
 }

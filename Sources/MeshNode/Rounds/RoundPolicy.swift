@@ -24,7 +24,8 @@ struct RoundPolicy: Sendable {
             encoding = spec.update.encoding == .ristretto ? .ristretto : .affine
             // The largest round, in memory that a node may be expected to have.
             plan = try AggregationPlan(
-                packing: packing, elements: spec.elementCount(round: 1), submitters: packing.maximumSubmitters,
+                packing: packing, elements: spec.elementCount(round: 1) * Int(spec.training.robust.buckets),
+                submitters: packing.maximumSubmitters,
                 encoding: encoding, components: profile.componentCount, memoryLimit: 2 << 30)
         } catch {
             throw .failed("the task cannot be carried out here: \(error)")
@@ -42,6 +43,8 @@ struct RoundPolicy: Sendable {
     func elementCount(round: UInt32) -> Int { spec.elementCount(round: round) }
     /// No round has more: what memory and content lengths are bounded by.
     var largestElementCount: Int { spec.elementCount(round: 1) }
+    /// Elements of the largest key vector: one of a member's for each sum.
+    var largestVectorCount: Int { largestElementCount * Int(spec.training.robust.buckets) }
 
     /// Rows and cap that weigh one member's update; 1 and 1 under equal weights.
     func weight(rows: UInt32) -> (rows: Int, cap: Int) {
@@ -62,8 +65,9 @@ struct RoundPolicy: Sendable {
         return encoder.bytes
     }
 
-    func decode(aggregate bytes: [UInt8], round: UInt32) throws(RoundError) -> [Int64] {
-        let count = elementCount(round: round)
+    /// - Parameter sums: how many sums e holds, one after the other.
+    func decode(aggregate bytes: [UInt8], round: UInt32, sums: Int = 1) throws(RoundError) -> [Int64] {
+        let count = sums * elementCount(round: round)
         guard bytes.count == count * aggregateWidth else {
             throw .rejected("e has \(bytes.count) bytes, \(count * aggregateWidth) expected")
         }
@@ -78,10 +82,10 @@ struct RoundPolicy: Sendable {
         return values
     }
 
-    /// The digits of a decided sum: exactly `packing` balanced digits an element, each within |S|·B.
-    func digits(_ aggregate: [Int64], round: UInt32, submitters: Int) throws(RoundError) -> [Int64] {
+    /// The digits of decided sums: exactly `packing` balanced digits an element, each within its members·B.
+    func digits(_ aggregate: [Int64], round: UInt32, sums: [[Int]]) throws(RoundError) -> [[Int64]] {
         do {
-            return try packing.unpack(aggregate, count: coordinateCount(round: round), submitters: submitters)
+            return try packing.unpack(aggregate, count: coordinateCount(round: round), sums: sums.map(\.count))
         } catch { throw .rejected("\(error)") }
     }
 
@@ -95,13 +99,20 @@ struct RoundPolicy: Sendable {
 
     /// W_new = ServerStep(W, e), with the state that the task's rules keep, as the file that every node computes byte
     /// for byte.
-    func nextModel(base: [UInt8], aggregate: [Int64], rows: [UInt32], round: UInt32) throws(RoundError) -> [UInt8] {
+    ///
+    /// - Parameters:
+    ///   - rows: of every member.
+    ///   - sums: the sums of `aggregate`, as places in `rows`.
+    func nextModel(
+        base: [UInt8], aggregate: [Int64], rows: [UInt32], sums: [[Int]], round: UInt32
+    ) throws(RoundError) -> [UInt8] {
         let state = try state(of: base)
-        let sum = try digits(aggregate, round: round, submitters: rows.count)
+        let digits = try digits(aggregate, round: round, sums: sums)
         do {
             let next = try recipe.next(
-                state, sum: sum, round: Int(round), rows: rows.reduce(0) { $0 + weight(rows: $1).rows },
-                rowCap: weight(rows: 1).cap, submitters: rows.count)
+                state, sums: digits, round: Int(round),
+                rows: sums.map { $0.reduce(0) { $0 + weight(rows: rows[$1]).rows } }, rowCap: weight(rows: 1).cap,
+                submitters: rows.count)
             return try recipe.file(of: next)
         } catch { throw .rejected("\(error)") }
     }

@@ -9,8 +9,10 @@ public struct DecidedRounds: Sendable {
         public let attempt: UInt16
         /// Members of the sum, ascending.
         public let set: [NodeID]
-        /// e, unpacked: one integer a coordinate of the round.
-        public let sum: [Int64]
+        /// The sums that were decrypted, as places in `set`: one of everybody, or one a bucket.
+        public let buckets: [[Int]]
+        /// e, unpacked: one integer a coordinate of the round, for each sum.
+        public let sums: [[Int64]]
         public let isRejected: Bool
         /// Seed of the round's training orders.
         public let seed: Digest
@@ -87,13 +89,15 @@ public struct DecidedRounds: Sendable {
                 guard case .aggregating(_, let set) = before.phase,
                     let raw = try content.get(result.aggregate.id)
                 else { throw RoundError.failed("the sum of round \(before.round) is not stored in \(home.path)") }
+                let buckets = before.sums(of: set)
                 liars += result.liars
                 rounds.append(
                     Round(
                         round: before.round, attempt: before.attempt, set: set.map(\.node),
-                        sum: try policy.digits(
-                            try policy.decode(aggregate: raw, round: before.round), round: before.round,
-                            submitters: set.count),
+                        buckets: buckets,
+                        sums: try policy.digits(
+                            try policy.decode(aggregate: raw, round: before.round, sums: buckets.count),
+                            round: before.round, sums: buckets),
                         isRejected: result.rejected, seed: before.roundSeed, model: result.model,
                         aggregator: block.header.author, views: block.certificate.view + 1, block: block.header.id))
             case .void(let body):

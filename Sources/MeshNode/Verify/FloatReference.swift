@@ -28,9 +28,12 @@ public enum FloatReference {
         var accuracies: [Double] = []
         for round in decided.rounds where !round.isRejected {
             let size = policy.recipe.supportSize(round: Int(round.round))
-            var mean = [Double](repeating: 0, count: policy.coordinateCount(round: round.round))
+            // One mean of everybody, or one a bucket.
+            var means = round.buckets.map { _ in
+                [Double](repeating: 0, count: policy.coordinateCount(round: round.round))
+            }
             let shares = round.set.map { Double(policy.weight(rows: decided.rows[$0] ?? 1).rows) }
-            let total = shares.reduce(0, +)
+            let totals = round.buckets.map { $0.reduce(0) { $0 + shares[$1] } }
             // Members outside the set train too: what they did not send waits in their residual.
             for node in decided.rows.keys.sorted() {
                 let place = round.set.firstIndex(of: node)
@@ -50,14 +53,16 @@ public enum FloatReference {
                     }
                     memory[node] = rest
                 }
-                guard let place else { continue }
-                for index in mean.indices {
-                    let share = index < size ? shares[place] / total : 1 / Double(round.set.count)
-                    mean[index] += Double(update.offered[index]) * share
+                guard let place, let bucket = round.buckets.firstIndex(where: { $0.contains(place) }) else { continue }
+                for index in means[bucket].indices {
+                    let share = index < size ? shares[place] / totals[bucket] : 1 / Double(round.set.count)
+                    means[bucket][index] += Double(update.offered[index]) * share
                 }
             }
+            let floats = means.map { $0.map { Float($0) } }
+            let mean = try policy.recipe.robust?.combine(floats) ?? floats[0]
             state = try policy.recipe.next(
-                state, mean: mean[..<size].map { Float($0) }, controlMean: mean[size...].map { Float($0) },
+                state, mean: Array(mean[..<size]), controlMean: Array(mean[size...]),
                 round: Int(round.round), submitters: round.set.count)
             accuracies.append(try trainer.evaluate(parameters: state.weights, data: test).score(on: test))
         }

@@ -154,7 +154,7 @@ struct TaskChecker {
         }
         try ResultCheck.check(
             policy: policy, context: manifest.body.context, manifest: decided,
-            set: SetContent(headers: headers, bodies: bodies, rows: rows),
+            set: SetContent(headers: headers, bodies: bodies, rows: rows, sums: before.sums(of: set)),
             aggregate: try bytes(result.aggregate, "the sum e"), opening: result.opening,
             base: try bytes(before.model, "the base model"), model: try bytes(result.model, "the new model"))
         resultsChecked += 1

@@ -13,7 +13,7 @@ public struct PlainRun: Sendable {
     public private(set) var coordinates = 0
     public private(set) var ratio = 0.0
     public private(set) var saturations = 0
-    private var sums: [[Int64]] = []
+    private var decided: [[Int64]] = []
 
     /// - Parameter parts: each member's rows in the task's form.
     public init(spec: TaskSpec, parts: [Dataset]) throws {
@@ -21,12 +21,15 @@ public struct PlainRun: Sendable {
         let recipe = policy.recipe
         let clock = ContinuousClock()
         var file = try recipe.model.initialFile(seed: Seed.number(spec.seed))
+        // Under a robust rule the members are dealt into buckets one after the other: here nobody could have drawn them.
+        let count = max(1, min(Int(spec.training.robust.buckets), parts.count / Int(spec.participants.smallestSet)))
+        let buckets = (0..<count).map { bucket in parts.indices.filter { $0 % count == bucket } }
         var memory = [[Float]?](repeating: nil, count: parts.count)
         for round in 1...Int(spec.rounds) {
             let start = clock.now
             let state = try policy.state(of: file)
             let loaded = clock.now
-            var sum = [Int64](repeating: 0, count: recipe.coordinates(round: round))
+            var sums = buckets.map { _ in [Int64](repeating: 0, count: recipe.coordinates(round: round)) }
             let shares = parts.map { policy.weight(rows: UInt32(clamping: $0.count)) }
             for (index, part) in parts.enumerated() {
                 let update = try recipe.train(
@@ -35,19 +38,19 @@ public struct PlainRun: Sendable {
                     noise: Submitting.systemWord)
                 memory[index] = update.kept?.ifContained
                 saturations += update.saturations
-                for (place, value) in update.values.enumerated() { sum[place] += Int64(value) }
+                for (place, value) in update.values.enumerated() { sums[index % count][place] += Int64(value) }
             }
             let trained = clock.now
             let next = try recipe.next(
-                state, sum: sum, round: round, rows: shares.reduce(0) { $0 + $1.rows }, rowCap: shares[0].cap,
-                submitters: parts.count)
+                state, sums: sums, round: round, rows: buckets.map { $0.reduce(0) { $0 + shares[$1].rows } },
+                rowCap: shares[0].cap, submitters: parts.count)
             file = try recipe.file(of: next)
             let ended = clock.now
             prepareSeconds += Self.seconds(loaded - start)
             trainSeconds += Self.seconds(trained - loaded)
             serverSeconds += Self.seconds(ended - trained)
-            coordinates += sum.count
-            sums.append(sum)
+            coordinates += sums[0].count
+            decided.append(sums.flatMap { $0 })
             weights = next.weights
         }
         ratio = Double(coordinates) / Double(max(1, recipe.parameterCount * Int(spec.rounds)))
@@ -55,7 +58,7 @@ public struct PlainRun: Sendable {
 
     public func largestSumDifference(to other: PlainRun) -> Int64 {
         var largest: Int64 = 0
-        for (left, right) in zip(sums, other.sums) {
+        for (left, right) in zip(decided, other.decided) {
             for (a, b) in zip(left, right) { largest = max(largest, abs(a - b)) }
         }
         return largest

@@ -23,6 +23,9 @@ struct TestnetOptions: Sendable {
     var model = "softmax"
     var optimiser = "sgd"
     var server = "fedavg"
+    /// Of a robust rule: buckets of the set, and how many of them may be hostile.
+    var buckets = 1
+    var hostile = 0
     /// none, a ratio, or masked:RATIO.
     var compression = "none"
     var weighting = "uniform"
@@ -45,6 +48,7 @@ struct TestnetOptions: Sendable {
     static let optimisers = ["sgd", "momentum", "adamw", "fedprox", "scaffold"]
     static let servers: [String: TaskSpec.ServerRule] = [
         "fedavg": .fedAvg, "fedavgm": .fedAvgM, "fedadam": .fedAdam, "fedyogi": .fedYogi, "diloco": .diLoCo,
+        "median": .median, "trimmed_mean": .trimmedMean, "krum": .krum,
     ]
 
     /// The task's name and data type.
@@ -86,6 +90,15 @@ struct TestnetOptions: Sendable {
         if Self.servers[server] == nil {
             faults.append("--server \(server) is unknown; use \(Self.servers.keys.sorted().joined(separator: ", "))")
         }
+        if task == nil, Self.servers[server]?.isRobust == true {
+            // Sets are never below 4, so a bucket is not either.
+            if !(2...8).contains(buckets) || nodes < 4 * buckets {
+                faults.append("--buckets \(buckets): 2 to 8, with 4 nodes or more for each; --nodes is \(nodes)")
+            }
+        } else if buckets != 1 || hostile != 0 {
+            faults.append("--buckets and --hostile belong to --server median, trimmed_mean or krum")
+        }
+        if !(0...100).contains(hostile) { faults.append("--hostile \(hostile): 0 to 100 buckets") }
         if !["uniform", "rows"].contains(weighting) {
             faults.append("--weighting \(weighting) is unknown; use uniform or rows")
         }
@@ -152,6 +165,8 @@ struct TestnetCommand: AsyncParsableCommand {
     @Option(help: "Model: \(ModelArchitecture.allowed).") var model = "softmax"
     @Option(help: "Local training: \(TestnetOptions.optimisers.joined(separator: ", ")).") var optimiser = "sgd"
     @Option(help: "Server rule: \(TestnetOptions.servers.keys.sorted().joined(separator: ", ")).") var server = "fedavg"
+    @Option(help: "Buckets of a robust server rule, at least 4 nodes each.") var buckets: Int?
+    @Option(help: "Buckets that trimmed_mean cuts off on each side, or that krum takes for hostile.") var hostile = 0
     @Option(help: "Share of the coordinates a round: none, RATIO or masked:RATIO.") var compression = "none"
     @Option(help: "uniform or rows.") var weighting = "uniform"
     @Option(name: .customLong("scale-rule"), help: "Quantiser's range: fixed, or previous to follow the sums.")
@@ -213,6 +228,8 @@ struct TestnetCommand: AsyncParsableCommand {
         options.model = model
         options.optimiser = optimiser
         options.server = server
+        options.buckets = buckets ?? (TestnetOptions.servers[server]?.isRobust == true ? nodes / 4 : 1)
+        options.hostile = hostile
         options.compression = compression
         options.weighting = weighting
         options.scaleRule = scaleRule

@@ -45,6 +45,7 @@ struct TestnetTask {
             training: .init(
                 trainer: TaskSpecValidator.trainer, localEpochs: 2, batchSize: 10, learningRatePpm: learningRate(kind),
                 local: local(), server: try server(), serverRatePpm: serverRate, outer: outer,
+                robust: .init(buckets: UInt16(clamping: options.buckets), hostile: UInt16(clamping: options.hostile)),
                 weighting: options.weighting == "rows" ? .rows : .uniform,
                 rowCap: options.weighting == "rows" ? UInt32(largestPart) : 0),
             update: .init(

@@ -39,6 +39,10 @@ extension TaskSpec {
         encoder.u32(training.outer.tauPpm)
         encoder.u8(training.weighting.rawValue)
         encoder.u32(training.rowCap)
+        if training.server.isRobust {
+            encoder.u16(training.robust.buckets)
+            encoder.u16(training.robust.hostile)
+        }
         encoder.u64(update.clipNormPpm)
         encoder.u8(update.bits)
         encoder.u32(update.rangePpm)
@@ -129,6 +133,10 @@ extension TaskSpec {
                 secondMomentumPpm: try decoder.u32("training.server_beta2"),
                 tauPpm: try decoder.u32("training.server_tau")),
             weighting: try decoder.choice("training.weighting"), rowCap: try decoder.u32("training.row_cap"))
+        if training.server.isRobust {
+            training.robust = Robust(
+                buckets: try decoder.u16("training.buckets"), hostile: try decoder.u16("training.hostile"))
+        }
         update = Update(
             clipNormPpm: try decoder.u64("update.clip_norm"), bits: try decoder.u8("update.bits"),
             rangePpm: try decoder.u32("update.range"), scale: try decoder.choice("update.scale"),

@@ -135,7 +135,9 @@ extension TaskSpec {
         }
     }
 
-    public enum ServerRule: UInt8, Sendable { case fedAvg = 1, fedAvgM = 2, fedAdam = 3, fedYogi = 4, diLoCo = 5 }
+    public enum ServerRule: UInt8, Sendable {
+        case fedAvg = 1, fedAvgM = 2, fedAdam = 3, fedYogi = 4, diLoCo = 5, median = 6, trimmedMean = 7, krum = 8
+    }
     public enum Weighting: UInt8, Sendable { case uniform = 1, rows = 2 }
 
     /// The server rule's own numbers.
@@ -162,13 +164,15 @@ extension TaskSpec {
         public var server: ServerRule
         public var serverRatePpm: UInt32
         public var outer: OuterRecipe
+        public var robust: Robust
         public var weighting: Weighting
         /// n_cap: enrolled rows above it count as this many. Only with `rows`.
         public var rowCap: UInt32
 
         public init(
             trainer: String, localEpochs: UInt32, batchSize: UInt32, learningRatePpm: UInt32, local: LocalRecipe = .sgd,
-            server: ServerRule, serverRatePpm: UInt32, outer: OuterRecipe = .none, weighting: Weighting, rowCap: UInt32
+            server: ServerRule, serverRatePpm: UInt32, outer: OuterRecipe = .none, robust: Robust = .none,
+            weighting: Weighting, rowCap: UInt32
         ) {
             self.trainer = trainer
             self.localEpochs = localEpochs
@@ -178,6 +182,7 @@ extension TaskSpec {
             self.server = server
             self.serverRatePpm = serverRatePpm
             self.outer = outer
+            self.robust = robust
             self.weighting = weighting
             self.rowCap = rowCap
         }

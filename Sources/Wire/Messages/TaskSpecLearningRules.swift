@@ -189,7 +189,8 @@ extension TaskSpecValidator {
         let (rule, outer) = (training.server, training.outer)
         let isAdaptive = rule == .fedAdam || rule == .fedYogi
         belongs(
-            "training.server_momentum", outer.momentumPpm, 0, 999_999, if: rule != .fedAvg, to: "a rule with moments",
+            "training.server_momentum", outer.momentumPpm, 0, 999_999, if: rule != .fedAvg && !rule.isRobust,
+            to: "a rule with moments",
             "training.server", &check)
         belongs(
             "training.server_beta2", outer.secondMomentumPpm, 0, 999_999, if: isAdaptive, to: "fedadam and fedyogi",

@@ -45,6 +45,7 @@ public enum TaskSpecValidator {
         participants(spec, &check)
         deadlines(spec.deadlines, &check)
         training(spec.training, &check)
+        buckets(spec, &check)
         update(spec, &check)
         privacy(spec, &check)
         check.range("evaluation.tolerance", spec.evaluation.tolerancePpm, 0, 1_000_000, parts: true)
@@ -67,7 +68,10 @@ public enum TaskSpecValidator {
                 "holders (1,0): the publisher alone holds the keys and could read every single update; with 5 "
                     + "participants or more use count = 3, threshold = 1")
         }
-        if UInt64(spec.participants.minimum) < 2 * UInt64(spec.participants.smallestSet) {
+        lines += bucketWarnings(spec)
+        if !spec.training.server.isRobust,
+            UInt64(spec.participants.minimum) < 2 * UInt64(spec.participants.smallestSet)
+        {
             lines.append(
                 "participants.minimum is below twice the smallest set (\(spec.participants.smallestSet)): a member "
                     + "that is lost for good after its round was keyed and voided ends the task")
