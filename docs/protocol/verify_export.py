@@ -250,7 +250,7 @@ def spec(r):
     s["target"] = r.u32()
     s["commitment"] = r.id() if r.flag() else None
     r.u32(), r.u32()
-    s["reward"], s["rule"], s["bond"] = r.u64(), r.u8(), r.u64()
+    s["reward"], s["rule"], s["scored"], s["bond"] = r.u64(), r.u8(), r.u32(), r.u64()
     r.u32(), r.u8()
     s["bytes"] = r.data[start:r.at]
     return s
