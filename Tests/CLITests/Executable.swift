@@ -28,18 +28,28 @@ struct Executable {
     }
 
     /// Waits on a thread of its own: the tasks' threads are as few as the cores, and servers under test need them.
-    func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> Outcome {
+    /// - Parameter dataLimitKiB: most memory of its own that the process may have (RLIMIT_DATA).
+    func run(
+        _ arguments: [String], environment: [String: String] = [:], dataLimitKiB: Int? = nil
+    ) async throws -> Outcome {
         try await withCheckedThrowingContinuation { continuation in
             DispatchQueue.global().async {
-                continuation.resume(with: Result { try wait(arguments, environment) })
+                continuation.resume(with: Result { try wait(arguments, environment, dataLimitKiB) })
             }
         }
     }
 
-    private func wait(_ arguments: [String], _ environment: [String: String]) throws -> Outcome {
+    private func wait(
+        _ arguments: [String], _ environment: [String: String], _ dataLimitKiB: Int?
+    ) throws -> Outcome {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
+        if let dataLimitKiB {
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments =
+                ["-c", "ulimit -d \(dataLimitKiB) && exec \"$@\"", "sh", path] + arguments
+        }
         var all = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("MESHNODE_") }
         all.merge(environment) { _, new in new }
         process.environment = all

@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import MeshNode
+
 /// What a task can say about learning, each over five real processes: the exactness proof and `chain verify --full` hold
 /// whatever the model, the rules and the support are.
 @Suite(.serialized) struct LearningTestnetTests {
@@ -59,18 +61,35 @@ import Testing
         #expect(outcome.code != 0 && outcome.errors.contains("5 buckets or more"), "\(outcome.errors)")
     }
 
-    /// The restarted node takes part again with what it had stored. Four rounds are too early for the accuracy gate: the
-    /// plaintext run lets the killed node's lost training wait in its residual, the real one has lost it.
+    /// The restarted node takes part again with what it had stored, and does the training again that the kill cut short:
+    /// the plaintext run, in which nobody is killed and that update waits in the residual, stays within .01.
     @Test func aKilledMinerComesBackUnderCompression() throws {
         let folder = try Folder()
         let outcome = try Program.run(
             ["testnet", "--rounds", "4", "--compression", "0.25", "--drop-miner", "2", "--out", folder.path])
         let summary = try Summary(folder: folder.path)
-        #expect(
-            summary.exact && summary.heads_equal && summary.verified && summary.completed,
-            "\(outcome.output)\n\(outcome.errors)")
+        #expect(outcome.code == 0, "\(outcome.output)\n\(outcome.errors)")
+        #expect(summary.exact && summary.heads_equal && summary.verified && summary.completed)
+        #expect(abs(summary.final_accuracy - summary.float_accuracy) <= 0.01)
         #expect(summary.restarted.count == 1)
         #expect(outcome.output.contains("4/5") && outcome.output.contains("ratio 0.25"))
+    }
+
+    /// The last node's owner lets it train only at another hour: the round closes without it.
+    @Test func hoursOfTheOwnerAreKept() throws {
+        let folder = try Folder()
+        let now = OwnerPolicy.localMinute()
+        func clock(_ minute: Int) -> String {
+            let rest = minute % 60
+            return "\(minute % 1_440 / 60):" + (rest < 10 ? "0\(rest)" : "\(rest)")
+        }
+        let policy = folder.path + "/owner.toml"
+        try "hours = \"\(clock(now + 120))-\(clock(now + 180))\"\nthreads = 1\n"
+            .write(toFile: policy, atomically: true, encoding: .utf8)
+        let (outcome, _, run) = try run(["--owner", policy], rounds: 1)
+        #expect(outcome.output.contains("4/5"), "\(outcome.output)")
+        let log = try String(contentsOfFile: run.path + "/nodes/node5.log", encoding: .utf8)
+        #expect(log.contains("no submission, the owner's policy refuses it: it is"), "\(log.suffix(2_000))")
     }
 
     @Test func noiseIsPrintedAndTheSumStaysExact() throws {

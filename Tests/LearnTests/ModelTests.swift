@@ -200,11 +200,13 @@ import Testing
         #expect(free > mild && mild > strong && strong > 0)
     }
 
-    @Test func maskFreezesTheRest() throws {
+    @Test(arguments: [Optimiser.sgd, .momentum(0.9), .adamW(beta1: 0.9, beta2: 0.99, epsilon: 1e-8)], [0, 0.01])
+    func maskFreezesTheRest(_ optimiser: Optimiser, _ decay: Float) throws {
         let trainer = Trainer(model: try Model(.softmax, for: Digits.split.train))
         let start = trainer.model.initialParameters(seed: [])
         var settings = Digits.training
-        settings.weightDecay = 0.01
+        settings.optimiser = optimiser
+        settings.weightDecay = decay
         let outcome = try trainer.train(
             parameters: start, data: Digits.split.train, settings: settings, seed: [], mask: [0, 5, 649])
         let changed = start.indices.filter { start[$0] != outcome.parameters[$0] }

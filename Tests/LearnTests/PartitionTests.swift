@@ -153,6 +153,65 @@ import Testing
         #expect(throws: LearnError.self) { try Self.plan("iid", [0, 1], classes: 2, parts: 3) }
     }
 
+    /// Every strategy on random numbers of rows, classes and parts, more parts than classes included: its own invariants,
+    /// or an error that says what is unattainable. Absent classes and classes of one row occur.
+    @Test func randomPlansKeepTheirInvariants() throws {
+        var generator = DeterministicGenerator(seed: Seed.number(77))
+        var planned = 0
+        var refused = 0
+        for number in 0..<400 {
+            let classes = 2 + generator.below(9)
+            let parts = 1 + generator.below(14)
+            let count = parts + generator.below(300)
+            let labels = Self.labels(count, classes: classes, seed: UInt64(number))
+            let held = 1 + generator.below(classes)
+            let least = 1 + generator.below(12)
+            for text in [
+                "iid", "sequential", "stratified", "dirichlet:0.5", "label_skew:\(held)", "shards:2",
+            ] {
+                let settings = text + ",min_samples=\(least)"
+                let plan: PartitionPlan
+                do {
+                    plan = try Self.plan(settings, labels, classes: classes, parts: parts, seed: UInt64(number))
+                } catch let error as LearnError {
+                    guard case .invalid(let field, _, _) = error else { throw error }
+                    #expect(field.hasPrefix("partition"), "\(settings): \(error)")
+                    // Strategies that deal evenly may only refuse what no plan could hold.
+                    if text == "iid" || text == "sequential" {
+                        #expect(count / parts < least, "\(settings) \(count)/\(parts)")
+                    }
+                    refused += 1
+                    continue
+                }
+                planned += 1
+                let rows = plan.parts.flatMap { $0 }
+                let context = "\(settings), \(count) rows, \(classes) classes, \(parts) parts"
+                #expect(plan.parts.count == parts && plan.sizes.allSatisfy { $0 >= least }, "\(context)")
+                #expect(Set(rows).count == rows.count && rows.allSatisfy { (0..<count).contains($0) }, "\(context)")
+                let totals = Self.histogram(Array(labels.indices), labels, classes: classes)
+                switch text {
+                case "iid", "sequential":
+                    // The first `count mod parts` parts get one more.
+                    let sizes = (0..<parts).map { count / parts + ($0 < count % parts ? 1 : 0) }
+                    #expect(plan.sizes == sizes, "\(context)")
+                case "stratified":
+                    for part in plan.parts {
+                        for (label, found) in Self.histogram(part, labels, classes: classes).enumerated() {
+                            #expect(abs(found * parts - totals[label]) < parts, "\(context)")
+                        }
+                    }
+                case let skew where skew.hasPrefix("label_skew"):
+                    for part in plan.parts {
+                        #expect(Self.histogram(part, labels, classes: classes).count { $0 > 0 } <= held, "\(context)")
+                    }
+                default: break
+                }
+                if !text.hasPrefix("label_skew") { #expect(Self.isDisjointCover(plan), "\(context)") }
+            }
+        }
+        #expect(planned > 800 && refused > 100, "\(planned) plans, \(refused) refusals")
+    }
+
     @Test func plansRepeatAndDependOnTheSeed() throws {
         let labels = Digits.split.train.labels
         for text in ["iid", "stratified", "dirichlet:0.5", "label_skew:2", "shards:2", "iid,overlap=0.1"] {

@@ -57,6 +57,15 @@ enum VectorLoops {
         }
     }
 
+    /// Zero wherever `free` is zero.
+    static func keep(_ free: [Float], of target: UnsafeMutableBufferPointer<Float>) {
+        precondition(free.count == target.count, "a mask of \(free.count) for \(target.count) values")
+        free.withUnsafeBufferPointer { free in
+            guard let mask = free.baseAddress, let values = target.baseAddress else { return }
+            rectifyGradient(values, source: mask, into: values, count: target.count)
+        }
+    }
+
     /// The sum of `count` values, eight partial sums first.
     static func sum(_ source: UnsafePointer<Float>, count: Int) -> Float {
         var lanes = Lanes.zero

@@ -29,7 +29,7 @@ public struct Trainer: Sendable {
         if let correction, correction.count != parameters.count {
             throw .mismatch(field: "correction", expected: parameters.count, found: correction.count)
         }
-        let frozen = try frozenIndices(mask: mask)
+        let free = try freeParameters(mask: mask)
         var stepper = OptimiserState(settings: settings, count: parameters.count)
         let rate = settings.learningRate(round: round, of: rounds)
         let batch = min(settings.batchSize, data.count)
@@ -55,9 +55,12 @@ public struct Trainer: Sendable {
                 epochLoss += result.loss
                 epochCorrect += result.correct
                 if let correction { for index in gradient.indices { gradient[index] += correction[index] } }
-                for index in frozen { gradient[index] = 0 }
+                if let free { gradient.withUnsafeMutableBufferPointer { VectorLoops.keep(free, of: $0) } }
                 stepper.apply(gradient, to: &weights, anchor: parameters, rate: rate)
-                for index in frozen { weights[index] = parameters[index] }
+                // Plain SGD leaves what has no gradient; decay, the proximal term and moments do not.
+                if let free, !settings.isPlainSGD {
+                    for index in free.indices where free[index] == 0 { weights[index] = parameters[index] }
+                }
                 step += 1
                 progress?(
                     TrainingProgress(
@@ -95,18 +98,19 @@ public struct Trainer: Sendable {
         return (loss / Double(data.count), total)
     }
 
-    private func frozenIndices(mask: [Int]?) throws(LearnError) -> [Int] {
-        guard let mask else { return [] }
-        var isFree = [Bool](repeating: false, count: model.parameterCount)
+    /// 1 where a parameter may change, else 0; nil when all may.
+    private func freeParameters(mask: [Int]?) throws(LearnError) -> [Float]? {
+        guard let mask else { return nil }
+        var free = [Float](repeating: 0, count: model.parameterCount)
         for index in mask {
-            guard isFree.indices.contains(index) else {
+            guard free.indices.contains(index) else {
                 throw .invalid(
-                    field: "mask", reason: "index \(index) of \(isFree.count) parameters",
+                    field: "mask", reason: "index \(index) of \(free.count) parameters",
                     next: "use the round's support")
             }
-            isFree[index] = true
+            free[index] = 1
         }
-        return isFree.indices.filter { !isFree[$0] }
+        return free
     }
 
     private static func gradient(

@@ -35,6 +35,9 @@ public struct TrainingSettings: Equatable, Sendable {
     public var gradientClip: Float?
     public var schedule: LearningRateSchedule
 
+    /// A parameter without gradient stays where it is.
+    var isPlainSGD: Bool { optimiser == .sgd && weightDecay == 0 && proximal == 0 }
+
     public init(
         epochs: Int, batchSize: Int, learningRate: Float, optimiser: Optimiser = .sgd, weightDecay: Float = 0,
         proximal: Float = 0, gradientClip: Float? = nil, schedule: LearningRateSchedule = .constant

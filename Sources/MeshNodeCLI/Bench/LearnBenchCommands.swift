@@ -73,7 +73,7 @@ struct CompressionBenchCommand: ParsableCommand {
         }
         let broken = rows.compactMap { CompressionStudy.brokenPromise(of: $0, architecture: architecture) }
         let result = Result(ratios: rows, missedAndAlternatives: others, broken: broken)
-        output.show(result, empty: "") { result in
+        output.show(result) { result in
             Table.text(
                 [
                     "RECIPE", "PARTITION", "SENT", "AT 10", "AT END", "SPREAD", "FROM DENSE", "LOWEST", "SATURATED",

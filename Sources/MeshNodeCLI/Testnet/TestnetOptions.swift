@@ -44,6 +44,8 @@ struct TestnetOptions: Sendable {
     var label = "label"
     /// Features are divided by this; 0 lets the data decide.
     var divisor = 0
+    /// `owner.toml` of the last node.
+    var ownerPolicy: String?
 
     static let optimisers = ["sgd", "momentum", "adamw", "fedprox", "scaffold"]
     static let servers: [String: TaskSpec.ServerRule] = [
@@ -80,6 +82,12 @@ struct TestnetOptions: Sendable {
         if !(1...1000).contains(rounds) { faults.append("--rounds \(rounds): 1 to 1000") }
         if ShippedData(rawValue: data) == nil, !Files.exists(data) {
             faults.append("--data \(data): neither digits, wdbc nor a file that exists (\(DataSource.allowed))")
+        }
+        if let ownerPolicy {
+            do {
+                _ = try OwnerPolicy.parse(
+                    String(decoding: try Files.read(ownerPolicy, limit: 1 << 16), as: UTF8.self), file: ownerPolicy)
+            } catch { faults.append("--owner \(ownerPolicy): \(error)") }
         }
         if let task, !Files.exists(task) { faults.append("--task \(task): there is no such file") }
         do { _ = try ModelArchitecture(parsing: model) } catch { faults.append("--model: \(error)") }
@@ -192,6 +200,7 @@ struct TestnetCommand: AsyncParsableCommand {
     var payout = "equal"
     @Option(name: .customLong("scored-rounds"), help: "With --payout contribution; 0: as many as the task allows.")
     var scoredRounds = 0
+    @Option(help: "owner.toml of the last node: what its owner allows.") var owner: String?
     @Option(help: "Directory for homes, logs, model and summary.json.") var out = "testnet/out"
     @Flag(help: "Leave the nodes running.") var keep = false
     @Option(help: "Give up after this many seconds.") var limit = 900
@@ -240,6 +249,7 @@ struct TestnetCommand: AsyncParsableCommand {
         options.scoredRounds = scoredRounds
         options.label = label
         options.divisor = divisor
+        options.ownerPolicy = owner.map(Files.absolute)
         let held = try await TestnetRun(options: options, report: { Terminal.result($0) }).run()
         if !held { throw CommandFailure(ExitStatus.verification, "a gate failed, see above") }
     }

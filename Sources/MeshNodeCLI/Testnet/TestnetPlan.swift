@@ -73,6 +73,9 @@ struct TestnetPlan: Sendable {
             try Files.write(
                 Array(configuration(index, spec.data.type, "data/train." + ending, evaluationFile).utf8),
                 to: home.configuration)
+            if let policy = options.ownerPolicy, index == options.nodes - 1 {
+                try Files.write(try Files.read(policy, limit: 1 << 16), to: path + "/" + OwnerPolicy.fileName)
+            }
             members.append(
                 MeshMember(
                     index: index, home: home, log: options.out + "/nodes/node\(index + 1).log",

@@ -1,0 +1,137 @@
+import Foundation
+import Testing
+
+/// What keeps a node out of a task before its first round: the owner's policy, and rows that do not fit. One running node,
+/// asked by the commands that people use.
+@Suite(.serialized) struct JoiningTests {
+    /// A network of one validator with one published task that it has not joined.
+    private final class Solo {
+        let folder: Folder
+        let home: String
+        let rows: String
+        /// What the training file held at first.
+        let text: String
+        private var process: Process?
+
+        init() throws {
+            folder = try Folder()
+            let path = folder.path
+            home = path + "/solo"
+            rows = path + "/parts/part-0.csv"
+            try Solo.expect("data", "partition", "digits", "--parts", "4", "--out", path + "/parts")
+            text = try String(contentsOfFile: rows, encoding: .utf8)
+            try Solo.expect(
+                "init", "--home", home, "--listen", "127.0.0.1:0", "--set", "mesh.profile=loopback", "--set",
+                "data.type=digits", "--set", "data.label=label", "--set", "data.train=\(rows)", "--set",
+                "data.evaluation=\(path)/parts/holdout.csv", "--set", "miner.auto_join=false")
+            try Solo.expect(
+                "genesis", "create", "--name", "solo", "--profile", "loopback", "--member", home, "--out",
+                path + "/solo.genesis")
+            try Solo.expect("init", "--home", home, "--genesis", path + "/solo.genesis")
+        }
+
+        func start(_ settings: [String] = []) throws {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: Program.path)
+            process.arguments = ["run", "--home", home] + settings
+            process.environment = ProcessInfo.processInfo.environment.merging(["OPENBLAS_NUM_THREADS": "1"]) { $1 }
+            process.standardOutput = FileHandle.nullDevice
+            process.standardError = FileHandle.nullDevice
+            process.standardInput = FileHandle.nullDevice
+            try process.run()
+            self.process = process
+            // A command that a person would repeat until it answers; every try is a process of its own.
+            try retry("task", "list", "--home", home)
+        }
+
+        func stop() {
+            guard let process, process.isRunning else { return }
+            process.terminate()
+            process.waitUntilExit()
+        }
+
+        @discardableResult
+        static func expect(_ arguments: String...) throws -> Program.Outcome {
+            let outcome = try Program.run(arguments)
+            try #require(outcome.code == 0, "meshnode \(arguments.joined(separator: " ")): \(outcome.errors)")
+            return outcome
+        }
+
+        @discardableResult
+        func retry(_ arguments: String...) throws -> Program.Outcome {
+            for _ in 0..<400 {
+                let outcome = try Program.run(arguments)
+                if outcome.code == 0 { return outcome }
+            }
+            return try #require(nil, "meshnode \(arguments.joined(separator: " ")) never answered")
+        }
+
+        func join() throws -> Program.Outcome { try Program.run("task", "join", "digits", "--home", home) }
+    }
+
+    @Test func nothingIsJoinedAgainstTheOwnerOrWithRowsThatDoNotFit() throws {
+        let solo = try Solo()
+        defer { solo.stop() }
+        try solo.start(["--set", "data.labels=[\"0\",\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"9\",\"8\"]"])
+        try solo.retry("task", "publish", Program.repository + "/examples/digits.toml", "--home", solo.home)
+        try solo.retry("task", "show", "digits", "--home", solo.home)
+
+        // Label maps that differ between participants.
+        let labels = try solo.join()
+        #expect(labels.code != 0 && labels.errors.contains("class 8 is \"9\" here and \"8\" there"), "\(labels.errors)")
+        solo.stop()
+        try solo.start()
+
+        for (policy, reason) in [
+            ("publishers = [\"\(String(repeating: "0", count: 64))\"]", "publishers does not name"),
+            ("trainers = [\"torch\"]", "trainers does not name builtin/1"),
+            ("rounds = 2", "the task has 30 rounds, rounds allows 2"),
+            ("epsilon = 8", "epsilon is limited to 8.0 and the task adds no noise"),
+            ("colluders = 8", "2 key holders could read a single update, colluders asks for 8"),
+            ("rounds = \"x\"", "rounds: must be a whole number from 1 to 1000"),
+            ("hour = \"22:00-06:00\"", "hour"),
+        ] {
+            try policy.write(toFile: solo.home + "/owner.toml", atomically: true, encoding: .utf8)
+            let outcome = try solo.join()
+            #expect(outcome.code == 77, "\(policy): \(outcome.code)")
+            #expect(outcome.errors.contains("the owner's policy refuses the task") && outcome.errors.contains(reason))
+            let shown = try Program.run("task", "show", "digits", "--home", solo.home)
+            #expect(shown.output.contains("owner's policy") && shown.output.contains("refuses:"), "\(shown.output)")
+        }
+        try FileManager.default.removeItem(atPath: solo.home + "/owner.toml")
+
+        let lines = solo.text.split(separator: "\n").map(String.init)
+        func changed(_ row: Int, _ change: (String) -> String) -> String {
+            var copy = lines
+            copy[row - 1] = change(copy[row - 1])
+            return copy.joined(separator: "\n")
+        }
+        func first(_ value: String) -> (String) -> String {
+            { value + $0.drop { $0 != "," } }
+        }
+        for (text, words) in [
+            (changed(5, first("nan")), ["row 5, field f0: expected a finite number, found \"nan\""]),
+            (changed(5, first("inf")), ["row 5, field f0: expected a finite number"]),
+            (changed(7) { String($0.drop { $0 != "," }.dropFirst()) }, ["row 7: expected 65 fields, found 64"]),
+            (
+                changed(9) { $0.prefix(upTo: $0.lastIndex(of: ",") ?? $0.endIndex) + ",12" },
+                ["row 9, field label: expected one of the task's 10 classes, found \"12\""]
+            ),
+            (
+                lines.map { $0.split(separator: ",").dropFirst(4).joined(separator: ",") }.joined(separator: "\n"),
+                ["field shape: expected samples of [1, 8, 8] as the task says, found [60]"]
+            ),
+            (lines[0] + "\n", ["expected at least one row below the header, found none"]),
+            (lines[0...10].joined(separator: "\n"), ["20"]),
+        ] {
+            try text.write(toFile: solo.rows, atomically: true, encoding: .utf8)
+            let outcome = try solo.join()
+            #expect(outcome.code != 0, "\(words)")
+            for word in words { #expect(outcome.errors.contains(word), "\(outcome.errors)") }
+        }
+
+        try solo.text.write(toFile: solo.rows, atomically: true, encoding: .utf8)
+        let allowed = try solo.join()
+        #expect(allowed.code == 0, "\(allowed.errors)")
+    }
+}
