@@ -101,6 +101,7 @@ extension Node {
             halt("block \(header.height) of chain \(header.chain.short) could not be stored: \(error)")
             return
         }
+        environment.committed?(block)
         if header.chain != registry.chain { committed(block, view: view) } else { committedRegistry() }
     }
 
