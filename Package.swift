@@ -72,10 +72,19 @@ let package = Package(
             swiftSettings: shell),
         // The simulator: virtual clock and network over the same state machines.
         .target(name: "MeshSim", dependencies: ["Wire", "MeshCrypto", "Gossip", "Chain"], swiftSettings: strict),
+        // Layer B: the nodes themselves, with their files, under a seeded schedule.
+        .target(
+            name: "NodeSim",
+            dependencies: [
+                "MeshSim", "MeshNode", "Chain", "Gossip", "Wire", "MeshCrypto",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: shell),
         .executableTarget(
             name: "MeshSimCLI",
             dependencies: [
-                "MeshSim", "MeshCrypto", "Chain", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "MeshSim", "NodeSim", "MeshCrypto", "Chain",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 

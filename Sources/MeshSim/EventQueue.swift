@@ -2,7 +2,7 @@
 ///
 /// The heap holds plain numbers; the events lie still in a table beside it, as moving them would cost more than
 /// comparing.
-struct EventQueue<Event> {
+package struct EventQueue<Event> {
     private struct Entry {
         let time: UInt64
         let sequence: UInt64
@@ -16,9 +16,11 @@ struct EventQueue<Event> {
     private var free: [Int] = []
     private var sequence: UInt64 = 0
 
-    var count: Int { heap.count }
+    package init() {}
 
-    mutating func push(_ event: Event, at time: UInt64) {
+    package var count: Int { heap.count }
+
+    package mutating func push(_ event: Event, at time: UInt64) {
         let place: Int
         if let reused = free.popLast() {
             place = reused
@@ -38,7 +40,7 @@ struct EventQueue<Event> {
         }
     }
 
-    mutating func pop() -> (time: UInt64, event: Event)? {
+    package mutating func pop() -> (time: UInt64, event: Event)? {
         guard let first = heap.first else { return nil }
         let last = heap.removeLast()
         if !heap.isEmpty {

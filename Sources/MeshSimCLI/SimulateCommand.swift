@@ -37,6 +37,13 @@ struct SimulateCommand: ParsableCommand {
             """)
     var planted: String?
 
+    @Option(
+        help: """
+            a: the machines of the chains, thousands of runs in minutes. b: whole nodes with their databases, learning and \
+            encryption; it takes --seeds, --nodes (5 to 9), --rounds, --json and --planted amnesia.
+            """)
+    var layer: Layer = .a
+
     @Flag(help: "One JSON object a seed, then a summary object.")
     var json = false
 
@@ -47,10 +54,23 @@ struct SimulateCommand: ParsableCommand {
         if let nodes, !(4...10).contains(nodes), scenario == nil {
             throw ValidationError("--nodes \(nodes): 4 to 10 are allowed")
         }
+        if layer == .b {
+            guard (5...9).contains(nodes ?? 5) else {
+                throw ValidationError("--nodes \(nodes ?? 5): layer b takes 5 to 9")
+            }
+            guard scenario == nil, faults == nil, !trace, planted == nil || planted == "amnesia" else {
+                throw ValidationError(
+                    "--layer b takes --seeds, --nodes, --rounds, --json and --planted amnesia; leave the others out")
+            }
+        }
         if let rounds, !(1...100).contains(rounds) { throw ValidationError("--rounds \(rounds): 1 to 100 are allowed") }
     }
 
     func run() throws {
+        if layer == .b {
+            let run = NodeRun(nodes: nodes ?? 5, rounds: UInt32(rounds ?? 2), planted: planted)
+            return try run.run(seeds: seeds.first...seeds.last, json: json)
+        }
         if let scenario,
             let network = try NetworkRun(
                 scenario: scenario, nodes: nodes, planted: planted.flatMap { NetworkBug(rawValue: $0) })
@@ -138,3 +158,7 @@ struct SeedRange: ExpressibleByArgument {
 }
 
 extension FaultProfile: ExpressibleByArgument {}
+
+enum Layer: String, ExpressibleByArgument, CaseIterable {
+    case a, b
+}

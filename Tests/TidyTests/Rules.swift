@@ -81,10 +81,12 @@ enum Rules {
         "MeshNode": ["Wire", "MeshCrypto", "Gossip", "Chain", "Learn"],
         "MeshNodeCLI": ["Wire", "MeshCrypto", "Gossip", "Chain", "Learn", "MeshNode"],
         "MeshSim": ["Wire", "MeshCrypto", "Gossip", "Chain"],
-        "MeshSimCLI": ["Wire", "Chain", "MeshSim"],
+        "NodeSim": ["Wire", "MeshCrypto", "Gossip", "Chain", "MeshNode", "MeshSim"],
+        "MeshSimCLI": ["Wire", "Chain", "MeshSim", "NodeSim"],
     ]
     static let ownModules: Set<String> = [
-        "Wire", "MeshCrypto", "Gossip", "Chain", "Learn", "MeshNode", "MeshNodeCLI", "MeshSim", "MeshSimCLI",
+        "Wire", "MeshCrypto", "Gossip", "Chain", "Learn", "MeshNode", "MeshNodeCLI", "MeshSim",
+        "NodeSim", "MeshSimCLI",
     ]
 
     static let direction = Rule(name: "direction") { file in

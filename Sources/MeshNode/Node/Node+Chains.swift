@@ -106,6 +106,7 @@ extension Node {
             storageFailed(error, "block \(header.height) of chain \(header.chain.short) could not be stored")
             return
         }
+        environment.committed?(block)
         if header.chain != registry.chain { committed(block, view: view) } else { committedRegistry() }
     }
 

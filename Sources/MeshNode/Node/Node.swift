@@ -14,7 +14,7 @@ public import Wire
 /// it leaves, and no `await` stands between reading and writing a machine. Outgoing frames go through one bounded
 /// queue; long computations run on a worker and come back as inputs.
 public actor Node {
-    let executor: QueueExecutor
+    let executor: any NodeExecutor
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     public nonisolated let events: EventLog
@@ -31,9 +31,10 @@ public actor Node {
     let contentStore: ContentStore
     let vectorFiles: VectorFiles
     let ownUpdates: VectorFiles?
-    let worker: Worker
-    let transport: MeshTransport
-    let startedAt = ContinuousClock.now
+    let worker: any NodeWorker
+    let transport: any NodeLinks
+    let environment: NodeEnvironment
+    let startedAt: Duration
 
     var transfer: ContentTransfer
     var contentTimer: Duration?
@@ -83,6 +84,13 @@ public actor Node {
     ///
     /// - Throws: `StorageError`, `NodeError`: one clear line each.
     public init(configuration: NodeConfiguration, home: HomeDirectory, logger: Logger) throws {
+        try self.init(configuration: configuration, home: home, logger: logger, environment: .process)
+    }
+
+    package init(
+        configuration: NodeConfiguration, home: HomeDirectory, logger: Logger, environment: NodeEnvironment
+    ) throws {
+        self.environment = environment
         self.configuration = configuration
         self.home = home
         var logger = logger
@@ -92,8 +100,9 @@ public actor Node {
         logger[metadataKey: "node"] = "\(nodeID.short)"
         self.logger = logger
         electionKey = try identity.electionKey()
-        executor = QueueExecutor(label: "meshnode.node.\(nodeID.short)")
-        worker = Worker(label: "meshnode.work.\(nodeID.short)")
+        executor = environment.executor("\(nodeID.short)")
+        startedAt = executor.monotonic
+        worker = environment.worker("\(nodeID.short)")
         lock = try HomeLock(home)
         chainStore = try ChainStore(path: home.chainDatabase)
         durable = try DurableStore(path: home.durableDatabase, owner: key.nodeID)
@@ -116,7 +125,7 @@ public actor Node {
             advertisedHost: configuration.listen.advertise, profile: profile, knownRecords: records)
         transportConfiguration.inboundBytesMax = 8 << 20
         transportConfiguration.allowed = configuration.allowed.isEmpty ? nil : configuration.allowed
-        transport = MeshTransport(configuration: transportConfiguration, identity: key, logger: logger)
+        transport = environment.links(transportConfiguration, key, logger)
         let restored = try chainStore.latestEvents(limit: 512).compactMap {
             try? JSONDecoder().decode(NodeEvent.self, from: Data($0.json.utf8))
         }
@@ -161,12 +170,10 @@ public actor Node {
     // MARK: Clocks
 
     var now: Instant {
-        Instant(
-            monotonicMs: Self.milliseconds(ContinuousClock.now - startedAt),
-            wallMs: UInt64(Date().timeIntervalSince1970 * 1_000))
+        Instant(monotonicMs: Self.milliseconds(elapsed), wallMs: executor.wallMs)
     }
 
-    var elapsed: Duration { ContinuousClock.now - startedAt }
+    var elapsed: Duration { executor.monotonic - startedAt }
 
     static func milliseconds(_ duration: Duration) -> UInt64 {
         let parts = duration.components
@@ -175,7 +182,7 @@ public actor Node {
 
     /// Runs `body` on this actor after a delay.
     nonisolated func after(_ delayMs: UInt64, _ body: @escaping @Sendable (isolated Node) -> Void) {
-        executor.queue.asyncAfter(deadline: .now() + .milliseconds(Int(clamping: delayMs))) { [weak self] in
+        executor.after(delayMs) { [weak self] in
             guard let self else { return }
             self.assumeIsolated { node in
                 guard !node.isStopped else { return }

@@ -1,13 +1,13 @@
 internal import Gossip
 internal import Synchronization
-internal import Wire
+package import Wire
 
 /// The bounded queue between the transport and its one consumer.
 ///
 /// Link states come first, then control, gossip and bulk payloads. Each peer has a credit of bytes: over it, the
 /// transport stops reading that peer until the consumer has taken half. A general-purpose channel would keep the bound
 /// but not the order of lanes, and a vote must not wait behind a megabyte of chunks.
-final class EventMailbox: Sendable {
+package final class EventMailbox: Sendable {
     private struct State {
         var queues = [Ring](repeating: Ring(), count: 1 + Lane.allCases.count)
         var credit: [NodeID: Int] = [:]
@@ -55,7 +55,7 @@ final class EventMailbox: Sendable {
     private let resume: @Sendable (NodeID) -> Void
 
     /// - Parameter resume: called, on any thread, when a paused peer may be read again.
-    init(creditMax: Int, resume: @escaping @Sendable (NodeID) -> Void) {
+    package init(creditMax: Int, resume: @escaping @Sendable (NodeID) -> Void) {
         self.creditMax = creditMax
         self.resume = resume
     }
@@ -63,7 +63,7 @@ final class EventMailbox: Sendable {
     var droppedEvents: UInt64 { state.withLock { $0.dropped } }
 
     /// Queues an event; false if its sender should not be read for now.
-    func push(_ event: TransportEvent) -> Bool {
+    package func push(_ event: TransportEvent) -> Bool {
         let (waiter, goOn) = state.withLock { state -> (CheckedContinuation<TransportEvent?, Never>?, Bool) in
             guard !state.finished else { return (nil, true) }
             // A waiter means that all queues are empty, so handing over directly keeps every order.
@@ -95,7 +95,7 @@ final class EventMailbox: Sendable {
         return goOn
     }
 
-    func finish() {
+    package func finish() {
         let waiter = state.withLock { state in
             state.finished = true
             defer { state.waiter = nil }
@@ -141,6 +141,8 @@ public struct TransportEvents: AsyncSequence, Sendable {
     public typealias Element = TransportEvent
     public typealias Failure = Never
     let mailbox: EventMailbox
+
+    package init(mailbox: EventMailbox) { self.mailbox = mailbox }
 
     public struct AsyncIterator: AsyncIteratorProtocol {
         let mailbox: EventMailbox

@@ -63,6 +63,8 @@ public struct TransportCounters: Sendable {
     public internal(set) var rejectedRecords: UInt64 = 0
     /// Events that nobody took in time; never payloads and never link states.
     public internal(set) var droppedEvents: UInt64 = 0
+
+    package init() {}
 }
 
 /// One payload for some linked nodes.

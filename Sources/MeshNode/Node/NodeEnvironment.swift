@@ -1,0 +1,66 @@
+package import Gossip
+package import Logging
+package import MeshCrypto
+package import Wire
+
+/// What a node takes from its process: threads, clocks and links. A process has the real ones (`process`); the simulator
+/// gives a seeded schedule, virtual time and a network in memory to the same `Node`.
+package struct NodeEnvironment: Sendable {
+    /// The thread and the clocks of one node, by the label of its log lines.
+    package let executor: @Sendable (String) -> any NodeExecutor
+    /// Where its long computations run.
+    package let worker: @Sendable (String) -> any NodeWorker
+    package let links: @Sendable (TransportConfiguration, SigningKey, Logger) -> any NodeLinks
+    /// Told of every decided block as soon as this node has stored it.
+    package let committed: (@Sendable (DecidedBlock) -> Void)?
+
+    package init(
+        executor: @escaping @Sendable (String) -> any NodeExecutor,
+        worker: @escaping @Sendable (String) -> any NodeWorker,
+        links: @escaping @Sendable (TransportConfiguration, SigningKey, Logger) -> any NodeLinks,
+        committed: (@Sendable (DecidedBlock) -> Void)? = nil
+    ) {
+        self.executor = executor
+        self.worker = worker
+        self.links = links
+        self.committed = committed
+    }
+
+    static let process = NodeEnvironment(
+        executor: { QueueExecutor(label: "meshnode.node.\($0)") },
+        worker: { Worker(label: "meshnode.work.\($0)") },
+        links: { MeshTransport(configuration: $0, identity: $1, logger: $2) })
+}
+
+/// A serial executor that knows the time.
+package protocol NodeExecutor: SerialExecutor {
+    /// Since a fixed moment; never goes back.
+    var monotonic: Duration { get }
+    /// Milliseconds since 1970.
+    var wallMs: UInt64 { get }
+    /// Runs `body` on this executor after a delay in milliseconds.
+    func after(_ delayMs: UInt64, _ body: @escaping @Sendable () -> Void)
+}
+
+/// Runs long computations, one after another.
+package protocol NodeWorker: Sendable {
+    func run<Success: Sendable>(
+        _ body: @escaping @Sendable () -> Result<Success, RoundError>
+    ) async -> Result<Success, RoundError>
+}
+
+/// A node's links to its peers; see `MeshTransport`, the one over sockets.
+package protocol NodeLinks: Sendable {
+    var events: TransportEvents { get }
+    func start() async throws(TransportError) -> PeerAddress
+    func shutdown() async
+    func bootstrap(ticket: Ticket) async throws(TransportError)
+    func send(_ frames: [OutboundFrame]) async
+    func ban(_ node: NodeID) async
+    func allow(_ node: NodeID) async
+    func peers() async -> [PeerInfo]
+    func counters() async -> TransportCounters
+    func ticket() async -> Ticket?
+}
+
+extension MeshTransport: NodeLinks {}
