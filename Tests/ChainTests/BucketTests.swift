@@ -261,6 +261,12 @@ struct BucketTests {
         }
         let proof = round.proof(claim: claim, statements: statements, disclosures: disclosures)
         #expect(round.voidVerdict(proof, replaced: [liar]) == nil)
+        // What a client of the first bucket opened for another claim is in the way of nothing.
+        let stranger = round.set[round.state.sums(of: round.set)[0][0]].node
+        let beside = round.proof(
+            claim: claim, statements: statements, disclosures: disclosures,
+            openings: [round.opening(stranger, component: component)])
+        #expect(round.voidVerdict(beside, replaced: [liar]) == nil)
         // The same position in the first bucket is no difference.
         let first = round.claim(
             .dispute, element: 2,

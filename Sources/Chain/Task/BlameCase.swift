@@ -68,7 +68,7 @@ public struct BlameCase: Sendable {
         claim = try TaskRules.checkClaim(
             envelope, context: context, manifest: manifest, state: state, signatureKnown: signaturesKnown)
         let (place, sums) = (state.place(ofElement: claim.element), state.sums(of: set))
-        let set = sums[place.sum].map { set[$0] }
+        let (whole, set) = (set, sums[place.sum].map { set[$0] })
         self.set = set
         element = place.element
         for statement in statements {
@@ -97,7 +97,7 @@ public struct BlameCase: Sendable {
         }
         for opening in openings {
             let found = try TaskRules.checkOpening(
-                opening, context: context, set: set, state: state, signatureKnown: signaturesKnown)
+                opening, context: context, set: whole, state: state, signatureKnown: signaturesKnown)
             guard let member = set.firstIndex(where: { $0.submission == found.submission }) else { continue }
             self.openings[Dispute(member: member, component: Int(found.component))] = found.seed.bytes
         }
