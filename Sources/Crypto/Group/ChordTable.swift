@@ -2,10 +2,7 @@ internal import Synchronization
 
 /// A point of the Montgomery form v² = u³ + A·u² + u in affine coordinates, packed into one cache line.
 struct ChordPoint: Sendable {
-    var u0, u1, u2, u3, v0, v1, v2, v3: UInt64
-
-    @inline(__always) var u: FieldElement { FieldElement(maskingTopBit: u0, u1, u2, u3) }
-    @inline(__always) var v: FieldElement { FieldElement(maskingTopBit: v0, v1, v2, v3) }
+    var u, v: PackedElement
 }
 
 /// Tables for adding by chords on the Montgomery form of the curve, which with a shared inversion costs 5 products and a
@@ -25,17 +22,18 @@ struct ChordTables: Sendable {
     /// Bits of a digit of the mask.
     let window: Int
     let windows: Int
-    /// Row w, entry k: (2k + 1)·2^(window·w)·H/2, for all windows but the top one.
-    let rows: [ChordPoint]
+    /// What is added, one table after the other: for all windows but the top one a row of (2k + 1)·2^(window·w)·H/2; then
+    /// the values, whose constants cancel C.
+    let entries: [ChordPoint]
+    /// From here on (x − 2^11)·G/2 − C for 0 ≤ x < 2^12: values of twelve bits in one addition.
+    let firstShortValue: Int
+    /// x·G/2 − 2^24·G/2 − C − C′ for the low twelve bits, and x·2^12·G/2 + C′ for the upper thirteen.
+    let firstLowValue: Int
+    let firstHighValue: Int
     /// ±(2k + 1)·2^(…)·H/2 + C for the top window: entries 2k (plus) and 2k + 1 (minus).
     let blindedTop: [ChordPoint]
     /// (2k + 1)·2^(…)·H/2 for the top window.
     let top: [ChordPoint]
-    /// (x − 2^11)·G/2 − C for 0 ≤ x < 2^12: values of twelve bits in one addition.
-    let shortValues: [ChordPoint]
-    /// x·G/2 − 2^24·G/2 − C − C′ for the low twelve bits, then x·2^12·G/2 + C′ for the upper thirteen.
-    let lowValues: [ChordPoint]
-    let highValues: [ChordPoint]
 
     static let shortOffset: Int64 = 1 << 11
     static let longOffset: Int64 = 1 << 24
@@ -62,14 +60,18 @@ struct ChordTables: Sendable {
         }
         self.window = window
         self.windows = windows
-        rows = pieces.flatMap { $0 }
         top = ChordTables.pack(topPoints)
         blindedTop = ChordTables.pack(topPoints.flatMap { [$0 + blind, blind - $0] })
         let offsetShort = halfValueBase.vartimeMultiplied(by: Scalar(ChordTables.shortOffset))
         let offsetLong = halfValueBase.vartimeMultiplied(by: Scalar(ChordTables.longOffset))
-        shortValues = ChordTables.multiples(start: -(offsetShort + blind), step: halfValueBase, count: 1 << 12)
-        lowValues = ChordTables.multiples(start: -(offsetLong + blind + second), step: halfValueBase, count: 1 << 12)
-        highValues = ChordTables.multiples(start: second, step: halfValueBase.doubled(times: 12), count: 1 << 13)
+        var all = pieces.flatMap { $0 }
+        firstShortValue = all.count
+        all += ChordTables.multiples(start: -(offsetShort + blind), step: halfValueBase, count: 1 << 12)
+        firstLowValue = all.count
+        all += ChordTables.multiples(start: -(offsetLong + blind + second), step: halfValueBase, count: 1 << 12)
+        firstHighValue = all.count
+        all += ChordTables.multiples(start: second, step: halfValueBase.doubled(times: 12), count: 1 << 13)
+        entries = all
     }
 
     private static func constant(_ domain: String) -> EdwardsPoint {
@@ -102,9 +104,8 @@ struct ChordTables: Sendable {
         BatchArithmetic.invert(&inverses)
         return points.indices.map { index in
             let sum = (points[index].z + points[index].y) * inverses[index]
-            let u = (sum * points[index].x).words
-            let v = ((sum * points[index].z) * c).words
-            return ChordPoint(u0: u.0, u1: u.1, u2: u.2, u3: u.3, v0: v.0, v1: v.1, v2: v.2, v3: v.3)
+            return ChordPoint(
+                u: PackedElement(sum * points[index].x), v: PackedElement((sum * points[index].z) * c))
         }
     }
 }

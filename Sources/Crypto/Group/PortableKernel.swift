@@ -49,10 +49,7 @@ struct PortableKernel: GroupKernel {
     ) -> [EdwardsPoint] {
         let limit = ChordTables.longOffset
         if values.count >= 16, values.allSatisfy({ $0 >= -limit && $0 < limit }) {
-            let chords = tables.chords.value
-            if var batch = ChordBatch(scalars: scalars, tables: chords, blinded: true),
-                batch.add(values: values, tables: chords)
-            {
+            if let batch = ChordBatch(scalars: scalars, values: values, tables: tables.chords.value) {
                 return batch.points(values.count)
             }
         }
@@ -142,7 +139,7 @@ struct PortableKernel: GroupKernel {
             }
             let multiples =
                 (count >= 16
-                    ? ChordBatch(scalars: scalars, tables: tables.chords.value, blinded: false)?.points(count) : nil)
+                    ? ChordBatch(scalars: scalars, tables: tables.chords.value)?.points(count) : nil)
                 ?? Self.multiples(of: scalars, table: tables.mask)
             for index in 0..<count { sums[start + index] = sums[start + index] + multiples[index] }
             start += count
