@@ -21,9 +21,9 @@ import Testing
 
     @Test(.enabled(if: canRun || isCI, "a disk of its own needs root and mount"))
     func aFullDiskIsSaidAndLeftBehind() async throws {
-        let small = "n4"
+        let small = "n5"
         var mounted: String?
-        let lab = try LabNodes(4, settings: ["miner.auto_join=true"], genesis: ["--settle-seconds", "0.3"]) { home in
+        let lab = try LabNodes(5, settings: ["miner.auto_join=true"], genesis: ["--settle-seconds", "0.3"]) { home in
             guard home.hasSuffix("/" + small) else { return }
             try FileManager.default.createDirectory(
                 atPath: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -37,13 +37,7 @@ import Testing
             if let mounted { _ = try? Self.run("/bin/umount", mounted) }
         }
         try await lab.startAll()
-        // Profile (1,0): four nodes are too few for three holders.
-        let task = try lab.publish(
-            "n1", as: "full",
-            [
-                "rounds=1000", "participants.minimum=4", "holders.count=1", "holders.threshold=0",
-                "deadlines.submit=\"5s\"",
-            ])
+        let task = try lab.publish("n1", as: "full", ["rounds=1000", "deadlines.submit=\"5s\""])
         try await lab.until("round 2 is decided") {
             try await lab.task(task, on: small).round >= 2 ? nil : "not yet"
         }
@@ -59,7 +53,7 @@ import Testing
         let health = try Program.run("doctor", "--home", lab.home(small))
         #expect(health.output.contains("degraded"), "\(health.output)\(health.errors)")
         #expect(lab.isRunning(small))
-        // Three of four are a quorum: the others go on.
+        // Four of five are a quorum and a set: the others go on.
         let reached = try await lab.task(task, on: "n1").round
         try await lab.until("the others go on") {
             try await lab.task(task, on: "n1").round >= reached + 2 ? nil : "round \(reached)"

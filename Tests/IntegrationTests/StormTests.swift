@@ -7,9 +7,9 @@ import Testing
 @Suite(.serialized) struct StormTests {
     /// `.ci/run` asks for 200.
     private static let kills =
-        ProcessInfo.processInfo.environment["MESHNODE_KILLS"].flatMap { Int($0) } ?? 30
+        ProcessInfo.processInfo.environment["STORM_KILLS"].flatMap { Int($0) } ?? 30
     private static let seed =
-        ProcessInfo.processInfo.environment["MESHNODE_KILL_SEED"].flatMap { UInt64($0) } ?? 1
+        ProcessInfo.processInfo.environment["STORM_SEED"].flatMap { UInt64($0) } ?? 1
 
     /// The same moments for a seed.
     private struct Moments {

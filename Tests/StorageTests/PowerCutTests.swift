@@ -11,30 +11,38 @@ import Wire
     }
 
     @Test func acknowledgedSignaturesSurvivePowerCuts() async {
-        await #expect(processExitsWith: .success) {
+        let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
             let found = try PowerCutTests.cutDurableStore(weakened: false)
             #expect(
                 found.lost == 0 && found.damaged == 0 && found.signedTwice == 0,
                 "\(found): acknowledged records were lost or signed anew")
             print("power cuts: \(found)")
         }
+        Self.show(result)
+    }
+
+    /// The figures of a run in a process of its own.
+    private static func show(_ result: ExitTest.Result?) {
+        print(String(decoding: result?.standardOutputContent ?? [], as: UTF8.self))
     }
 
     /// The check above can fail: with the level that GRDB's pool would set, most cuts lose records.
     @Test func weakerSynchronousLosesAcknowledgedSignatures() async {
-        await #expect(processExitsWith: .success) {
+        let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
             let found = try PowerCutTests.cutDurableStore(weakened: true)
             #expect(found.lost > found.cuts / 4 && found.signedTwice > found.cuts / 4, "\(found)")
             print("power cuts, synchronous=NORMAL: \(found)")
         }
+        Self.show(result)
     }
 
     @Test func acknowledgedBlocksSurvivePowerCuts() async {
-        await #expect(processExitsWith: .success) {
+        let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
             let found = try PowerCutTests.cutChainStore(weakened: false)
             #expect(found.lost == 0 && found.damaged == 0, "\(found): acknowledged blocks were lost")
             print("power cuts of blocks: \(found)")
         }
+        Self.show(result)
     }
 
     @Test func weakerSynchronousLosesAcknowledgedBlocks() async {

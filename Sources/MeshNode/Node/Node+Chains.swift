@@ -148,6 +148,7 @@ extension Node {
             runtime.stats.containsOwn = set.contains { $0.node == nodeID }
         }
         tasks[chain] = runtime
+        resumeContents(chain)
         // Whoever trains elsewhere exports it, and every check of a candidate starts from it.
         whenStored([runtime.machine.state.model], from: runtime.machine.state.genesis.publisher) { _ in }
         perform(tasks[chain]!.machine.resume(now), chain: chain)

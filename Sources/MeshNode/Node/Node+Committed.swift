@@ -83,13 +83,7 @@ extension Node {
         tasks[chain]?.stats.manifestMs = now.monotonicMs
         tasks[chain]?.vectors = [:]
         tasks[chain]?.aggregation = nil
-        // Whoever verifies this chain later needs the bodies, so every node keeps them, also one that came late.
-        let headers = manifest.submissions.compactMap { try? SubmissionHeader(wireBytes: $0.payload) }
-        for header in headers {
-            whenStored([header.body], from: header.submitter) {
-                $0.keepBody(header.body, chain: chain, round: header.round)
-            }
-        }
+        keepBodies(of: manifest, chain: chain)
         guard let state = tasks[chain]?.machine.state, case .aggregating(_, let set) = state.phase else { return }
         tasks[chain]?.stats.submitted = set.count
         tasks[chain]?.stats.containsOwn = set.contains { $0.node == nodeID }
@@ -101,9 +95,7 @@ extension Node {
     private func committedRound(_ block: DecidedBlock, _ view: RoundView) {
         let chain = block.header.chain
         if let result = try? ResultBody(wireBytes: block.body), block.header.kind == .result {
-            whenStored([result.aggregate, result.model], from: block.header.author) {
-                $0.keepForever([result.aggregate, result.model], chain: chain)
-            }
+            keepContents(of: result, author: block.header.author, chain: chain)
             if !result.rejected { tasks[chain]?.models[block.header.round] = result.model }
         }
         // After a VOID the same integers are submitted again, under a fresh mask.

@@ -29,13 +29,47 @@ extension Node {
 
     // MARK: Keeping
 
+    /// Whoever verifies this chain later needs the bodies, so every node keeps them, also one that came late.
+    func keepBodies(of manifest: ManifestBody, chain: ChainID) {
+        for header in manifest.submissions.compactMap({ try? SubmissionHeader(wireBytes: $0.payload) }) {
+            whenStored([header.body], from: header.submitter) {
+                $0.keepBody(header.body, chain: chain, round: header.round)
+            }
+        }
+    }
+
+    func keepContents(of result: ResultBody, author: NodeID, chain: ChainID) {
+        whenStored([result.aggregate, result.model], from: author) {
+            $0.keepForever([result.aggregate, result.model], chain: chain)
+        }
+    }
+
+    /// After a restart: a block may have been stored whose contents a crash kept this node from fetching.
+    func resumeContents(_ chain: ChainID) {
+        do {
+            try ChainReplay.forEach(chainStore, chain) { block in
+                switch block.header.kind {
+                case .manifest where isRetained(block.header.round, chain: chain):
+                    keepBodies(of: try ManifestBody(wireBytes: block.body), chain: chain)
+                case .result:
+                    keepContents(of: try ResultBody(wireBytes: block.body), author: block.header.author, chain: chain)
+                case .manifest, .registry, .void, .control: break
+                }
+            }
+        } catch { logger.error("contents of task \(chain.short): \(error)") }
+    }
+
     /// A body that a verifier needs is not collected before the task's retention has passed.
     func keepBody(_ body: ContentReference, chain: ChainID, round: UInt32) {
-        guard let runtime = tasks[chain] else { return }
         // A node that was away may fetch what is past its retention already.
-        let first = runtime.machine.state.round.subtractingReportingOverflow(runtime.policy.spec.bodyRetention)
-        guard first.overflow || round >= first.partialValue else { return }
+        guard isRetained(round, chain: chain) else { return }
         keep([body], label: Self.bodyLabel(chain, round))
+    }
+
+    private func isRetained(_ round: UInt32, chain: ChainID) -> Bool {
+        guard let runtime = tasks[chain] else { return false }
+        let first = runtime.machine.state.round.subtractingReportingOverflow(runtime.policy.spec.bodyRetention)
+        return first.overflow || round >= first.partialValue
     }
 
     func keepForever(_ references: [ContentReference], chain: ChainID) {
