@@ -72,7 +72,7 @@ import Testing
     @Test func nothingIsJoinedAgainstTheOwnerOrWithRowsThatDoNotFit() throws {
         let solo = try Solo()
         defer { solo.stop() }
-        try solo.start(["--set", "data.labels=[\"0\",\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"9\",\"8\"]"])
+        try solo.start(["--set", "data.labels=0,1,2,3,4,5,6,7,9,8"])
         try solo.retry("task", "publish", Program.repository + "/examples/digits.toml", "--home", solo.home)
         try solo.retry("task", "show", "digits", "--home", solo.home)
 
