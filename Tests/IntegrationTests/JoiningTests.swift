@@ -72,7 +72,7 @@ import Testing
     @Test func nothingIsJoinedAgainstTheOwnerOrWithRowsThatDoNotFit() throws {
         let solo = try Solo()
         defer { solo.stop() }
-        try solo.start(["--set", "data.labels=[\"0\",\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"9\",\"8\"]"])
+        try solo.start(["--set", "data.labels=0,1,2,3,4,5,6,7,9,8"])
         try solo.retry("task", "publish", Program.repository + "/examples/digits.toml", "--home", solo.home)
         try solo.retry("task", "show", "digits", "--home", solo.home)
 
@@ -133,5 +133,34 @@ import Testing
         try solo.text.write(toFile: solo.rows, atomically: true, encoding: .utf8)
         let allowed = try solo.join()
         #expect(allowed.code == 0, "\(allowed.errors)")
+    }
+
+    /// A task that begins from somebody's weights has those bytes as its first model; other weights are refused.
+    @Test func aTaskBeginsFromGivenWeights() throws {
+        let solo = try Solo()
+        defer { solo.stop() }
+        try solo.start()
+        let path = solo.folder.path
+        let example = Program.repository + "/examples/digits.toml"
+        struct Created: Decodable { let model: String }
+        let made = try Solo.expect("task", "create", example, "--set", "seed=5", "--out", path + "/own", "--json")
+        let model = try JSONDecoder().decode(Created.self, from: Data(made.output.utf8)).model
+        try Solo.expect(
+            "task", "create", example, "--set", "model.architecture=\"mlp\"", "--set", "model.hidden=[8]", "--out",
+            path + "/other")
+        let given = ["--set", "model.start=\"given\"", "--home", solo.home]
+        func publish(_ arguments: String...) throws -> Program.Outcome {
+            try Program.run(["task", "publish", example] + given + arguments)
+        }
+        let none = try publish()
+        #expect(none.code == 65 && none.errors.contains("--weights FILE"), "\(none.errors)")
+        let wrong = try publish("--weights", path + "/other.safetensors")
+        #expect(wrong.code == 65 && wrong.errors.contains("expected \"layers.00.bias\" F32 [10]"), "\(wrong.errors)")
+        let right = try publish("--weights", path + "/own.safetensors")
+        #expect(right.code == 0, "\(right.errors)")
+        try Solo.expect("store", "get", model, "--home", solo.home, "--out", path + "/first")
+        #expect(
+            FileManager.default.contents(atPath: path + "/first")
+                == FileManager.default.contents(atPath: path + "/own.safetensors"))
     }
 }

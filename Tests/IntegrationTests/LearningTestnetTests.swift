@@ -1,8 +1,6 @@
 import Foundation
 import Testing
 
-@testable import MeshNode
-
 /// What a task can say about learning, each over five real processes: the exactness proof and `chain verify --full` hold
 /// whatever the model, the rules and the support are.
 @Suite(.serialized) struct LearningTestnetTests {
@@ -78,7 +76,8 @@ import Testing
     /// The last node's owner lets it train only at another hour: the round closes without it.
     @Test func hoursOfTheOwnerAreKept() throws {
         let folder = try Folder()
-        let now = OwnerPolicy.localMinute()
+        let parts = Calendar.current.dateComponents([.hour, .minute], from: Date())
+        let now = (parts.hour ?? 0) * 60 + (parts.minute ?? 0)
         func clock(_ minute: Int) -> String {
             let rest = minute % 60
             return "\(minute % 1_440 / 60):" + (rest < 10 ? "0\(rest)" : "\(rest)")

@@ -31,7 +31,7 @@ import Testing
 
     private static func show(_ name: String, _ table: [(ten: Double, thirty: Double, saturations: Int)]) {
         let cells = table.map { "\($0.ten.rounded(to: 3)) \($0.thirty.rounded(to: 3)) (sat. \($0.saturations))" }
-        print("softmax \(name), rounds 10 and 30, iid / dirichlet:0.5 / shards:2: \(cells.joined(separator: " | "))")
+        print("\(name), rounds 10 and 30, iid / dirichlet:0.5 / shards:2: \(cells.joined(separator: " | "))")
     }
 
     /// 25 % and 10 % against dense. At 10 % under shards five seeds scatter by more than the promise (one test image
@@ -54,8 +54,8 @@ import Testing
         let network = ModelArchitecture.mlp(hidden: [256, 128])
         let dense = try Self.table(nil, seeds: 2, architecture: network)
         let sparse = try Self.table(CompressionSettings(ratio: 0.25), seeds: 2, architecture: network)
-        Self.show("of mlp:256-128 dense, 2 seeds", dense)
-        Self.show("of mlp:256-128 R 0.25, 2 seeds", sparse)
+        Self.show("mlp:256-128 dense, 2 seeds", dense)
+        Self.show("mlp:256-128 R 0.25, 2 seeds", sparse)
         for (index, limit) in [0.01, 0.01, 0.015].enumerated() {
             #expect(dense[index].thirty - sparse[index].thirty <= limit, "\(Self.strategies[index])")
             #expect(sparse[index].saturations == 0)

@@ -117,6 +117,18 @@ import Testing
         #expect(error == .badData(DataFault(file: "l", expected: "5 labels", found: "shape [4]")))
     }
 
+    /// Elements of eight bytes behind a header of twelve lie across the ends of the pieces that are read.
+    @Test func elementsAcrossPieces() throws {
+        let values = (0..<30_000).map { Double($0) * 0.5 - 7 }
+        var bytes: [UInt8] = [0, 0, 0x0e, 2, 0, 0, 0x27, 0x10, 0, 0, 0, 3]
+        for value in values { bytes += value.bitPattern.bigEndian.bytes }
+        #expect(bytes.count > 3 * ByteStream.capacity)
+        let content = try IDXReader.array(bytes: bytes, file: "i")
+        #expect(content.shape == [10_000, 3] && content.values == values.map { Float($0) })
+        #expect(throws: LearnError.self) { try IDXReader.array(bytes: Array(bytes.dropLast()), file: "i") }
+        #expect(throws: LearnError.self) { try IDXReader.array(bytes: bytes + [0], file: "i") }
+    }
+
     @Test func folderLayout() throws {
         try temporaryFolder { path in
             func write(_ name: String, _ values: [Float], _ shape: [Int]) throws {
@@ -262,4 +274,9 @@ import Testing
             try Preprocessing(height: 2, width: 2).apply(to: try ShippedData.wdbc.load(folder: Repository.data))
         }
     }
+}
+
+extension UInt64 {
+    /// As they lie in memory on a little-endian machine.
+    fileprivate var bytes: [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: self >> (8 * UInt64($0))) } }
 }
