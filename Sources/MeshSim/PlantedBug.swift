@@ -74,8 +74,12 @@ public enum PlantedBug: String, Sendable, CaseIterable {
             configuration.equalBonds = true
         case .noLock:
             configuration.network.lossPpm = 350_000
-        case .forgetsSets, .lateSync, .omitsStored:
+        case .lateSync, .omitsStored:
             configuration.nodes = 6
+        case .forgetsSets:
+            // Where two of three holders keep their keys, a decided set ends in VOID.
+            configuration.nodes = 7
+            configuration.byzantine = [.init(node: 2, strategy: .falseHolder), .init(node: 5, strategy: .falseHolder)]
         case .blindVoters:
             configuration.nodes = 5
             configuration.setFaults(.none)

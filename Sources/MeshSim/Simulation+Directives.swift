@@ -60,7 +60,7 @@ extension Simulation {
                 nodes[index].disk.evidence.append(transaction)
             }
         case .event(let event):
-            observe(event, node: index)
+            observe(event, chain: chain, node: index)
         case .halt(let reason):
             note(index, "halts: \(reason)")
             if isHonest(index) { ledger.report(.noHalt, now, "node \(index): \(reason)") }
@@ -74,11 +74,7 @@ extension Simulation {
         if isHonest(index) {
             for envelope in envelopes { ledger.sign(envelope, now) }
         }
-        guard var state else { return }
-        if configuration.planted == .noLock {
-            state.locked = nil
-            state.valid = nil
-        }
+        guard let state else { return }
         if let old = nodes[index].disk.voteState[chain], isHonest(index), configuration.planted == nil {
             ledger.check(
                 (old.height, old.view, old.step.rawValue) <= (state.height, state.view, state.step.rawValue),
@@ -123,7 +119,7 @@ extension Simulation {
         }
     }
 
-    private func observe(_ event: ChainEvent, node index: Int) {
+    private func observe(_ event: ChainEvent, chain: ChainID, node index: Int) {
         switch event {
         case .conflict: conflicts += 1
         case .complaint, .falseComplaint: if isHonest(index) { complaints += 1 }
@@ -131,17 +127,19 @@ extension Simulation {
             note(index, "decided \(header.kind) height \(header.height) view \(header.originView)")
         case .view(let height, let view, let proposer):
             note(index, "height \(height) view \(view), proposer n\(indexOf[proposer] ?? -1)")
-            if configuration.planted == .noLock, view > 0, nodes[index].isUp { restartWithoutLock(index) }
+            if configuration.planted == .noLock, view > 0, nodes[index].isUp { dropLock(chain, node: index) }
         case .warning(let text): note(index, "warning: \(text)")
         default: note(index, "\(event)")
         }
     }
 
     /// Planted bug: a node that enters a view with its votes but without its lock.
-    private func restartWithoutLock(_ index: Int) {
-        guard !nodes[index].disk.voteState.isEmpty else { return }
-        nodes[index].disk.sync()
-        crash(index, restartAfter: 1_000)
+    private func dropLock(_ chain: ChainID, node index: Int) {
+        if chain == registryChain {
+            nodes[index].memory!.registry.dropLock()
+        } else if let place = nodes[index].memory!.taskIndex(chain) {
+            nodes[index].memory!.tasks[place].dropLock()
+        }
     }
 
     func commit(_ decided: DecidedBlock, chain: ChainID, node index: Int) {

@@ -177,10 +177,20 @@ public final class Simulation {
             trace.mix(label.kind << 56 ^ label.node)
             handle(event)
             // One violation is enough: what follows it may be its consequence.
-            if !ledger.violations.isEmpty { break }
+            if !ledger.violations.isEmpty, !showsFork { break }
             if eventCount.isMultiple(of: 16), isFinished { break }
         }
         if ledger.violations.isEmpty { checkEnding() }
+    }
+
+    /// With a third of the weight or more two blocks can be decided at a height. Ten seconds show what comes of it: the
+    /// honest nodes must find out.
+    private var showsFork: Bool {
+        guard configuration.byzantine.count * 3 >= nodes.count, let first = ledger.violations.first else {
+            return false
+        }
+        return first.invariant == .oneBlockPerHeight && now < first.time + 10_000_000
+            && ledger.violations.allSatisfy { [.oneBlockPerHeight, .noHalt].contains($0.invariant) }
     }
 
     private func handle(_ event: SimulationEvent) {

@@ -79,7 +79,7 @@ extension SimulationReport {
             + "],\"registry_height\":\(registryHeight),\"task_height\":\(taskHeight),\"results\":\(results),"
             + "\"voids\":\(voids),\"manifests\":\(manifests),\"highest_view\":\(highestView),\"events\":\(events),"
             + "\"crashes\":\(crashes),\"partitions\":\(partitions),\"lost_writes\":\(lostWrites),"
-            + "\"recovery_ms\":\(recovery.map { "\($0 / 1_000)" } ?? "null"),\"virtual_ms\":\(virtualTime / 1_000),"
+            + "\"evidence\":\(evidence),\"complaints\":\(complaints),\"recovery_ms\":\(recovery.map { "\($0 / 1_000)" } ?? "null"),\"virtual_ms\":\(virtualTime / 1_000),"
             + "\"trace\":\(quoted(String(traceHash, radix: 16)))}"
     }
 

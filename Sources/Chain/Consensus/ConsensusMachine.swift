@@ -72,6 +72,12 @@ public struct ConsensusMachine: Sendable {
     /// Whether this node has voted or proposed at this height, perhaps before a crash.
     public var hasSigned: Bool { !signedBefore.isEmpty || !proposedViews.isEmpty }
 
+    /// The simulator loses locks on purpose, to see two decided blocks at one height.
+    mutating func dropLock() {
+        locked = nil
+        valid = nil
+    }
+
     // MARK: Inputs
 
     public mutating func handle(_ input: ConsensusInput) -> [ConsensusDirective] {

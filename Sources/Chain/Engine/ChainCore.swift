@@ -31,6 +31,8 @@ struct ChainCore: Sendable {
         self.consensus = consensus
     }
 
+    mutating func dropLock() { consensus.dropLock() }
+
     var me: NodeID { key.nodeID }
     var height: UInt64 { consensus.height }
     var isVoter: Bool { consensus.me != nil }

@@ -30,6 +30,8 @@ public struct RegistryMachine: Sendable {
         core.restore(own.filter { $0.slot.kind != .transaction }, state: voteState)
     }
 
+    /// A bug on purpose, of the simulator only.
+    package mutating func dropLock() { core.dropLock() }
     /// The simulator widens it on purpose, to see its check of bounded queues fail.
     package var viewHorizon: UInt32 {
         get { core.viewHorizon }

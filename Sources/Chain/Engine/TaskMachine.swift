@@ -106,6 +106,8 @@ public struct TaskMachine: Sendable {
         core.restore(own.filter { Self.isCurrent($0.slot, state) }, state: voteState)
     }
 
+    /// A bug on purpose, of the simulator only.
+    package mutating func dropLock() { core.dropLock() }
     /// The simulator widens it on purpose, to see its check of bounded queues fail.
     package var viewHorizon: UInt32 {
         get { core.viewHorizon }
