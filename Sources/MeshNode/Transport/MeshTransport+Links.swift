@@ -38,7 +38,17 @@ extension MeshTransport {
 
     func connectionReceived(_ id: ConnectionID, _ bytes: [UInt8]) {
         feed(id, .bytes(bytes))
-        if let connection = connections[id], connection.machine.isOpen { schedulePump(id) }
+        answer(id)
+    }
+
+    /// Writes a ping or pong that waits; queued frames have a turn of their own.
+    func answer(_ id: ConnectionID) {
+        guard let connection = connections[id], connection.machine.isOpen, connection.channel.isWritable,
+            let packet = connection.machine.nextServicePacket(now: now)
+        else { return }
+        connection.write(packet)
+        connection.channel.flush()
+        answer(id)
     }
 
     func connectionWritable(_ id: ConnectionID) { pump(id) }

@@ -56,6 +56,7 @@ public actor MeshTransport {
     var routes: [NodeID: SocketAddress] = [:]
     var resolved: [String: (address: SocketAddress?, until: Duration)] = [:]
     var probeCount = 0
+    var ticks = 0
     var totals = TransportCounters()
     var logBucket: TokenBucket
 
@@ -229,16 +230,21 @@ public actor MeshTransport {
     private func tick() {
         let now = now
         performTable(table.handle(.tick, now: now))
+        // Limits of a link are seconds: with many nodes in one process their clocks would be most of its work.
+        ticks &+= 1
+        let linksToo = configuration.profile == .wan || ticks % 4 == 0
         for id in connections.keys.sorted() {
             guard let connection = connections[id] else { continue }
             if let until = connection.pausedUntil, now >= until {
                 connection.pausedUntil = nil
                 connection.applyReading()
             }
+            guard linksToo else { continue }
             let peer = connection.machine.peer.flatMap { linked[$0] }
             let waiting = peer?.connection == id && peer?.queue.isEmpty == false && !connection.channel.isWritable
             feed(id, .tick(waiting: waiting, reading: connection.isReading))
-            if connection.machine.isOpen { schedulePump(id) }
+            answer(id)
+            if peer?.queue.isEmpty == false { schedulePump(id) }
             if let peer, peer.connection == id { tellMalformed(peer, connection.machine.traffic.malformed) }
         }
         feedMembership(.tick)
