@@ -24,8 +24,8 @@ struct ContributionTests {
     }
 
     @Test func weightsByHand() {
-        // M = 8: the cut is 2; eight times what is above.
-        #expect(ContributionShares.weights([8, 12, 3, 2, -9, 0]) == [52, 84, 12, 4, 0, 0])
+        // M is 5.5, the mean of 3 and 8; eight times what is above a quarter of it.
+        #expect(ContributionShares.weights([8, 12, 3, 2, -9, 0]) == [53, 85, 13, 5, 0, 0])
         #expect(ContributionShares.weights([-1, 0]) == [0, 0])
     }
 

@@ -74,7 +74,7 @@ struct ScoreMachineTests {
 
     @Test func aDirectionThatOthersMissIsNotVotedAwayBeforeTheDeadline() throws {
         let fixture = TaskFixture(scoredRounds: 2)
-        let content = TaskBlockContent.control(.direction(nil))
+        let content = TaskBlockContent.control(.noDirection)
         let header = fixture.header(content)
         let proposal = fixture.sign(
             Proposal(header: header, validView: -1).wireBytes, .proposal, by: header.author, major: 1, minor: 0)

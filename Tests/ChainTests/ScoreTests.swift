@@ -75,7 +75,7 @@ struct ScoreTests {
         expect(fixture.verdict(fixture.manifest()), "waits for its direction")
         let commitment = fixture.commitment
         #expect(fixture.verdict(.control(.direction(fixture.committed(commitment)))) == nil)
-        #expect(fixture.verdict(.control(.direction(nil))) == nil)
+        #expect(fixture.verdict(.control(.noDirection)) == nil)
         expect(
             fixture.verdict(.control(.direction(fixture.committed(commitment, by: nodes[1])))), "not \(nodes[0].short)")
         expect(fixture.verdict(.control(.direction(fixture.committed(commitment, round: 2)))), "another slot")
@@ -87,7 +87,7 @@ struct ScoreTests {
         expect(fixture.verdict(.control(.complete)), "do not imply")
         // The commitment is part of the context; without one nobody is scored.
         let with = try fixture.decided(.control(.direction(good)))
-        let without = try fixture.decided(.control(.direction(nil)))
+        let without = try fixture.decided(.control(.noDirection))
         #expect(!with.state.isDirectionDue && !without.state.isDirectionDue)
         #expect(with.context.digest != without.context.digest && with.context.digest != fixture.context.digest)
         expect(with.verdict(.control(.direction(good))), "waits for no direction")
@@ -159,7 +159,7 @@ struct ScoreTests {
     }
 
     @Test func aManifestWithoutAnOpenRoundCarriesNoScores() throws {
-        let plain = try fixture.decided(.control(.direction(nil)))
+        let plain = try fixture.decided(.control(.noDirection))
         expect(plain.verdict(plain.manifest(scores: plain.section([]))), "no round's scores are open")
     }
 
@@ -206,7 +206,7 @@ struct ScoreTests {
                 if state.isRoundScored { drawn.append(round) }
                 let result = ResultBody(
                     manifest: .zero, aggregate: fixture.aggregate, model: fixture.model, opening: .zero,
-                    rejected: false,
+                    rejected: true,
                     keyStatements: [], opinions: [])
                 state.apply(.result(result, accuracyPpm: 0), header: fixture.header(.control(.complete)), block: .zero)
             }

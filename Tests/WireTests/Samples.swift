@@ -257,7 +257,7 @@ struct Samples {
                     context: id(), union: ids(1), lists: [list()], submissions: [envelope(.submission)],
                     readys: [envelope(.ready)], scores: scoreSection())),
             Sample("control-direction", ControlBody.direction(envelope(.direction))),
-            Sample("control-no-direction", ControlBody.direction(nil)),
+            Sample("control-no-direction", ControlBody.noDirection),
             Sample("control-scores", ControlBody.scores(scoreSection())),
         ]
     }

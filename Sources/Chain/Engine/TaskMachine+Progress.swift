@@ -21,6 +21,11 @@ extension TaskMachine {
                 phase: "paused", waiting: "its publisher has paused it; it resumes with: meshnode task resume",
                 remainingMs: remaining)
         }
+        if let open = state.scores.pending, state.impliedControl != nil, !state.isEnded {
+            return TaskProgress(
+                phase: "scores", waiting: "the scores of round \(open.round), then the task ends",
+                remainingMs: remaining)
+        }
         if state.isDirectionDue {
             return TaskProgress(
                 phase: "direction",

@@ -48,7 +48,7 @@ extension TaskMachine {
 
     func proposableDirection() -> TaskBlockContent? {
         if let commitment = commitments.first { return .control(.direction(commitment)) }
-        return phaseDeadlinePassed ? .control(.direction(nil)) : nil
+        return phaseDeadlinePassed ? .control(.noDirection) : nil
     }
 
     /// The publisher's direction is durable: commit to it, or say that there is none.

@@ -310,7 +310,7 @@ public struct TaskMachine: Sendable {
             if let isRight = verdict(on: section, of: header, &out) {
                 drive(.validated(header.id, isRight), now, &out)
             }
-        case .control(.direction(nil)):
+        case .control(.noDirection):
             // Admission: this node has waited as long, and has heard of no commitment.
             drive(.validated(header.id, phaseDeadlinePassed && commitments.isEmpty), now, &out)
         case .control:

@@ -14,6 +14,7 @@ extension TaskRules {
     }
 
     static func check(direction envelope: Envelope?, state: TaskState) throws(ChainError) {
+        try require(!state.isPaused, "the task is paused: only its publisher's orders may follow")
         try require(state.isDirectionDue, "round \(state.round) waits for no direction")
         if let envelope { try checkCommitment(envelope, state: state) }
     }

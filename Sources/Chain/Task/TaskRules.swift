@@ -68,9 +68,8 @@ public enum TaskRules {
             case .ordered(let order):
                 try require(state.impliedControl == nil, "decided blocks imply another control")
                 try check(order, state: state)
-            case .direction(let commitment):
-                try require(!state.isPaused, "the task is paused: only its publisher's orders may follow")
-                try check(direction: commitment, state: state)
+            case .direction(let commitment): try check(direction: commitment, state: state)
+            case .noDirection: try check(direction: nil, state: state)
             case .scores(let section):
                 try require(state.impliedControl != nil, "the next MANIFEST carries the scores")
                 try check(scores: section, height: header.height, state: state)

@@ -242,6 +242,7 @@ public struct TaskState: Hashable, Sendable {
         case .control(.complete): end(.complete)
         case .control(.failed(let reason)): end(.failed(reason))
         case .control(.direction(let commitment)): decideDirection(commitment)
+        case .control(.noDirection): decideDirection(nil)
         case .control(.scores(let section)): decideScores(section)
         case .control(.ordered(let order)):
             // Decided blocks hold an order that decodes: validity has looked at it.

@@ -78,10 +78,11 @@ enum BlockDescription {
             }
             switch body {
             case .direction(let envelope):
-                let commitment = envelope.flatMap { (try? DirectionCommitment(wireBytes: $0.payload))?.commitment }
+                let commitment = (try? DirectionCommitment(wireBytes: envelope.payload))?.commitment
                 return [
                     commitment.map { "direction committed as \($0.hex)" } ?? "no direction: the round is not scored"
                 ]
+            case .noDirection: return ["no direction came: the round is not scored"]
             case .scores(let section): return scores(section)
             default: return ["\(body)"]
             }

@@ -121,7 +121,7 @@ extension Node {
         let chain = block.header.chain
         let control = try? ControlBody(wireBytes: block.body)
         if case .scores(let section) = control { committedScores(section, chain: chain) }
-        if case .direction = control {
+        if control?.isDirection == true {
             let state = tasks[chain]?.machine.state
             note(
                 "direction",
@@ -132,7 +132,7 @@ extension Node {
         }
         let ending: String? =
             switch control {
-            case .direction, .scores: nil
+            case .direction, .noDirection, .scores: nil
             case .complete: "completed"
             case .failed(let reason): "failed: \(reason)"
             case .ordered(let order):
@@ -156,4 +156,13 @@ extension Node {
         forgetTask(chain)
     }
 
+}
+
+extension ControlBody {
+    fileprivate var isDirection: Bool {
+        switch self {
+        case .direction, .noDirection: true
+        case .complete, .failed, .ordered, .scores: false
+        }
+    }
 }

@@ -123,7 +123,7 @@ struct TaskChecker {
             try check(result, at: block.header.height, before: before, policy: policy)
             if state.scores.pending?.round == before.round { scored = manifest?.body }
         case .control(.scores(let section)): try check(section, before: before, policy: policy)
-        case .control(.direction): break
+        case .control(.direction), .control(.noDirection): break
         case .void, .control: manifest = nil
         }
     }

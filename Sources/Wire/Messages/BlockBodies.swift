@@ -242,10 +242,12 @@ public enum ControlBody: WireCodable, Hashable {
     case failed(FailureReason)
     /// What the publisher ordered, with the registry's proof.
     case ordered(ControlOrder)
-    /// Opens a scored round with the publisher's commitment; nil: its deadline passed without one.
-    case direction(Envelope?)
+    /// Opens a scored round with the publisher's commitment.
+    indirect case direction(Envelope)
+    /// The deadline of the commitment passed without one: the round is not scored.
+    case noDirection
     /// The scores of the last scored round, where no MANIFEST follows that could carry them.
-    case scores(ScoreSection)
+    indirect case scores(ScoreSection)
 
     public func encode(into encoder: inout WireEncoder) {
         switch self {
@@ -258,7 +260,8 @@ public enum ControlBody: WireCodable, Hashable {
             encoder.value(order)
         case .direction(let commitment):
             encoder.u8(4)
-            encoder.optional(commitment)
+            encoder.value(commitment)
+        case .noDirection: encoder.u8(6)
         case .scores(let section):
             encoder.u8(5)
             encoder.value(section)
@@ -270,8 +273,9 @@ public enum ControlBody: WireCodable, Hashable {
         case 1: self = .complete
         case 2: self = .failed(try decoder.value())
         case 3: self = .ordered(try decoder.value())
-        case 4: self = .direction(try decoder.optional("direction"))
+        case 4: self = .direction(try decoder.value())
         case 5: self = .scores(try decoder.value())
+        case 6: self = .noDirection
         case let other: throw .invalid(field: "control", reason: "unknown \(other)")
         }
     }

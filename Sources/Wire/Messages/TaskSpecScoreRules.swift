@@ -2,7 +2,9 @@
 extension TaskSpecValidator {
     /// min(5, d/50) scored rounds, d the coordinates of the smallest round, and no more than rounds.
     public static func mostScoredRounds(_ spec: TaskSpec) -> UInt32 {
-        guard spec.modelSize != nil, spec.rounds >= 1 else { return Limits.scoredRounds }
+        guard let size = spec.modelSize, size <= UInt64(Limits.elements), spec.rounds >= 1 else {
+            return Limits.scoredRounds
+        }
         // Rounds are dense first, so the last one is the smallest; SCAFFOLD's second vector is no part of a score.
         let sent = spec.coordinateCount(round: spec.rounds)
         let scored = spec.training.local.correction == .scaffold ? sent / 2 : sent
