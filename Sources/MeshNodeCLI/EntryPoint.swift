@@ -38,7 +38,8 @@ struct MeshNodeCommand: AsyncParsableCommand {
             WatchCommand.self, PeersCommand.self, TicketCommand.self, StoreCommand.self, DoctorCommand.self,
             TaskCommand.self,
             SubmitCommand.self, VoteCommand.self, RevealCommand.self, RateCommand.self, RoundCommand.self,
-            ChainCommand.self, LedgerCommand.self, VerifyCommand.self, ContributorsCommand.self, ScoresCommand.self, ModelCommand.self,
+            ChainCommand.self, LedgerCommand.self, VerifyCommand.self, ContributorsCommand.self, ScoresCommand.self,
+            ModelCommand.self,
             BaselineCommand.self, ProfileCommand.self,
             DataCommand.self, ConfigCommand.self, BenchCommand.self, DemoCommand.self, TestnetCommand.self,
         ])

@@ -387,7 +387,7 @@ import Wire
             #expect(error?.faults.first?.path.hasSuffix(key) == true, "\(key)")
             keys += 1
         }
-        #expect(keys == 69)
+        #expect(keys == 70)
     }
 
     @Test func overrides() throws {

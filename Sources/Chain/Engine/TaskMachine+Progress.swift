@@ -12,7 +12,9 @@ public struct TaskProgress: Sendable, Equatable {
 
 extension TaskMachine {
     /// The present phase with its published reason and countdown.
-    public func progress(_ now: Instant) -> TaskProgress {
+    ///
+    /// - Parameter recovery: how far this node is with the sum, if it computes one.
+    public func progress(_ now: Instant, recovery: String? = nil) -> TaskProgress {
         if isHalted { return TaskProgress(phase: "ended", waiting: "halted: see the log", remainingMs: nil) }
         let passed = now.monotonicMs &- phaseStartedMs
         let remaining = phaseDurationMs > passed ? phaseDurationMs - passed : 0
@@ -56,7 +58,7 @@ extension TaskMachine {
                 }
                 let waiting =
                     silent.isEmpty
-                    ? "aggregator \(aggregator.short) recovers the sum"
+                    ? "aggregator \(aggregator.short) " + (recovery ?? "recovers the sum")
                     : "\(state.holders.count - silent.count)/\(state.holders.count) key statements, \(names(silent)) missing"
                 return TaskProgress(
                     phase: silent.isEmpty ? "recover" : "keys", waiting: waiting, remainingMs: remaining)

@@ -21,8 +21,14 @@ extension Node {
         }
     }
 
+    /// Nobody waits for the sum of an attempt that has ended.
+    func endRecovery(_ chain: ChainID) { tasks[chain]?.aggregation?.progress?.cancel() }
+
     func collectKeys(_ job: KeyJob, chain: ChainID) {
-        if tasks[chain]?.aggregation?.job != job { tasks[chain]?.aggregation = .init(job: job) }
+        if tasks[chain]?.aggregation?.job != job {
+            endRecovery(chain)
+            tasks[chain]?.aggregation = .init(job: job)
+        }
         for (holder, releases) in (tasks[chain]?.releases[job.manifest] ?? [:]).sorted(by: { $0.key < $1.key }) {
             for release in releases { take(release, of: holder) }
         }
@@ -106,18 +112,33 @@ extension Node {
         let range = policy.packing.range
         let known = logarithms[range]
         let tables = home.tables
+        let progress = RecoveryProgress { [weak self] text in
+            Task { await self?.note("recovery", "round \(job.round): \(text)", task: chain, round: job.round) }
+        }
+        tasks[chain]?.aggregation?.progress = progress
         compute {
             let start = ContinuousClock.now
-            let logarithm =
-                known ?? LogarithmFile.table(bound: range, maximumTable: policy.plan.tableRange, directory: tables)
             return Result { () throws(RoundError) -> (Aggregating.Recovery, BoundedLogarithm, Double) in
+                let logarithm: BoundedLogarithm
+                do {
+                    let building = progress.begin("builds its table of logarithms", total: 100)
+                    logarithm =
+                        try known
+                        ?? LogarithmFile.table(
+                            bound: range, maximumTable: policy.plan.tableRange, directory: tables
+                        ) { building.reach(100 * $0 / max(1, $1)) }
+                } catch { throw .failed("the table of logarithms: \(error)") }
+                let elements = policy.elementCount(round: job.round) * set.sums.count
+                let recovering = progress.begin("recovers the sum", total: elements)
                 let outcome = try Aggregating.run(
-                    policy: policy, job: job, set: set, keyVectors: vectors, base: base, logarithm: logarithm)
+                    policy: policy, job: job, set: set, keyVectors: vectors, base: base, logarithm: logarithm,
+                    progress: recovering.reach)
                 return (outcome, logarithm, Self.interval(start, .now))
             }
         } _: { node, result in
             guard node.tasks[chain]?.aggregation?.job == job else { return }
             node.tasks[chain]?.aggregation?.isRunning = false
+            node.tasks[chain]?.aggregation?.progress = nil
             node.tasks[chain]?.aggregation?.tried.insert(choice)
             switch result {
             case .success(let (.sum(outcome), logarithm, seconds)):

@@ -101,6 +101,7 @@ extension Node {
         // After a VOID the same integers are submitted again, under a fresh mask.
         if block.header.kind == .result { forgetRound(chain, block.header.round) } else { forgetKeyVectors(chain) }
         tasks[chain]?.stats = freshStats()
+        endRecovery(chain)
         tasks[chain]?.releases = [:]
         tasks[chain]?.released = [:]
         let detail = (try? JSONEncoder().encode(view)).map { String(decoding: $0, as: UTF8.self) }

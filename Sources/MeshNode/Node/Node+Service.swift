@@ -7,10 +7,15 @@ public import Wire
 
 /// What the node offers to its operator.
 extension Node: NodeService {
+    /// The machine's words, with the countdown where it is this node that the task waits for.
+    private func progress(of chain: ChainID, _ machine: TaskMachine) -> TaskProgress {
+        machine.progress(now, recovery: tasks[chain]?.aggregation?.progress?.text)
+    }
+
     public func status() async -> NodeStatus {
         let progress = taskOrder.compactMap { chain -> NodeStatus.Current? in
             guard let machine = tasks[chain]?.machine, !machine.state.isEnded else { return nil }
-            let progress = machine.progress(now)
+            let progress = progress(of: chain, machine)
             return NodeStatus.Current(
                 task: chain.hex, name: machine.state.spec.name, state: .running, round: machine.state.round,
                 rounds: machine.state.spec.rounds, attempt: machine.state.attempt, phase: progress.phase,
@@ -84,8 +89,8 @@ extension Node: NodeService {
                     reason = "\(failure)"
                 case .stopped, .running: taskState = .cancelled
                 }
-            } else if let progress = runtime?.machine.progress(now) {
-                reason = progress.waiting
+            } else if let runtime {
+                reason = progress(of: runtime.machine.chain, runtime.machine).waiting
             }
         } else if record.isCancelled {
             taskState = .cancelled
@@ -165,7 +170,7 @@ extension Node: NodeService {
         if let machine = tasks[task]?.machine, !machine.state.isEnded, machine.state.round > after,
             machine.state.impliedControl == nil
         {
-            let progress = machine.progress(now)
+            let progress = progress(of: machine.chain, machine)
             views.append(
                 RoundView(
                     task: task.hex, round: machine.state.round, attempt: machine.state.attempt, outcome: .running,

@@ -35,6 +35,8 @@ struct TaskRuntime {
     struct Aggregation {
         let job: KeyJob
         var isRunning = false
+        /// Of the computation that runs.
+        var progress: RecoveryProgress?
         /// The sum is recovered.
         var isDone = false
         /// Holders by component whose vectors were tried together.

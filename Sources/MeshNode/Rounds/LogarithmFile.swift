@@ -9,9 +9,14 @@ enum LogarithmFile {
 
     /// The table for values up to ±bound: from its file in `directory` where that is whole, else built, and kept if large.
     /// A file that cannot be used is built anew, one that cannot be written costs the next start its time and nothing more.
-    static func table(bound: Int64, maximumTable: Int64, directory: String) -> BoundedLogarithm {
+    ///
+    /// - Parameter progress: the entries built and their number; `false` cancels.
+    /// - Throws: `cancelled`.
+    static func table(
+        bound: Int64, maximumTable: Int64, directory: String, progress: (_ done: Int, _ total: Int) -> Bool
+    ) throws(NDDFEError) -> BoundedLogarithm {
         guard min(bound, maximumTable) >= smallestKept else {
-            return BoundedLogarithm(bound: bound, maximumTable: maximumTable)
+            return try BoundedLogarithm(bound: bound, maximumTable: maximumTable, progress: progress)
         }
         let path = "\(directory)/logarithms-\(bound)-\(maximumTable)"
         if let bytes = try? FileSystem.read(path, limit: longest),
@@ -19,7 +24,7 @@ enum LogarithmFile {
         {
             return table
         }
-        let table = BoundedLogarithm(bound: bound, maximumTable: maximumTable)
+        let table = try BoundedLogarithm(bound: bound, maximumTable: maximumTable, progress: progress)
         do {
             try FileSystem.makeDirectory(directory)
             try FileSystem.writeAtomically(path, [table.cacheBytes])
