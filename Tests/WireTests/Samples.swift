@@ -70,13 +70,6 @@ struct Samples {
             bodyRetention: 2, voting: .manual)
     }
 
-    mutating func robustSpec() -> TaskSpec {
-        var spec = spec()
-        spec.training.server = .krum
-        spec.training.robust = .init(buckets: 5, hostile: 1)
-        return spec
-    }
-
     mutating func submissionHeader() -> SubmissionHeader {
         SubmissionHeader(
             context: id(), round: 3, attempt: 1, submitter: id(), nonce: id(),
@@ -232,7 +225,7 @@ struct Samples {
             Sample("settle", Transaction.settle(settlement())), Sample("refund", Transaction.refund(task: id())),
             Sample("evidence", Transaction.evidence(first: envelope(.prevote), second: envelope(.prevote))),
             Sample("control-ordered", ControlBody.ordered(order())),
-        ] + blame() + [Sample("task-spec-robust", robustSpec())]
+        ] + blame()
     }
 }
 
