@@ -160,11 +160,11 @@ struct BucketTests {
         #expect(second.state.buckets == [buckets[0], buckets[2]])
         let third = try voided(second)
         // Whoever was in the vanished bucket is a newcomer, and waits.
-        #expect(try third.keyed().state.buckets == [buckets[0], buckets[2]])
+        let last = try keyed(third, all)
+        #expect(last.state.buckets == [buckets[0], buckets[2]])
         #expect(chosen(third, all.filter { $0 != buckets[2][0] }) == nil)
         // The next model starts with a new draw over everybody.
-        let keyed = try third.keyed()
-        let done = try keyed.decided(.result(keyed.result(), accuracyPpm: 900_000))
+        let done = try last.decided(.result(last.result(), accuracyPpm: 900_000))
         #expect(done.state.buckets.isEmpty)
         #expect(try done.keyed().state.buckets.map(\.count) == [4, 4, 4])
     }

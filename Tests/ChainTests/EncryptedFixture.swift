@@ -46,8 +46,8 @@ struct EncryptedFixture {
                 return SealingKey(key.publicKey)
             },
             change: { spec in
-                spec.participants.maximum = UInt32(count)
                 guard buckets > 1 else { return }
+                spec.participants.maximum = UInt32(count)
                 spec.training.server = .median
                 spec.training.robust = .init(buckets: UInt16(buckets), hostile: 0)
             })

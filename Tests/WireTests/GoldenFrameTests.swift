@@ -60,4 +60,23 @@ struct GoldenFrameTests {
         #expect(envelope.signedBytes == head + slot + rest)
         #expect(envelope.wireBytes == head + slot + rest + signature)
     }
+
+    /// Two numbers behind the row cap, under a robust rule alone: every other spec has the bytes that it had.
+    @Test func robustSpecByHand() throws {
+        var samples = Samples(salt: 3)
+        var spec = samples.spec()
+        let plain = spec.wireBytes
+        spec.training.server = .krum
+        spec.training.robust = .init(buckets: 5, hostile: 1)
+        let robust = spec.wireBytes
+        let server = try #require(zip(plain, robust).enumerated().first { $0.element.0 != $0.element.1 }?.offset)
+        // Server rate and its three numbers, weighting, row cap.
+        let behind = server + 1 + 4 * 4 + 1 + 4
+        var expected = plain
+        expected[server] = 8
+        expected.insert(contentsOf: [5, 0, 1, 0], at: behind)
+        #expect(robust == expected)
+        #expect(try TaskSpec(wireBytes: robust) == spec)
+        #expect(throws: WireError.self) { try TaskSpec(wireBytes: Array(robust.dropLast(4))) }
+    }
 }

@@ -71,13 +71,6 @@ struct Samples {
             bodyRetention: 2, voting: .manual)
     }
 
-    mutating func robustSpec() -> TaskSpec {
-        var spec = spec()
-        spec.training.server = .krum
-        spec.training.robust = .init(buckets: 5, hostile: 1)
-        return spec
-    }
-
     mutating func submissionHeader() -> SubmissionHeader {
         SubmissionHeader(
             context: id(), round: 3, attempt: 1, submitter: id(), nonce: id(),
@@ -236,7 +229,7 @@ struct Samples {
             Sample("evidence", Transaction.evidence(first: envelope(.prevote), second: envelope(.prevote))),
             Sample("rating", Transaction.rating(task: id(), node: id(), stars: 4)),
             Sample("control-ordered", ControlBody.ordered(order())),
-        ] + blame() + scores() + [Sample("task-spec-robust", robustSpec())]
+        ] + blame() + scores()
     }
 
     mutating func scoreSection() -> ScoreSection {
