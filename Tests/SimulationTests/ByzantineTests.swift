@@ -58,20 +58,6 @@ struct ByzantineTests {
         }
     }
 
-    /// Four of ten that sign for both halves do split the honest six: there are two certificates at a height, and every
-    /// time somebody holds the evidence or stops with an alarm.
-    @Test func aForkIsNeverSilent() {
-        var forks = 0
-        for seed in 1...(SimulationSettings.large ? 60 : 12) as ClosedRange<UInt64> {
-            let report = run(
-                .equivocatingProposer, nodes: 10, hostile: [0, 1, 2, 3], seed: seed, faults: .none, seconds: 60)
-            guard has(report, .oneBlockPerHeight) else { continue }
-            forks += 1
-            #expect(report.evidence > 0 || has(report, .noHalt), "seed \(seed): a silent fork")
-        }
-        #expect(forks > 0, "no run has shown a fork: the check above has seen nothing")
-    }
-
     private func has(_ report: SimulationReport, _ invariant: Violation.Invariant) -> Bool {
         report.violations.contains { $0.invariant == invariant }
     }
