@@ -36,6 +36,13 @@ extension Node {
         else { return }
         // Bounded: few manifests are open at a time, and a holder has few components.
         var known = runtime.releases[release.manifest]?[holder] ?? []
+        // Each answer is sealed anew, so it is another content: the one on its way is as good, and a slow machine would
+        // want ever more of them.
+        if let old = known.first(where: { $0.component == release.component }),
+            transfer.exchange.wanted.contains(old.vector.id)
+        {
+            return
+        }
         known.removeAll { $0.component == release.component }
         guard known.count < Limits.components, runtime.releases.count < 8 || runtime.releases[release.manifest] != nil
         else { return }
@@ -48,7 +55,7 @@ extension Node {
         guard let runtime = tasks[chain], runtime.aggregation?.job.manifest == release.manifest,
             runtime.vectors[Int(release.component)]?[holder] == nil
         else { return }
-        whenStored([release.vector], from: holder) { node in
+        whenStored([release.vector], from: holder, deadline: elapsed + .seconds(20)) { node in
             guard let runtime = node.tasks[chain], runtime.aggregation?.job.manifest == release.manifest,
                 let key = runtime.sealingKey,
                 let sealed = try? node.contentStore.get(release.vector.id)
