@@ -190,8 +190,15 @@ extension ContentExchange {
 
     /// Asks for what is missing, as far as windows allow.
     mutating func advance(_ now: Duration, _ directives: inout [ContentDirective]) {
-        for id in order.prefix(settings.activeWants) {
+        var active = 0
+        for id in order where active < settings.activeWants {
             guard let want = wants[id] else { continue }
+            // What nobody can deliver now must not keep out what came later: enough of it would stop everything.
+            guard !want.isStuck(now) else {
+                tellStarving(id, now, &directives)
+                continue
+            }
+            active += 1
             switch want.stage {
             case .manifest(nil, _): askManifest(id, now, &directives)
             case .list(let root, let parts, var progress):
@@ -290,10 +297,12 @@ extension ContentExchange {
     /// When something of the above falls due without a further input.
     func nextFetchDue(_ now: Duration) -> Duration? {
         var due: [Duration] = []
-        for (position, id) in order.enumerated() {
+        var active = 0
+        for id in order {
             guard let want = wants[id] else { continue }
             if let deadline = want.deadline { due.append(deadline) }
-            guard position < settings.activeWants else { continue }
+            guard active < settings.activeWants else { continue }
+            if !want.isStuck(now) { active += 1 }
             if case .manifest(_?, let until) = want.stage { due.append(until) }
             for (_, request) in want.progress?.requests ?? [] {
                 due.append((flows[request.provider]?.progressAt ?? .zero) + settings.stall)

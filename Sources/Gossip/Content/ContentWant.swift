@@ -36,6 +36,16 @@ struct ContentWant {
 
     func providerIndex(_ id: NodeID) -> Int? { providers.firstIndex { $0.id == id } }
 
+    /// Nothing is asked for, and there is nobody to ask now.
+    func isStuck(_ now: Duration) -> Bool {
+        switch stage {
+        case .opening, .manifest(_?, _): return false
+        case .manifest(nil, _): break
+        case .list(_, _, let progress), .content(_, let progress): if !progress.requests.isEmpty { return false }
+        }
+        return !providers.contains { $0.isUsable(now) }
+    }
+
     /// Chunks of the content still missing, once its manifest is known.
     var missingChunks: Int? {
         switch stage {

@@ -56,7 +56,7 @@ extension Node {
         guard let runtime = tasks[chain], runtime.aggregation?.job.manifest == release.manifest,
             runtime.vectors[Int(release.component)]?[holder] == nil
         else { return }
-        whenStored([release.vector], from: holder) { node in
+        whenStored([release.vector], from: holder, deadline: elapsed + .seconds(20)) { node in
             guard let runtime = node.tasks[chain], runtime.aggregation?.job.manifest == release.manifest,
                 let key = runtime.sealingKey,
                 let sealed = try? node.contentStore.get(release.vector.id)

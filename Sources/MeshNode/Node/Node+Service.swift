@@ -15,7 +15,7 @@ extension Node: NodeService {
     public func status() async -> NodeStatus {
         let progress = taskOrder.compactMap { chain -> NodeStatus.Current? in
             guard let machine = tasks[chain]?.machine, !machine.state.isEnded else { return nil }
-            let progress = progress(of: chain, machine)
+            let progress = self.progress(of: chain, machine)
             return NodeStatus.Current(
                 task: chain.hex, name: machine.state.spec.name, state: .running, round: machine.state.round,
                 rounds: machine.state.spec.rounds, attempt: machine.state.attempt, phase: progress.phase,
@@ -170,7 +170,7 @@ extension Node: NodeService {
         if let machine = tasks[task]?.machine, !machine.state.isEnded, machine.state.round > after,
             machine.state.impliedControl == nil
         {
-            let progress = progress(of: machine.chain, machine)
+            let progress = self.progress(of: machine.chain, machine)
             views.append(
                 RoundView(
                     task: task.hex, round: machine.state.round, attempt: machine.state.attempt, outcome: .running,

@@ -186,6 +186,23 @@ import Wire
         #expect(network.run(until: .seconds(20)) { $0.peers[node(3)]!.completed == [id] })
     }
 
+    /// Contents that nobody has must not use up the places of those that are fetched at the same time.
+    @Test func whatNobodyHasDoesNotKeepOutTheRest() {
+        var settings = ContentSettings()
+        settings.activeWants = 4
+        var source = ContentPeer(1)
+        let bytes = content(10)
+        let id = source.hold(bytes)
+        var network = ContentNetwork([source, ContentPeer(2, settings)], seed: 10)
+        for number in 0..<20 as Range<UInt8> {
+            let absent = ContentID([UInt8](repeating: number, count: 32))
+            network.give(.want(absent, expectedLength: 100, providers: [node(1)], deadline: nil), to: node(2))
+        }
+        network.give(.want(id, expectedLength: UInt64(bytes.count), providers: [node(1)], deadline: nil), to: node(2))
+        #expect(network.run(until: .seconds(5)) { $0.peers[node(2)]!.completed == [id] })
+        #expect(network.peers[node(2)]!.exchange.wanted.count == 20, "they are still wanted")
+    }
+
     @Test func lostPeerIsReplacedByOneLearnedLater() {
         let bytes = content(9)
         var (first, second) = (ContentPeer(1), ContentPeer(2))
