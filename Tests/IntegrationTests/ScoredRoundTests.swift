@@ -109,6 +109,12 @@ import Wire
 
     // MARK: Processes
 
+    /// Room for a machine that does other things as well: what is tested is not speed.
+    private static let deadlines = [
+        "--set", "deadlines.opinion=\"4s\"", "--set", "deadlines.submit=\"12s\"", "--set",
+        "deadlines.aggregate=\"8s\"",
+    ]
+
     private struct Scores: Decodable {
         struct Round: Decodable {
             struct Score: Decodable { let node: String, score: Int64 }
@@ -131,9 +137,10 @@ import Wire
         let homes = (1...5).map { folder.path + "/nodes/node\($0)" }
         defer { for home in homes { _ = try? Program.run("stop", "--home", home) } }
         let outcome = try Program.run(
-            "testnet", "--rounds", "3", "--partition", "iid", "--payout", "contribution", "--scored-rounds", "2",
-            "--keep",
-            "--out", folder.path)
+            [
+                "testnet", "--rounds", "3", "--partition", "iid", "--payout", "contribution", "--scored-rounds", "2",
+                "--keep", "--out", folder.path,
+            ] + Self.deadlines)
         #expect(outcome.code == 0, "\(outcome.output)\n\(outcome.errors)")
         #expect(outcome.output.contains("2/2 rounds scored, each member in each"), "\(outcome.output)")
         let texts = try homes.map { try Program.run("scores", "digits", "--home", $0).output }
@@ -156,8 +163,10 @@ import Wire
     @Test(arguments: ["noise", "flip"]) func whoSendsNothingOfUseGetsNothing(_ attack: String) throws {
         let folder = try Folder()
         let outcome = try Program.run(
-            "testnet", "--rounds", "5", "--partition", "iid", "--payout", "contribution", "--attack", attack, "--out",
-            folder.path)
+            [
+                "testnet", "--rounds", "5", "--partition", "iid", "--payout", "contribution", "--attack", attack,
+                "--out", folder.path,
+            ] + Self.deadlines)
         #expect(outcome.code == 0, "\(outcome.output)\n\(outcome.errors)")
         #expect(
             outcome.output.range(
