@@ -32,6 +32,7 @@ struct GossipBenchCommand: AsyncParsableCommand {
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        LogOutput.start(level: .error, format: .text)
         let directory = NSTemporaryDirectory() + "/meshnode-bench-\(getpid())"
         let output = global.output
         try await GossipBench(nodes: nodes, only: Set(only), directory: directory).run { row in
