@@ -87,11 +87,11 @@ enum Oracle {
 
 /// The 64 bytes of points of order 1, 2, 4 and 8, all with canonical coordinates on the curve.
 let smallOrderPoints: [EdwardsPoint] = {
-    // ℓ·P of a random curve point has order dividing 8; −x² = y² gives order 8 directly.
+    // −x² = y² gives order 8 directly, with either sign of both coordinates.
     let y = CurveConstants.orderEightY
     let x = CurveConstants.sqrtM1 * y
-    let eight = EdwardsPoint(affineX: x, y: y)
-    return [.identity, eight.doubled(times: 2), eight.doubled, eight, -eight]
+    let eights = [x, -x].flatMap { x in [y, -y].map { EdwardsPoint(affineX: x, y: $0) } }
+    return [.identity, eights[0].doubled(times: 2), eights[0].doubled, -eights[0].doubled] + eights
 }()
 
 func affineBytes(_ points: [EdwardsPoint]) -> [UInt8] { BatchArithmetic.affineBytes(points) }

@@ -70,6 +70,49 @@ struct ProgressMeterTests {
         #expect(seen.first?.description == "20 %, 8 s left")
         #expect(seen.last?.done == 1000)
     }
+
+    @Test func tablesAndRecoveryReportTheTimeLeftAndStopWhenAsked() throws {
+        let ticks = Mutex(0.0)
+        let reports = Mutex<[ProgressMeter.Report]>([])
+        // Every look at the clock takes a second.
+        func meter(total: Int) -> ProgressMeter {
+            ProgressMeter(
+                total: total, interval: 1,
+                clock: {
+                    ticks.withLock {
+                        $0 += 1; return $0
+                    }
+                }
+            ) { report in
+                reports.withLock { $0.append(report) }
+            }
+        }
+        let bound: Int64 = 200_000
+        let building = meter(total: Int(bound))
+        let table = try BoundedLogarithm(bound: bound) { done, _ in building.reach(done) }
+        let built = reports.withLock { $0 }
+        #expect(built.count >= 4)
+        #expect(built.dropFirst().allSatisfy { $0.remaining.isFinite && $0.remaining > 0 })
+        #expect(zip(built, built.dropFirst()).allSatisfy { $0.done < $1.done && $0.remaining > $1.remaining })
+        // Cancelled half-way.
+        let stopped = meter(total: Int(bound))
+        #expect(throws: NDDFEError.cancelled) {
+            try BoundedLogarithm(bound: bound) { done, _ in
+                if done > Int(bound) / 2 { stopped.cancel() }
+                return stopped.reach(done)
+            }
+        }
+        #expect(stopped.isCancelled && stopped.current.done > Int(bound) / 2 && stopped.current.done < Int(bound))
+
+        let points = PointVector(points: Array(repeating: .base, count: 9000))
+        let recovering = meter(total: 9000)
+        #expect(try table.recover(points, bound: bound, progress: recovering.reach) == Array(repeating: 1, count: 9000))
+        #expect(recovering.current.done == 8192)
+        recovering.cancel()
+        #expect(throws: NDDFEError.cancelled) {
+            try table.recover(points, bound: bound, progress: recovering.reach)
+        }
+    }
 }
 
 @Suite("Memory of secrets")

@@ -106,20 +106,21 @@ public struct CryptoBench: Sendable {
                     "encrypt", kernel: kernel.name, d: elements * digits, packing: digits, encoding: name, time: time,
                     bytes: Double(encoding.width) / Double(digits))
             }
-            var sums = [EdwardsPoint](repeating: .identity, count: elements)
+            // As the aggregator does: the sums of a range stay where they are, body after body.
+            let ranges = Workers.ranges(elements)
+            var pieces = ranges.map { [EdwardsPoint](repeating: .identity, count: $0.count) }
             var refused: ElementRefusal?
             let time = context.best(units: elements) {
-                for range in Workers.ranges(elements) {
-                    var piece = Array(sums[range])
+                for (index, range) in ranges.enumerated() {
                     refused =
                         kernel.accumulate(
                             body[range.lowerBound * encoding.width..<range.upperBound * encoding.width],
-                            encoding: encoding, into: &piece) ?? refused
-                    sums.replaceSubrange(range, with: piece)
+                            encoding: encoding, into: &pieces[index]) ?? refused
                 }
             }
             precondition(refused == nil)
             context.row("decode_add", kernel: kernel.name, d: elements, encoding: name, time: time)
+            var sums = pieces.flatMap { $0 }
             let unmask = context.best(units: elements) { kernel.unmask(&sums, keys: masks[...], tables: tables) }
             context.row("unmask", kernel: kernel.name, d: elements, encoding: name, time: unmask)
         }

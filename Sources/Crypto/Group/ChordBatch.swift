@@ -55,8 +55,11 @@ struct ChordBatch: ~Copyable {
     }
 
     deinit {
-        for memory in unsafe [u, v, prefixes] { unsafe ChordBatch.release(memory, count) }
-        for memory in unsafe [picks, signs] { unsafe ChordBatch.release(memory, count) }
+        unsafe ChordBatch.release(u, count)
+        unsafe ChordBatch.release(v, count)
+        unsafe ChordBatch.release(prefixes, count)
+        unsafe ChordBatch.release(picks, count)
+        unsafe ChordBatch.release(signs, count)
         unsafe ChordBatch.release(entries, count)
         unsafe ChordBatch.release(halves, count)
     }
@@ -121,7 +124,7 @@ struct ChordBatch: ~Copyable {
     /// waited for.
     private func addEntries(from table: [ChordPoint]) -> Bool {
         unsafe table.withUnsafeBufferPointer { table in
-            let base = unsafe table.baseAddress!
+            let base = table.baseAddress!
             for index in 0..<count { unsafe entries[index] = base[Int(picks[index] >> 1)] }
         }
         let half = count / 2
