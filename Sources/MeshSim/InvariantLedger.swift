@@ -122,6 +122,9 @@ final class InvariantLedger {
             time: time)
         switch block.header.kind {
         case .manifest:
+            // A proposer that crashed before it told anybody else may be the only one that had shown these.
+            headers[block.header.id] = block.header
+            contents[block.header.body.id] = block.body
             if let body = try? ManifestBody(wireBytes: block.body), case .aggregating(_, let set) = state.phase {
                 check(body, set: set, block: block, state: state, weights: weights, time)
                 summary.members = set.compactMap { indexOf[$0.node] }

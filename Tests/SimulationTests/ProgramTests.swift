@@ -64,6 +64,9 @@ struct ProgramTests {
         ["--scenario", "simulations/network/loss-30-percent.toml", "--seeds", "5..6", "--nodes", "40"],
         ["--scenario", "simulations/network/content.toml", "--seeds", "5"],
         ["--scenario", "simulations/all-faults.toml", "--seeds", "5..8", "--nodes", "5"],
+        ["--scenario", "simulations/byzantine.toml", "--seeds", "1..6"],
+        // Whole nodes: actors, databases, learning and encryption under one schedule.
+        ["--layer", "b", "--seeds", "1..3", "--nodes", "5"],
     ])
     func oneSeedOneTraceInEveryProcess(arguments: [String]) throws {
         let first = try run(arguments + ["--json"])
@@ -95,10 +98,13 @@ struct ProgramTests {
         for arguments in [
             ["--scenario", "simulations/network/broadcast-100.toml", "--seeds", "7", "--planted", "floods"],
             ["--scenario", hopeless, "--seeds", "7", "--nodes", "4"],
+            // A whole node that forgets what it signed, found by the invariant that no key signs twice.
+            ["--layer", "b", "--nodes", "5", "--seeds", "2", "--planted", "amnesia"],
         ] {
+            let seed = try #require(arguments.firstIndex(of: "--seeds").map { arguments[$0 + 1] })
             let failed = try run(arguments + ["--json"])
             #expect(failed.code == 2)
-            #expect(failed.errors.contains("seed 7: "))
+            #expect(failed.errors.contains("seed \(seed): "))
             #expect(try failed.summary()["failures"] as? Int == 1)
             let line = try #require(
                 failed.errors.split(separator: "\n").first { $0.hasPrefix("repeat: meshnode-sim ") }, "\(failed.errors)"

@@ -14,25 +14,17 @@ struct SeedTests {
     /// Twenty parts, which run beside one another.
     @Test(arguments: Array(0..<20) as [UInt64])
     func seeds(part: UInt64) {
-        var runs = 0
-        var completed = 0
         for seed in stride(from: part + 1, through: SimulationSettings.seeds, by: 20) {
             let configuration = Self.configuration(seed)
             let report = Simulation.run(configuration)
-            runs += 1
-            if report.outcome == .completed { completed += 1 }
-            // Faults end at twelve seconds and the task expires at 240: what has not ended by then has hung. Whoever cuts
-            // holders off for longer than their deadline ends the task with that reason.
-            let mayFail = [.all, .crash, .partition].contains(configuration.faults)
-            let isEnded = report.outcome == .completed || mayFail && report.outcome == .failed("holders")
-            guard !report.violations.isEmpty || !isEnded else { continue }
+            // Faults end at twelve seconds and the task expires at 240: what has not ended by then has hung.
+            guard !report.violations.isEmpty || report.outcome != .completed else { continue }
             Issue.record(
                 """
                 \(report.violations) \(report.outcome); repeat: meshnode-sim --seeds \(seed) --nodes \
                 \(configuration.nodes) --rounds 2 --faults \(configuration.faults.rawValue) --trace
                 """)
         }
-        #expect(completed * 10 >= runs * 8, "\(completed) of \(runs) tasks were completed")
     }
 
     /// With every node checking every signature itself the same things happen.

@@ -39,7 +39,7 @@ public struct TaskState: Hashable, Sendable {
     public private(set) var holders: [TaskGenesis.Holder]
     /// Holders that were replaced, in order; at most t.
     public private(set) var formerHolders: [NodeID] = []
-    /// More holders failed than the profile lets replace.
+    /// More holders are convicted than the profile lets replace.
     public private(set) var isShortOfHolders = false
 
     /// Height of the last decided block; 0 before the first.
@@ -233,10 +233,8 @@ public struct TaskState: Hashable, Sendable {
             case .ended: break
             }
             evict(body.evicted)
-            // A holder that only fell silent may stay, as long as the others know every component.
-            replace(
-                body.replaced,
-                unanswered: body.reason == .holders ? Int(spec.holders.count) - Int(spec.holders.threshold) - 1 : 0)
+            // Silence may be the network's: a holder that nobody can follow keeps its place, a liar does not.
+            replace(body.replaced, unanswered: body.reason == .holders ? body.replaced.count : 0)
             attempt += 1
             phase = .collecting
         case .control(.complete): end(.complete)
