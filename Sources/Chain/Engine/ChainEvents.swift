@@ -46,6 +46,8 @@ public enum ChainTimer: Hashable, Sendable {
         case rebuttal
         /// A scored round is decided: reveal and openings have this long.
         case scores
+        /// Too few holders have spoken: VOID by deadline waits this long for the absences that name them.
+        case deadline
     }
 }
 

@@ -76,14 +76,21 @@ extension TaskMachine {
         return state.holders.map(\.node).filter { !contains(kind, signer: $0) }.sorted()
     }
 
+    /// Without a quorum of lists a holder has nothing to be ready for.
+    private var isSpeechDue: Bool {
+        guard case .collecting = state.phase else { return true }
+        return state.electorate.weight(of: lists.map(\.signer)) >= state.electorate.quorum
+    }
+
+    /// Whether this node has nothing better than VOID by deadline. By then the views may be high enough for it, and it names
+    /// nobody: where silent holders are what is missing it would come first each time, and they would never be replaced.
+    mutating func mayGiveUp(_ out: inout [ChainDirective]) -> Bool {
+        guard phaseDeadlinePassed else { return false }
+        return !isSpeechDue || !TaskRules.isBlocking(silentHolders, state: state) || grace(.deadline, &out)
+    }
+
     mutating func signAbsence(_ out: inout [ChainDirective]) {
-        // Without a quorum of lists a holder has nothing to be ready for.
-        if case .collecting = state.phase,
-            state.electorate.weight(of: lists.map(\.signer)) < state.electorate.quorum
-        {
-            return
-        }
-        guard core.isVoter, phaseDeadlinePassed, core.consensus.isStarted,
+        guard isSpeechDue, core.isVoter, phaseDeadlinePassed, core.consensus.isStarted,
             !core.book.contains(.absence, major: height, minor: 0, signer: me, chain: chain),
             !silentHolders.isEmpty, grace(.absences, &out)
         else { return }

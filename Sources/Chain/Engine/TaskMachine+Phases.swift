@@ -67,6 +67,7 @@ extension TaskMachine {
                 case .lists: UInt64(state.spec.deadlines.submitMs) / 4
                 // Lists come at the deadline at the latest, then the holders' own grace, then their Readys.
                 case .absences: 4 * vote
+                case .deadline: 8 * vote
                 case .scores: UInt64(state.spec.deadlines.opinionMs)
                 case .blame: 2 * vote
                 case .manifest, .ready, .opinions, .rebuttal: vote
@@ -184,7 +185,7 @@ extension TaskMachine {
         }
         if let content { return content }
         if let blame = voidByBlame(&out) ?? voidBySilence() { return .void(blame) }
-        if phaseDeadlinePassed, view >= TaskRules.firstVoidView(state) {
+        if mayGiveUp(&out), view >= TaskRules.firstVoidView(state) {
             return .void(VoidBody(reason: .deadline, evicted: [], union: [], lists: []))
         }
         return nil

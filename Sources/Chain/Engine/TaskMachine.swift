@@ -301,7 +301,7 @@ public struct TaskMachine: Sendable {
             }
             let admitted =
                 switch body.reason {
-                case .deadline: phaseDeadlinePassed
+                case .deadline: mayGiveUp(&out)
                 case .blame: !isRebutted(body)
                 case .tooFew, .holders: true
                 }
