@@ -26,7 +26,7 @@ if [ ${#arguments[@]} -gt 0 ]; then
     run "${arguments[@]}"
     exit
 fi
-# One after another: the simulator and the process runs each want the cores for themselves.
+# One after another: the simulator and the process runs each want the cores for themselves, and so does each process run.
 run --skip SimulationTests --skip IntegrationTests
-run --filter IntegrationTests
+run --no-parallel --filter IntegrationTests
 run --filter SimulationTests
