@@ -32,7 +32,12 @@ extension Node {
         for (holder, releases) in (tasks[chain]?.releases[job.manifest] ?? [:]).sorted(by: { $0.key < $1.key }) {
             for release in releases { take(release, of: holder) }
         }
-        aggregateIfComplete(chain)
+        if let candidate = tasks[chain]?.aggregation?.candidate {
+            // A later view, or another height behind an order: the same sum is announced there again.
+            perform(tasks[chain]!.machine.aggregated(candidate, now), chain: chain)
+        } else {
+            aggregateIfComplete(chain)
+        }
         blame(chain)
     }
 
@@ -143,7 +148,7 @@ extension Node {
             switch result {
             case .success(let (.sum(outcome), logarithm, seconds)):
                 node.logarithms[range] = logarithm
-                node.tasks[chain]?.aggregation?.isDone = true
+                node.tasks[chain]?.aggregation?.candidate = outcome.candidate
                 node.tasks[chain]?.stats.recover = seconds
                 node.store(outcome.aggregate, outcome.candidate.aggregate, .aggregate)
                 node.store(outcome.model, outcome.candidate.model, .model)

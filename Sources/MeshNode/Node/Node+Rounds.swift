@@ -252,11 +252,22 @@ extension Node {
         }
     }
 
+    /// The MANIFEST of the present attempt: the head, or what lies below the orders that were decided since.
+    private func manifestBlock(_ id: BlockID, below height: UInt64, chain: ChainID) -> DecidedBlock? {
+        for height in stride(from: height, to: 0, by: -1) {
+            guard let stored = try? chainStore.block(chain: chain, height: height),
+                let block = try? ChainReplay.decoded(stored)
+            else { return nil }
+            if block.header.id == id { return block }
+            guard block.header.kind == .control else { return nil }
+        }
+        return nil
+    }
+
     /// The announcements and bodies of a decided set; nil while something is missing.
     func setContent(_ job: KeyJob, chain: ChainID) -> (headers: [SubmissionHeader], references: [ContentReference])? {
         guard let state = tasks[chain]?.machine.state,
-            let stored = try? chainStore.block(chain: chain, height: state.height),
-            let block = try? ChainReplay.decoded(stored), block.header.id == job.manifest,
+            let block = manifestBlock(job.manifest, below: state.height, chain: chain),
             let manifest = try? ManifestBody(wireBytes: block.body)
         else { return nil }
         var byID: [SubmissionID: SubmissionHeader] = [:]

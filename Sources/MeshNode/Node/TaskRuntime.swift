@@ -37,8 +37,9 @@ struct TaskRuntime {
         var isRunning = false
         /// Of the computation that runs.
         var progress: RecoveryProgress?
-        /// The sum is recovered.
-        var isDone = false
+        /// The sum is recovered: what it gives.
+        var candidate: Candidate?
+        var isDone: Bool { candidate != nil }
         /// Holders by component whose vectors were tried together.
         var tried: Set<[NodeID]> = []
         /// The latest of these and its lowest element without a value.
