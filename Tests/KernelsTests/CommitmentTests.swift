@@ -4,12 +4,15 @@ import Testing
 
 @Suite("Vector kernel: commitments", .enabled(if: vectorKernelRuns, "this processor lacks AVX2 or FMA"))
 struct CommitmentTests {
-    @Test("equals libsodium", arguments: [10, 12])
-    func equalsLibsodium(window: Int) throws {
+    /// Short values, long ones, and such as only the Edwards form takes.
+    static let bounds: [Int64] = [1000, 1 << 22, 1 << 26]
+
+    @Test("equals libsodium", arguments: [10, 12], bounds)
+    func equalsLibsodium(window: Int, bound: Int64) throws {
         let kernel = try #require(AVX2Kernel())
         let tables = try #require(windows[window])
-        let count = differentialCases / 2
-        let plain = Plaintext(count: count, bound: 1 << 26, seed: UInt64(window))
+        let count = differentialCases / 3
+        let plain = Plaintext(count: count, bound: bound, seed: UInt64(window))
         let bytes = kernel.commit(
             values: plain.values[...], masks: plain.masks[...], tables: tables, encoding: .ristretto)
         let base = NDDFEBases.maskBase.ristrettoBytes
@@ -37,12 +40,13 @@ struct CommitmentTests {
     }
 
     @Test(
-        "at every tail and block edge", arguments: Array(0...17) + [255] + Array(508...516) + [1023, 1025],
+        "at every tail and block edge",
+        arguments: Array(0...17) + [255, 256, 257] + Array(508...516) + [1023, 1025, 2047, 2048, 2049],
         ElementEncoding.allCases)
     func tails(count: Int, encoding: ElementEncoding) throws {
         let kernel = try #require(AVX2Kernel())
         let tables = try #require(windows[10])
-        for bound: Int64 in [1, 2047, CommitmentTables.maximumValue] {
+        for bound: Int64 in [1, 1023, 2047, 2048, (1 << 23) - 1, 1 << 23, 1 << 24, CommitmentTables.maximumValue] {
             let plain = Plaintext(count: count, bound: bound, seed: UInt64(count))
             let vector = kernel.commit(
                 values: plain.values[...], masks: plain.masks[...], tables: tables, encoding: encoding)

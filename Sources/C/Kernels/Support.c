@@ -37,6 +37,12 @@ KernelResult kernel_encrypt(const KernelTable *value_table, const KernelTable *m
     return (KernelResult){KERNEL_UNSUPPORTED, 0};
 }
 
+KernelResult kernel_encrypt_by_chords(const KernelChords *tables, const int64_t *values, const uint8_t *scalars,
+                                      size_t count, KernelEncoding encoding, uint8_t *output) {
+    (void)tables, (void)values, (void)scalars, (void)count, (void)encoding, (void)output;
+    return (KernelResult){KERNEL_UNSUPPORTED, 0};
+}
+
 KernelResult kernel_accumulate(KernelPoint *sums, const uint8_t *elements, size_t count, KernelEncoding encoding) {
     (void)sums, (void)elements, (void)count, (void)encoding;
     return (KernelResult){KERNEL_UNSUPPORTED, 0};

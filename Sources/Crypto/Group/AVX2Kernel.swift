@@ -25,6 +25,7 @@
             precondition(masks.count == values.count * 32)
             let largest = values.reduce(0 as UInt64) { max($0, $1.magnitude) }
             precondition(largest <= UInt64(CommitmentTables.maximumValue))
+            if let output = commitByChords(values, masks, tables, encoding, largest: largest) { return output }
             let bits = UInt32(max(1, 64 - largest.leadingZeroBitCount))
             var complete = false
             if let valueTable = VectorTable.of(tables.value, bits: 48), let maskTable = VectorTable.of(tables.mask) {
@@ -43,6 +44,34 @@
                 if complete { return output }
             }
             return fallback.commit(values: values, masks: masks, tables: tables, encoding: encoding)
+        }
+
+        /// Fewer elements than this do not pay for the inversion that each addition takes.
+        private static let leastForChords = 256
+
+        /// The same by additions of chords; `nil` where those cannot serve the values, met a special case or lack memory.
+        private func commitByChords(
+            _ values: ArraySlice<Int64>, _ masks: ArraySlice<UInt8>, _ tables: CommitmentTables,
+            _ encoding: ElementEncoding, largest: UInt64
+        ) -> [UInt8]? {
+            let limit = UInt64(ChordTables.longOffset) / (encoding == .affine ? 2 : 1)
+            guard values.count >= Self.leastForChords, largest < limit else { return nil }
+            let chords = tables.chords.value
+            var complete = false
+            let output = unsafe [UInt8](unsafeUninitializedCapacity: values.count * encoding.width) { bytes, count in
+                let result = unsafe chords.withVectorTables { chords in
+                    unsafe values.withUnsafeBufferPointer { values in
+                        unsafe masks.withUnsafeBufferPointer { masks in
+                            unsafe kernel_encrypt_by_chords(
+                                chords, values.baseAddress, masks.baseAddress, values.count, encoding.vectorEncoding,
+                                bytes.baseAddress)
+                        }
+                    }
+                }
+                complete = result.status == KERNEL_OK
+                count = complete ? bytes.count : 0
+            }
+            return complete ? output : nil
         }
 
         func accumulate(
@@ -135,6 +164,21 @@
                 known[name] = made
                 return made
             }
+        }
+    }
+
+    extension ChordTables {
+        fileprivate func withVectorTables<R>(_ body: (UnsafePointer<KernelChords>) -> R) -> R {
+            let words = MemoryLayout<ChordPoint>.size / 8
+            precondition(words == Int(KERNEL_CHORD_WORDS))
+            return unsafe UnsafeRawPointer(entries.baseAddress!)
+                .withMemoryRebound(to: UInt64.self, capacity: entries.count * words) { base in
+                    var tables = unsafe KernelChords(
+                        entries: base, entry_count: entries.count, top: base + firstBlindedTop * words,
+                        largest_top_digit: UInt64(largestTopDigit), window: UInt32(window), windows: UInt32(windows),
+                        short_values: firstShortValue, low_values: firstLowValue, high_values: firstHighValue)
+                    return unsafe body(&tables)
+                }
         }
     }
 
