@@ -121,17 +121,7 @@ extension Node {
 
     /// An announcement in a MANIFEST of the present round.
     func header(of id: SubmissionID, chain: ChainID) -> SubmissionHeader? {
-        guard let state = tasks[chain]?.machine.state else { return nil }
-        for height in stride(from: state.height, to: 0, by: -1) {
-            guard let stored = try? chainStore.block(chain: chain, height: height),
-                let block = try? ChainReplay.decoded(stored), block.header.round == state.round
-            else { return nil }
-            guard block.header.kind == .manifest, let manifest = try? ManifestBody(wireBytes: block.body),
-                let envelope = manifest.submissions.first(where: { $0.submissionID == id })
-            else { continue }
-            return try? SubmissionHeader(wireBytes: envelope.payload)
-        }
-        return nil
+        (tasks[chain]?.machine.state.round).flatMap { announcement(of: id, round: $0, chain: chain) }
     }
 
     /// Looks which members' elements are out of range under the masks that all holders agree on.

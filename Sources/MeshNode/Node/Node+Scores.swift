@@ -159,7 +159,7 @@ extension Node {
     }
 
     /// The announcement of a submission that a MANIFEST of `round` carries.
-    private func announcement(of id: SubmissionID, round: UInt32, chain: ChainID) -> SubmissionHeader? {
+    func announcement(of id: SubmissionID, round: UInt32, chain: ChainID) -> SubmissionHeader? {
         guard let state = tasks[chain]?.machine.state else { return nil }
         for height in stride(from: state.height, to: 0, by: -1) {
             guard let stored = try? chainStore.block(chain: chain, height: height),
