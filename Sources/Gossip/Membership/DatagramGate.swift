@@ -24,6 +24,7 @@ public struct DatagramGate: Sendable {
         case notAuthentic
         case replayed
         case otherNetwork
+        case otherNode
         case badCookie
         case rateLimited
     }
@@ -41,6 +42,8 @@ public struct DatagramGate: Sendable {
     public static let overhead = 6 + 32 + 8 + 8 + 8 + 40
     /// Join requests are padded to this, so that the cookie is a shorter answer.
     static let joinRequestBytes = 128
+    /// In the place of the expected node.
+    private static let anybody = [UInt8](repeating: 0, count: 32)
 
     private let own: NodeID
     private let network: NetworkID
@@ -144,6 +147,8 @@ public struct DatagramGate: Sendable {
             guard try decoder.value(of: NetworkID.self) == network else { return drop(.otherNetwork) }
             let nonce = try decoder.fixed(16, "nonce")
             guard datagram.count >= Self.joinRequestBytes else { return drop(.malformed) }
+            let wanted = try decoder.fixed(32, "expected node")
+            guard wanted == own.bytes || wanted == Self.anybody else { return drop(.otherNode) }
             guard strangerBucket.take(now: now) else { return drop(.rateLimited) }
             var reply = Self.header(.cookie, length: 6 + 16 + 32)
             reply.fixed(nonce)
@@ -211,15 +216,19 @@ public struct DatagramGate: Sendable {
 
     // MARK: Strangers
 
-    /// The first datagram to an address of which nothing is known.
-    /// - Parameter nonce: 16 random bytes.
-    public mutating func joinRequest(nonce: [UInt8]) -> [UInt8] {
+    /// The first datagram to an address of which nothing is known but perhaps who should be there.
+    /// - Parameters:
+    ///   - nonce: 16 random bytes.
+    ///   - expected: any other node keeps silent. A ticket's node under another key must not become a link on this way, after
+    ///     the connection to it was refused.
+    public mutating func joinRequest(nonce: [UInt8], expected: NodeID? = nil) -> [UInt8] {
         precondition(nonce.count == 16, "a nonce of \(nonce.count) bytes")
         if joinNonces.count >= 64 { joinNonces.removeFirst() }
         joinNonces.append(nonce)
         var request = Self.header(.joinRequest, length: Self.joinRequestBytes)
         request.value(network)
         request.fixed(nonce)
+        request.fixed(expected?.bytes ?? Self.anybody)
         request.fixed([UInt8](repeating: 0, count: Self.joinRequestBytes - request.bytes.count))
         return request.bytes
     }

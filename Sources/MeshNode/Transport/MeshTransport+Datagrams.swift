@@ -89,9 +89,9 @@ extension MeshTransport {
         let now = now
         guard phase == .running, linked.isEmpty, !bootstrapAddresses.isEmpty, now >= nextJoinAt else { return }
         nextJoinAt = now + configuration.links.retryMax
-        for address in bootstrapAddresses.prefix(8) {
+        for (address, expected) in bootstrapAddresses.prefix(8) {
             guard let target = socketAddress(address) else { continue }
-            write(gate.joinRequest(nonce: randomBytes(16)), to: target)
+            write(gate.joinRequest(nonce: randomBytes(16), expected: expected), to: target)
         }
     }
 

@@ -51,7 +51,7 @@ public actor MeshTransport {
     var ticking: RepeatedTask?
     var listenAddress: PeerAddress?
     var advertised: [PeerAddress] = []
-    var bootstrapAddresses: [PeerAddress] = []
+    var bootstrapAddresses: [(address: PeerAddress, expected: NodeID?)] = []
     var nextJoinAt: Duration = .zero
     var routes: [NodeID: SocketAddress] = [:]
     var resolved: [String: (address: SocketAddress?, until: Duration)] = [:]
@@ -200,7 +200,9 @@ public actor MeshTransport {
     }
 
     private func bootstrap(_ addresses: [PeerAddress], expected: NodeID?) {
-        for address in addresses where !bootstrapAddresses.contains(address) { bootstrapAddresses.append(address) }
+        for address in addresses where !bootstrapAddresses.contains(where: { $0.address == address }) {
+            bootstrapAddresses.append((address, expected))
+        }
         performTable(table.handle(.bootstrap(addresses, expected: expected), now: now))
         if phase == .running { performTable(table.handle(.tick, now: now)) }
     }

@@ -29,8 +29,8 @@ struct DatagramGateTests {
             gate.seal(message, to: record)
         }
 
-        func joinRequest() -> [UInt8] {
-            gate.joinRequest(nonce: [UInt8](repeating: 8, count: 16))
+        func joinRequest(expected: NodeID? = nil) -> [UInt8] {
+            gate.joinRequest(nonce: [UInt8](repeating: 8, count: 16), expected: expected)
         }
 
         func open(
@@ -158,6 +158,18 @@ struct DatagramGateTests {
         #expect(member.open(short, from: "9.9.9.9:1", knowing: []) == .dropped(.malformed))
         let elsewhere = Party(3, network: 5)
         #expect(elsewhere.open(request, knowing: []) == .dropped(.otherNetwork))
+    }
+
+    @Test("a request for one node is answered by that node alone")
+    func expectedNode() {
+        let member = Party(1)
+        let stranger = Party(2)
+        let asked = stranger.joinRequest(expected: member.record.node)
+        guard case .reply = member.open(asked, knowing: []) else {
+            Issue.record("no cookie")
+            return
+        }
+        #expect(Party(3).open(asked, knowing: []) == .dropped(.otherNode))
     }
 
     @Test("strangers are answered at a bounded rate, members are not concerned")
