@@ -42,7 +42,7 @@ extension Simulation {
         case .store(let bytes, let reference, _):
             nodes[index].disk.put(bytes, reference.id)
             ledger.contents[reference.id] = bytes
-        case .fetch(let reference, _):
+        case .fetch(let reference, _, _):
             fetch(reference, chain: chain, node: index)
         case .commit(let decided):
             commit(decided, chain: chain, node: index)

@@ -59,8 +59,8 @@ public enum ChainDirective: Sendable {
     case broadcast(Envelope)
     /// Keep and serve these bytes.
     case store([UInt8], ContentReference, ContentRole)
-    /// Pull these bytes and hand them in with `content`.
-    case fetch(ContentReference, ContentRole)
+    /// Pull these bytes, from their author first, and hand them in with `content`.
+    case fetch(ContentReference, ContentRole, author: NodeID)
     case commit(DecidedBlock)
     case schedule(ChainTimer, afterMs: UInt64)
     /// Registry: enrolment of a task is closed and its beacon known.

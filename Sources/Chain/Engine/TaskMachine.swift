@@ -274,7 +274,7 @@ public struct TaskMachine: Sendable {
         guard header.height == height else { return }
         guard let body = core.bodies[header.body.id] else {
             awaited[header.body.id, default: []].append(header)
-            out.append(.fetch(header.body, .blockBody))
+            out.append(.fetch(header.body, .blockBody, author: header.author))
             return
         }
         let content: TaskBlockContent
@@ -344,7 +344,7 @@ public struct TaskMachine: Sendable {
     mutating func deliver(_ now: Instant, _ out: inout [ChainDirective]) {
         guard let (block, view) = core.undelivered, let header = core.consensus.header(of: block) else { return }
         guard let body = core.bodies[header.body.id] else {
-            out.append(.fetch(header.body, .blockBody))
+            out.append(.fetch(header.body, .blockBody, author: header.author))
             return
         }
         let certificate = core.certificate(block: block, view: view)

@@ -17,8 +17,9 @@ extension Node {
                 gossiped.signed += envelope.signer == nodeID ? 1 : 0
                 gossip(.publish(TopicMessage(envelope)))
             case .store(let bytes, let reference, let role): store(bytes, reference, role)
-            case .fetch(let reference, _):
-                whenStored([reference], from: nil) { node in
+            case .fetch(let reference, _, let author):
+                // Its author has it; everybody may have it, where the author is gone.
+                whenStored([reference], from: nil, first: author) { node in
                     guard let bytes = try? node.contentStore.get(reference.id) else { return }
                     node.deliver(reference.id, bytes, to: chain)
                 }

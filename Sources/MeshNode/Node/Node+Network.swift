@@ -185,8 +185,13 @@ extension Node {
     }
 
     /// Runs `action` once all of `references` are stored here; now, if they are.
+    ///
+    /// - Parameters:
+    ///   - origin: the only node that is asked while it is linked; nil asks all.
+    ///   - first: of all, the one that is asked before the others. Without it all nodes ask the same one, and where that is silent all
+    ///     wait for its time to run out.
     func whenStored(
-        _ references: [ContentReference], from origin: NodeID?, deadline: Duration? = nil,
+        _ references: [ContentReference], from origin: NodeID?, first: NodeID? = nil, deadline: Duration? = nil,
         _ action: @escaping @Sendable (isolated Node) -> Void
     ) {
         let missing = references.filter { !contentStore.has($0.id) }
@@ -195,7 +200,8 @@ extension Node {
             return
         }
         needs.append(ContentNeed(missing: Set(missing.map(\.id)), action: action))
-        let providers = origin.map { linked.contains($0) ? [$0] : linked } ?? linked
+        var providers = origin.map { linked.contains($0) ? [$0] : linked } ?? linked
+        if let first, let index = providers.firstIndex(of: first) { providers.swapAt(0, index) }
         for reference in missing {
             content(.want(reference.id, expectedLength: reference.length, providers: providers, deadline: deadline))
         }
