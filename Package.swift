@@ -91,7 +91,7 @@ let package = Package(
         .testTarget(name: "WireTests", dependencies: ["Wire", "Chain", "Gossip", "MeshCrypto"], swiftSettings: strict),
         .testTarget(name: "MeshCryptoTests", dependencies: ["MeshCrypto", "Wire", "Sodium"], swiftSettings: strict),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "MeshCrypto", "Sodium"], swiftSettings: strict),
-        .testTarget(name: "LearnTests", dependencies: ["Learn"], swiftSettings: strict),
+        .testTarget(name: "LearnTests", dependencies: ["Learn", "Chain"], swiftSettings: strict),
         .testTarget(name: "GossipTests", dependencies: ["Gossip", "Wire", "MeshCrypto"], swiftSettings: strict),
         .testTarget(
             name: "ChainTests", dependencies: ["Chain", "Gossip", "Wire", "MeshCrypto", "MeshSim"],

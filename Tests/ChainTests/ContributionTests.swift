@@ -7,7 +7,7 @@ import Wire
 /// From scores to credits.
 @Suite("Payment by contribution")
 struct ContributionTests {
-    private func round(_ number: UInt32, _ scores: [(NodeID, Int64)]) -> ScoreBook.Round {
+    private func round(_ number: UInt32, _ scores: [(NodeID, Int64?)]) -> ScoreBook.Round {
         .init(round: number, direction: nil, entries: scores.map { .init(node: $0.0, score: $0.1) })
     }
 
@@ -19,6 +19,8 @@ struct ContributionTests {
         // Rounded towards minus infinity.
         #expect(ContributionShares.units([3, 3, 3, -1]) == [65_536, 65_536, 65_536, -21_846])
         #expect(ContributionShares.units([5, 5, -1, -1]) == nil, "two positive scores say nothing")
+        #expect(ContributionShares.units([5, nil, 5, 5]) == [65_536, -98_304, 65_536, 65_536])
+        #expect(ContributionShares.units([5, nil, 5]) == nil)
         let most = Int64(1) << 62
         #expect(ContributionShares.units([most, most, most, -most]) == [65_536, 65_536, 65_536, -65_536])
     }
@@ -27,6 +29,17 @@ struct ContributionTests {
         // M is 5.5, the mean of 3 and 8; eight times what is above a quarter of it.
         #expect(ContributionShares.weights([8, 12, 3, 2, -9, 0]) == [53, 85, 13, 5, 0, 0])
         #expect(ContributionShares.weights([-1, 0]) == [0, 0])
+    }
+
+    /// Noise of any size scores positive in half of the rounds; what it keeps to itself must not be forgotten.
+    @Test func whoOpensOnlyPositiveScoresEarnsNothing() {
+        let honest: [Int64?] = [100, 110, 90, 105]
+        let opened: [Int64?] = [150, nil, 80, nil, nil]
+        let weights = ContributionShares.weights(rounds: opened.map { honest + [$0] })
+        #expect(weights[4] == 0 && weights[..<4].allSatisfy { $0 > 0 })
+        // One round missed by an honest member costs it that round and half of the next ones, not everything.
+        let missed = ContributionShares.weights(rounds: [honest, [nil] + honest.dropFirst(), honest, honest, honest])
+        #expect(missed[0] > 0 && missed[0] < missed[3])
     }
 
     @Test func creditsAddUpWhateverTheScores() throws {

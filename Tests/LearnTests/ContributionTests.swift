@@ -1,3 +1,4 @@
+import Chain
 import Testing
 
 @testable import Learn
@@ -12,45 +13,6 @@ import Testing
         #expect(throws: LearnError.self) { try ValidationDirection(gradient: [.nan, 1]) }
         #expect(throws: LearnError.self) { try ValidationDirection(values: [1, 2]) }
         #expect(throws: LearnError.self) { try ValidationDirection(values: []) }
-    }
-
-    @Test func paymentIsExact() throws {
-        // Five rounds alike: m = 100; u = 1, 1.5 (capped), 0.5, -1.5, -1.5 (missing).
-        let round: [Int64?] = [100, 1000, 50, -900, nil]
-        let result = try ContributionPayment.divide(scores: Array(repeating: round, count: 5), pool: 1000)
-        #expect(result.sums == [327_680, 491_520, 163_840, -491_520, -491_520])
-        // M = 5, theta 1/4: shares 3.75, 6.25, 1.25.
-        #expect(result.payments == [333, 555, 111, 0, 0] && result.remainder == 1)
-        // Fewer than five rounds: theta 1/2, shares 2, 4, 0.
-        let short = try ContributionPayment.divide(scores: Array(repeating: round, count: 4), pool: 1000)
-        #expect(short.payments == [333, 666, 0, 0, 0] && short.countedRounds == 4)
-        // Even number of positive scores: m = 75.
-        let even = try ContributionPayment.divide(scores: [[50, 100, 25, 200]], pool: 100)
-        #expect(even.sums == [43_690, 87_381, 21_845, 98_304])
-        let none = try ContributionPayment.divide(scores: [[1, 1, -5], [nil, nil, nil]], pool: 70)
-        #expect(none.payments == [0, 0, 0] && none.remainder == 70 && none.countedRounds == 0)
-        let huge = Int64(1) << 62 - 1
-        let top = try ContributionPayment.divide(scores: [[huge, huge, huge, -huge]], pool: .max)
-        #expect(top.payments.reduce(0, +) + top.remainder == .max)
-        #expect(throws: LearnError.self) { try ContributionPayment.divide(scores: [[.min, 1, 1]], pool: 1) }
-        #expect(throws: LearnError.self) { try ContributionPayment.divide(scores: [], pool: 1) }
-        #expect(throws: LearnError.self) { try ContributionPayment.divide(scores: [[1, 1], [1]], pool: 1) }
-        #expect(throws: LearnError.self) { try ContributionPayment.divide(scores: [[1, 1, 1]], pool: -1) }
-    }
-
-    @Test func paymentConservesCredits() throws {
-        var generator = DeterministicGenerator(seed: Seed.number(3))
-        for _ in 0..<500 {
-            let width = 1 + generator.below(12)
-            let scores = (0..<1 + generator.below(8)).map { _ in
-                (0..<width).map { _ in generator.below(10) == 0 ? nil : Int64(generator.below(2001) - 1000) }
-            }
-            let pool = Int64(generator.below(100_000))
-            let result = try ContributionPayment.divide(scores: scores, pool: pool)
-            #expect(result.payments.allSatisfy { $0 >= 0 })
-            #expect(result.payments.reduce(0, +) + result.remainder == pool)
-            #expect(result.remainder < Int64(width) || result.payments.allSatisfy { $0 == 0 })
-        }
     }
 
     @Test func correlationAndShapley() throws {
@@ -72,7 +34,10 @@ import Testing
         var mean = [Double](repeating: 0, count: 10)
         let seeds = 4
         for seed in 0..<seeds {
-            let result = try ContributionExperiment.run(train: Digits.split.train, rounds: 8, seed: UInt64(seed))
+            let result = try ContributionExperiment.run(
+                train: Digits.split.train, rounds: 8, seed: UInt64(seed),
+                weights: ContributionShares.weights(rounds:))
+            #expect(abs(result.pay.reduce(0, +) - 1) < 1e-9)
             scoreSum += result.scoreCorrelation
             paySum += result.payCorrelation
             lowest = min(lowest, result.payCorrelation)
@@ -83,8 +48,8 @@ import Testing
         }
         let shown = zip(ContributionExperiment.names, mean).map { "\($0) \(($1 * 100).rounded(to: 1))" }
         print(
-            "contribution, iid, \(seeds) seeds: Spearman score \((scoreSum / 4).rounded(to: 3)), pay \((paySum / 4).rounded(to: 3)) (lowest \(lowest.rounded(to: 3))); pay % \(shown.joined(separator: ", "))"
-        )
+            "contribution, iid, \(seeds) seeds: Spearman score \((scoreSum / 4).rounded(to: 3)), pay",
+            "\((paySum / 4).rounded(to: 3)) (lowest \(lowest.rounded(to: 3))); pay %", shown.joined(separator: ", "))
         #expect(scoreSum / Double(seeds) >= 0.9 && paySum / Double(seeds) >= 0.9 && lowest >= 0.7)
     }
 
@@ -93,7 +58,8 @@ import Testing
         var pay: [Double] = []
         for seed in UInt64(0)..<4 {
             let result = try ContributionExperiment.run(
-                train: Digits.split.train, rounds: 8, seed: seed, skew: .dirichlet(alpha: 0.5))
+                train: Digits.split.train, rounds: 8, seed: seed, skew: .dirichlet(alpha: 0.5),
+                weights: ContributionShares.weights(rounds:))
             pay.append(result.payCorrelation)
             #expect(result.pay[7] <= 0.01)
         }

@@ -2,8 +2,9 @@ public import Wire
 
 /// From scores to shares of a reward, in integers, the same on every node.
 ///
-/// Per scored round u = clip(s / m, -1.5, 1.5), m the median of the positive scores, in units of 2^-16, rounded down; who
-/// has no score in it has 0. A round with fewer than three positive scores does not count: its median would say nothing.
+/// Per scored round u = clip(s / m, -1.5, 1.5), m the median of the positive scores, in units of 2^-16, rounded down. A
+/// member of the set that opened nothing has -1.5: otherwise who sends noise would open what is positive and keep the rest.
+/// A round with fewer than three positive scores does not count: its median would say nothing.
 /// Per task a member's weight is max(0, t - M / 4), t the sum of its u and M the median of the positive sums. Signs are
 /// summed before the cut: that keeps noise at nothing; the cap keeps scaling from paying.
 public enum ContributionShares {
@@ -11,12 +12,13 @@ public enum ContributionShares {
     /// 1.5 in units of 2^-16.
     public static let cap: Int64 = 98_304
 
-    /// u of every scored member; nil when the round does not count.
-    public static func units(_ scores: [Int64]) -> [Int64]? {
-        let positive = scores.filter { $0 > 0 }.sorted()
+    /// u of every member of a round's set; nil when the round does not count.
+    public static func units(_ scores: [Int64?]) -> [Int64]? {
+        let positive = scores.compactMap { $0 }.filter { $0 > 0 }.sorted()
         guard positive.count >= leastPositive else { return nil }
         let median = twiceMedian(positive)
         return scores.map { score in
+            guard let score else { return -cap }
             // Twice the score over twice the median, rounded towards minus infinity.
             let (quotient, rest) = (Int128(score) << 17).quotientAndRemainder(dividingBy: median)
             return Int64(min(Int128(cap), max(-Int128(cap), rest < 0 ? quotient - 1 : quotient)))
@@ -30,6 +32,12 @@ public enum ContributionShares {
         // Eight times t - M / 4.
         let cut = twiceMedian(positive)
         return sums.map { UInt64(max(Int128(0), 8 * Int128($0) - cut)) }
+    }
+
+    /// Weights after rounds of the same members, in one order; all 0 when nobody is above the cut.
+    public static func weights(rounds: [[Int64?]]) -> [UInt64] {
+        let units = rounds.compactMap(units)
+        return weights((rounds.first ?? []).indices.map { index in units.reduce(0) { $0 + $1[index] } })
     }
 
     /// The sum of u of each of `nodes` over the rounds that count, and how many of these there are.

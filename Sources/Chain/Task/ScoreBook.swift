@@ -21,28 +21,30 @@ public struct ScoreBook: Hashable, Sendable {
     public struct Round: Hashable, Sendable, WireCodable {
         public struct Entry: Hashable, Sendable, WireCodable {
             public let node: NodeID
-            public let score: Int64
+            /// nil for a member of the set without a right opening in time.
+            public let score: Int64?
 
-            public init(node: NodeID, score: Int64) {
+            public init(node: NodeID, score: Int64?) {
                 self.node = node
                 self.score = score
             }
 
             public func encode(into encoder: inout WireEncoder) {
                 encoder.value(node)
-                encoder.i64(score)
+                encoder.bool(score != nil)
+                if let score { encoder.i64(score) }
             }
 
             public init(from decoder: inout WireDecoder) throws(WireError) {
                 node = try decoder.value()
-                score = try decoder.i64("score")
+                score = try decoder.bool("is scored") ? try decoder.i64("score") : nil
             }
         }
 
         public let round: UInt32
         /// nil where the publisher revealed nothing that enough voters found right.
         public let direction: ContentReference?
-        /// Ascending by node; who is not here scored nothing.
+        /// The whole set, ascending by node; empty where nobody has opened anything.
         public let entries: [Entry]
 
         public init(round: UInt32, direction: ContentReference?, entries: [Entry]) {
@@ -139,11 +141,14 @@ extension TaskState {
 
     mutating func decideScores(_ section: ScoreSection?) {
         guard let section, let pending = scores.pending else { return }
-        let entries = section.openings.compactMap { envelope in
-            (try? ScoreStatement(wireBytes: envelope.payload)).map {
-                ScoreBook.Round.Entry(node: envelope.signer, score: $0.score)
-            }
+        var opened: [NodeID: Int64] = [:]
+        for envelope in section.openings {
+            opened[envelope.signer] = (try? ScoreStatement(wireBytes: envelope.payload))?.score
         }
+        let entries =
+            opened.isEmpty
+            ? []
+            : pending.set.map(\.node).sorted().map { ScoreBook.Round.Entry(node: $0, score: opened[$0]) }
         let reveal = section.reveal.flatMap { try? DirectionReveal(wireBytes: $0.payload) }
         scores.rounds.append(.init(round: pending.round, direction: reveal?.direction, entries: entries))
         scores.pending = nil

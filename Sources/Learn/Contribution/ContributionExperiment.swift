@@ -38,9 +38,10 @@ public enum ContributionExperiment {
     ///   - train: the shipped digits' training rows.
     ///   - rounds: 1 or more, all scored.
     ///   - replayFactor: what the replayer multiplies the last sum by.
+    ///   - weights: the rule under trial: the nodes' weights from one line of scores a round.
     public static func run(
         train: Dataset, rounds: Int, seed: UInt64, skew: Skew = .iid, replayFactor: Float = 1,
-        quantiser: Quantiser = .standard
+        quantiser: Quantiser = .standard, weights rule: (_ scores: [[Int64?]]) -> [UInt64]
     ) throws(LearnError) -> Result {
         let sizes = [320, 240, 160, 80, 40, 160, 0, 0, 0, 160]
         let root = Seed.number(seed)
@@ -94,8 +95,8 @@ public enum ContributionExperiment {
             last = mean(updates, of: Array(updates.indices))
             weights = zip(weights, last).map { $0 - $1 }
         }
-        let payment = try ContributionPayment.divide(scores: scores, pool: 1_000_000)
-        let pay = payment.payments.map { Double($0) / 1_000_000 }
+        let earned = rule(scores).map { Double($0) }
+        let pay = earned.map { $0 / max(1, earned.reduce(0, +)) }
         let summed = sizes.indices.map { index in scores.reduce(0.0) { $0 + Double($1[index] ?? 0) } }
         return Result(
             scores: summed, shapley: shapley, pay: pay, normShares: norms.map { $0 / norms.reduce(0, +) },

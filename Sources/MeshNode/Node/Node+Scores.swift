@@ -178,7 +178,8 @@ extension Node {
     /// What a block decided about scores, for people, and what need not be kept any longer.
     func committedScores(_ section: ScoreSection, chain: ChainID) {
         guard let round = tasks[chain]?.machine.state.scores.rounds.last else { return }
-        let scores = round.entries.map { "\($0.node.short) \($0.score)" }.joined(separator: ", ")
+        let scores = round.entries.map { entry in "\(entry.node.short) \(entry.score.map(String.init) ?? "none")" }
+            .joined(separator: ", ")
         note(
             "scores",
             "round \(round.round): " + (scores.isEmpty ? "nobody is scored" : "scores \(scores)"), task: chain,

@@ -29,7 +29,8 @@ public struct DecidedRounds: Sendable {
         public let round: UInt32
         /// nil: no direction was revealed that enough voters found right.
         public let direction: ContentReference?
-        public let entries: [(node: NodeID, score: Int64)]
+        /// The set; nil for who opened nothing.
+        public let entries: [(node: NodeID, score: Int64?)]
     }
 
     public let spec: TaskSpec

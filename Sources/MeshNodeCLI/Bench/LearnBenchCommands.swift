@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Chain
 internal import Learn
 internal import MeshNode
 
@@ -153,7 +154,8 @@ struct ContributionBenchCommand: ParsableCommand {
                 for seed in 0..<UInt64(seeds) {
                     found.append(
                         try ContributionExperiment.run(
-                            train: train, rounds: rounds, seed: seed, skew: kind, replayFactor: amplified ? 5 : 1))
+                            train: train, rounds: rounds, seed: seed, skew: kind, replayFactor: amplified ? 5 : 1,
+                            weights: ContributionShares.weights(rounds:)))
                     global.output.note("\(name), replay x\(amplified ? 5 : 1), seed \(seed)")
                 }
                 results.append(Self.summary(name, amplified, found))

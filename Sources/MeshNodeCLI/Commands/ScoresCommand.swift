@@ -26,7 +26,7 @@ struct ScoresCommand: AsyncParsableCommand {
                             ? [["\(round.round)", "–", "–", "–", Text.short(round.direction)]]
                             : round.scores.map { score in
                                 [
-                                    "\(round.round)", Text.short(score.node), "\(score.score)",
+                                    "\(round.round)", Text.short(score.node), score.score.map { "\($0)" } ?? "none",
                                     score.unit.map { Text.fixed($0, 3) } ?? "not counted", Text.short(round.direction),
                                 ]
                             }

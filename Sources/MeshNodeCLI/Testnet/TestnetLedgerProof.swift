@@ -16,10 +16,11 @@ struct TestnetLedgerProof {
         }
         var sums: [NodeID: Double] = [:]
         for round in decided.scores {
-            let positive = round.entries.map { Double($0.score) }.filter { $0 > 0 }
+            let positive = round.entries.compactMap { $0.score.map { Double($0) } }.filter { $0 > 0 }
             guard positive.count >= 3 else { continue }
             for entry in round.entries {
-                sums[entry.node, default: 0] += min(1.5, max(-1.5, Double(entry.score) / median(positive)))
+                sums[entry.node, default: 0] +=
+                    entry.score.map { min(1.5, max(-1.5, Double($0) / median(positive))) } ?? -1.5
             }
         }
         let positive = sums.values.filter { $0 > 0 }

@@ -96,7 +96,7 @@ struct TestnetProof {
             let isScored =
                 first.scores.count == wanted && first.isPaidByScore
                 && first.scores.allSatisfy { scores in
-                    scores.direction != nil
+                    scores.direction != nil && scores.entries.allSatisfy { $0.score != nil }
                         && first.rounds.contains { $0.round == scores.round && $0.set.count == scores.entries.count }
                 }
             let scored = first.scores.map { "\($0.round) (\($0.entries.count))" }.joined(separator: ", ")

@@ -2,12 +2,12 @@
 public struct ScoresView: Codable, Equatable, Sendable {
     public struct Score: Codable, Equatable, Sendable {
         public var node: String
-        /// s = <a, x>, an integer.
-        public var score: Int64
+        /// s = <a, x>, an integer; absent where the member opened nothing in time, which counts -1.5.
+        public var score: Int64?
         /// Score over the median of the positive ones, cut at 1.5 both ways; absent where the round does not count.
         public var unit: Double?
 
-        public init(node: String, score: Int64, unit: Double?) {
+        public init(node: String, score: Int64?, unit: Double?) {
             self.node = node
             self.score = score
             self.unit = unit
