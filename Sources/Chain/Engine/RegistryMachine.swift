@@ -145,6 +145,12 @@ public struct RegistryMachine: Sendable {
         return nonce
     }
 
+    /// The account's next nonce, if later ones of it are pending and this one is not: they wait for it.
+    public func nonceGap(of node: NodeID) -> UInt64? {
+        let nonce = state.accounts[node]?.nonce ?? 0
+        return nextNonce(of: node) == nonce && pending.values.contains { $0.signer == node } ? nonce : nil
+    }
+
     public mutating func timer(_ timer: ChainTimer, _ now: Instant) -> [ChainDirective] {
         var out: [ChainDirective] = []
         if case .consensus(let timerHeight, let view, let step) = timer, timerHeight == height, !isHalted {

@@ -166,8 +166,10 @@ extension Node {
     /// Sends the Close of tasks whose time has come: the publisher at once, everybody else if it does not.
     func closeDueTasks() {
         for record in registry.state.tasks where record.closed == nil {
-            let patience: UInt64 = record.publisher == nodeID ? 0 : 5_000
+            let isMine = record.publisher == nodeID
+            let patience: UInt64 = isMine ? 0 : 5_000
             guard now.wallMs > patience, registry.state.canClose(record, timeMs: now.wallMs - patience),
+                isMine || now.wallMs >= registry.state.headTimeMs + 1_000,
                 record.enrolments.allSatisfy({ $0.height <= registry.state.height })
             else { continue }
             _ = try? submit(.close(task: record.task))

@@ -11,6 +11,7 @@ extension Node {
     /// Every heartbeat: timers of the registry, settlements, refunds, orders that a task chain does not carry yet.
     func settleDueTasks() {
         perform(registry.resume(now), chain: registry.chain)
+        fillNonceGap()
         followOrders()
         for record in registry.state.tasks where record.paidMs == nil || record.escrow > 0 {
             if record.paidMs != nil {
@@ -22,6 +23,22 @@ extension Node {
     }
 
     func committedRegistry() { followOrders() }
+
+    /// A transaction of this node that has become impossible (a Close behind somebody else's, an Enrol of a full task) leaves
+    /// a gap, and the later ones would wait behind it for ever: an empty transfer fills it. Not at once: after a restart
+    /// the missing one may be on its way back from a peer.
+    private func fillNonceGap() {
+        guard let nonce = registry.nonceGap(of: nodeID) else {
+            nonceGap = nil
+            return
+        }
+        guard let gap = nonceGap, gap.nonce == nonce else {
+            nonceGap = (nonce, now.monotonicMs)
+            return
+        }
+        guard now.monotonicMs >= gap.sinceMs + 1_000 else { return }
+        submitByItself(.transfer(to: nodeID, credits: 0), "nonce \(nonce) is used up: later transactions wait for it")
+    }
 
     /// The publisher settles at once, everybody else if it does not.
     private func settle(_ record: RegistryState.TaskRecord, _ state: Chain.TaskState) {

@@ -49,6 +49,8 @@ public actor Node {
     /// By the operator, whatever their score.
     var bans: Set<NodeID> = []
     var linked: [NodeID] = []
+    /// A nonce of this node that its later transactions wait for.
+    var nonceGap: (nonce: UInt64, sinceMs: UInt64)?
     var listening: PeerAddress?
     var drops: [String: UInt64] = [:]
     /// The same, of the transport, as of the last heartbeat.

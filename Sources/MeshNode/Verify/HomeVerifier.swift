@@ -123,8 +123,9 @@ struct TaskChecker {
             try check(result, at: block.header.height, before: before, policy: policy)
             if state.scores.pending?.round == before.round { scored = manifest?.body }
         case .control(.scores(let section)): try check(section, before: before, policy: policy)
-        case .control(.direction), .control(.noDirection): break
-        case .void, .control: manifest = nil
+        // An order to pause may be decided between a set and its result.
+        case .control: break
+        case .void: manifest = nil
         }
     }
 
