@@ -62,5 +62,15 @@ import Testing
         let outcome = try Program.run("demo", "--rounds", "2")
         #expect(outcome.code == 0, "\(outcome.output)\n\(outcome.errors)")
         #expect(outcome.output.contains("PASSED"))
+        // Logs of five nodes are no business of the terminal's; what the last line names is there.
+        #expect(outcome.errors.isEmpty)
+        let last = try #require(outcome.output.split(separator: "\n").last { $0.contains("PASSED") })
+        let model = try #require(
+            last.split(separator: " ").first { $0.hasSuffix("model.safetensors,") }.map { String($0.dropLast()) })
+        let folder = URL(fileURLWithPath: model).deletingLastPathComponent().path
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        #expect(FileManager.default.fileExists(atPath: model))
+        #expect(try String(contentsOfFile: folder + "/nodes/nodes.log", encoding: .utf8).contains("round 2"))
+        #expect(try Program.run("chain", "verify", "--full", "--home", folder + "/nodes/node5").code == 0)
     }
 }

@@ -2,11 +2,26 @@ internal import Foundation
 internal import Logging
 internal import MeshNode
 
-/// Log lines on stderr, for people or as JSON.
+/// Log lines, for people or as JSON; once a process.
 enum LogOutput {
+    /// On stderr.
     static func start(level: NodeConfiguration.LogLevel, format: NodeConfiguration.LogFormat) {
         let threshold = Logger.Level(rawValue: level.rawValue) ?? .info
-        LoggingSystem.bootstrap { label in LineLogHandler(label: label, logLevel: threshold, isJSON: format == .json) }
+        LoggingSystem.bootstrap { label in
+            LineLogHandler(label: label, logLevel: threshold, isJSON: format == .json, write: Terminal.error)
+        }
+    }
+
+    /// In a new file: for nodes inside a command that has a terminal of its own.
+    static func start(file path: String) throws {
+        try Files.write([], to: path)
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        let lock = NSLock()
+        LoggingSystem.bootstrap { label in
+            LineLogHandler(label: label, logLevel: .info, isJSON: false) { line in
+                lock.withLock { _ = try? file.write(contentsOf: Data((line + "\n").utf8)) }
+            }
+        }
     }
 }
 
@@ -15,6 +30,14 @@ struct LineLogHandler: LogHandler {
     var logLevel: Logger.Level
     let isJSON: Bool
     var metadata: Logger.Metadata = [:]
+    let write: @Sendable (String) -> Void
+
+    init(label: String, logLevel: Logger.Level, isJSON: Bool, write: @escaping @Sendable (String) -> Void) {
+        self.label = label
+        self.logLevel = logLevel
+        self.isJSON = isJSON
+        self.write = write
+    }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
@@ -28,10 +51,10 @@ struct LineLogHandler: LogHandler {
         if isJSON {
             var line = ["time": time, "level": event.level.rawValue, "label": label, "message": "\(event.message)"]
             for pair in pairs { line["data_\(pair.key)"] = pair.value }
-            Terminal.error(APICoding.text(line))
+            write(APICoding.text(line))
         } else {
             let data = pairs.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
-            Terminal.error("\(time) \(event.level.rawValue) \(event.message)\(data.isEmpty ? "" : "  \(data)")")
+            write("\(time) \(event.level.rawValue) \(event.message)\(data.isEmpty ? "" : "  \(data)")")
         }
     }
 }

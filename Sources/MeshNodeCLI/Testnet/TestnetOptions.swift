@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import Learn
 internal import MeshNode
 internal import Wire
@@ -260,8 +261,8 @@ struct InProcessDemo: DemoRunner {
     func run(
         nodes: Int, rounds: Int, partition: String, seed: UInt64, report: @escaping @Sendable (String) -> Void
     ) async throws -> Bool {
-        let out = "/tmp/meshnode-demo-\(getProcessID())"
-        defer { Files.removeTree(out) }
+        // It stays: the model, the report and the homes that anybody can check again are named in the last line.
+        let out = NSTemporaryDirectory() + "meshnode-demo-\(getProcessID())"
         let options = TestnetOptions(
             nodes: nodes, rounds: rounds, data: "digits", partition: partition, seed: seed,
             holders: nodes >= 5 ? "3,1" : "1,0", killAggregator: nil, dropMiner: nil, attack: nil, out: out,

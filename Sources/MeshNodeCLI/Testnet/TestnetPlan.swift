@@ -76,9 +76,11 @@ struct TestnetPlan: Sendable {
             if let policy = options.ownerPolicy, index == options.nodes - 1 {
                 try Files.write(try Files.read(policy, limit: 1 << 16), to: path + "/" + OwnerPolicy.fileName)
             }
+            // One process has one log.
+            let log = options.out + "/nodes/" + (options.inProcess ? "nodes" : "node\(index + 1)") + ".log"
             members.append(
                 MeshMember(
-                    index: index, home: home, log: options.out + "/nodes/node\(index + 1).log",
+                    index: index, home: home, log: log,
                     inProcess: options.inProcess, node: node))
             // Equal bonds: five votes, quorum four.
             accounts.append(

@@ -79,6 +79,7 @@ final class TestnetRun: Sendable {
             (options.killAggregator.map { ["debug.kill_aggregator=\($0.round):\($0.point.rawValue)"] } ?? [])
             + (options.attack.map { ["debug.attack=\($0.rawValue)"] } ?? [])
         let first = plan.members[0]
+        if options.inProcess { try LogOutput.start(file: first.log) }
         try first.start(settings: ["debug.keep_own_updates=true"] + debug)
         try await waitReady(first)
         let ticket: TicketView = try await first.client.get("/v1/ticket")
