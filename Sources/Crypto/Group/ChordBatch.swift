@@ -50,16 +50,13 @@ struct ChordBatch: ~Copyable {
             } else if let values, let offset {
                 pick(values, offset, upper: addition + 1 < additions, tables)
             }
-            guard addEntries(from: tables.entries) else { return nil }
+            guard unsafe addEntries(from: tables.entries.baseAddress!) else { return nil }
         }
     }
 
     deinit {
-        unsafe ChordBatch.release(u, count)
-        unsafe ChordBatch.release(v, count)
-        unsafe ChordBatch.release(prefixes, count)
-        unsafe ChordBatch.release(picks, count)
-        unsafe ChordBatch.release(signs, count)
+        for memory in unsafe [u, v, prefixes] { unsafe ChordBatch.release(memory, count) }
+        for memory in unsafe [picks, signs] { unsafe ChordBatch.release(memory, count) }
         unsafe ChordBatch.release(entries, count)
         unsafe ChordBatch.release(halves, count)
     }
@@ -86,7 +83,8 @@ struct ChordBatch: ~Copyable {
             unsafe halves[index] = half
             unsafe signs[index] = UInt32(truncatingIfNeeded: even & 1)
             let digit = Int(half.bits(at: topShift, width: tables.window))
-            let entry = blinded ? tables.blindedTop[2 * digit + Int(even & 1)] : tables.top[digit]
+            let place = blinded ? tables.firstBlindedTop + 2 * digit + Int(even & 1) : tables.firstTop + digit
+            let entry = unsafe tables.entries[place]
             unsafe u[index] = entry.u
             unsafe v[index] =
                 blinded ? entry.v : .difference(entry.v, negatedBy: even, PackedElement(0, 0, 0, 0))
@@ -122,11 +120,8 @@ struct ChordBatch: ~Copyable {
     ///
     /// The random reads stand alone in one short loop, where many of them are under way at once: elsewhere each would be
     /// waited for.
-    private func addEntries(from table: [ChordPoint]) -> Bool {
-        unsafe table.withUnsafeBufferPointer { table in
-            let base = table.baseAddress!
-            for index in 0..<count { unsafe entries[index] = base[Int(picks[index] >> 1)] }
-        }
+    private func addEntries(from table: UnsafePointer<ChordPoint>) -> Bool {
+        for index in 0..<count { unsafe entries[index] = table[Int(picks[index] >> 1)] }
         let half = count / 2
         var first = PackedElement.one
         var second = PackedElement.one

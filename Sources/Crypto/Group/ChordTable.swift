@@ -1,5 +1,9 @@
 internal import Synchronization
 
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
 /// A point of the Montgomery form v² = u³ + A·u² + u in affine coordinates, packed into one cache line.
 struct ChordPoint: Sendable {
     var u, v: PackedElement
@@ -11,7 +15,9 @@ struct ChordPoint: Sendable {
 /// Chords cannot add equal or opposite points or the identity. So digits are odd (never zero), table entries carry a
 /// constant C of unknown logarithm that cancels in the end, and a batch in which two coordinates meet nevertheless (for
 /// instance value 0 under mask 0) is detected by a zero denominator and computed the other way.
-struct ChordTables: Sendable {
+@safe
+final class ChordTables: @unchecked Sendable {
+    // Immutable after initialisation, hence safe to share.
     /// A of the Montgomery form.
     static let montgomeryA: UInt32 = 486_662
     /// √−486664, with x = c·u/v for an Edwards point (x, y).
@@ -23,17 +29,19 @@ struct ChordTables: Sendable {
     let window: Int
     let windows: Int
     /// What is added, one table after the other: for all windows but the top one a row of (2k + 1)·2^(window·w)·H/2; then
-    /// the values, whose constants cancel C.
-    let entries: [ChordPoint]
+    /// the values, whose constants cancel C; then what sums start with. An entry is one cache line.
+    let entries: UnsafeBufferPointer<ChordPoint>
     /// From here on (x − 2^11)·G/2 − C for 0 ≤ x < 2^12: values of twelve bits in one addition.
     let firstShortValue: Int
     /// x·G/2 − 2^24·G/2 − C − C′ for the low twelve bits, and x·2^12·G/2 + C′ for the upper thirteen.
     let firstLowValue: Int
     let firstHighValue: Int
-    /// ±(2k + 1)·2^(…)·H/2 + C for the top window: entries 2k (plus) and 2k + 1 (minus).
-    let blindedTop: [ChordPoint]
-    /// (2k + 1)·2^(…)·H/2 for the top window.
-    let top: [ChordPoint]
+    /// From here on ±(2k + 1)·2^(…)·H/2 + C for the top window: entries 2k (plus) and 2k + 1 (minus).
+    let firstBlindedTop: Int
+    /// From here on (2k + 1)·2^(…)·H/2 for the top window.
+    let firstTop: Int
+    /// The largest k of the top window: (ℓ/2) >> (window·(windows − 1)).
+    let largestTopDigit: Int
 
     static let shortOffset: Int64 = 1 << 11
     static let longOffset: Int64 = 1 << 24
@@ -42,12 +50,11 @@ struct ChordTables: Sendable {
     ///   - halfValueBase: G/2.
     ///   - halfMaskBase: H/2.
     init(halfValueBase: EdwardsPoint, halfMaskBase: EdwardsPoint, window: Int) {
-        precondition((8...13).contains(window))
+        precondition((8...14).contains(window))
         let windows = (253 + window - 1) / window
         let half = 1 << (window - 1)
         let blind = ChordTables.constant("meshnode/nddfe/v1/blind")
         let second = ChordTables.constant("meshnode/nddfe/v1/blind-high")
-        // Digit k of the top window is at most (ℓ/2) >> (window·(windows − 1)).
         let topCount = (1 << max(0, 251 - window * (windows - 1))) + 1
         let topBase = halfMaskBase.doubled(times: window * (windows - 1))
         var topPoints: [EdwardsPoint] = [topBase]
@@ -60,8 +67,7 @@ struct ChordTables: Sendable {
         }
         self.window = window
         self.windows = windows
-        top = ChordTables.pack(topPoints)
-        blindedTop = ChordTables.pack(topPoints.flatMap { [$0 + blind, blind - $0] })
+        largestTopDigit = topCount - 1
         let offsetShort = halfValueBase.vartimeMultiplied(by: Scalar(ChordTables.shortOffset))
         let offsetLong = halfValueBase.vartimeMultiplied(by: Scalar(ChordTables.longOffset))
         var all = pieces.flatMap { $0 }
@@ -71,7 +77,27 @@ struct ChordTables: Sendable {
         all += ChordTables.multiples(start: -(offsetLong + blind + second), step: halfValueBase, count: 1 << 12)
         firstHighValue = all.count
         all += ChordTables.multiples(start: second, step: halfValueBase.doubled(times: 12), count: 1 << 13)
-        entries = all
+        firstBlindedTop = all.count
+        all += ChordTables.pack(topPoints.flatMap { [$0 + blind, blind - $0] })
+        firstTop = all.count
+        all += ChordTables.pack(topPoints)
+        unsafe entries = ChordTables.aligned(all)
+    }
+
+    deinit { unsafe entries.deallocate() }
+
+    /// A copy on cache lines, and on large pages where the system grants them: those spare address translations.
+    private static func aligned(_ points: [ChordPoint]) -> UnsafeBufferPointer<ChordPoint> {
+        let bytes = points.count * MemoryLayout<ChordPoint>.stride
+        let largePage = 2 << 20
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: bytes < largePage ? 64 : largePage)
+        #if canImport(Glibc)
+            _ = unsafe madvise(memory, bytes, Int32(MADV_HUGEPAGE))
+        #endif
+        let copy = unsafe UnsafeMutableBufferPointer(
+            start: memory.bindMemory(to: ChordPoint.self, capacity: points.count), count: points.count)
+        _ = unsafe copy.initialize(from: points)
+        return unsafe UnsafeBufferPointer(copy)
     }
 
     private static func constant(_ domain: String) -> EdwardsPoint {

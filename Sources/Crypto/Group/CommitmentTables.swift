@@ -20,6 +20,6 @@ struct CommitmentTables: Sendable {
         value = FixedBaseTable(base: halfValueBase, window: 12, bits: 48)
         mask = FixedBaseTable(base: halfMaskBase, window: window)
         chords = ChordTablesCache(
-            halfValueBase: halfValueBase, halfMaskBase: halfMaskBase, window: window <= 10 ? 11 : 13)
+            halfValueBase: halfValueBase, halfMaskBase: halfMaskBase, window: window <= 10 ? 11 : 14)
     }
 }

@@ -4,7 +4,7 @@ struct PortableKernel: GroupKernel {
 
     /// Elements handled together: their accumulators and one window's entries stay in the second-level cache, and each
     /// window's inversion is shared by the block.
-    private static let block = 1024
+    private static let block = 2048
     /// Elements that share the inversion of an encoding.
     private static let encodingBlock = 256
 
