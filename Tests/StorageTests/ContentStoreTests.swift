@@ -100,6 +100,43 @@ import Wire
         #expect(digest(try ContentStore(directory: scratch.path).get(id)) == digest(value))
     }
 
+    /// The unfinished file of a former run was looked at before the bytes came another way.
+    @Test func wholeContentIsReadFromItsOwnFile() throws {
+        let scratch = Scratch()
+        let value = pattern(length)
+        let manifest = ContentManifest(of: value, kind: .submission)
+        let id = manifest.contentID
+        do {
+            let store = try ContentStore(directory: scratch.path)
+            _ = try store.openPartial(id, manifest)
+            try store.store(id, chunk: 0, chunk(value, 0))
+        }
+        let store = try ContentStore(directory: scratch.path)
+        #expect(try store.manifest(id) == manifest)
+        #expect(try store.chunk(id, 0) == nil)
+        #expect(try store.put(value, kind: .submission) == id)
+        for index in manifest.chunks.indices {
+            #expect(digest(try store.chunk(id, index)) == digest(chunk(value, index)))
+        }
+    }
+
+    /// More contents than files are kept open for, in turn; a removed one is gone although its file was open.
+    @Test func manyContentsAreServedInTurn() throws {
+        let scratch = Scratch()
+        let store = try ContentStore(directory: scratch.path)
+        let values = (0..<40).map { pattern(2 * ContentLimits.chunkBytes, seed: UInt64(50 + $0)) }
+        let ids = try values.map { try store.put($0, kind: .other) }
+        let before = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
+        for index in 0..<2 {
+            for (id, value) in zip(ids, values) {
+                #expect(digest(try store.chunk(id, index)) == digest(chunk(value, index)))
+            }
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count < before + 30)
+        try store.remove(ids[39])
+        #expect(try store.chunk(ids[39], 0) == nil)
+    }
+
     @Test func headTornByACrashStartsAgain() throws {
         let scratch = Scratch()
         let value = pattern(length)

@@ -153,6 +153,29 @@ struct MeshFormationTests {
         for node in nodes { await node.stop() }
     }
 
+    @Test("a node that knows only a full one is told of others and links with them", .timeLimit(.minutes(3)))
+    func fullBootstrap() async throws {
+        // Nobody inside has a dial to spare, so that the newcomer has to find its way alone.
+        let first = try await TestNode {
+            $0.links.acceptedMax = 2
+            $0.links.dialledMax = 0
+        }
+        var inside: [TestNode] = []
+        for _ in 0..<2 {
+            let node = try await TestNode { $0.links.dialledMax = 1 }
+            await node.transport.bootstrap([first.address])
+            inside.append(node)
+        }
+        #expect(await eventually { await first.transport.linkedNodes().count == 2 })
+        let newcomer = try await TestNode()
+        await newcomer.transport.bootstrap([first.address])
+        let expected = inside.map(\.id).sorted()
+        #expect(await eventually(within: .seconds(20)) { await newcomer.transport.linkedNodes() == expected })
+        #expect(newcomer.refusals.contains(.peer(.full)))
+        #expect(!newcomer.collected.contains { if case .linkDown = $0 { true } else { false } })
+        for node in [first, newcomer] + inside { await node.stop() }
+    }
+
     @Test("records of an earlier run are enough to find the mesh again", .timeLimit(.minutes(3)))
     func peerCache() async throws {
         let first = try await TestNode()

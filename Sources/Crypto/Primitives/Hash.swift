@@ -40,9 +40,25 @@ public struct Transcript: Sendable {
 
     /// The hash of one domain string and its parts.
     public static func hash(_ domain: String, _ parts: [UInt8]...) -> [UInt8] {
-        var transcript = Transcript(domain)
-        for part in parts { transcript.append(part) }
-        return transcript.hash()
+        // Part by part: a chunk of content is not copied to be hashed.
+        SodiumRuntime.ensure()
+        var output = [UInt8](repeating: 0, count: 32)
+        let status = unsafe withUnsafeTemporaryAllocation(
+            byteCount: crypto_generichash_statebytes(), alignment: 64
+        ) { memory in
+            let state = unsafe OpaquePointer(memory.baseAddress!)
+            var status = unsafe crypto_generichash_init(state, nil, 0, 32)
+            func absorb(_ part: [UInt8]) {
+                let length = (0..<8).map { UInt8(truncatingIfNeeded: part.count >> (8 * $0)) }
+                status |= unsafe crypto_generichash_update(state, length, 8)
+                status |= unsafe crypto_generichash_update(state, part, UInt64(part.count))
+            }
+            absorb(Array(domain.utf8))
+            for part in parts { absorb(part) }
+            return unsafe status | crypto_generichash_final(state, &output, 32)
+        }
+        precondition(status == 0)
+        return output
     }
 }
 

@@ -19,12 +19,16 @@ public struct StreamSender: ~Copyable {
     }
 
     /// Encrypts one frame: plaintext + 17 bytes.
-    public mutating func push(_ plaintext: [UInt8], final: Bool = false) -> [UInt8] {
-        var output = [UInt8](repeating: 0, count: plaintext.count + 17)
+    /// - Parameter prefix: bytes in front of it, in the clear.
+    public mutating func push(_ plaintext: [UInt8], final: Bool = false, after prefix: [UInt8] = []) -> [UInt8] {
         let tag = final ? UInt8(crypto_secretstream_xchacha20poly1305_tag_final()) : 0
-        _ = unsafe crypto_secretstream_xchacha20poly1305_push(
-            &state, &output, nil, plaintext, UInt64(plaintext.count), nil, 0, tag)
-        return output
+        let sealed = plaintext.count + 17
+        return unsafe [UInt8](unsafeUninitializedCapacity: prefix.count + sealed) { buffer, count in
+            for (index, byte) in prefix.enumerated() { unsafe buffer[index] = byte }
+            _ = unsafe crypto_secretstream_xchacha20poly1305_push(
+                &state, buffer.baseAddress! + prefix.count, nil, plaintext, UInt64(plaintext.count), nil, 0, tag)
+            count = prefix.count + sealed
+        }
     }
 
     /// Changes the key; the receiver must do the same at the same place.
@@ -57,13 +61,16 @@ public struct StreamReceiver: ~Copyable {
     public mutating func pull(_ frame: [UInt8]) throws(CryptoError) -> (plaintext: [UInt8], final: Bool) {
         guard !ended else { throw .streamEnded }
         guard frame.count >= 17 else { throw .wrongLength(field: "stream frame", expected: 17, found: frame.count) }
-        var output = [UInt8](repeating: 0, count: max(1, frame.count - 17))
         var tag: UInt8 = 0
-        let status = unsafe crypto_secretstream_xchacha20poly1305_pull(
-            &state, &output, nil, &tag, frame, UInt64(frame.count), nil, 0)
+        var status: Int32 = -1
+        let plaintext = unsafe [UInt8](unsafeUninitializedCapacity: frame.count - 17) { buffer, count in
+            unsafe status = crypto_secretstream_xchacha20poly1305_pull(
+                &state, buffer.baseAddress, nil, &tag, frame, UInt64(frame.count), nil, 0)
+            count = status == 0 ? frame.count - 17 : 0
+        }
         guard status == 0 else { throw .authenticationFailed(what: "stream frame") }
         ended = tag == UInt8(crypto_secretstream_xchacha20poly1305_tag_final())
-        return (frame.count == 17 ? [] : output, ended)
+        return (plaintext, ended)
     }
 
     public mutating func rekey() { unsafe crypto_secretstream_xchacha20poly1305_rekey(&state) }

@@ -86,8 +86,7 @@ extension ContentExchange {
         flows[peer]?.progressAt = now
         wants[id]!.providers[provider].pauses = 0
         wants[id]!.providers[provider].has?.insert(index)
-        releaseAll(of: id) { requested, _ in requested == index }
-        mark(id, index, bytes)
+        if let asked = mark(id, index, bytes) { flows[asked]?.inFlight -= 1 }
         if tier == .content {
             directives.append(.store(id, index: index, bytes))
             completeIfWhole(id, &directives)
@@ -96,19 +95,22 @@ extension ContentExchange {
         }
     }
 
-    private mutating func mark(_ id: ContentID, _ index: Int, _ bytes: [UInt8]) {
+    /// - Returns: who had been asked for the chunk.
+    private mutating func mark(_ id: ContentID, _ index: Int, _ bytes: [UInt8]) -> NodeID? {
+        let asked: NodeID?
         switch wants[id]!.stage {
         case .list(let root, var parts, var progress):
             wants[id]!.stage = .opening(root)
             parts[index] = bytes
-            progress.arrived.insert(index)
+            asked = progress.arrive(index)
             wants[id]!.stage = .list(root: root, parts: parts, progress)
         case .content(let manifest, var progress):
             wants[id]!.stage = .opening(manifest)
-            progress.arrived.insert(index)
+            asked = progress.arrive(index)
             wants[id]!.stage = .content(manifest, progress)
-        case .manifest, .opening: break
+        case .manifest, .opening: asked = nil
         }
+        return asked
     }
 
     private mutating func completeIfWhole(_ id: ContentID, _ directives: inout [ContentDirective]) {
@@ -163,6 +165,7 @@ extension ContentExchange {
 
     /// Gives up what is past its deadline and takes back requests that were not answered.
     mutating func expire(_ now: Duration, _ directives: inout [ContentDirective]) {
+        let silent = Set(flows.filter { $0.value.inFlight > 0 && $0.value.progressAt + settings.stall <= now }.keys)
         for id in order {
             guard let want = wants[id] else { continue }
             if let deadline = want.deadline, deadline <= now {
@@ -172,19 +175,21 @@ extension ContentExchange {
             if case .manifest(let asked?, let until) = want.stage, until <= now {
                 pause(asked, of: id, now: now)
             }
-            guard let progress = want.progress, !progress.requests.isEmpty else { continue }
-            var stalled: [NodeID] = []
-            for (_, request) in progress.requests where !stalled.contains(request.provider) {
-                let progressAt = flows[request.provider]?.progressAt ?? .zero
-                if progressAt + settings.stall <= now { stalled.append(request.provider) }
+            guard let progress = want.progress, let oldest = progress.oldest else { continue }
+            if !silent.isEmpty {
+                var stalled: [NodeID] = []
+                for (_, request) in progress.requests
+                where silent.contains(request.provider) && !stalled.contains(request.provider) {
+                    stalled.append(request.provider)
+                }
+                for provider in stalled {
+                    pause(provider, of: id, now: now)
+                    // What it still has queued would only come twice.
+                    directives.append(.send(to: provider, .cancel(id)))
+                }
             }
-            for provider in stalled {
-                pause(provider, of: id, now: now)
-                // What it still has queued would only come twice.
-                directives.append(.send(to: provider, .cancel(id)))
-            }
-            let oldest = settings.oldestRequest
-            releaseAll(of: id) { _, request in request.at + oldest <= now }
+            let limit = settings.oldestRequest
+            if oldest + limit <= now { releaseAll(of: id) { _, request in request.at + limit <= now } }
         }
     }
 
@@ -199,19 +204,21 @@ extension ContentExchange {
                 continue
             }
             active += 1
+            let providers = want.providers.filter { mayBeAsked($0, now) }
             switch want.stage {
             case .manifest(nil, _): askManifest(id, now, &directives)
-            case .list(let root, let parts, var progress):
+            case .list(let root, let parts, var progress) where !providers.isEmpty:
                 wants[id]!.stage = .opening(root)
-                let batches = assign(want, &progress, now)
+                let batches = assign(providers, &progress, now)
                 wants[id]!.stage = .list(root: root, parts: parts, progress)
                 ask(id, .manifest, batches, &directives)
-            case .content(let manifest, var progress):
+            case .content(let manifest, var progress) where !providers.isEmpty:
                 wants[id]!.stage = .opening(manifest)
-                let batches = assign(want, &progress, now)
+                let batches = assign(providers, &progress, now)
                 wants[id]!.stage = .content(manifest, progress)
                 ask(id, .content, batches, &directives)
                 pauseExhausted(id, batches, now)
+            case .list, .content: break
             case .manifest, .opening: continue
             }
             tellStarving(id, now, &directives)
@@ -226,12 +233,17 @@ extension ContentExchange {
         directives.append(.send(to: provider.id, .getManifest(id)))
     }
 
-    /// Spreads the missing chunks over the usable providers: always to the one that owes least.
-    private mutating func assign(_ want: ContentWant, _ progress: inout ChunkProgress, _ now: Duration) -> [(
-        NodeID, [Int]
-    )] {
-        var batches = want.providers.filter { $0.isUsable(now) }.map { (provider: $0, indices: [Int]()) }
-        guard !batches.isEmpty else { return [] }
+    /// Usable, and with room for a batch of requests, or owing nothing.
+    private func mayBeAsked(_ provider: ContentWant.Provider, _ now: Duration) -> Bool {
+        let owed = flows[provider.id]?.inFlight ?? 0
+        return provider.isUsable(now) && (owed == 0 || owed + settings.requestBatch <= settings.window)
+    }
+
+    /// Spreads the missing chunks over the providers: always to the one that owes least.
+    private mutating func assign(
+        _ providers: [ContentWant.Provider], _ progress: inout ChunkProgress, _ now: Duration
+    ) -> [(NodeID, [Int])] {
+        var batches = providers.map { (provider: $0, indices: [Int]()) }
         var skipped = 0
         var next = progress.firstUnasked(from: 0)
         while let index = next, skipped < 1024 {
@@ -296,7 +308,8 @@ extension ContentExchange {
 
     /// When something of the above falls due without a further input.
     func nextFetchDue(_ now: Duration) -> Duration? {
-        var due: [Duration] = []
+        // Of the peers that owe something, not of each request: this runs for every chunk that comes.
+        var due = flows.values.filter { $0.inFlight > 0 }.map { $0.progressAt + settings.stall }
         var active = 0
         for id in order {
             guard let want = wants[id] else { continue }
@@ -304,10 +317,7 @@ extension ContentExchange {
             guard active < settings.activeWants else { continue }
             if !want.isStuck(now) { active += 1 }
             if case .manifest(_?, let until) = want.stage { due.append(until) }
-            for (_, request) in want.progress?.requests ?? [] {
-                due.append((flows[request.provider]?.progressAt ?? .zero) + settings.stall)
-                due.append(request.at + settings.oldestRequest)
-            }
+            if let oldest = want.progress?.oldest { due.append(oldest + settings.oldestRequest) }
             for provider in want.providers where provider.isLinked && !provider.isBanned && provider.pausedUntil > now {
                 due.append(provider.pausedUntil)
             }

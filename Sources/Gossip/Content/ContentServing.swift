@@ -53,7 +53,7 @@ struct ContentServing {
     /// What may be answered now, peers in order of their ids.
     mutating func due(_ now: Duration) -> [ContentDirective] {
         var directives: [ContentDirective] = []
-        for id in peers.keys.sorted() where !peers[id]!.queue.isEmpty {
+        for id in peers.filter({ !$0.value.queue.isEmpty }).keys.sorted() {
             fill(id, now)
             var sent = 0
             for item in peers[id]!.queue {

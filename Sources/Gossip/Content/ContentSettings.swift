@@ -2,6 +2,8 @@
 public struct ContentSettings: Sendable, Equatable {
     /// Chunks asked of one peer and not yet there: 32 of 32 KiB are 1 MiB.
     public var window = 32
+    /// Chunks that a busy peer is asked for at a time: one by one, each chunk would cost a request and an answer.
+    public var requestBatch = 8
     /// Contents that are fetched at the same time; later wants wait.
     public var activeWants = 64
     public var mostWants = 4096

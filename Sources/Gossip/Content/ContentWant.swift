@@ -66,6 +66,8 @@ struct ChunkProgress {
     var arrived: ChunkBitmap
     /// Sorted by index, so that nothing depends on hashing; never longer than the windows of all providers.
     private(set) var requests: [(index: Int, request: Request)] = []
+    /// No request is older than this; nil while there is none.
+    private(set) var oldest: Duration?
 
     init(arrived: ChunkBitmap) { self.arrived = arrived }
 
@@ -76,13 +78,17 @@ struct ChunkProgress {
 
     mutating func request(_ index: Int, _ request: Request) {
         requests.insert((index, request), at: position(index))
+        oldest = min(oldest ?? request.at, request.at)
     }
 
-    /// Forgets the request of one chunk and tells who had been asked.
-    mutating func release(_ index: Int) -> NodeID? {
+    /// Notes a chunk that came, and tells who had been asked for it.
+    mutating func arrive(_ index: Int) -> NodeID? {
+        arrived.insert(index)
         let position = position(index)
         guard position < requests.count, requests[position].index == index else { return nil }
-        return requests.remove(at: position).request.provider
+        let provider = requests.remove(at: position).request.provider
+        if requests.isEmpty { oldest = nil }
+        return provider
     }
 
     /// Forgets the requests that `condition` picks.
@@ -93,6 +99,7 @@ struct ChunkProgress {
             released.append(entry.request.provider)
             return true
         }
+        oldest = requests.lazy.map(\.request.at).min()
         return released
     }
 

@@ -91,7 +91,7 @@ public enum LinkFrame: Equatable, Sendable {
         var current: [NodeRecord] = []
         var size = 0
         for record in records {
-            let bytes = record.wireBytes.count
+            let bytes = record.encodedBytes
             let full = size + bytes > LinkLimits.payloadBytesMax - 8 || current.count == LinkLimits.recordsPerFrameMax
             if full {
                 frames.append(.records(current))

@@ -16,6 +16,8 @@ public enum LinkLimits {
     /// NodeRecords that a node keeps, and that it accepts in one frame.
     public static let recordsMax = 1024
     public static let recordsPerFrameMax = 256
+    /// Records that a node without a free place tells a newcomer, at most.
+    public static let introductionMax = 32
 }
 
 /// Which constants a mesh runs with.

@@ -10,7 +10,8 @@ public import Wire
 ///   header ‖ seal(proof)                  →
 ///                                         ←  seal(accept)
 /// ```
-/// Either side may answer with a refusal instead, in the clear before there are keys and sealed after. Keys are
+/// Either side may answer with a refusal instead, in the clear before there are keys and sealed after. An acceptor that
+/// has no place sends records of other nodes in front of it. Keys are
 /// `crypto_kx` of the two ephemerals, streams are libsodium's secretstream, one a direction. A stream that ends without
 /// the final tag counts as cut.
 public struct LinkMachine: ~Copyable {
@@ -27,6 +28,8 @@ public struct LinkMachine: ~Copyable {
         case ended
         /// The answer to ``Directive/identified(_:instance:)``.
         case admit
+        /// The other answer of an acceptor: no place is free, but these nodes may have one.
+        case introduce([NodeRecord])
         /// Says goodbye and ends.
         case close(LinkCode)
         /// Asks for a ping now.
@@ -88,6 +91,7 @@ public struct LinkMachine: ~Copyable {
     private var progressAt: Duration
     private var pingedAt: Duration
     private var pingNonce: UInt64 = 0
+    private var wasIntroduced = false
     private var pingOutstanding = false
     private var pendingPing = false
     private var pendingPong: UInt64?
@@ -135,6 +139,7 @@ public struct LinkMachine: ~Copyable {
         case .bytes(let bytes): receive(bytes, now, &directives)
         case .ended: ended(&directives)
         case .admit: admit(now, &directives)
+        case .introduce(let records): introduce(records, now, &directives)
         case .close(let code): close(code, now, &directives)
         case .ping: if phase == .open, !pingOutstanding { pendingPing = true }
         case .tick(let waiting, let reading): tick(waiting, reading, now, &directives)
@@ -310,14 +315,27 @@ public struct LinkMachine: ~Copyable {
             let proof = LinkProof(node: identity.nodeID, instance: instance, signature: signature)
             directives.append(.write(push(LinkFrame.proof(proof).bytes)))
             phase = .awaitingAccept
+            reader.limit = LinkLimits.packetBytesMax
         }
         drain(now, &directives)
+    }
+
+    private mutating func introduce(_ records: [NodeRecord], _ now: Duration, _ directives: inout [Directive]) {
+        guard phase == .awaitingAdmission, role == .acceptor else { return }
+        // One frame: what does not fit is not said.
+        if let told = LinkFrame.packing(Array(records.prefix(LinkLimits.introductionMax))).first {
+            directives.append(.write(push(told.bytes)))
+        }
+        refuse(.full, now, &directives)
     }
 
     private mutating func receiveAccept(_ packet: [UInt8], _ now: Duration, _ directives: inout [Directive]) {
         do {
             switch try LinkFrame(bytes: try streams!.pull(packet).plaintext) {
             case .accept: becomeOpen(now, &directives)
+            case .records(let records) where !wasIntroduced && records.count <= LinkLimits.introductionMax:
+                wasIntroduced = true
+                directives.append(.records(records))
             case .goodbye(let code): finish(.peer(code), &directives)
             default: refuse(.malformed, now, &directives)
             }

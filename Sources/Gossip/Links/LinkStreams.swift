@@ -24,10 +24,10 @@ final class LinkStreams {
 
     /// Encrypts one frame into a packet, with the stream header in front of the first.
     func push(_ plaintext: [UInt8], final: Bool) -> [UInt8] {
-        let sealed = sender.push(plaintext, final: final)
-        if headerSent { return PacketReader.packet(sealed) }
+        let header = headerSent ? [] : sender.header
         headerSent = true
-        return PacketReader.packet(sender.header + sealed)
+        let length = header.count + plaintext.count + LinkLimits.sealBytes
+        return sender.push(plaintext, final: final, after: PacketReader.prefix(length) + header)
     }
 
     func pull(_ packet: [UInt8]) throws(CryptoError) -> (plaintext: [UInt8], final: Bool) {

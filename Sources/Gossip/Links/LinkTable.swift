@@ -33,6 +33,9 @@ public struct LinkTable: Sendable {
         case dial(ConnectionID, PeerAddress, expected: NodeID?)
         /// Go on with the handshake.
         case admit(ConnectionID)
+        /// No place is free: tell it of other nodes, say so, and close. Without that a node whose only known address is
+        /// full would stay outside for ever.
+        case introduce(ConnectionID)
         /// Say why, then close. For connections at any stage.
         case close(ConnectionID, LinkCode)
         case linkUp(NodeID, ConnectionID)
@@ -157,13 +160,18 @@ public struct LinkTable: Sendable {
     private mutating func dialDue(_ now: Duration, _ directives: inout [Directive]) {
         var dialled = connections.values.count { $0.direction == .dialled }
         var inProgress = connections.values.count { $0.direction == .dialled && !$0.established }
+        guard dialled < settings.dialledMax, inProgress < settings.dialsInProgressMax else { return }
         let bootstrapWaits = targets.contains { $0.isBootstrap && !isReached($0) }
-        for index in targets.indices {
+        // Those that waited longest first. Pauses are jittered, so nodes that learned the same records in the same order
+        // do not all dial the same ones.
+        let due = targets.indices.filter { index in
+            let target = targets[index]
+            return target.nextAttempt <= now && target.inProgress == nil && !target.isOwn && !target.addresses.isEmpty
+                && !isReached(target)
+        }.sorted { (targets[$0].nextAttempt, $0) < (targets[$1].nextAttempt, $1) }
+        for index in due {
             guard dialled < settings.dialledMax, inProgress < settings.dialsInProgressMax else { return }
             let target = targets[index]
-            guard target.inProgress == nil, !target.isOwn, target.nextAttempt <= now, !target.addresses.isEmpty,
-                !isReached(target)
-            else { continue }
             // Two places are kept for bootstrap addresses, so that meshes that started apart can merge.
             if !target.isBootstrap, bootstrapWaits, dialled >= settings.dialledMax - 2 { continue }
             if let expected = target.expected, refuses(expected) { continue }
@@ -210,13 +218,11 @@ public struct LinkTable: Sendable {
     private mutating func accepted(
         _ id: ConnectionID, _ host: String, _ now: Duration, _ directives: inout [Directive]
     ) {
-        let inbound = connections.values.filter { $0.direction == .accepted }
-        let halfOpen = inbound.count { !$0.established }
+        let halfOpen = connections.values.count { $0.direction == .accepted && !$0.established }
         connections[id] = Connection(direction: .accepted, target: nil, host: host, since: now)
-        // Half-open ones have a bound of their own: strangers that never finish must not take the links' places.
-        if inbound.count - halfOpen >= settings.acceptedMax {
-            refuse(id, .full, &directives)
-        } else if !mayShakeHands(host, now) {
+        // Half-open ones have a bound of their own: strangers that never finish must not take the links' places. A full
+        // table shakes hands too, at the same rate: the newcomer is told of others.
+        if !mayShakeHands(host, now) {
             refuse(id, .busy, &directives)
         } else if halfOpen >= settings.halfOpenMax {
             refuse(displaced(by: id, now), .busy, &directives)
@@ -269,7 +275,9 @@ public struct LinkTable: Sendable {
         if connection.direction == .accepted, links[node] == nil,
             links.values.count(where: { $0.direction == .accepted }) >= settings.acceptedMax
         {
-            return refuse(id, .full, &directives)
+            refusals += 1
+            directives.append(.introduce(id))
+            return
         }
         directives.append(.admit(id))
     }

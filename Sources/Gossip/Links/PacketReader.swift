@@ -46,8 +46,11 @@ public struct PacketReader: Sendable {
     public static func packet(_ payload: [UInt8]) -> [UInt8] {
         var packet: [UInt8] = []
         packet.reserveCapacity(payload.count + 4)
-        for index in 0..<4 { packet.append(UInt8(truncatingIfNeeded: payload.count >> (8 * index))) }
+        packet.append(contentsOf: prefix(payload.count))
         packet.append(contentsOf: payload)
         return packet
     }
+
+    /// The four bytes in front of a packet of `length` bytes.
+    static func prefix(_ length: Int) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } }
 }

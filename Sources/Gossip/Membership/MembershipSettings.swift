@@ -15,6 +15,8 @@ public struct MembershipSettings: Sendable, Equatable {
     /// Rumours that wait go to `gossipFanout` nodes each interval.
     public var gossipInterval: Duration = .milliseconds(200)
     public var gossipFanout = 3
+    /// Links that are told of fresh records, each interval.
+    public var recordFanout = 6
     /// Full exchange of records with one linked node.
     public var pushPullInterval: Duration
     /// How long a dead node is still known, so that a healed partition can find itself again.

@@ -30,12 +30,24 @@ extension MembershipState {
     /// Rumours do not wait for the next probe (as in memberlist): to a few nodes at a time while there are any.
     private mutating func gossip(_ now: Duration, _ directives: inout [Directive]) {
         nextGossipAt = now + settings.gossipInterval
+        passOnRecords(&directives)
         guard !rumours.isEmpty else { return }
-        var candidates = members.keys.sorted().filter { members[$0]!.status != .dead }
-        for _ in 0..<min(settings.gossipFanout, candidates.count) where !rumours.isEmpty {
-            let node = candidates.remove(at: Int(generator.next(upperBound: UInt64(candidates.count))))
+        var candidates = members.keys.filter { members[$0]!.status != .dead }.sorted()
+        for node in draw(settings.gossipFanout, of: &candidates) where !rumours.isEmpty {
             directives.append(.send(message(.rumours, to: node), to: node))
         }
+    }
+
+    /// All fresh records in one frame a link, over a few links: each to every link at once would cost a mass start frames
+    /// in the third power of its nodes. Whom this misses hears it as a rumour or by push/pull.
+    private mutating func passOnRecords(_ directives: inout [Directive]) {
+        guard !fresh.isEmpty else { return }
+        var linked = (members.keys.filter { members[$0]!.isLinked } + linkedEarly).sorted()
+        for node in draw(settings.recordFanout, of: &linked).sorted() {
+            let news = fresh.filter { $0.from != node && $0.record.node != node }.map(\.record)
+            if !news.isEmpty { directives.append(.sendRecords(news, to: node)) }
+        }
+        fresh = []
     }
 
     // MARK: Probes
@@ -77,9 +89,8 @@ extension MembershipState {
         guard var current = probe else { return }
         if !current.indirect, now >= current.directUntil {
             current.indirect = true
-            var helpers = members.keys.sorted().filter { $0 != current.target && members[$0]!.status == .alive }
-            for _ in 0..<min(settings.indirectProbes, helpers.count) {
-                let helper = helpers.remove(at: Int(generator.next(upperBound: UInt64(helpers.count))))
+            var helpers = members.keys.filter { $0 != current.target && members[$0]!.status == .alive }.sorted()
+            for helper in draw(settings.indirectProbes, of: &helpers) {
                 current.nacksExpected += 1
                 directives.append(
                     .send(

@@ -5,7 +5,8 @@ public import Wire
 ///
 /// Deviations: alive updates carry the subject's signed record, so nobody can invent or refute for another; a node
 /// whose link answers is alive even if datagrams do not pass; records travel over links too (push/pull at join and
-/// each interval, fresh ones at once); dead nodes are remembered for a while, so that a healed partition merges.
+/// each interval, fresh ones to a few at the next beat); dead nodes are remembered for a while, so that a healed
+/// partition merges.
 /// What is said here never decides who may vote.
 public struct MembershipState: Sendable {
     public enum Input: Sendable {
@@ -78,6 +79,8 @@ public struct MembershipState: Sendable {
     /// Lifeguard's local health multiplier, 0 when healthy.
     public internal(set) var localHealth = 0
     var rumours = RumourQueue()
+    /// Accepted records that no link was told of yet, and who told this node.
+    var fresh: [(record: NodeRecord, from: NodeID?)] = []
     var verifyBuckets: [NodeID: TokenBucket] = [:]
     let recordsPerSecond: Int
     /// When a linked node last got all records on its request.
@@ -130,7 +133,7 @@ public struct MembershipState: Sendable {
     /// When the next `tick` has something to do, at the latest.
     public var nextDeadline: Duration {
         var deadline = min(nextProbeAt, nextPushPullAt)
-        if !rumours.isEmpty { deadline = min(deadline, nextGossipAt) }
+        if !rumours.isEmpty || !fresh.isEmpty { deadline = min(deadline, nextGossipAt) }
         for node in suspects {
             guard let member = members[node] else { continue }
             deadline = min(deadline, member.since + suspicionTimeout(member))
@@ -143,6 +146,20 @@ public struct MembershipState: Sendable {
     /// One's own record and those of all known nodes, ordered by node.
     public var allRecords: [NodeRecord] {
         [own] + members.keys.sorted().compactMap { members[$0]?.record }
+    }
+
+    /// Records for a newcomer that finds no place here: this node's own, so that it can read this node's datagrams, and
+    /// some of the living, drawn anew each time.
+    public mutating func introduction() -> [NodeRecord] {
+        var alive = members.keys.filter { members[$0]!.status == .alive }.sorted()
+        return [own] + draw(LinkLimits.introductionMax - 1, of: &alive).compactMap { members[$0]?.record }
+    }
+
+    /// Takes `count` nodes by lot, or all where there are fewer.
+    mutating func draw(_ count: Int, of nodes: inout [NodeID]) -> [NodeID] {
+        (0..<min(count, nodes.count)).map { _ in
+            nodes.remove(at: Int(generator.next(upperBound: UInt64(nodes.count))))
+        }
     }
 
     // MARK: Records
@@ -197,10 +214,8 @@ public struct MembershipState: Sendable {
         directives.append(.learned(record))
         if known == nil { directives.append(.status(record.node, .alive)) }
         rumours.add(.alive(record), limit: retransmissions)
-        for node in members.keys.sorted() where node != sender && node != record.node {
-            if members[node]!.isLinked { directives.append(.sendRecords([record], to: node)) }
-        }
-        for node in linkedEarly where node != sender { directives.append(.sendRecords([record], to: node)) }
+        fresh.removeAll { $0.record.node == record.node }
+        fresh.append((record, sender))
     }
 
     private mutating func mayVerify(from sender: NodeID, _ now: Duration) -> Bool {

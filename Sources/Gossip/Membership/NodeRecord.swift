@@ -53,6 +53,9 @@ public struct NodeRecord: WireMessage, Hashable {
         signature = try decoder.value()
     }
 
+    /// Length of `wireBytes`.
+    var encodedBytes: Int { 3 + 32 + 8 + 4 + addresses.reduce(0) { $0 + 6 + $1.host.utf8.count } + 32 + 8 + 64 }
+
     private static func signedBytes(
         _ node: NodeID, _ incarnation: UInt64, _ addresses: [PeerAddress], _ datagramKey: DatagramKey,
         _ capabilities: UInt64

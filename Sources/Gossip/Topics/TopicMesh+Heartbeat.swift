@@ -91,7 +91,8 @@ extension TopicMesh {
         if count < settings.degreeLow {
             let candidates = shuffled(subscribers(of: topic).filter { mayGraft($0, topic, now) })
             for node in candidates.prefix(settings.degree - count) { graft(node, topic, &out) }
-        } else if count > settings.degreeHigh {
+        } else if count >= settings.degreeHigh {
+            // Not only beyond it: meshes that stay full refuse every newcomer that links with them alone.
             shrink(topic, now, &out)
         }
         let outbound = mesh(of: topic).count { peers[$0]!.isOutbound }

@@ -21,6 +21,8 @@ actor BenchNode {
     private var direct: [UInt64: Duration] = [:]
     private var tasks: [Task<Void, Never>] = []
     private var number: UInt64 = 0
+    private var outbox: [OutboundFrame] = []
+    private var isSending = false
 
     static let network = NetworkID([UInt8](repeating: 0x6b, count: 32))
     static let topic = ChainID([UInt8](repeating: 0x6c, count: 32))
@@ -66,7 +68,7 @@ actor BenchNode {
 
     private func beat() async {
         gossip(.tick)
-        if transfer != nil { await content(.timer) }
+        if transfer != nil { content(.timer) }
     }
 
     // MARK: Questions
@@ -101,9 +103,24 @@ actor BenchNode {
     private func gossip(_ input: TopicInput, envelope: Envelope? = nil) {
         var frames: [OutboundFrame] = []
         run(input, envelope, &frames)
-        guard !frames.isEmpty else { return }
-        let batch = frames
-        Task { await transport.send(batch) }
+        send(frames)
+    }
+
+    /// Queues frames; they leave in order, and nobody waits for the transport meanwhile: as a node's do.
+    private func send(_ frames: [OutboundFrame]) {
+        outbox += frames
+        guard !isSending, !outbox.isEmpty else { return }
+        isSending = true
+        Task { await self.drainOutbox() }
+    }
+
+    private func drainOutbox() async {
+        while !outbox.isEmpty {
+            let batch = outbox
+            outbox = []
+            await transport.send(batch)
+        }
+        isSending = false
     }
 
     private func run(_ input: TopicInput, _ envelope: Envelope?, _ frames: inout [OutboundFrame]) {
@@ -144,14 +161,14 @@ actor BenchNode {
         return at
     }
 
-    private func handle(_ event: TransportEvent) async {
+    private func handle(_ event: TransportEvent) {
         switch event {
         case .linkUp(let node, _, let outbound):
             gossip(.linked(node, outbound: outbound))
-            await content(.peerLinked(node))
+            content(.peerLinked(node))
         case .linkDown(let node, _):
             gossip(.gone(node))
-            await content(.peerGone(node))
+            content(.peerGone(node))
         case .malformed(let node, let count): gossip(.misbehaved(node, count: count))
         case .frame(let node, _, let bytes):
             guard !topics.isCutOff.contains(node) else { return }
@@ -164,7 +181,7 @@ actor BenchNode {
                 copies += 1
                 gossip(.message(TopicMessage(envelope), from: node), envelope: envelope)
             case .topics(let control): gossip(.control(control, from: node))
-            case .content(let message): await content(.frame(from: node, message))
+            case .content(let message): content(.frame(from: node, message))
             case nil: gossip(.misbehaved(node, count: 1))
             default: break
             }
@@ -178,11 +195,11 @@ actor BenchNode {
     func fetch(_ id: ContentID, length: UInt64, from node: NodeID) async {
         await withCheckedContinuation { continuation in
             completions[id] = continuation
-            Task { await content(.want(id, expectedLength: length, providers: [node], deadline: nil)) }
+            content(.want(id, expectedLength: length, providers: [node], deadline: nil))
         }
     }
 
-    private func content(_ input: ContentInput) async {
+    private func content(_ input: ContentInput) {
         guard transfer != nil else { return }
         var frames: [OutboundFrame] = []
         for outcome in transfer!.handle(input, now: now) {
@@ -194,6 +211,6 @@ actor BenchNode {
             default: break
             }
         }
-        if !frames.isEmpty { await transport.send(frames) }
+        send(frames)
     }
 }

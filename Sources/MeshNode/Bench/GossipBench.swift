@@ -135,6 +135,11 @@ public struct GossipBench: Sendable {
         }
         let joined = Self.seconds(since: began)
         let each = (Self.residentMiB() - before) / Double(nodes)
+        let join = Row(name: "join_\(nodes)", figures: [("seconds", joined), ("rss_mib_per_node", each)])
+        guard only.isEmpty || only.contains("broadcast") else {
+            await Self.stop(all)
+            return [("join", join)]
+        }
         try await Task.sleep(for: .seconds(3))
         var waits: [Double] = []
         var missed = 0
@@ -159,7 +164,7 @@ public struct GossipBench: Sendable {
         let copies = await Self.sum(all) { await $0.copies } - copiesBefore
         await Self.stop(all)
         return [
-            ("join", Row(name: "join_\(nodes)", figures: [("seconds", joined), ("rss_mib_per_node", each)])),
+            ("join", join),
             (
                 "broadcast",
                 Row(

@@ -7,9 +7,10 @@ internal import Wire
 extension ContentStore {
     func path(_ id: ContentID, _ suffix: String) -> String { "\(directory)/\(id.hex).\(suffix)" }
 
-    func pathOfEntry(_ id: ContentID) -> String? {
-        let isComplete = state.withLock { state in state.entries[id]?.isComplete }
-        return isComplete.map { path(id, $0 ? "data" : "part") }
+    func pathOfEntry(_ id: ContentID) -> String? { state.withLock { state in pathOfEntry(id, state) } }
+
+    func pathOfEntry(_ id: ContentID, _ state: borrowing State) -> String? {
+        (state.entries[id]?.isComplete).map { path(id, $0 ? "data" : "part") }
     }
 
     func pinPath(_ id: ContentID, _ label: String) throws(StorageError) -> String {
@@ -107,10 +108,12 @@ extension ContentStore {
 
     func release(_ id: ContentID, _ state: inout State) {
         if let entry = state.entries.removeValue(forKey: id) { state.usedBytes -= entry.reserved }
-        state.manifests.removeAll { $0.id == id }
+        state.served.removeAll { $0.id == id }
     }
 
     func markComplete(_ id: ContentID, _ state: inout State) {
+        // What was open is the unfinished file.
+        state.served.removeAll { $0.id == id }
         state.uses += 1
         state.entries[id]?.isComplete = true
         state.entries[id]?.lastUse = state.uses

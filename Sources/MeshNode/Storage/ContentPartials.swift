@@ -50,12 +50,21 @@ extension ContentStore {
     /// - Throws: `invalid` if it does not match; `unknownContent` if ``openPartial(_:_:)`` did not come before.
     public func store(_ id: ContentID, chunk index: Int, _ bytes: [UInt8]) throws(StorageError) {
         if has(id) { return }
-        guard let partial = state.withLock({ state in state.partials[id] }) else { throw .unknownContent(id) }
-        guard partial.manifest.matches(bytes, chunk: index) else {
+        guard let manifest = state.withLock({ state in state.partials[id]?.manifest }) else {
+            throw .unknownContent(id)
+        }
+        guard manifest.matches(bytes, chunk: index) else {
             throw .invalid(field: "chunk \(index)", reason: "it does not match content \(id.short)")
         }
-        try FileSystem.write(
-            partial.file.descriptor, path(id, "part"), bytes, offset: ContentFile.offset(index, partial.manifest))
+        try store(id, verifiedChunk: index, bytes)
+    }
+
+    /// Writes one chunk that was checked against this content's manifest already.
+    func store(_ id: ContentID, verifiedChunk index: Int, _ bytes: [UInt8]) throws(StorageError) {
+        if has(id) { return }
+        let known = state.withLock { state in state.partials[id].map { ($0.file, $0.manifest) } }
+        guard let (file, manifest) = known else { throw .unknownContent(id) }
+        try FileSystem.write(file.descriptor, path(id, "part"), bytes, offset: ContentFile.offset(index, manifest))
         state.withLock { state in _ = state.partials[id]?.arrived.insert(index) }
     }
 

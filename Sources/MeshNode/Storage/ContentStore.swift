@@ -36,14 +36,25 @@ public final class ContentStore: Sendable {
         var arrived: ChunkBitmap
     }
 
+    /// A whole content that is being read.
+    struct Served {
+        let id: ContentID
+        let manifest: ContentManifest
+        /// Nil for all but the newest: their manifests save reading them again.
+        var file: OpenFile?
+    }
+
     struct State {
         var entries: [ContentID: Entry] = [:]
         var partials: [ContentID: Partial] = [:]
         var uses: UInt64 = 0
         var usedBytes: UInt64 = 0
-        /// Manifests of contents that are being served, newest last.
-        var manifests: [(id: ContentID, manifest: ContentManifest)] = []
+        /// Newest last.
+        var served: [Served] = []
     }
+
+    private static let servedMax = 16
+    private static let servedFilesMax = 8
 
     let directory: String
     /// Bytes on disk; contents without a pin are collected to stay below.
@@ -106,19 +117,29 @@ public final class ContentStore: Sendable {
     /// The manifest of a whole or unfinished content.
     public func manifest(_ id: ContentID) throws(StorageError) -> ContentManifest? {
         let known = state.withLock { state in
-            state.partials[id]?.manifest ?? state.manifests.first { $0.id == id }?.manifest
+            state.partials[id]?.manifest ?? state.served.first { $0.id == id }?.manifest
         }
         if let known { return known }
+        return try serving(id)?.manifest
+    }
+
+    /// Opens a content for reading and remembers it; nil if it is not here.
+    private func serving(_ id: ContentID) throws(StorageError) -> (manifest: ContentManifest, file: OpenFile)? {
+        let known = state.withLock { state in state.served.first { $0.id == id } }
+        if let known, let file = known.file { return (known.manifest, file) }
         guard let path = pathOfEntry(id) else { return nil }
-        let file = try FileSystem.open(path, O_RDONLY)
-        defer { close(file) }
-        let manifest = try ContentFile.manifest(of: id, file, path)
+        let file = OpenFile(try FileSystem.open(path, O_RDONLY))
+        let manifest = if let known { known.manifest } else { try ContentFile.manifest(of: id, file.descriptor, path) }
         state.withLock { state in
-            state.manifests.removeAll { $0.id == id }
-            state.manifests.append((id, manifest))
-            if state.manifests.count > 16 { state.manifests.removeFirst() }
+            // Removed or finished meanwhile: then this file is not the content's any more.
+            guard pathOfEntry(id, state) == path else { return }
+            state.served.removeAll { $0.id == id }
+            state.served.append(Served(id: id, manifest: manifest, file: file))
+            if state.served.count > Self.servedMax { state.served.removeFirst() }
+            let closing = state.served.count - 1 - Self.servedFilesMax
+            if closing >= 0 { state.served[closing].file = nil }
         }
-        return manifest
+        return (manifest, file)
     }
 
     /// The bytes, or nil if they are not (all) here.
@@ -143,14 +164,16 @@ public final class ContentStore: Sendable {
 
     /// One chunk, verified; nil if it is not here.
     public func chunk(_ id: ContentID, _ index: Int) throws(StorageError) -> [UInt8]? {
-        guard let manifest = try manifest(id), manifest.chunks.indices.contains(index) else { return nil }
-        let partial = state.withLock { state in state.partials[id]?.arrived.contains(index) }
-        if partial == false || (partial == nil && !has(id)) { return nil }
-        guard let path = pathOfEntry(id) else { return nil }
-        let file = try FileSystem.open(path, O_RDONLY)
-        defer { close(file) }
+        let partial = state.withLock { state in state.partials[id] }
+        if let partial {
+            guard partial.arrived.contains(index) else { return nil }
+            return try ContentFile.chunk(index, partial.manifest, of: id, partial.file.descriptor, path(id, "part"))
+        }
+        guard has(id), let (manifest, file) = try serving(id), manifest.chunks.indices.contains(index) else {
+            return nil
+        }
         if index == 0 { touch(id) }
-        return try ContentFile.chunk(index, manifest, of: id, file, path)
+        return try ContentFile.chunk(index, manifest, of: id, file.descriptor, path(id, "data"))
     }
 
     // MARK: House-keeping

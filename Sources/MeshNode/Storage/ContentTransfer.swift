@@ -67,7 +67,8 @@ public struct ContentTransfer: Sendable {
             }
         case .store(let id, let index, let bytes):
             do throws(StorageError) {
-                try store.store(id, chunk: index, bytes)
+                // The exchange has checked it.
+                try store.store(id, verifiedChunk: index, bytes)
             } catch {
                 return .storeFailed(id, reason: error.description)
             }

@@ -159,6 +159,7 @@ extension MeshTransport {
             switch directive {
             case .dial(let id, let address, let expected): dial(id, address, expected: expected)
             case .admit(let id): feed(id, .admit)
+            case .introduce(let id): feed(id, .introduce(membership?.introduction() ?? []))
             case .close(let id, let code): feed(id, .close(code))
             case .linkUp(let node, let id): linkUp(node, id)
             case .linkMoved(let node, _, let to):

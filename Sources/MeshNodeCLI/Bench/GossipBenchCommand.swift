@@ -17,6 +17,9 @@ struct GossipBenchCommand: AsyncParsableCommand {
     @Option(parsing: .singleValue, help: ArgumentHelp(stringLiteral: "Only these rows, again for each: \(allowed)."))
     var only: [String] = []
 
+    @Flag(help: "Exits 2 if a row misses its aim by more than its slack (docs/measurements.md); misses go to stderr.")
+    var check = false
+
     private static var allowed: String { GossipBench.names.joined(separator: ", ") }
 
     func validate() throws {
@@ -35,8 +38,13 @@ struct GossipBenchCommand: AsyncParsableCommand {
         LogOutput.start(level: .error, format: .text)
         let directory = NSTemporaryDirectory() + "/meshnode-bench-\(getpid())"
         let output = global.output
+        var misses: [String] = []
         try await GossipBench(nodes: nodes, only: Set(only), directory: directory).run { row in
             Terminal.result(output.format == .text ? row.text : row.json)
+            misses += GossipBench.misses(of: row)
         }
+        guard check, !misses.isEmpty else { return }
+        for miss in misses { Terminal.error(miss) }
+        throw ExitCode(ExitStatus.verification)
     }
 }

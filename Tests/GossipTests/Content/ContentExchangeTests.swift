@@ -21,6 +21,8 @@ import Wire
         #expect(network.served[node(1)] == bytes.count)
         #expect(network.largestBacklog <= 33)
         #expect(network.now < .seconds(1))
+        // The first window at once, then a batch for each that came: one by one it would be ten.
+        #expect(network.requests == 3)
     }
 
     @Test func emptyContentCompletes() {

@@ -126,6 +126,8 @@ struct ContentNetwork {
     var served: [NodeID: Int] = [:]
     /// The most chunks one node owed another at any time.
     var largestBacklog = 0
+    /// Messages that asked for chunks.
+    var requests = 0
     private var deliveries: [Delivery] = []
     private var count = 0
 
@@ -138,6 +140,7 @@ struct ContentNetwork {
         // What was under way to a peer that is gone is lost.
         guard let sent = peers[id]?.handle(input, now) else { return }
         for (to, message) in sent where peers[to] != nil {
+            if case .getChunks = message { requests += 1 }
             if random.below(1000) < lost { continue }
             for _ in 0..<(random.below(1000) < doubled ? 2 : 1) {
                 count += 1

@@ -82,6 +82,39 @@ struct LinkHandshakeTests {
         #expect(byDialler.acceptor.end == .peer(code))
     }
 
+    @Test(
+        "a full acceptor tells of others in one frame, whatever it knows, and ends; more than one frame is no handshake"
+    )
+    func introduction() {
+        func records(_ count: Int, _ addresses: Int) -> [NodeRecord] {
+            let long = try! PeerAddress(host: String(repeating: "h", count: PeerAddress.hostBytesMax), port: 1)
+            return (0..<count).map { number in
+                NodeRecord(
+                    incarnation: 1, addresses: Array(repeating: long, count: addresses), datagramKey: .zero,
+                    capabilities: 0, signedWith: testKey(UInt8(100 + number)))
+            }
+        }
+        for (known, told) in [(0, 0), (1, 1), (LinkLimits.introductionMax, 32), (LinkLimits.introductionMax + 5, 32)] {
+            let pair = LinkPair.standard()
+            let all = records(known, 0)
+            pair.acceptor.answer = .introduce(all)
+            pair.open()
+            #expect(pair.acceptor.end == .here(.full) && pair.dialler.end == .peer(.full))
+            let heard = pair.dialler.seen.compactMap { if case .records(let some) = $0 { some } else { nil } }
+            #expect(heard == (told == 0 ? [] : [Array(all.prefix(told))]))
+            #expect(!pair.dialler.seen.contains(.established) && !pair.acceptor.seen.contains(.established))
+        }
+        let long = LinkPair.standard()
+        long.acceptor.answer = .introduce(records(LinkLimits.introductionMax, LinkLimits.addressesMax))
+        long.open()
+        #expect(long.dialler.end == .peer(.full), "the frame keeps to the limit of a packet")
+        // A dialler has no place to give away.
+        let wrong = LinkPair.standard()
+        wrong.dialler.answer = .introduce(records(1, 0))
+        wrong.open()
+        #expect(wrong.acceptor.end == nil && wrong.dialler.end == nil)
+    }
+
     @Test("no changed byte of the handshake leads to a link")
     func bitFlips() {
         let plain = LinkPair.standard()

@@ -169,8 +169,50 @@ struct LinkTableTests {
             _ = table.handle(.identified(accepted, testKey(number).nodeID, instance: 1), now: .seconds(40))
             _ = table.handle(.established(accepted), now: .seconds(40))
         }
-        #expect(accept(.seconds(41)) == [.close(accepted, .full)])
+        // No place is left, which who asks hears after its proof, with the names of others.
+        #expect(accept(.seconds(41)) == [])
+        let newcomer = testKey(40).nodeID
+        #expect(table.handle(.identified(accepted, newcomer, instance: 1), now: .seconds(41)) == [.introduce(accepted)])
+        _ = table.handle(.closed(accepted, .here(.full)), now: .seconds(41))
         #expect(table.links.count == 10)
+        // A full table shakes hands at the same rate as one with places.
+        #expect((0..<20).count { _ in accept(.seconds(41)).isEmpty } <= 2)
+    }
+
+    @Test("who knows only a node without places finds places elsewhere", arguments: UInt64(1)...8)
+    func fullBootstrap(seed: UInt64) {
+        var settings = LinkSettings(profile: .loopback)
+        settings.acceptedMax = 3
+        settings.dialledMax = 4
+        for introduces in [true, false] {
+            let world = LinkWorld(seed: seed, settings: settings)
+            world.introduces = introduces
+            for number: UInt8 in 1...12 { world.add(identity: testKey(number)) }
+            for node in 1..<12 { world.feed(node, .bootstrap([LinkWorld.address(0)], expected: nil)) }
+            world.run(for: .seconds(60))
+            #expect(world.nodes[0].table.links.count == 3, "seed \(seed)")
+            let outside = world.nodes.count { $0.table.links.isEmpty }
+            #expect(introduces ? outside == 0 : outside == 8, "seed \(seed)")
+        }
+    }
+
+    @Test("nodes that learned the same records at once do not all dial the same ones")
+    func dialOrder() {
+        let world = LinkWorld(seed: 1)
+        for number: UInt8 in 10..<50 { world.add(identity: testKey(number)) }
+        var counts: [PeerAddress: Int] = [:]
+        for seed: UInt64 in 0..<20 {
+            // A small id, so that each record waits for a time of the same range.
+            var table = LinkTable(own: .zero, settings: world.settings, seed: seed, now: .zero)
+            for node in 0..<40 { _ = table.handle(.record(world.record(node)), now: .zero) }
+            for directive in table.handle(.tick, now: .seconds(1)) {
+                if case .dial(_, let address, _) = directive { counts[address, default: 0] += 1 }
+            }
+        }
+        #expect(counts.values.reduce(0, +) == 20 * world.settings.dialsInProgressMax)
+        #expect(
+            counts.count > 30 && counts.values.max()! < 15, "\(counts.count) dialled, one \(counts.values.max()!) times"
+        )
     }
 
     @Test("a host with many slow handshakes makes room for others, and in time for its own")

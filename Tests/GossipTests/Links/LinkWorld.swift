@@ -42,6 +42,8 @@ final class LinkWorld {
     var ends: [End] = []
     var generator: MeshGenerator
     var now: Duration = .zero
+    /// Whether a full node tells of others.
+    var introduces = true
 
     init(seed: UInt64, settings: LinkSettings = LinkSettings(profile: .loopback)) {
         generator = MeshGenerator(seed: seed)
@@ -68,6 +70,8 @@ final class LinkWorld {
             switch directive {
             case .dial(let id, let address, let expected): dial(node, id, Int(address.port) - 1, expected)
             case .admit(let id): feed(end(node, id), .admit)
+            case .introduce(let id):
+                feed(end(node, id), .introduce(introduces ? nodes.indices.filter { $0 != node }.map(record) : []))
             case .close(let id, let code): feed(end(node, id), .close(code))
             case .linkUp: nodes[node].ups += 1
             case .linkDown(_, let end): nodes[node].downs.append(end)
@@ -105,6 +109,7 @@ final class LinkWorld {
             case .write(let bytes): end.other?.inbox.append(bytes)
             case .identified(let node, let instance): feed(end.node, .identified(end.id, node, instance: instance))
             case .established: feed(end.node, .established(end.id))
+            case .records(let records): for record in records { feed(end.node, .record(record)) }
             case .finish(let reason):
                 end.isOver = true
                 end.other?.inbox.append(nil)

@@ -58,6 +58,26 @@ struct TopicMeshTests {
         #expect(mesh.mesh(of: topic).count <= 12)
     }
 
+    /// Who comes when all meshes are full finds a place at the next beat.
+    @Test func aFullMeshMakesRoom() {
+        var mesh = TopicMesh(own: node(1), settings: TopicSettings(profile: .wan), seed: 1, now: .zero)
+        let topic = ChainID([UInt8](repeating: 9, count: 32))
+        _ = mesh.handle(.join(topic), now: .zero)
+        func graft(_ number: UInt8, _ now: Duration) -> [TopicDirective] {
+            _ = mesh.handle(.linked(node(number), outbound: false), now: now)
+            return mesh.handle(.control(.graft(topic), from: node(number)), now: now)
+        }
+        for number in UInt8(2)...11 { _ = graft(number, .zero) }
+        #expect(mesh.mesh(of: topic).count == 10)
+        #expect(graft(12, .zero).contains(.control(.prune(topic, backoffMs: 60_000), to: node(12))))
+        let pruned = mesh.handle(.tick, now: .seconds(1)).count {
+            if case .control(.prune, _) = $0 { true } else { false }
+        }
+        #expect(pruned == 4 && mesh.mesh(of: topic).count == 6)
+        _ = graft(13, .seconds(1))
+        #expect(mesh.mesh(of: topic).contains(node(13)))
+    }
+
     /// The mesh loses a message; those outside it tell of it at the next beat.
     @Test func whatTheMeshLosesIsPulledFromOthers() {
         var world = TopicWorld(12)
