@@ -45,6 +45,9 @@ public enum ByzantineStrategy: String, Sendable, CaseIterable {
     case falseHolder = "false-holder"
     /// As a holder, complains about boxes that open, and proposes to evict whom it accuses.
     case falseComplaint = "false-complaint"
+    /// With all others of its kind: makes two blocks of a view and shows each to one half of the honest nodes, with
+    /// everybody's votes for it. In odd seeds on task chains only, in even ones on the registry as well.
+    case colluder
     /// Another one of the above for each seed.
     case every
 
@@ -78,11 +81,13 @@ struct ByzantineMemory {
     }
 
     /// What of an answer to a digest really leaves.
-    func withheld(_ envelopes: [Envelope], own: NodeID) -> [Envelope] {
+    func withheld(_ envelopes: [Envelope], own: NodeID, hostile: Set<NodeID>) -> [Envelope] {
         switch strategy {
         case .silent: []
+        case .colluder: envelopes.filter { !hostile.contains($0.signer) }
         case .equivocatingProposer, .doubleVoter, .doubleSubmitter, .lockAmnesia: envelopes.filter { $0.signer != own }
         case .splitView: []
+        case .falseHolder: envelopes.filter { $0.signer != own || $0.slot.kind != .keyStatement }
         default: envelopes
         }
     }

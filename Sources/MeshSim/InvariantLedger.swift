@@ -14,7 +14,6 @@ final class InvariantLedger {
     private(set) var summaries: [SimulationReport.DecidedSummary] = []
 
     private let genesis: Genesis
-    private let network: NetworkID
     private let honest: Set<NodeID>
     private let indexOf: [NodeID: Int]
     private let credits: UInt64
@@ -23,20 +22,14 @@ final class InvariantLedger {
         let chain: ChainID
         let height: UInt64
     }
-    private struct Signing: Hashable {
-        let slot: Slot
-        let signer: NodeID
-    }
     private struct BaseModel: Hashable {
         let chain: ChainID
         let model: ContentID
     }
 
-    private var decided: [Place: BlockID] = [:]
-    private var signed: [Signing: [UInt8]] = [:]
+    private var witness: Witness
     /// Lists of honest voters, by chain and height.
     private var lists: [Place: [NodeID: [SubmissionID]]] = [:]
-    private var checkedCertificates: Set<[UInt8]> = []
     private var sets: [BaseModel: [[NodeID]]] = [:]
     private var submissions: [SubmissionID: SubmissionHeader] = [:]
     private var latestSet: [NodeID] = []
@@ -47,11 +40,14 @@ final class InvariantLedger {
 
     init(genesis: Genesis, honest: Set<NodeID>, indexOf: [NodeID: Int]) {
         self.genesis = genesis
-        network = genesis.networkID
+        witness = Witness(network: genesis.networkID)
         self.honest = honest
         self.indexOf = indexOf
         credits = genesis.accounts.reduce(0) { $0 + $1.balance + $1.validatorBond }
     }
+
+    /// Whether two blocks were decided at one height.
+    var hasFork: Bool { violations.contains { $0.invariant == .oneBlockPerHeight } }
 
     func report(_ invariant: Violation.Invariant, _ time: UInt64, _ detail: String) {
         violations.append(Violation(invariant: invariant, time: time, detail: detail))
@@ -79,15 +75,12 @@ final class InvariantLedger {
 
     /// An honest node signs: once a slot, whatever happened to the node before.
     func sign(_ envelope: Envelope, _ time: UInt64) {
-        let place = Signing(slot: envelope.slot, signer: envelope.signer)
-        if let before = signed[place] {
-            check(
-                before == envelope.payload, .oneMessagePerSlot, time,
-                "node \(name(envelope.signer)) signs two \(envelope.slot.kind) messages at "
-                    + "(\(envelope.slot.major), \(envelope.slot.minor))")
-            return
-        }
-        signed[place] = envelope.payload
+        let sight = witness.signs(envelope)
+        check(
+            sight != .other, .oneMessagePerSlot, time,
+            "node \(name(envelope.signer)) signs two \(envelope.slot.kind) messages at "
+                + "(\(envelope.slot.major), \(envelope.slot.minor))")
+        guard sight == .first else { return }
         if envelope.slot.kind == .received, let received = try? Received(wireBytes: envelope.payload) {
             lists[Place(chain: envelope.slot.chain, height: envelope.slot.major), default: [:]][envelope.signer] =
                 received.submissions
@@ -147,48 +140,16 @@ final class InvariantLedger {
     private func isFirst(
         _ block: DecidedBlock, weights: [(NodeID, UInt64)], _ time: UInt64, node: Int
     ) -> Bool {
-        let place = Place(chain: block.header.chain, height: block.header.height)
-        let id = block.header.id
-        checkCertificate(block, weights: weights, time, node: node)
+        let (id, height) = (block.header.id, block.header.height)
+        let fault = witness.fault(of: block, weights: weights.map { (node: $0.0, weight: $0.1) })
+        check(fault == nil, .certificate, time, "node \(node), \(fault ?? "")")
         highestView = max(highestView, block.certificate.view)
-        if let before = decided[place] {
-            check(
-                before == id, .oneBlockPerHeight, time,
-                "height \(place.height): node \(node) decides \(id.short), another node decided \(before.short)")
-            return false
-        }
-        decided[place] = id
-        return true
-    }
-
-    private func checkCertificate(
-        _ block: DecidedBlock, weights: [(NodeID, UInt64)], _ time: UInt64, node: Int
-    ) {
-        let bytes = block.certificate.wireBytes
-        guard checkedCertificates.insert(bytes).inserted else { return }
-        let order = weights.sorted { $0.0 < $1.0 }
-        let certificate = block.certificate
-        let slot = Slot(kind: .precommit, chain: certificate.chain, major: certificate.height, minor: certificate.view)
-        var weight: UInt64 = 0
-        for precommit in certificate.precommits {
-            guard Int(precommit.voter) < order.count else {
-                report(.certificate, time, "height \(certificate.height): unknown voter")
-                return
-            }
-            let voter = order[Int(precommit.voter)]
-            let signedBytes = Envelope.signedBytes(
-                network: network, slot: slot, signer: voter.0, payload: Vote(block: block.header.id).wireBytes)
-            check(
-                verifySignature(precommit.signature, signedBytes, signer: voter.0), .certificate, time,
-                "height \(certificate.height): a precommit is not signed")
-            weight += voter.1
-        }
-        let total = order.reduce(0) { $0 + $1.1 }
+        let sight = witness.decides(block.header)
         check(
-            weight * 3 > total * 2 && certificate.block == block.header.id
-                && certificate.height == block.header.height && certificate.chain == block.header.chain,
-            .certificate, time,
-            "node \(node), height \(certificate.height): precommits weigh \(weight) of \(total)")
+            sight != .other, .oneBlockPerHeight, time,
+            "height \(height): node \(node) decides \(id.short), another node decided "
+                + "\(witness.decided(block.header.chain, height)?.short ?? "nothing")")
+        return sight == .first
     }
 
     // MARK: Sets and sums

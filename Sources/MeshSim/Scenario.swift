@@ -16,8 +16,16 @@ public struct Scenario: Sendable {
         /// A view at least this high decided something.
         public var atLeastView: Int?
         public var atLeastConflicts: Int?
+        /// Two blocks are decided at a height, and every honest node finds out: it stops with an alarm and holds evidence
+        /// against a third of the nodes or more, hostile ones all of them.
+        public var loudFork = false
 
         public init() {}
+
+        /// Whether a violation is what the scenario is about.
+        public func isMeant(_ violation: Violation) -> Bool {
+            loudFork && [.oneBlockPerHeight, .noHalt].contains(violation.invariant)
+        }
 
         /// What of it the report does not show.
         public func faults(of report: SimulationReport) -> [String] {
@@ -40,6 +48,20 @@ public struct Scenario: Sendable {
             }
             if let atLeastConflicts, report.conflictsSeen < atLeastConflicts {
                 faults.append("expected \(atLeastConflicts) conflicts seen or more, found \(report.conflictsSeen)")
+            }
+            if loudFork {
+                if !report.violations.contains(where: { $0.invariant == .oneBlockPerHeight }) {
+                    faults.append("expected two blocks at one height, found none")
+                }
+                for node in report.honest where !report.alarms.contains(where: { $0.node == node }) {
+                    faults.append("expected an alarm of every honest node, found none of node \(node)")
+                }
+                for alarm in report.alarms
+                where 3 * alarm.accused.count < report.nodes || alarm.accused.contains(where: report.honest.contains) {
+                    faults.append(
+                        "expected evidence against a third of the nodes, all of them hostile, found at node \(alarm.node) "
+                            + "against \(alarm.accused)")
+                }
             }
             return faults
         }

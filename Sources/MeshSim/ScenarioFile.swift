@@ -155,6 +155,7 @@ private struct ScenarioReader {
         case ("expect.at_least_view", .number(let number)): scenario.expectation.atLeastView = Int(clamping: number)
         case ("expect.at_least_conflicts", .number(let number)):
             scenario.expectation.atLeastConflicts = Int(clamping: number)
+        case ("expect.fork", .text("loud")): scenario.expectation.loudFork = true
         default: faults.append("line \(line): \(path): unknown key, or a value of the wrong type")
         }
     }

@@ -23,21 +23,20 @@ extension Simulation {
         switch (byzantine[index]!.strategy, envelope.slot.kind) {
         case (.silent, .transaction): send([envelope], from: index)
         case (.silent, _): return
-        case (.equivocatingProposer, .proposal):
-            guard let proposal = try? Proposal(wireBytes: envelope.payload), proposal.validView < 0 else { break }
-            var header = proposal.header
-            header.timeMs += 1
-            let twin = Proposal(header: header, validView: -1)
-            byzantine[index]!.twins[proposal.header.id] = header.id
-            ledger.headers[header.id] = header
+        case (.equivocatingProposer, .proposal), (.equivocatingProposer, .prevote), (.equivocatingProposer, .precommit):
+            guard let twin = twin(of: envelope, makers: [index], node: index) else { break }
             send([envelope], from: index, to: even)
-            send([signed(twin.wireBytes, envelope.slot, node: index)], from: index, to: odd)
+            send([twin], from: index, to: odd)
             return
-        case (.equivocatingProposer, .prevote), (.equivocatingProposer, .precommit):
-            guard let block = try? Vote(wireBytes: envelope.payload).block, let twin = byzantine[index]!.twins[block]
-            else { break }
-            send([envelope], from: index, to: even)
-            send([signed(Vote(block: twin).wireBytes, envelope.slot, node: index)], from: index, to: odd)
+        case (.colluder, .proposal), (.colluder, .prevote), (.colluder, .precommit):
+            let hostile = configuration.byzantineNodes
+            guard isAttacked(envelope.slot.chain), let twin = twin(of: envelope, makers: hostile, node: index) else {
+                break
+            }
+            let honest = honestNodes
+            let first = honest.indices.filter { $0.isMultiple(of: 2) }.map { honest[$0] }
+            send([envelope], from: index, to: hostile + first)
+            send([twin], from: index, to: honest.filter { !first.contains($0) })
             return
         case (.doubleVoter, .prevote), (.doubleVoter, .precommit):
             guard let vote = try? Vote(wireBytes: envelope.payload) else { break }
@@ -110,6 +109,38 @@ extension Simulation {
         default: break
         }
         send([envelope], from: index)
+    }
+
+    /// Whether colluders do their work on a chain.
+    func isAttacked(_ chain: ChainID) -> Bool { chain != registryChain || configuration.seed.isMultiple(of: 2) }
+
+    /// The second message of a slot: another proposal, or a vote for the block of one. nil where there is no second block.
+    ///
+    /// - Parameter makers: nodes that know of it and vote for it.
+    private func twin(of envelope: Envelope, makers: [Int], node index: Int) -> Envelope? {
+        guard envelope.slot.kind == .proposal else {
+            guard let block = try? Vote(wireBytes: envelope.payload).block, let twin = byzantine[index]!.twins[block]
+            else { return nil }
+            return signed(Vote(block: twin).wireBytes, envelope.slot, node: index)
+        }
+        guard let proposal = try? Proposal(wireBytes: envelope.payload), proposal.validView < 0,
+            let memory = nodes[index].memory
+        else { return nil }
+        var header = proposal.header
+        header.timeMs += 1
+        if header.chain == registryChain {
+            // The state of the registry knows the time.
+            guard let body = nodes[index].disk.contents[header.body.id],
+                let transactions = try? RegistryBody(wireBytes: body).transactions,
+                let built = RegistryRules.build(
+                    pending: transactions, state: memory.registry.state, author: nodes[index].id,
+                    view: header.originView, timeMs: header.timeMs)
+            else { return nil }
+            header = built.header
+        }
+        for maker in makers { byzantine[maker]?.twins[proposal.header.id] = header.id }
+        ledger.headers[header.id] = header
+        return signed(Proposal(header: header, validView: -1).wireBytes, envelope.slot, node: index)
     }
 
     private func proposed(at slot: Slot, node index: Int) -> BlockID? {

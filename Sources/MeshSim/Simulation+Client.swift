@@ -139,6 +139,13 @@ extension Simulation {
         }
     }
 
+    private func summary(_ alarm: (node: Int, isRegistry: Bool)) -> SimulationReport.Alarm {
+        let accused = nodes[alarm.node].disk.evidence.compactMap { transaction in
+            if case .evidence(let first, _) = transaction { indexOf[first.signer] } else { nil }
+        }
+        return .init(node: alarm.node, isRegistry: alarm.isRegistry, accused: Set(accused).sorted())
+    }
+
     func report() -> SimulationReport {
         let best = honestNodes.max { heights($0).reduce(0, +) < heights($1).reduce(0, +) } ?? 0
         var outcome = SimulationReport.Outcome.unfinished("no task was opened")
@@ -154,13 +161,14 @@ extension Simulation {
         let blocks = ledger.summaries
         let state = nodes[best].memory?.registry.state
         return SimulationReport(
-            seed: configuration.seed, violations: ledger.violations, outcome: outcome, traceHash: trace.value,
+            seed: configuration.seed, nodes: nodes.count, honest: honestNodes, violations: ledger.violations,
+            outcome: outcome, traceHash: trace.value,
             events: eventCount, virtualTime: now, crashes: crashes, partitions: partitions,
             lostWrites: lostWrites, recovery: recovery, roundTimeout: roundTimeoutAtHeal,
             registryHeight: heights(best)[0], taskHeight: heights(best)[1],
             results: blocks.count { $0.kind == "result" }, voids: blocks.count { $0.kind == "void" },
             manifests: blocks.count { $0.kind == "manifest" }, highestView: ledger.highestView,
-            conflictsSeen: conflicts, evidence: evidence,
+            conflictsSeen: conflicts, evidence: evidence, alarms: alarms.map(summary),
             slashed: state?.contributors.filter { $0.slashes > 0 }.compactMap { indexOf[$0.node] }.sorted() ?? [],
             evicted: nodes[best].memory?.tasks.first?.state.evicted.compactMap { indexOf[$0] }.sorted() ?? [],
             complaints: complaints,

@@ -63,7 +63,9 @@ extension Simulation {
             observe(event, chain: chain, node: index)
         case .halt(let reason):
             note(index, "halts: \(reason)")
-            if isHonest(index) { ledger.report(.noHalt, now, "node \(index): \(reason)") }
+            guard isHonest(index) else { return }
+            if reason.contains("two certificates") { alarms.append((index, chain == registryChain)) }
+            ledger.report(.noHalt, now, "node \(index): \(reason)")
         }
     }
 
@@ -146,6 +148,7 @@ extension Simulation {
         nodes[index].disk.append(decided, chain: chain)
         trace.mix(decided.header.id.bytes)
         noteRecovery(decided, node: index)
+        reachStages(decided.header, node: index)
         plant(decided, chain: chain, node: index)
         guard isHonest(index), let memory = nodes[index].memory else { return }
         if chain == registryChain {
@@ -231,7 +234,7 @@ extension Simulation {
         trace.mix(label.word)
         switch packet {
         case .envelopes(let envelopes):
-            for envelope in envelopes { receive(envelope, from: from, node: to) }
+            for envelope in envelopes where !isLost(envelope, to: to) { receive(envelope, from: from, node: to) }
         case .digest(let digest): answer(digest, from: from, node: to)
         case .blocks(let blocks): for block in blocks { receive(block, node: to) }
         case .want(let id): serve(id, to: from, node: to)
@@ -244,6 +247,16 @@ extension Simulation {
             let holder = nodes[from].id
             nodes[to].disk.take(vectorsOf: holder, manifest)
             lookAtWaiting(node: to)
+        }
+    }
+
+    private func isLost(_ envelope: Envelope, to receiver: Int) -> Bool {
+        guard !configuration.losses.isEmpty, envelope.slot.chain != registryChain,
+            let signer = indexOf[envelope.signer]
+        else { return false }
+        return configuration.losses.contains { loss in
+            loss.kind == envelope.slot.kind && loss.height == envelope.slot.major && loss.view == envelope.slot.minor
+                && loss.signers.contains(signer) && loss.receivers.contains(receiver)
         }
     }
 
@@ -269,8 +282,10 @@ extension Simulation {
         guard case .reject(let reason) = admission else { return }
         rejected += 1
         note(node, "rejects \(envelope.slot.kind) of n\(indexOf[envelope.signer] ?? -1): \(reason)")
-        // An honest node passes on only what it accepted, so nobody may find it bad.
-        if isHonest(from), isHonest(node), configuration.planted == nil, envelope.signer == nodes[from].id {
+        // An honest node passes on only what it accepted, so nobody may find it bad; on another branch of a fork it is.
+        if isHonest(from), isHonest(node), configuration.planted == nil, envelope.signer == nodes[from].id,
+            !ledger.hasFork
+        {
             ledger.report(.progress, now, "node \(node) rejects node \(from)'s \(envelope.slot.kind): \(reason)")
         }
     }
@@ -325,14 +340,20 @@ extension Simulation {
         } else {
             return
         }
-        if digest.height < height {
-            let stored = nodes[index].disk.blocks[digest.chain] ?? []
-            guard digest.height >= 1 else { return }
-            let blocks = Array(stored.dropFirst(Int(digest.height) - 1).prefix(8))
-            if !blocks.isEmpty { send(.blocks(blocks), from: index, to: from) }
-        } else {
-            if !isHonest(index) { envelopes = byzantine[index]!.withheld(envelopes, own: nodes[index].id) }
-            if !envelopes.isEmpty { send(.envelopes(envelopes), from: index, to: from) }
+        let stored = nodes[index].disk.blocks[digest.chain] ?? []
+        if let question = digest.question(below: height, block: { stored[Int($0) - 1].header.id }) {
+            // The hostile nodes leave each branch to itself.
+            guard byzantine[index]?.strategy != .colluder else { return }
+            send(.digest(question), from: index, to: from)
         }
+        if let first = digest.firstMissing(below: height, block: { stored[Int($0) - 1].header.id }) {
+            send(.blocks(Array(stored.dropFirst(Int(first) - 1).prefix(8))), from: index, to: from)
+        }
+        guard digest.height >= height else { return }
+        if !isHonest(index) {
+            let hostile = Set(isAttacked(digest.chain) ? configuration.byzantineNodes.map { nodes[$0].id } : [])
+            envelopes = byzantine[index]!.withheld(envelopes, own: nodes[index].id, hostile: hostile)
+        }
+        if !envelopes.isEmpty { send(.envelopes(envelopes), from: index, to: from) }
     }
 }

@@ -42,11 +42,10 @@ extension Simulation {
 
     func partition(_ split: [[Int]]) {
         partitions += 1
-        isCut = Self.whole(nodes.count)
-        for (number, group) in split.enumerated() {
-            for other in split[(number + 1)...] {
-                cutLinks(from: group, to: other)
-                cutLinks(from: other, to: group)
+        for node in nodes.indices {
+            for peer in nodes.indices where peer != node {
+                let isKept = split.contains { $0.contains(node) && $0.contains(peer) }
+                isCut[node][peer] = !isKept && [node, peer].allSatisfy { one in split.contains { $0.contains(one) } }
             }
         }
         note(-1, "partition \(split)")
@@ -74,6 +73,7 @@ extension Simulation {
 
     func joinAll() {
         isCut = Self.whole(nodes.count)
+        wholeSince = now
         note(-1, "the network is whole again")
     }
 
@@ -193,6 +193,10 @@ extension Simulation {
             note(index, "reaches \(stage.rawValue) of round \(round)")
             perform(script[place].action, reachedBy: index)
         }
+    }
+
+    func reachStages(_ block: BlockHeader, node index: Int) {
+        if scriptDone.contains(false), block.kind == .void { reach(.voided, round: block.round, node: index) }
     }
 
     func reachStages(_ work: RoundWork, node index: Int) {

@@ -38,6 +38,8 @@ public final class Simulation {
     var partitions = 0
     /// When the faults ended, and the heights of registry and task then.
     var healed: (time: UInt64, heights: [UInt64])?
+    /// When the last partition ended, microseconds.
+    var wholeSince: UInt64 = 0
     var recovery: UInt64?
     var roundTimeoutAtHeal: UInt64?
     /// Writes that crashes took, because no sync had followed them.
@@ -46,6 +48,8 @@ public final class Simulation {
     var conflicts = 0
     /// Pairs of messages that honest nodes could hand to the registry.
     var evidence = 0
+    /// Chains that an honest node has stopped because of two certificates, in order.
+    var alarms: [(node: Int, isRegistry: Bool)] = []
     /// Judged by honest nodes, true and false ones.
     var complaints = 0
     var byzantine: [Int: ByzantineMemory] = [:]
@@ -183,13 +187,15 @@ public final class Simulation {
         if ledger.violations.isEmpty { checkEnding() }
     }
 
-    /// With a third of the weight or more two blocks can be decided at a height. Ten seconds show what comes of it: the
-    /// honest nodes must find out.
+    /// With a third of the weight or more two blocks can be decided at a height. Ten seconds in which everybody hears
+    /// everybody show what comes of it: the honest nodes must find out.
     private var showsFork: Bool {
         guard configuration.byzantine.count * 3 >= nodes.count, let first = ledger.violations.first else {
             return false
         }
-        return first.invariant == .oneBlockPerHeight && now < first.time + 10_000_000
+        let isWhole = isCut.allSatisfy { !$0.contains(true) }
+        // An honest node may hold both certificates before honest nodes have stored both blocks.
+        return (!isWhole || now < max(first.time, wholeSince) + 10_000_000)
             && ledger.violations.allSatisfy { [.oneBlockPerHeight, .noHalt].contains($0.invariant) }
     }
 

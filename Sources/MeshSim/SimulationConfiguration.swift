@@ -12,6 +12,8 @@ public struct SimulationConfiguration: Sendable {
     public var timing: TimingModel
     /// What happens at fixed times or stages, beside the random faults.
     public var script: [ScriptedEvent]
+    /// Messages that never arrive, whoever passes them on.
+    public var losses: [MessageLoss] = []
     /// Nodes that do not follow the protocol, by index.
     public var byzantine: [ByzantineNode]
     /// Every node has the same bond; else that is so in half of the runs.
@@ -99,6 +101,23 @@ public struct TimingModel: Sendable {
     public init() {}
 }
 
+/// What some nodes sign at a height of a task's chain and others never see: a schedule written by hand.
+public struct MessageLoss: Sendable, Equatable {
+    public var kind: MessageKind
+    public var height: UInt64
+    public var view: UInt32
+    public var signers: [Int]
+    public var receivers: [Int]
+
+    public init(_ kind: MessageKind, height: UInt64, view: UInt32, from signers: [Int], to receivers: [Int]) {
+        self.kind = kind
+        self.height = height
+        self.view = view
+        self.signers = signers
+        self.receivers = receivers
+    }
+}
+
 public struct ByzantineNode: Sendable, Equatable {
     public var node: Int
     public var strategy: ByzantineStrategy
@@ -129,6 +148,8 @@ public struct ScriptedEvent: Sendable, Equatable {
         case afterProposal = "after-proposal"
         /// A holder has signed its Ready.
         case ready
+        /// An attempt of the round has ended in a VOID block.
+        case voided
     }
 
     public enum Action: Sendable, Equatable {
@@ -136,7 +157,7 @@ public struct ScriptedEvent: Sendable, Equatable {
         case crash(node: Int?, restartAfter: UInt64?)
         /// Stops a key holder of the task that is not the aggregator, for good unless it restarts.
         case crashHolder(restartAfter: UInt64?)
-        /// Only nodes of the same group hear one another.
+        /// Only nodes of the same group hear one another; a node may be in several groups.
         case partition([[Int]])
         /// Nothing that nodes of the first list send reaches nodes of the second; the other way packets pass.
         case cut(from: [Int], to: [Int])

@@ -19,6 +19,9 @@ public struct SimulationReport: Sendable, Equatable {
     }
 
     public var seed: UInt64
+    public var nodes: Int
+    /// Nodes that follow the protocol, by index.
+    public var honest: [Int]
     public var violations: [Violation]
     public var outcome: Outcome
     public var traceHash: UInt64
@@ -45,6 +48,8 @@ public struct SimulationReport: Sendable, Equatable {
     public var conflictsSeen: Int
     /// Pairs of messages that honest nodes could hand to the registry as evidence.
     public var evidence: Int
+    /// What came of two certificates at one height.
+    public var alarms: [Alarm]
     /// Nodes that lost a bond by evidence, by index.
     public var slashed: [Int]
     /// Members that lost their place in the task, by index, and complaints that honest nodes judged.
@@ -56,6 +61,14 @@ public struct SimulationReport: Sendable, Equatable {
     /// Decided task blocks in order, for tests that look at one run closely.
     public var blocks: [DecidedSummary]
     public var trace: [String]
+
+    /// An honest node stopped a chain because it saw two certificates at one height.
+    public struct Alarm: Sendable, Equatable {
+        public var node: Int
+        public var isRegistry: Bool
+        /// Nodes against which it holds two messages of one slot, by index.
+        public var accused: [Int]
+    }
 
     public struct DecidedSummary: Sendable, Equatable {
         public var height: UInt64

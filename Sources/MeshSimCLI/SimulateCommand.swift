@@ -95,8 +95,9 @@ struct SimulateCommand: ParsableCommand {
             var configuration = base.configuration
             configuration.seed = seed
             configuration.keepsTrace = trace
-            let report = Simulation.run(configuration)
+            var report = Simulation.run(configuration)
             let unmet = base.expectation.faults(of: report)
+            report.violations.removeAll(where: base.expectation.isMeant)
             summary.add(report, unmet: unmet)
             for line in report.trace { print(line) }
             print(json ? report.json(unmet: unmet) : report.line)

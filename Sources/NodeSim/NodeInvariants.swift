@@ -1,5 +1,5 @@
 internal import Chain
-internal import MeshCrypto
+internal import MeshSim
 internal import Wire
 
 /// What an observer of all nodes checks: after every stored block and before every frame. It folds the chains itself.
@@ -9,27 +9,19 @@ final class NodeInvariants: @unchecked Sendable {
     private(set) var task: TaskState?
     /// Stored heights of every node, by chain: what was stored is there after a crash.
     private var heights: [Stored: UInt64] = [:]
-    private var signed: [Signing: [UInt8]] = [:]
-    private var decided: [Place: BlockID] = [:]
+    private var witness: Witness
     private let credits: UInt64
     private(set) var voids = 0
     private(set) var results = 0
 
-    private struct Place: Hashable {
-        let chain: ChainID
-        let height: UInt64
-    }
     private struct Stored: Hashable {
         let node: Int
         let chain: ChainID
     }
-    private struct Signing: Hashable {
-        let slot: Slot
-        let signer: NodeID
-    }
 
     init(genesis: Genesis) {
         registry = RegistryState(genesis: genesis)
+        witness = Witness(network: genesis.networkID)
         credits = registry.totalCredits
     }
 
@@ -50,33 +42,40 @@ final class NodeInvariants: @unchecked Sendable {
             header.height == (heights[own] ?? 0) + 1, "what a node has stored it keeps", time,
             "node \(node) stores height \(header.height) after \(heights[own] ?? 0)")
         heights[own] = header.height
-        if let before = decided[Place(chain: header.chain, height: header.height)] {
-            check(
-                before == header.id, "one decided block per height", time,
-                "height \(header.height): node \(node) decides \(header.id.short), another node \(before.short)")
-            return
-        }
-        decided[Place(chain: header.chain, height: header.height)] = header.id
+        let sight = witness.decides(header)
+        check(
+            sight != .other, Violation.Invariant.oneBlockPerHeight.rawValue, time,
+            "height \(header.height): node \(node) decides \(header.id.short), another node "
+                + "\(witness.decided(header.chain, header.height)?.short ?? "nothing")")
+        guard sight == .first else { return }
         do {
             if header.chain == registry.chain {
-                try block.certificate.check(network: registry.network, header: header, electorate: registry.validators)
+                certify(block, by: registry.validators, time: time)
                 registry = try RegistryRules.check(header: header, body: block.body, state: registry)
                 check(
-                    registry.totalCredits == credits, "the sum of credits is constant", time,
+                    registry.totalCredits == credits, Violation.Invariant.credits.rawValue, time,
                     "height \(header.height): \(registry.totalCredits), not \(credits)")
                 if task == nil, let opened = registry.openedTasks().first { task = TaskState(genesis: opened) }
             } else if let state = task {
-                try block.certificate.check(network: registry.network, header: header, electorate: state.electorate)
+                certify(block, by: state.electorate, time: time)
                 let content = try TaskRules.check(header: header, body: block.body, state: state)
                 task!.apply(content, header: header, block: header.id)
                 if header.kind == .void { voids += 1 }
                 if header.kind == .result { results += 1 }
             } else {
-                report("certificates are valid", time, "node \(node) stores a block of a chain that is not open")
+                report(
+                    Violation.Invariant.certificate.rawValue, time,
+                    "node \(node) stores a block of a chain that is not open")
             }
         } catch {
-            report("certificates are valid", time, "node \(node), height \(header.height): \(error)")
+            report(
+                Violation.Invariant.certificate.rawValue, time, "node \(node), height \(header.height): \(error)")
         }
+    }
+
+    private func certify(_ block: DecidedBlock, by electorate: Electorate, time: UInt64) {
+        let fault = witness.fault(of: block, weights: electorate.members.map { (node: $0.node, weight: $0.weight) })
+        check(fault == nil, Violation.Invariant.certificate.rawValue, time, fault ?? "")
     }
 
     // MARK: Messages
@@ -86,12 +85,9 @@ final class NodeInvariants: @unchecked Sendable {
         guard bytes.first == 1, let envelope = try? Envelope(wireBytes: Array(bytes.dropFirst())),
             envelope.signer == node, envelope.slot.kind != .transaction
         else { return }
-        let place = Signing(slot: envelope.slot, signer: node)
-        if let before = signed.updateValue(envelope.payload, forKey: place) {
-            check(
-                before == envelope.payload, "no honest key signs twice in a slot", time,
-                "\(node.short) signs two \(envelope.slot.kind)s at (\(envelope.slot.major), \(envelope.slot.minor))")
-        }
+        check(
+            witness.signs(envelope) != .other, Violation.Invariant.oneMessagePerSlot.rawValue, time,
+            "\(node.short) signs two \(envelope.slot.kind)s at (\(envelope.slot.major), \(envelope.slot.minor))")
     }
 }
 

@@ -374,6 +374,15 @@ import Wire
         #expect(error?.file == "digits.toml")
     }
 
+    /// A rule that people may look for is refused with its reason, not as a typing error.
+    @Test func payByNormIsRefusedWithTheReason() throws {
+        let text = try Repository.text("examples/digits.toml").replacing("rule = \"equal\"", with: "rule = \"norm\"")
+        let error = #expect(throws: TaskError.self) { try TaskFile.read(text, file: "t") }
+        let fault = try #require(error?.faults.first)
+        #expect(error?.faults.count == 1 && fault.path == "reward.rule")
+        #expect(fault.reason.contains("encryption hides the norm") && fault.reason.contains("\"contribution\""))
+    }
+
     @Test func everyKeyOfTheExampleIsNeeded() throws {
         let lines = try Repository.text("examples/digits.toml").split(separator: "\n", omittingEmptySubsequences: false)
         var keys = 0

@@ -58,6 +58,46 @@ struct ByzantineTests {
         }
     }
 
+    /// Two quorums of Q share 2Q - W of the weight: no fewer colluders than that decide two blocks at a height. Nine nodes
+    /// have a quorum of seven, so that four of them, more than a third, cannot; see the next test.
+    @Test(arguments: [(7, [1, 3, 5]), (10, [1, 3, 5, 7]), (9, [1, 3, 5, 7, 8])])
+    func aForkIsNeverSilent(nodes: Int, hostile: [Int]) {
+        let honest = (0..<nodes).filter { !hostile.contains($0) }
+        let first = honest.indices.filter { $0.isMultiple(of: 2) }.map { honest[$0] }
+        let halves = [first + hostile, honest.filter { !first.contains($0) } + hostile]
+        var expectation = Scenario.Expectation()
+        expectation.loudFork = true
+        // The task's chain and the registry; halves that hear each other all the time, and halves that do not.
+        for seed in (nodes == 7 ? [1, 2, 4, 5] : [1, 2]) as [UInt64] {
+            var configuration = SimulationConfiguration(seed: seed, nodes: nodes, rounds: 6)
+            configuration.byzantine = hostile.map { ByzantineNode(node: $0, strategy: .colluder) }
+            if nodes > 7 || seed > 2 {
+                configuration.script = [.init(.at(0), .partition(halves)), .init(.at(8_000_000), .heal)]
+            }
+            let report = Simulation.run(configuration)
+            let faults =
+                expectation.faults(of: report) + report.violations.filter { !expectation.isMeant($0) }.map { "\($0)" }
+            #expect(faults.isEmpty, "\(line(.colluder, nodes, seed)): \(faults)")
+            #expect(seed.isMultiple(of: 2) || !report.alarms.contains(where: \.isRegistry))
+        }
+    }
+
+    /// Below a third the task ends as well; four of nine may keep it from ending, and are found out.
+    @Test(arguments: [(7, [2, 5]), (10, [1, 4, 8]), (9, [1, 3, 5, 7])])
+    func tooFewColludersDecideNothingTwice(nodes: Int, hostile: [Int]) {
+        var evidence = 0
+        for seed in 2...(SimulationSettings.large ? 40 : 3) as ClosedRange<UInt64> {
+            let isBelow = 3 * hostile.count < nodes
+            let report = run(
+                .colluder, nodes: nodes, hostile: hostile, seed: seed, faults: .none, seconds: isBelow ? 600 : 60)
+            let unmeant = report.violations.filter { isBelow || ![.ending, .progress].contains($0.invariant) }
+            #expect(unmeant.isEmpty, "\(line(.colluder, nodes, seed)): \(unmeant)")
+            #expect(report.slashed.allSatisfy(hostile.contains))
+            evidence += report.evidence
+        }
+        #expect(evidence > 0)
+    }
+
     private func has(_ report: SimulationReport, _ invariant: Violation.Invariant) -> Bool {
         report.violations.contains { $0.invariant == invariant }
     }

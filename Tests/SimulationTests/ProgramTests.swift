@@ -65,6 +65,7 @@ struct ProgramTests {
         ["--scenario", "simulations/network/content.toml", "--seeds", "5"],
         ["--scenario", "simulations/all-faults.toml", "--seeds", "5..8", "--nodes", "5"],
         ["--scenario", "simulations/byzantine.toml", "--seeds", "1..6"],
+        ["--scenario", "simulations/colluders.toml", "--seeds", "1..2"],
         // Whole nodes: actors, databases, learning and encryption under one schedule.
         ["--layer", "b", "--seeds", "1..3", "--nodes", "5"],
     ])
@@ -99,7 +100,7 @@ struct ProgramTests {
             ["--scenario", "simulations/network/broadcast-100.toml", "--seeds", "7", "--planted", "floods"],
             ["--scenario", hopeless, "--seeds", "7", "--nodes", "4"],
             // A whole node that forgets what it signed, found by the invariant that no key signs twice.
-            ["--layer", "b", "--nodes", "5", "--seeds", "2", "--planted", "amnesia"],
+            ["--layer", "b", "--nodes", "5", "--seeds", "10", "--planted", "amnesia"],
         ] {
             let seed = try #require(arguments.firstIndex(of: "--seeds").map { arguments[$0 + 1] })
             let failed = try run(arguments + ["--json"])

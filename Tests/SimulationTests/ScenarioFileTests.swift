@@ -32,6 +32,7 @@ struct ScenarioFileTests {
                 strategy = "double-voter"
                 [expect]
                 outcome = "completed"
+                fork = "loud"
                 """)
         let configuration = scenario.configuration
         #expect(configuration.nodes == 6 && configuration.rounds == 4 && configuration.faults == .loss)
@@ -44,7 +45,7 @@ struct ScenarioFileTests {
                 .init(.stage(.afterKeys, round: 2), .crash(node: nil, restartAfter: 100_000)),
             ])
         #expect(configuration.byzantine == [.init(node: 5, strategy: .doubleVoter)])
-        #expect(scenario.expectation.outcome == "completed")
+        #expect(scenario.expectation.outcome == "completed" && scenario.expectation.loudFork)
     }
 
     @Test func allFaultsAtOnceWithTheirLines() {

@@ -79,16 +79,21 @@ import Wire
                     .slot(kind: 9, chain: testChain, major: height, minor: 0, message: [UInt8(height)]),
                 ])
             }
-            #expect(try store.prune(chain: testChain, kinds: [1], below: 4) == 3)
+            // In one transaction with the next message, as a node does it.
+            try store.commit([
+                .prune(chain: testChain, kinds: [1], below: 4),
+                .slot(kind: 1, chain: testChain, major: 7, minor: 0, message: [7]),
+            ])
         }
         let store = try open(scratch, .existing)
         // Kind 9 counts rounds and was not named, so all of it stays.
-        #expect(try store.slotMessages(chain: testChain).filter { $0.kind == 1 }.map(\.major) == [4, 5, 6])
+        #expect(try store.slotMessages(chain: testChain).filter { $0.kind == 1 }.map(\.major) == [4, 5, 6, 7])
         #expect(try store.slotMessages(chain: testChain).filter { $0.kind == 9 }.count == 6)
         #expect(throws: StorageError.slotPruned(kind: 1, chain: testChain, major: 3, floor: 4)) {
             try store.commit([.slot(kind: 1, chain: testChain, major: 3, minor: 5, message: [3])])
         }
-        #expect(try store.prune(chain: testChain, kinds: [1], below: 2) == 0)
+        // A lower mark takes nothing back.
+        try store.commit([.prune(chain: testChain, kinds: [1], below: 2)])
         #expect(throws: StorageError.slotPruned(kind: 1, chain: testChain, major: 3, floor: 4)) {
             try store.commit([.slot(kind: 1, chain: testChain, major: 3, minor: 5, message: [3])])
         }

@@ -6,11 +6,11 @@ It needs Python 3.9 and `cryptography` for Ed25519 and ChaCha20.
 
 Checked: network id; block ids, parents, heights, times; that bodies and contents are the named ones; proposers and beacons (the
 VRF outputs are hashed, their proofs are not verified: that takes a group library); every precommit of every certificate with the
-electorate of its height; signatures, nonces and effects of all registry transactions, state roots of the registry and with them
-every balance; sets, payout tables and payout roots of task chains. With --contents, of each result whose bodies are there: boxes hash
-and elements root of every body, every affine element on the curve, the digits of e, the block equation, and the new model where the
-task's server step is plain averaging.
-Not checked: state roots of task chains, election proofs, proofs of single boxes, the other server steps.
+electorate of its height; signatures, nonces and effects of all registry transactions, with them every balance; sets, scored rounds,
+replaced holders, payout tables by equal, rows and contribution; the state root of every block of every chain. With --contents, of each
+result whose bodies are there: boxes hash and elements root of every body, every affine element on the curve, the digits of e, the block
+equation, and the new model where the task's server step is plain averaging; of each scored round: the direction and every opening.
+Not checked: election proofs, proofs of single boxes, what complaints and blame prove, the other server steps.
 
     verify_export.py FILE        exit 0 when everything holds, 1 with the first fault
 """
@@ -522,47 +522,120 @@ class Registry:
                 t["beacon"] = transcript("task", t["id"], self.beacon)
 
 
+def shares(aggregators, members):
+    """Credits of (key, budget) that aggregated and (key, weight) that are members, with every credit given to somebody."""
+    budget, total = sum(b for _, b in aggregators), sum(w for _, w in members)
+    if total == 0:
+        return dict(aggregators)
+    divisor = 10 * total
+    claims = [(k, b * total) for k, b in aggregators] + [(k, 9 * budget * w) for k, w in sorted(members)]
+    given = [n // divisor for _, n in claims]
+    rest = sorted(range(len(claims)), key=lambda i: (-(claims[i][1] % divisor), claims[i][0], i))
+    for i in rest[:budget - sum(given)]:
+        given[i] += 1
+    out = {}
+    for (key, _), credits in zip(claims, given):
+        out[key] = out.get(key, 0) + credits
+    return out
+
+
+CAP = 98_304
+
+
+def twice_median(ascending):
+    return ascending[(len(ascending) - 1) // 2] + ascending[len(ascending) // 2]
+
+
+def units(scores):
+    """u of each score, None being a missing one; None when the round does not count."""
+    positive = sorted(one for one in scores if one is not None and one > 0)
+    if len(positive) < 3:
+        return None
+    median = twice_median(positive)
+    return [-CAP if one is None else min(CAP, max(-CAP, (one << 17) // median)) for one in scores]
+
+
 class Task:
     def __init__(self, registry, t):
         self.registry, self.network, self.t, self.spec = registry, registry.network, t, t["spec"]
         self.chain, self.head, self.height, self.time = t["id"], t["block"], 0, t["published"]
-        self.beacon = t["beacon"]
+        self.beacon = self.round_beacon = t["beacon"]
         self.electorate = registry.members(t)
         self.enrolments = {k: n for k, h, n in t["enrolled"] if h < t["closed"]}
-        self.holders = []
-        if self.spec["holders"] != 1:
-            self.holders = shuffle(self.electorate.members, self.beacon, "holders")[:self.spec["holders"]]
-        self.round, self.attempt, self.sets, self.buckets, self.current = 1, 0, [], [], None
+        self.publisher_alone = self.spec["holders"] == 1
+        self.holder_order = shuffle(self.electorate.members, self.beacon, "holders")
+        self.holders = [t["publisher"]] if self.publisher_alone else self.holder_order[:self.spec["holders"]]
+        self.former, self.short = [], False
+        self.round, self.attempt, self.keyed, self.unkeyed, self.rejections = 1, 0, 0, 0, 0
+        self.phase, self.paused, self.order = b"\x01", False, 0
+        self.sets, self.buckets, self.resubmits, self.current = [], [], [], None
         self.evicted, self.condemned = set(), set()
         self.model, self.results = self.spec["initial"], []
-        self.table = dict(outcome=(0,), rounds=0, accuracy=0, entries=[[k, 0, 0, 0] for k in sorted(self.enrolments)])
+        members = sorted(self.enrolments)
+        self.table = dict(outcome=(0,), rounds=0, accuracy=0, entries=[[k, 0, 0, 0] for k in members])
+        self.left, self.direction, self.open = self.spec["scored"], None, None
+        self.scored, self.authored, self.announced = [], dict.fromkeys(members, 0), {}
+        self.openings = []
 
     def block(self, h, body, cert):
         need(h["height"] == self.height + 1 and h["parent"] == self.head and h["time"] > self.time, "does not follow")
+        need(self.phase[0] != 3, "a block after the end")
         drawn = shuffle(self.electorate.members, self.beacon, "proposers")
-        order = [k for k in drawn if k not in self.holders] + [k for k in drawn if k in self.holders]
+        last = [] if self.publisher_alone else self.holders
+        order = [k for k in drawn if k not in last] + [k for k in drawn if k in last]
         need(h["author"] == order[h["view"] % len(order)], "another proposer")
         need((h["round"], h["attempt"]) == (self.round, self.attempt), "another round")
         check_certificate(cert, h, self.electorate, self.network)
-        getattr(self, {1: "manifest", 2: "result", 3: "void", 4: "control"}[h["kind"]])(h, Reader(body))
-        need(h["payout"] == transcript("meshnode/payout/1", encode_table(self.table)), "another payout root")
         self.height, self.head, self.time = h["height"], h["id"], h["time"]
         self.beacon = beacon_after(self.beacon, h)
+        r = Reader(body)
+        getattr(self, {1: "manifest", 2: "result", 3: "void", 4: "control"}[h["kind"]])(h, r)
+        r.end()
+        need(h["payout"] == transcript("meshnode/payout/1", encode_table(self.table)), "another payout root")
+        need(h["state"] == self.root(), "another state root")
 
-    def manifest(self, h, r):
-        context = r.id()
-        union = r.list(lambda r: r.id())
-        weight = dict.fromkeys(union, 0)
-        listed_weight = 0
+    def root(self):
+        ids = lambda keys: u32(len(keys)) + b"".join(keys)
+        pairs = lambda ps: u32(len(ps)) + b"".join(k + name for k, name in ps)
+        ref = lambda r: r[0] + u64(r[1])
+        out = struct.pack("<HB", 11, 1) + self.chain + u64(self.height) + self.beacon + self.round_beacon
+        out += u32(self.round) + struct.pack("<H", self.attempt) + u32(self.keyed) + u32(self.unkeyed) + self.phase
+        out += ref(self.model) + u32(len(self.sets)) + b"".join(map(ids, self.sets)) + ids(sorted(self.evicted))
+        out += u32(self.rejections) + encode_table(self.table) + u32(self.table["accuracy"])
+        out += bytes([self.paused]) + u32(self.order) + ids(self.holders) + ids(self.former) + bytes([self.short])
+        out += ids(sorted(self.condemned)) + pairs(self.resubmits)
+        out += u32(self.left)
+        out += b"\x00" if self.direction is None else self.direction and b"\x02" + self.direction or b"\x01"
+        out += bytes([self.open is not None])
+        if self.open:
+            out += u32(self.open["round"]) + self.open["commitment"] + pairs(self.open["set"])
+        out += u32(len(self.scored))
+        for number, direction, entries in self.scored:
+            out += u32(number) + (b"\x01" + ref(direction) if direction else b"\x00") + u32(len(entries))
+            for key, score in entries:
+                out += key + (b"\x00" if score is None else b"\x01" + struct.pack("<q", score))
+        out += u32(len(self.authored)) + b"".join(u64(self.authored[k]) for k in sorted(self.authored))
+        if self.spec["server"] >= 6:
+            out += u32(len(self.buckets)) + b"".join(map(ids, self.buckets))
+        return transcript("meshnode/task-state/1", out)
+
+    def lists(self, kind, union, r):
+        """Reads the signed lists of voters over a union: the ids in lists of at least T weight."""
+        need(union == sorted(set(union)), "a union out of order")
+        weight, total = dict.fromkeys(union, 0), 0
         for key, bitmap, sig in r.list(lambda r: (r.id(), r.blob(), r.sig())):
             ids = [one for i, one in enumerate(union) if bitmap[i // 8] >> (i % 8) & 1]
             payload = u32(len(ids)) + b"".join(ids)
-            signature(key, sig, signed_bytes(self.network, 5, self.chain, h["height"], 0, key, payload))
-            listed_weight += self.electorate.weight[key]
+            signature(key, sig, signed_bytes(self.network, kind, self.chain, self.height, 0, key, payload))
+            total += self.electorate.weight[key]
             for one in ids:
                 weight[one] += self.electorate.weight[key]
-        need(listed_weight >= self.electorate.quorum, "too few lists")
-        listed = {one for one in union if weight[one] >= self.electorate.third}
+        need(total >= self.electorate.quorum, "too few lists")
+        return {one for one in union if weight[one] >= self.electorate.third}
+
+    def manifest(self, h, r):
+        context = r.id()
+        listed = self.lists(5, r.list(lambda r: r.id()), r)
         by_key, announced = {}, {}
         for e in r.list(envelope):
             envelope_signature(e, self.network)
@@ -575,6 +648,10 @@ class Task:
         for e in r.list(envelope):  # complaints: what they prove takes a group library
             envelope_signature(e, self.network)
         self.condemned = set(r.list(lambda r: r.id()))
+        if r.flag():
+            self.scores(r)
+        else:
+            need(self.open is None, "open scores are not decided")
         once = sorted(k for k, names in by_key.items() if len(names) == 1 and k not in self.condemned)
         if self.buckets:
             kept = [self.nested(bucket, once) for bucket in self.buckets]
@@ -584,9 +661,12 @@ class Task:
             once = self.nested(self.sets[-1], once)
         need(len(once) >= self.spec["smallest"] * self.spec["least"], "too small a set")
         if self.spec["buckets"] and not self.buckets:
-            self.buckets = self.draw(once, beacon_after(self.beacon, h))
+            self.buckets = self.draw(once, self.beacon)
         self.sets.append(once)
-        self.current = (h["id"], once, context, {k: announced[k] for k in once})
+        self.keyed += 1
+        members = [(k, by_key[k][0]) for k in once]
+        self.phase = b"\x02" + u32(len(members)) + b"".join(k + name for k, name in members)
+        self.current = (h["id"], members, context, {k: announced[k] for k in once})
 
     def nested(self, last, submitters):
         last = [k for k in last if k not in self.evicted | self.condemned]
@@ -630,9 +710,16 @@ class Task:
                 seen.append((accuracy, w))
         need(weight >= self.electorate.quorum, "too few opinions")
         need(rejected == (against >= self.electorate.third), "rejected or not")
-        self.results.append(dict(height=h["height"], manifest=manifest, context=self.current[2], set=self.current[3],
+        if r.flag():
+            blame(r)
+        liars = r.list(lambda r: r.id())
+        _, members, context, announced = self.current
+        self.results.append(dict(height=h["height"], manifest=manifest, context=context, set=announced,
                                  aggregate=aggregate, opening=opening, base=self.model, model=model))
+        self.rejections += 1
+        scored = self.is_scored()
         if not rejected:
+            self.rejections = 0
             self.model = model
             median, passed = 0, 0
             for accuracy, w in sorted(seen):
@@ -640,10 +727,24 @@ class Task:
                 if 2 * passed >= sum(w for _, w in seen):
                     median = accuracy
                     break
-            self.pay(self.current[1], h["author"], median)
+            self.pay([k for k, _ in members], h["author"], median)
             self.sets, self.buckets = [], []
-        self.evicted |= self.condemned
-        self.round, self.attempt, self.current = self.round + 1, 0, None
+            if self.direction:
+                self.open = dict(round=self.round, commitment=self.direction, set=members, bodies=announced)
+        self.left -= scored
+        self.direction = None
+        self.evict([])
+        self.replace(liars, 0)
+        self.resubmits = []
+        self.round, self.attempt, self.keyed, self.unkeyed = self.round + 1, 0, 0, 0
+        self.round_beacon, self.phase, self.current = self.beacon, b"\x01", None
+
+    def is_scored(self):
+        if self.spec["rule"] != 3 or self.left == 0 or self.round > self.spec["rounds"]:
+            return False
+        seed = transcript("round", self.round, self.round_beacon)
+        drawn = int.from_bytes(transcript("meshnode/scored-round/1", seed)[:8], "little")
+        return drawn % (self.spec["rounds"] - self.round + 1) < self.left
 
     def pay(self, members, author, accuracy):
         t, s = self.table, self.spec
@@ -651,37 +752,142 @@ class Task:
         t["accuracy"] = accuracy
         p = t["rounds"]
         budget = s["reward"] * p // s["rounds"] - s["reward"] * (p - 1) // s["rounds"]
-        weights = [(k, 1 if s["rule"] == 1 else self.enrolments[k]["rows"]) for k in sorted(members)]
-        divisor = 10 * sum(w for _, w in weights)
-        claims = [[author, budget * (divisor // 10)]] + [[k, 9 * budget * w] for k, w in weights]
-        shares = [claim[1] // divisor for claim in claims]
-        rest = sorted(range(len(claims)), key=lambda i: (-(claims[i][1] % divisor), claims[i][0], i))
-        for i in rest[:budget - sum(shares)]:
-            shares[i] += 1
+        self.authored[author] += budget
+        weights = [(k, 1 if s["rule"] == 1 else self.enrolments[k]["rows"]) for k in members]
+        credits = shares([(author, budget)], weights)
         for entry in t["entries"]:
             entry[1] += entry[0] in members
             entry[2] += entry[0] == author
-            entry[3] += sum(share for claim, share in zip(claims, shares) if claim[0] == entry[0])
+            entry[3] += credits.get(entry[0], 0)
+        self.pay_by_score()
+
+    def pay_by_score(self):
+        """Under contribution: what each would have if the task ended here."""
+        if self.spec["rule"] != 3:
+            return
+        entries = self.table["entries"]
+        sums = {entry[0]: 0 for entry in entries}
+        for _, _, scores in self.scored:
+            for (key, _), unit in zip(scores, units([score for _, score in scores]) or []):
+                sums[key] += unit
+        positive = sorted(t for t in sums.values() if t > 0)
+        weights = {k: max(0, 8 * t - twice_median(positive)) if positive else 0 for k, t in sums.items()}
+        if not any(weights.values()):
+            weights = {entry[0]: entry[1] * self.enrolments[entry[0]]["rows"] for entry in entries}
+        credits = shares([(entry[0], self.authored[entry[0]]) for entry in entries if self.authored[entry[0]]],
+                         [(k, w) for k, w in weights.items() if w])
+        for entry in entries:
+            entry[3] = credits.get(entry[0], 0)
+
+    def evict(self, keys):
+        self.evicted |= set(keys) | self.condemned
+        self.condemned = set()
+
+    def replace(self, keys, unanswered):
+        left = 0
+        for place, key in enumerate(self.holders):
+            if key not in keys:
+                continue
+            free = [k for k in self.holder_order if k not in self.holders + self.former and k not in self.evicted]
+            if len(self.former) < self.spec["threshold"] and free:
+                self.former.append(key)
+                self.holders[place] = free[0]
+            else:
+                left += 1
+        self.short = self.short or left > unanswered
 
     def void(self, h, r):
-        r.u8()
-        self.evicted |= set(r.list(lambda r: r.id())) | self.condemned
+        reason, evicted = r.u8(), r.list(lambda r: r.id())
+        union = r.list(lambda r: r.id())
+        if reason == 1:
+            self.lists(5, union, r)
+        else:
+            need(not union and not r.list(lambda r: None), "lists without a reason")
+        replaced = r.list(lambda r: r.id())
+        for _ in range(3):  # absences, complaints, announcements
+            for e in r.list(envelope):
+                envelope_signature(e, self.network)
+        if r.flag():
+            blame(r)
+        if self.current:
+            self.resubmits = self.current[1]
+        else:
+            self.unkeyed += 1
+        self.evict(evicted)
+        self.replace(replaced, len(replaced) if reason == 3 else 0)
         self.attempt += 1
-        self.current = None
+        self.phase, self.current = b"\x01", None
 
     def control(self, h, r):
         kind = r.u8()
+        outcome = None
         if kind == 3:
             r.list(lambda r: (self.registry.embedded_header(r), certificate(r), r.list(lambda r: (r.id(), r.u64()))))
             transactions, index = r.list(envelope), r.u32()
             order = Reader(transactions[index]["payload"])
             order.domain(16)
             need(order.u8() == 7 and order.id() == self.chain, "not an order about this task")
-            order.u32()
-            if order.u8() == 3:
-                self.table["outcome"] = (3,)
+            need(order.u32() == self.order + 1, "an order out of turn")
+            self.order += 1
+            action = order.u8()
+            self.paused = action == 1
+            outcome = (3,) if action == 3 else None
+        elif kind == 4:
+            e = envelope(r)
+            need(self.is_scored() and self.direction is None, "a direction that no round waits for")
+            self.published(e, 16, self.round)
+            o = Reader(e["payload"])
+            self.direction = o.id() if o.flag() else b""
+            o.end()
+        elif kind == 5:
+            self.scores(r)
+        elif kind == 6:
+            self.direction = b""
         else:
-            self.table["outcome"] = (1,) if kind == 1 else (2, r.u8())
+            outcome = (1,) if kind == 1 else (2, r.u8())
+        if outcome:
+            self.table["outcome"] = outcome
+            self.phase = b"\x03" + bytes(outcome)
+
+    def published(self, e, kind, number):
+        envelope_signature(e, self.network)
+        place = (e["kind"], e["chain"], e["major"], e["minor"], e["signer"])
+        need(place == (kind, self.chain, number, 0, self.t["publisher"]), "not the publisher's message of this round")
+
+    def scores(self, r):
+        need(self.open is not None, "scores of no round")
+        reveal = envelope(r) if r.flag() else None
+        listed = self.lists(19, r.list(lambda r: r.id()), r)
+        opened, names = {}, dict(self.open["set"])
+        for e in r.list(envelope):
+            envelope_signature(e, self.network)
+            place = (e["kind"], e["chain"], e["major"], e["minor"])
+            need(place == (18, self.chain, self.open["round"], 0), "an opening of another place")
+            o = Reader(e["payload"])
+            name, score, mask = o.id(), o.number("q"), o.id()
+            o.end()
+            need(names.get(e["signer"]) == name and name in listed, "an opening that is not listed")
+            opened[e["signer"]] = (score, mask)
+        need(len(opened) == len(listed) and (reveal is not None) == bool(opened), "openings are left out")
+        direction = None
+        if reveal:
+            self.published(reveal, 17, self.open["round"])
+            o = Reader(reveal["payload"])
+            salt, direction = o.id(), o.ref()
+            o.end()
+            self.openings.append(dict(height=self.height, salt=salt, direction=direction, opened=opened, **self.open))
+        entries = [(k, opened[k][0] if k in opened else None) for k in sorted(names)] if opened else []
+        self.scored.append((self.open["round"], direction, entries))
+        self.open = None
+        self.pay_by_score()
+
+
+def blame(r):
+    """A blame proof is read; what it proves takes a group library."""
+    envelope(r)
+    for _ in range(4):
+        r.list(envelope)
+    r.list(lambda r: (r.id(), r.blob(), r.list(lambda r: r.id())))
 
 
 # What lies behind the blocks: bodies, sums and models. Edwards points are (X, Y, Z, T) with x = X/Z, y = Y/Z, T = XY/Z.
@@ -873,6 +1079,28 @@ def check_result(task, one, contents, mask):
     return True
 
 
+def check_openings(task, one, contents, mask):
+    """The number of openings of a scored round that were checked against direction and bodies."""
+    wanted = [one["bodies"][key]["body"][0] for key in one["opened"]] + [one["direction"][0]]
+    if task.spec["encoding"] != 2 or any(w not in contents for w in wanted):
+        return 0
+    data = contents[one["direction"][0]]
+    need(all(n in (0, 1, 255) for n in data), "a direction of another form")
+    need(transcript("meshnode/nddfe/v1/direction", one["salt"], data) == one["commitment"], "another direction than committed")
+    weight = len(data) - data.count(0)
+    need(4 * weight >= len(data), "too narrow a direction")
+    bound = 2 ** (task.spec["bits"] - 1) - 1
+    for key, (score, kappa) in one["opened"].items():
+        total = ZERO
+        for sign, point in zip(data, body_points(contents[one["bodies"][key]["body"][0]], one["bodies"][key])):
+            if sign:
+                total = add(total, point if sign == 1 else (-point[0] % P, point[1], 1, -point[3] % P))
+        need(abs(score) <= bound * weight, "a score out of range")
+        right = add(times(8 * score % (8 * L), G), times(8 * int.from_bytes(kappa, "little"), mask))
+        need(same(times(8, total), right), "an opening that is not its submission's")
+    return len(one["opened"])
+
+
 def verify(lines):
     first = json.loads(next(lines))
     need(first["format"] == "meshnode-export/1", "another format")
@@ -913,15 +1141,17 @@ def verify(lines):
     for t in registry.tasks:
         if t["settled"] and t["id"] in tasks and tasks[t["id"]].height == t["settled"][0]:
             need(t["settled"][2]["bytes"] == encode_table(tasks[t["id"]].table), "settled otherwise than decided")
-    checked = 0
+    checked = opened = 0
     mask = mask_base() if held else None
-    for key in sorted(tasks):
-        for one in tasks[key].results if held else []:
-            try:
-                checked += 1 if check_result(tasks[key], one, held, mask) else 0
-            except Fault as fault:
-                raise Fault("chain %s, height %d: %s" % (key.hex()[:8], one["height"], fault))
-    return registry, tasks, blocks, contents, checked
+    for key, task in sorted(tasks.items()) if held else []:
+        try:
+            for one in task.results:
+                checked += 1 if check_result(task, one, held, mask) else 0
+            for one in task.openings:
+                opened += check_openings(task, one, held, mask)
+        except Fault as fault:
+            raise Fault("chain %s, height %d: %s" % (key.hex()[:8], one["height"], fault))
+    return registry, tasks, blocks, contents, checked, opened
 
 
 if __name__ == "__main__":
@@ -929,9 +1159,9 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     try:
         with open(sys.argv[1]) as file:
-            registry, tasks, blocks, contents, checked = verify(iter(file))
+            registry, tasks, blocks, contents, checked, opened = verify(iter(file))
     except Fault as fault:
         print("FAILED: %s" % fault)
         sys.exit(1)
-    print("%d blocks of %d chains hold, %d contents, %d results with their bodies; credits %d, as in genesis"
-          % (blocks, 1 + len(tasks), contents, checked, registry.total))
+    print("%d blocks of %d chains hold, %d contents, %d results with their bodies, %d openings; credits %d, as in genesis"
+          % (blocks, 1 + len(tasks), contents, checked, opened, registry.total))

@@ -15,6 +15,20 @@ struct ChainCore: Sendable {
     var viewHorizon: UInt32 = 100
     /// A decision whose header or body has not come yet.
     var undelivered: (block: BlockID, view: UInt32)?
+    /// Of the last decided heights, the newest last: who signed a second one is convicted with them.
+    private var certificates: [Certificate]
+    private var course = Course.running
+
+    /// Whether this chain still goes on here.
+    private enum Course: Equatable {
+        case running
+        /// A quorum has decided a block behind another one than the one decided here: whoever shows that one convicts its
+        /// voters. Nothing is signed meanwhile; milliseconds of the monotonic clock.
+        case awaitingProof(since: UInt64)
+        case halted
+    }
+
+    var isHalted: Bool { course != .running }
 
     enum Event {
         case directive(ChainDirective)
@@ -24,7 +38,10 @@ struct ChainCore: Sendable {
         case decided(BlockID, view: UInt32)
     }
 
-    init(network: NetworkID, chain: ChainID, key: SigningKey, consensus: ConsensusMachine) {
+    init(
+        network: NetworkID, chain: ChainID, key: SigningKey, consensus: ConsensusMachine, certificates: [Certificate]
+    ) {
+        self.certificates = certificates.suffix(RegistryState.recentBlocks)
         self.network = network
         self.chain = chain
         self.key = key
@@ -37,8 +54,10 @@ struct ChainCore: Sendable {
     var height: UInt64 { consensus.height }
     var isVoter: Bool { consensus.me != nil }
 
-    /// Moves to the next height; what was kept for this one goes.
-    mutating func advance(to consensus: ConsensusMachine) {
+    /// Moves to the height after the one that `certificate` decided; what was kept for this one goes.
+    mutating func advance(to consensus: ConsensusMachine, after certificate: Certificate) {
+        certificates.append(certificate)
+        if certificates.count > RegistryState.recentBlocks { certificates.removeFirst() }
         self.consensus = consensus
         bodies = [:]
         undelivered = nil
@@ -121,19 +140,66 @@ struct ChainCore: Sendable {
         return false
     }
 
-    /// What is wrong with a decided block below this height: nil unless a quorum has signed another block than the one
-    /// that was decided here. Two certificates at one height mean that a third of the weight broke the rules.
-    static func fork(
-        _ decided: DecidedBlock, network: NetworkID, known: BlockID?, electorate: Electorate
-    ) -> String? {
-        let id = decided.header.id
-        guard let known, known != id,
+    // MARK: Alarm
+
+    /// What follows from a decided block below this height: nothing, unless a quorum has signed another block than the one
+    /// that was decided here. Two certificates at one height mean that a third of the weight broke the rules: evidence
+    /// against whoever signed both in one view, then the alarm.
+    ///
+    /// - Parameter name: of the chain, for people.
+    mutating func alarm(
+        _ decided: DecidedBlock, known: BlockID?, electorate: Electorate, name: String
+    ) -> [ChainDirective] {
+        let (id, height) = (decided.header.id, decided.header.height)
+        guard course != .halted, let known, known != id,
             (try? decided.certificate.check(network: network, header: decided.header, electorate: electorate)) != nil
-        else { return nil }
-        return "height \(decided.header.height) has two certificates, for block \(known.short) and block \(id.short): "
-            + "a third or more of the voting weight signed both; stop, compare the chains with the other members and "
-            + "start a new network from the last common block"
+        else { return [] }
+        course = .halted
+        // A restart may have lost a certificate whose block it still knows.
+        let proofs =
+            certificates.last { $0.height == height && $0.block == known }.map {
+                Evidence.doublePrecommits($0, decided.certificate, network: network, electorate: electorate)
+            } ?? []
+        let names = proofs.map(\.0.signer.short).joined(separator: ", ")
+        return proofs.map { .evidence($0.0, $0.1) } + [
+            .halt(
+                "\(name): height \(height) has two certificates, for block \(known.short) and block \(id.short): "
+                    + "a third or more of the voting weight broke the rules"
+                    + (names.isEmpty ? "" : " (\(names) signed both in one view)") + Self.advice)
+        ]
     }
+
+    /// A block with a certificate that the rules refuse.
+    mutating func refuse(
+        _ header: BlockHeader, _ error: ChainError, head: BlockID, name: String, _ now: Instant
+    ) -> [ChainDirective] {
+        guard header.parent != head else {
+            course = .halted
+            return [.halt("\(name) height \(header.height): a decided block is invalid: \(error)")]
+        }
+        course = .awaitingProof(since: now.monotonicMs)
+        return [
+            .event(
+                .warning(
+                    "\(name): a quorum decided height \(header.height) behind block \(header.parent.short), not behind "
+                        + "block \(head.short); nothing is signed any more, and the other branch's certificate is asked for"
+                ))
+        ]
+    }
+
+    /// Where nobody shows the other certificate the chain stops without naming anybody.
+    mutating func giveUpProof(height: UInt64, name: String, _ now: Instant) -> [ChainDirective] {
+        guard case .awaitingProof(let since) = course, now.monotonicMs >= since + 5_000 else { return [] }
+        course = .halted
+        return [
+            .halt(
+                "\(name): a quorum decided height \(height) behind another block than the one decided here, and nobody shows "
+                    + "its certificate: a third or more of the voting weight broke the rules" + Self.advice)
+        ]
+    }
+
+    private static let advice =
+        "; stop, compare the chains with the other members and start a new network from the last common block"
 
     /// Turns a verified proposal or vote into an input of the consensus instance.
     static func consensusInput(_ envelope: Envelope) throws(WireError) -> ConsensusInput? {

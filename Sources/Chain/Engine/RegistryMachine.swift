@@ -12,21 +12,24 @@ public struct RegistryMachine: Sendable {
     private var pending: [TransactionID: Envelope] = [:]
     private var awaited: [ContentID: [BlockHeader]] = [:]
     private var opened: Set<TaskID>
-    private var isHalted = false
+    private var isHalted: Bool { core.isHalted }
     private let electionKey: RistrettoKey?
 
     /// - Parameters:
     ///   - state: the fold over all stored blocks.
     ///   - own: this node's stored messages of undecided heights.
+    ///   - certificates: of the last decided heights, ascending: what convicts voters when a second one comes.
     ///   - electionKey: makes the proofs of its blocks, where the network asks for them.
     public init(
-        state: RegistryState, key: SigningKey, own: [Envelope], voteState: VoteState?, electionKey: RistrettoKey? = nil
+        state: RegistryState, key: SigningKey, own: [Envelope], voteState: VoteState?, certificates: [Certificate] = [],
+        electionKey: RistrettoKey? = nil
     ) {
         self.state = state
         self.electionKey = electionKey
         opened = Set(state.openedTasks().map(\.task))
         core = ChainCore(
-            network: state.network, chain: state.chain, key: key, consensus: Self.consensus(state, me: key.nodeID))
+            network: state.network, chain: state.chain, key: key, consensus: Self.consensus(state, me: key.nodeID),
+            certificates: certificates)
         core.restore(own.filter { $0.slot.kind != .transaction }, state: voteState)
     }
 
@@ -57,7 +60,7 @@ public struct RegistryMachine: Sendable {
 
     /// After start and now and then: begins a height that has something to decide, by a timer for example.
     public mutating func resume(_ now: Instant) -> [ChainDirective] {
-        var out: [ChainDirective] = []
+        var out = core.giveUpProof(height: height, name: "registry", now)
         startIfNeeded(now, &out)
         return out
     }
@@ -171,16 +174,13 @@ public struct RegistryMachine: Sendable {
 
     /// A decided block of a peer, for the height being decided here.
     public mutating func receive(_ decided: DecidedBlock, _ now: Instant) -> (Admission, [ChainDirective]) {
-        guard !isHalted, decided.header.chain == chain else { return (.ignore("another chain"), []) }
-        if decided.header.height < height,
-            let reason = ChainCore.fork(
-                decided, network: state.network, known: state.recentBlock(at: decided.header.height),
-                electorate: state.electorate(at: decided.header.height))
-        {
-            isHalted = true
-            return (.accept, [.halt("registry: \(reason)")])
+        guard decided.header.chain == chain else { return (.ignore("another chain"), []) }
+        guard !isHalted, decided.header.height == height else {
+            let alarm = core.alarm(
+                decided, known: state.recentBlock(at: decided.header.height),
+                electorate: state.electorate(at: decided.header.height), name: "registry")
+            return (alarm.isEmpty ? .ignore("height \(decided.header.height)") : .accept, alarm)
         }
-        guard decided.header.height == height else { return (.ignore("height \(decided.header.height)"), []) }
         do {
             try decided.certificate.check(
                 network: state.network, header: decided.header, electorate: state.validators)
@@ -287,14 +287,13 @@ public struct RegistryMachine: Sendable {
         do {
             state = try RegistryRules.check(header: decided.header, body: decided.body, state: state)
         } catch {
-            isHalted = true
-            out.append(.halt("registry height \(decided.header.height): a decided block is invalid: \(error)"))
+            out += core.refuse(decided.header, error, head: state.head, name: "registry", now)
             return
         }
         out.append(.commit(decided))
         out.append(.event(.decided(decided.header)))
         awaited = [:]
-        core.advance(to: Self.consensus(state, me: core.me))
+        core.advance(to: Self.consensus(state, me: core.me), after: decided.certificate)
         dropStale(now)
         for genesis in state.openedTasks() where opened.insert(genesis.task).inserted { out.append(.openTask(genesis)) }
         startIfNeeded(now, &out)

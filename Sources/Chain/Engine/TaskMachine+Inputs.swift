@@ -159,16 +159,13 @@ extension TaskMachine {
 
     /// A decided block of a peer, for the height being decided here.
     public mutating func receive(_ decided: DecidedBlock, _ now: Instant) -> (Admission, [ChainDirective]) {
-        guard !isHalted, decided.header.chain == chain else { return (.ignore("another chain"), []) }
-        if decided.header.height < height,
-            let reason = ChainCore.fork(
-                decided, network: state.genesis.network, known: state.recentBlock(at: decided.header.height),
-                electorate: state.electorate)
-        {
-            isHalted = true
-            return (.accept, [.halt("task \(chain.short): \(reason)")])
+        guard decided.header.chain == chain else { return (.ignore("another chain"), []) }
+        guard !isHalted, decided.header.height == height else {
+            let alarm = core.alarm(
+                decided, known: state.recentBlock(at: decided.header.height), electorate: state.electorate,
+                name: "task \(chain.short)")
+            return (alarm.isEmpty ? .ignore("height \(decided.header.height)") : .accept, alarm)
         }
-        guard decided.header.height == height else { return (.ignore("height \(decided.header.height)"), []) }
         do {
             try decided.certificate.check(
                 network: state.genesis.network, header: decided.header, electorate: state.electorate)

@@ -17,7 +17,7 @@ public struct TaskMachine: Sendable {
     /// Whether this node votes by hand: opinions wait for `verdict` until their deadline.
     let manual: Bool
     let electionKey: RistrettoKey?
-    var isHalted = false
+    var isHalted: Bool { core.isHalted }
     /// An order of the publisher that the registry decided and this chain does not carry yet.
     var pendingOrder: ControlOrder?
 
@@ -97,10 +97,11 @@ public struct TaskMachine: Sendable {
     /// - Parameters:
     ///   - state: the fold over all stored blocks.
     ///   - own: this node's stored messages of undecided heights and attempts.
+    ///   - certificates: of the last decided heights, ascending: what convicts voters when a second one comes.
     ///   - electionKey: makes the proofs of its blocks, where the network asks for them.
     public init(
         state: TaskState, key: SigningKey, manual: Bool, own: [Envelope], voteState: VoteState?,
-        electionKey: RistrettoKey? = nil
+        certificates: [Certificate] = [], electionKey: RistrettoKey? = nil
     ) {
         self.state = state
         self.manual = manual
@@ -109,7 +110,7 @@ public struct TaskMachine: Sendable {
         context = RoundContext(state)
         core = ChainCore(
             network: state.genesis.network, chain: state.chain, key: key,
-            consensus: Self.consensus(state, me: key.nodeID))
+            consensus: Self.consensus(state, me: key.nodeID), certificates: certificates)
         core.restore(own.filter { Self.isCurrent($0.slot, state) }, state: voteState)
     }
 
@@ -356,16 +357,14 @@ public struct TaskMachine: Sendable {
         do {
             content = try TaskRules.check(header: decided.header, body: decided.body, state: state)
         } catch {
-            isHalted = true
-            out.append(
-                .halt("task \(chain.short) height \(decided.header.height): a decided block is invalid: \(error)"))
+            out += core.refuse(decided.header, error, head: state.head, name: "task \(chain.short)", now)
             return
         }
         let before = (state.round, state.attempt, state.scores.direction, state.scores.pending)
         state.apply(content, header: decided.header, block: decided.header.id)
         out.append(.commit(decided))
         out.append(.event(.decided(decided.header)))
-        core.advance(to: Self.consensus(state, me: me))
+        core.advance(to: Self.consensus(state, me: me), after: decided.certificate)
         awaited = [:]
         awaitedChecks = [:]
         candidates = [:]

@@ -20,6 +20,26 @@ public enum Evidence {
             first.isSignatureValid && second.isSignatureValid, "a message is not signed by \(first.signer.short)")
     }
 
+    /// The pairs of precommits of whoever signed both of two certificates of one height in one view. Certificates of
+    /// different views prove nothing about a single voter: an honest one may vote for another block once it is unlocked.
+    public static func doublePrecommits(
+        _ one: Certificate, _ other: Certificate, network: NetworkID, electorate: Electorate
+    ) -> [(Envelope, Envelope)] {
+        guard one.chain == other.chain, one.height == other.height, one.view == other.view, one.block != other.block
+        else { return [] }
+        let slot = Slot(kind: .precommit, chain: one.chain, major: one.height, minor: one.view)
+        func envelope(_ precommit: Certificate.Precommit, _ block: BlockID) -> Envelope {
+            Envelope(
+                network: network, slot: slot, signer: electorate.members[Int(precommit.voter)].node,
+                payload: Vote(block: block).wireBytes, signature: precommit.signature)
+        }
+        return one.precommits.compactMap { first in
+            other.precommits.first { $0.voter == first.voter && Int($0.voter) < electorate.members.count }.map {
+                (envelope(first, one.block), envelope($0, other.block))
+            }
+        }
+    }
+
     /// The transaction for two messages of a slot; nil if they prove nothing or are too long for one.
     public static func transaction(_ one: Envelope, _ other: Envelope) -> Transaction? {
         let isOrdered = one.payload.lexicographicallyPrecedes(other.payload)

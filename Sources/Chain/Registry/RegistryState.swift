@@ -175,7 +175,8 @@ public struct RegistryState: Hashable, Sendable {
         }
     }
 
-    static let recentBlocks = 128
+    /// Decided blocks of a chain whose ids and certificates are kept at hand.
+    public static let recentBlocks = 128
 
     /// Hash of accounts and tasks after the transactions of a block, before `finish`.
     public var root: Digest {

@@ -257,18 +257,15 @@ extension TaskRules {
     public static func checkClaim(
         _ envelope: Envelope, context: RoundContext, manifest: BlockID, state: TaskState, signatureKnown: Bool = false
     ) throws(ChainError) -> BlameClaim {
-        try checkPlace(envelope, .claim, context: context, state: state)
-        try require(state.electorate.contains(envelope.signer), "\(envelope.signer.short) has no vote here")
-        let claim = try decoded(BlameClaim.self, envelope.payload)
-        try require(claim.context == context.digest && claim.manifest == manifest, "a claim about another set")
+        let claim = try read(
+            envelope, as: BlameClaim.self, .claim, from: .voter, context: context, state: state,
+            signatureKnown: signatureKnown)
+        try require(claim.manifest == manifest, "a claim about another set")
         try require(Int(claim.element) < state.summedElements, "a claim about no element")
         guard let profile = state.holderProfile else { throw .invalid("no such holder profile") }
         try require(
             claim.entries.allSatisfy { profile.boxIndex(component: Int($0.component), holder: Int($0.holder)) != nil },
             "a claim names a holder that does not know the component")
-        if !signatureKnown {
-            try require(envelope.isSignatureValid, "the claim of \(envelope.signer.short) is not signed by it")
-        }
         return claim
     }
 
@@ -276,21 +273,16 @@ extension TaskRules {
         _ envelope: Envelope, context: RoundContext, manifest: BlockID, sums: [[Int]], state: TaskState,
         signatureKnown: Bool = false
     ) throws(ChainError) -> Disclosure {
-        try checkPlace(envelope, .disclosure, context: context, state: state)
-        guard let profile = state.holderProfile,
-            let place = state.holders.firstIndex(where: { $0.node == envelope.signer })
-        else { throw .invalid("\(envelope.signer.short) is not a holder") }
-        let disclosure = try decoded(Disclosure.self, envelope.payload)
-        try require(
-            disclosure.context == context.digest && disclosure.manifest == manifest, "a disclosure about another set")
-        let (known, sum) = (profile.components(of: place), state.place(ofElement: disclosure.element).sum)
+        let disclosure = try read(
+            envelope, as: Disclosure.self, .disclosure, from: .holder, context: context, state: state,
+            signatureKnown: signatureKnown)
+        try require(disclosure.manifest == manifest, "a disclosure about another set")
+        let known = state.components(of: envelope.signer)
+        let sum = state.place(ofElement: disclosure.element).sum
         try require(sum < sums.count, "a disclosure about no element")
         try require(
             disclosure.masks.allSatisfy { known.contains(Int($0.component)) && $0.values.count == sums[sum].count },
             "a disclosure of components that its holder does not know, or not of every member")
-        if !signatureKnown {
-            try require(envelope.isSignatureValid, "the disclosure of \(envelope.signer.short) is not signed by it")
-        }
         return disclosure
     }
 
@@ -298,24 +290,13 @@ extension TaskRules {
         _ envelope: Envelope, context: RoundContext, set: [TaskState.SetMember], state: TaskState,
         signatureKnown: Bool = false
     ) throws(ChainError) -> SeedOpening {
-        try checkPlace(envelope, .opening, context: context, state: state)
-        let opening = try decoded(SeedOpening.self, envelope.payload)
-        try require(opening.context == context.digest, "an opening of another context")
+        let opening = try read(
+            envelope, as: SeedOpening.self, .opening, from: .anybody, context: context, state: state,
+            signatureKnown: signatureKnown)
         try require(
             set.contains { $0.node == envelope.signer && $0.submission == opening.submission },
             "an opening of a submission that is not its signer's")
         try require(Int(opening.component) < state.holderProfile?.componentCount ?? 0, "an opening of no component")
-        if !signatureKnown {
-            try require(envelope.isSignatureValid, "the opening of \(envelope.signer.short) is not signed by it")
-        }
         return opening
-    }
-
-    private static func checkPlace(
-        _ envelope: Envelope, _ kind: MessageKind, context: RoundContext, state: TaskState
-    ) throws(ChainError) {
-        let slot = Slot(
-            kind: kind, chain: state.chain, major: UInt64(context.round), minor: UInt32(context.attempt))
-        try require(envelope.network == state.genesis.network && envelope.slot == slot, "a \(kind) of another slot")
     }
 }

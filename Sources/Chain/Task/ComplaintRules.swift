@@ -15,17 +15,8 @@ extension TaskRules {
     public static func checkComplaint(
         _ envelope: Envelope, context: RoundContext, state: TaskState, signatureKnown: Bool = false
     ) throws(ChainError) -> Complaint {
-        let slot = Slot(
-            kind: .complaint, chain: state.chain, major: UInt64(context.round), minor: UInt32(context.attempt))
-        try require(envelope.network == state.genesis.network && envelope.slot == slot, "a complaint of another slot")
-        try require(
-            state.holders.contains { $0.node == envelope.signer }, "\(envelope.signer.short) is not a holder")
-        let complaint = try decoded(Complaint.self, envelope.payload)
-        try require(complaint.context == context.digest, "a complaint of another context")
-        if !signatureKnown {
-            try require(envelope.isSignatureValid, "the complaint of \(envelope.signer.short) is not signed by it")
-        }
-        return complaint
+        try read(
+            envelope, .complaint, from: .holder, context: context, state: state, signatureKnown: signatureKnown)
     }
 
     /// - Parameter holder: who complains.

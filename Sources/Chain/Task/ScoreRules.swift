@@ -9,8 +9,9 @@ extension TaskRules {
         _ envelope: Envelope, state: TaskState, signatureKnown: Bool = false
     ) throws(ChainError) {
         let slot = Slot(kind: .direction, chain: state.chain, major: UInt64(state.round), minor: 0)
-        try checkOrigin(envelope, slot: slot, signer: state.genesis.publisher, state: state, signatureKnown)
-        _ = try decoded(DirectionCommitment.self, envelope.payload)
+        _ = try read(
+            envelope, as: DirectionCommitment.self, slot: slot, from: .node(state.genesis.publisher), state: state,
+            signatureKnown: signatureKnown)
     }
 
     static func check(direction envelope: Envelope?, state: TaskState) throws(ChainError) {
@@ -25,8 +26,9 @@ extension TaskRules {
     ) throws(ChainError) -> DirectionReveal {
         guard let pending = state.scores.pending else { throw .invalid("no round's scores are open") }
         let slot = Slot(kind: .reveal, chain: state.chain, major: UInt64(pending.round), minor: 0)
-        try checkOrigin(envelope, slot: slot, signer: state.genesis.publisher, state: state, signatureKnown)
-        let reveal = try decoded(DirectionReveal.self, envelope.payload)
+        let reveal = try read(
+            envelope, as: DirectionReveal.self, slot: slot, from: .node(state.genesis.publisher), state: state,
+            signatureKnown: signatureKnown)
         try require(
             reveal.direction.length == UInt64(state.spec.coordinateCount(round: pending.round)),
             "a direction of \(reveal.direction.length) entries")
@@ -42,24 +44,14 @@ extension TaskRules {
             throw .invalid("\(envelope.signer.short) is not in the sum of round \(pending.round)")
         }
         let slot = Slot(kind: .score, chain: state.chain, major: UInt64(pending.round), minor: 0)
-        try checkOrigin(envelope, slot: slot, signer: member.node, state: state, signatureKnown)
-        let statement = try decoded(ScoreStatement.self, envelope.payload)
+        let statement = try read(
+            envelope, as: ScoreStatement.self, slot: slot, from: .anybody, state: state,
+            signatureKnown: signatureKnown)
         try require(statement.submission == member.submission, "a score of another submission")
         // B·‖a‖₁ at most; ‖a‖₁ itself is checked with the direction.
         let most = state.spec.update.bound * Int64(state.spec.coordinateCount(round: pending.round))
         try require(statement.score.magnitude <= UInt64(most), "a score of \(statement.score), at most \(most) can be")
         return statement
-    }
-
-    private static func checkOrigin(
-        _ envelope: Envelope, slot: Slot, signer: NodeID, state: TaskState, _ signatureKnown: Bool
-    ) throws(ChainError) {
-        try require(
-            envelope.network == state.genesis.network && envelope.slot == slot, "a \(slot.kind) of another slot")
-        try require(envelope.signer == signer, "a \(slot.kind) of \(envelope.signer.short), not \(signer.short)")
-        if !signatureKnown {
-            try require(envelope.isSignatureValid, "the \(slot.kind) of \(signer.short) is not signed by it")
-        }
     }
 
     /// What a MANIFEST or CONTROL(scores) says about the open round.

@@ -180,16 +180,12 @@ public enum TaskRules {
     public static func checkSubmission(
         _ envelope: Envelope, context: RoundContext, state: TaskState, signatureKnown: Bool = false
     ) throws(ChainError) -> SubmissionHeader {
-        let slot = Slot(
-            kind: .submission, chain: state.chain, major: UInt64(context.round), minor: UInt32(context.attempt))
-        try require(
-            envelope.network == state.genesis.network && envelope.slot == slot, "an announcement of another slot")
-        try require(state.roster.contains(envelope.signer), "\(envelope.signer.short) is not in the roster")
-        let header = try decoded(SubmissionHeader.self, envelope.payload)
+        let header = try read(
+            envelope, as: SubmissionHeader.self, .submission, from: .submitter, context: context, state: state,
+            signatureKnown: signatureKnown)
         try require(header.submitter == envelope.signer, "an announcement names another submitter")
         try require(
-            header.context == context.digest && header.round == context.round && header.attempt == context.attempt,
-            "an announcement of another context")
+            header.round == context.round && header.attempt == context.attempt, "an announcement of another context")
         try require(
             Int(header.elementCount) == state.spec.elementCount(round: context.round), "an announcement of another size"
         )
@@ -201,9 +197,6 @@ public enum TaskRules {
             earlier == nil
                 ? "an announcement repeats what was in no set of this round"
                 : "an announcement does not prove the vector of submission \(earlier?.submission.short ?? "")")
-        if !signatureKnown {
-            try require(envelope.isSignatureValid, "the announcement of \(envelope.signer.short) is not signed by it")
-        }
         return header
     }
 
@@ -224,17 +217,7 @@ public enum TaskRules {
     public static func checkReady(
         _ envelope: Envelope, context: RoundContext, state: TaskState, signatureKnown: Bool = false
     ) throws(ChainError) -> Ready {
-        let slot = Slot(
-            kind: .ready, chain: state.chain, major: UInt64(context.round), minor: UInt32(context.attempt))
-        try require(envelope.network == state.genesis.network && envelope.slot == slot, "a Ready of another slot")
-        try require(
-            state.holders.contains { $0.node == envelope.signer }, "\(envelope.signer.short) is not a holder")
-        let ready = try decoded(Ready.self, envelope.payload)
-        try require(ready.context == context.digest, "a Ready of another context")
-        if !signatureKnown {
-            try require(envelope.isSignatureValid, "the Ready of \(envelope.signer.short) is not signed by it")
-        }
-        return ready
+        try read(envelope, .ready, from: .holder, context: context, state: state, signatureKnown: signatureKnown)
     }
 
     /// Whether for every member and component some holder of it has opened that member's seeds.
@@ -318,35 +301,22 @@ public enum TaskRules {
     public static func checkKeyStatement(
         _ envelope: Envelope, context: RoundContext, manifest: BlockID, state: TaskState, signatureKnown: Bool = false
     ) throws(ChainError) -> KeyStatement {
-        let slot = Slot(
-            kind: .keyStatement, chain: state.chain, major: UInt64(context.round), minor: UInt32(context.attempt))
+        let statement = try read(
+            envelope, as: KeyStatement.self, .keyStatement, from: .holder, context: context, state: state,
+            signatureKnown: signatureKnown)
+        try require(statement.manifest == manifest, "a key statement of another set")
         try require(
-            envelope.network == state.genesis.network && envelope.slot == slot, "a key statement of another slot")
-        guard let profile = state.holderProfile,
-            let place = state.holders.firstIndex(where: { $0.node == envelope.signer })
-        else { throw .invalid("\(envelope.signer.short) is not a holder") }
-        let statement = try decoded(KeyStatement.self, envelope.payload)
-        try require(
-            statement.context == context.digest && statement.manifest == manifest, "a key statement of another set")
-        try require(
-            statement.roots.map { Int($0.component) } == profile.components(of: place).sorted(),
+            statement.roots.map { Int($0.component) } == state.components(of: envelope.signer).sorted(),
             "a key statement must give a root for every component of its holder")
-        if !signatureKnown {
-            try require(envelope.isSignatureValid, "the statement of \(envelope.signer.short) is not signed by it")
-        }
         return statement
     }
 
     public static func checkOpinion(
         _ envelope: Envelope, height: UInt64, state: TaskState, signatureKnown: Bool = false
     ) throws(ChainError) -> Opinion {
-        let slot = Slot(kind: .opinion, chain: state.chain, major: height, minor: 0)
-        try require(envelope.network == state.genesis.network && envelope.slot == slot, "an opinion of another slot")
-        try require(state.electorate.contains(envelope.signer), "\(envelope.signer.short) has no vote here")
-        if !signatureKnown {
-            try require(envelope.isSignatureValid, "the opinion of \(envelope.signer.short) is not signed by it")
-        }
-        return try decoded(Opinion.self, envelope.payload)
+        try read(
+            envelope, slot: Slot(kind: .opinion, chain: state.chain, major: height, minor: 0), from: .voter,
+            state: state, signatureKnown: signatureKnown)
     }
 
     // MARK: VOID
@@ -386,6 +356,11 @@ public enum TaskRules {
 }
 
 extension TaskState {
+    /// Components whose seeds a node holds now; none if it holds no place.
+    func components(of node: NodeID) -> [Int] {
+        holders.firstIndex { $0.node == node }.flatMap { holderProfile?.components(of: $0) } ?? []
+    }
+
     /// nil only for a spec that the validator refuses.
     public var holderProfile: HolderProfile? {
         try? HolderProfile(holders: Int(spec.holders.count), threshold: Int(spec.holders.threshold))

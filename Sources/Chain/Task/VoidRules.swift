@@ -61,16 +61,12 @@ extension TaskRules {
     public static func checkAbsence(
         _ envelope: Envelope, height: UInt64, state: TaskState, signatureKnown: Bool = false
     ) throws(ChainError) -> Absence {
-        let slot = Slot(kind: .absence, chain: state.chain, major: height, minor: 0)
-        try require(envelope.network == state.genesis.network && envelope.slot == slot, "an absence of another slot")
-        try require(state.electorate.contains(envelope.signer), "\(envelope.signer.short) has no vote here")
-        let absence = try decoded(Absence.self, envelope.payload)
+        let absence = try read(
+            envelope, as: Absence.self, slot: Slot(kind: .absence, chain: state.chain, major: height, minor: 0),
+            from: .voter, state: state, signatureKnown: signatureKnown)
         try require(
             absence.holders.allSatisfy { node in state.holders.contains { $0.node == node } },
             "an absence of somebody who is no holder")
-        if !signatureKnown {
-            try require(envelope.isSignatureValid, "the absence of \(envelope.signer.short) is not signed by it")
-        }
         return absence
     }
 

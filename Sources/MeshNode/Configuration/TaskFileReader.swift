@@ -248,14 +248,13 @@ struct TaskFileReader {
     }
 
     private mutating func choice<Choice: WordChoice>(_ path: String, else standIn: Choice) -> Choice {
-        let kind = Choice.allCases.map { "\"\($0.word)\"" }.joined(separator: " or ")
-        guard let node = required(path, kind) else { return standIn }
+        guard let node = required(path, Choice.listed) else { return standIn }
         guard case .text(let word) = node else {
-            wrong(path, kind, node)
+            wrong(path, Choice.listed, node)
             return standIn
         }
         guard let choice = Choice(word: word) else {
-            document.fault(path, "\(SettingValue.quoted(String(word.prefix(40)))) is unknown; use \(kind)")
+            document.fault(path, Choice.fault(of: word))
             return standIn
         }
         return choice

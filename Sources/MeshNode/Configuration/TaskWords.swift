@@ -3,9 +3,23 @@ public import Wire
 /// A choice of a task with the word that people write for it.
 public protocol WordChoice: CaseIterable, Equatable, Sendable {
     var word: String { get }
+    /// Why a word that people may expect here is no choice; nil for those that are merely unknown.
+    static func refusal(of word: String) -> String?
 }
 
 extension WordChoice {
+    public static func refusal(of word: String) -> String? { nil }
+
+    /// The choices, as an error lists them.
+    static var listed: String { allCases.map { "\"\($0.word)\"" }.joined(separator: " or ") }
+
+    /// What is wrong with a word that is no choice, and what can be written instead.
+    static func fault(of word: String) -> String {
+        let quoted = SettingValue.quoted(String(word.prefix(40)))
+        return refusal(of: word).map { "\(quoted) is no choice: \($0); use \(listed)" }
+            ?? "\(quoted) is unknown; use \(listed)"
+    }
+
     init?(word: String) {
         guard let found = Self.allCases.first(where: { $0.word == word }) else { return nil }
         self = found
@@ -119,6 +133,13 @@ extension TaskSpec.PayoutRule: WordChoice {
         case .rows: "rows"
         case .contribution: "contribution"
         }
+    }
+
+    /// See docs/adr/0016-no-pay-by-norm.md.
+    public static func refusal(of word: String) -> String? {
+        guard word == "norm" else { return nil }
+        return "encryption hides the norm of an update, the openings that a member can afford do not prove it, and "
+            + "noise has the largest one"
     }
 }
 

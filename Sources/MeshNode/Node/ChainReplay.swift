@@ -7,10 +7,14 @@ struct ChainReplay {
     struct TaskEntry {
         var state: Chain.TaskState
         /// Model after each accepted round.
-        var models: [UInt32: ContentReference]
+        var models: [UInt32: ContentReference] = [:]
+        /// Of the last heights.
+        var certificates: [Certificate] = []
     }
 
     private(set) var registry: RegistryState
+    /// Of the registry's last heights.
+    private(set) var certificates: [Certificate] = []
     private(set) var tasks: [TaskEntry] = []
 
     /// - Throws: `NodeError.damagedChain` for a block that the rules refuse, `StorageError`.
@@ -21,13 +25,14 @@ struct ChainReplay {
                 try block.certificate.check(
                     network: registry.network, header: block.header, electorate: registry.validators)
                 registry = try RegistryRules.check(header: block.header, body: block.body, state: registry)
+                Self.keep(block.certificate, in: &certificates)
             } catch {
                 throw NodeError.damagedChain(
                     chain: registry.chain.hex, height: block.header.height, cause: "\(error)")
             }
         }
         for genesis in registry.openedTasks() {
-            var entry = TaskEntry(state: Chain.TaskState(genesis: genesis), models: [:])
+            var entry = TaskEntry(state: Chain.TaskState(genesis: genesis))
             try Self.forEach(store, genesis.task) { block in
                 do {
                     try block.certificate.check(
@@ -35,6 +40,7 @@ struct ChainReplay {
                     let content = try TaskRules.check(header: block.header, body: block.body, state: entry.state)
                     let round = entry.state.round
                     entry.state.apply(content, header: block.header, block: block.header.id)
+                    Self.keep(block.certificate, in: &entry.certificates)
                     if case .result(let body, _) = content, !body.rejected { entry.models[round] = body.model }
                 } catch {
                     throw NodeError.damagedChain(
@@ -42,6 +48,14 @@ struct ChainReplay {
                 }
             }
             tasks.append(entry)
+        }
+    }
+
+    /// Those that a machine asks for, with room for as many again before the old ones go.
+    private static func keep(_ certificate: Certificate, in certificates: inout [Certificate]) {
+        certificates.append(certificate)
+        if certificates.count >= 2 * RegistryState.recentBlocks {
+            certificates.removeFirst(RegistryState.recentBlocks)
         }
     }
 

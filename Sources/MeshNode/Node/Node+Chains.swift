@@ -9,10 +9,15 @@ internal import Wire
 /// Performing what the chains ask for, in order.
 extension Node {
     func perform(_ directives: [ChainDirective], chain: ChainID) {
-        for directive in directives {
+        var persisted = directives.startIndex
+        for (place, directive) in directives.enumerated() {
             guard !isStopped else { return }
             switch directive {
-            case .persist(let envelopes, let state): persist(envelopes, state, chain: chain)
+            case .persist:
+                guard place >= persisted else { continue }
+                // One transaction for all messages up to a block or a body that the next ones rest on: earlier than asked.
+                persisted = directives[place...].firstIndex { $0.isWrite } ?? directives.endIndex
+                persist(directives[place..<persisted], chain: chain)
             case .broadcast(let envelope):
                 gossiped.signed += envelope.signer == nodeID ? 1 : 0
                 gossip(.publish(TopicMessage(envelope)))
@@ -58,16 +63,30 @@ extension Node {
         }
     }
 
-    private func persist(_ envelopes: [Envelope], _ state: VoteState?, chain: ChainID) {
-        for envelope in envelopes { killBeforeManifest(envelope) }
-        var records = envelopes.map { envelope in
-            DurableRecord.slot(
-                kind: envelope.slot.kind.rawValue, chain: envelope.slot.chain, major: envelope.slot.major,
-                minor: envelope.slot.minor, message: envelope.wireBytes)
+    private func persist(_ directives: ArraySlice<ChainDirective>, chain: ChainID) {
+        var records: [DurableRecord] = []
+        // What a decided height has made useless goes in the same transaction.
+        if let height = prunable.removeValue(forKey: chain) {
+            records.append(.prune(chain: chain, kinds: Self.votes, below: height))
         }
-        if let state { records.append(.voteState(chain: chain, bytes: state.wireBytes)) }
+        for case .persist(let envelopes, let state) in directives {
+            for envelope in envelopes {
+                killBeforeManifest(envelope)
+                records.append(
+                    .slot(
+                        kind: envelope.slot.kind.rawValue, chain: envelope.slot.chain, major: envelope.slot.major,
+                        minor: envelope.slot.minor, message: envelope.wireBytes))
+            }
+            if let state { records.append(.voteState(chain: chain, bytes: state.wireBytes)) }
+        }
         do { try durable.commit(records) } catch { storageFailed(error, "signing stops") }
     }
+
+    /// Kinds of a height, which nobody needs once it is decided.
+    private static let votes = [
+        MessageKind.proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence, .scored,
+    ]
+    .map(\.rawValue)
 
     func store(_ bytes: [UInt8], _ reference: ContentReference, _ role: ContentRole) {
         do {
@@ -94,15 +113,7 @@ extension Node {
         }
         do {
             _ = try chainStore.append(block: stored, derived: rows)
-            if header.height > 1 {
-                _ = try durable.prune(
-                    chain: header.chain,
-                    kinds: [
-                        MessageKind.proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence, .scored,
-                    ]
-                    .map(\.rawValue),
-                    below: header.height)
-            }
+            if header.height > 1 { prunable[header.chain] = header.height }
         } catch {
             storageFailed(error, "block \(header.height) of chain \(header.chain.short) could not be stored")
             return
@@ -122,7 +133,7 @@ extension Node {
                         id: genesis.task, kind: 1, parent: registry.chain, info: Array(genesis.spec.name.utf8)))
             ])
             tasks[genesis.task] = try Self.runtime(
-                .init(state: Chain.TaskState(genesis: genesis), models: [:]), key: key, durable: durable,
+                .init(state: Chain.TaskState(genesis: genesis)), key: key, durable: durable,
                 manual: configuration.voting == .manual, electionKey: electionKey)
         } catch {
             note("task", "task \(genesis.task.short) cannot be opened: \(error)", task: genesis.task)
@@ -371,5 +382,15 @@ extension Node {
             proposal.header.kind == .result
         else { return }
         tasks[chain]?.stats.proposedMs = now.monotonicMs
+    }
+}
+
+extension ChainDirective {
+    /// Something durable that messages after it may rest on.
+    fileprivate var isWrite: Bool {
+        switch self {
+        case .commit, .store: true
+        default: false
+        }
     }
 }

@@ -92,18 +92,23 @@ extension Node {
 
     private func answer(_ digest: ChainDigest, to node: NodeID) {
         guard let height = height(of: digest.chain) else { return }
-        if digest.height < height {
-            sendBlocks(digest.chain, from: digest.height, to: node)
-        } else if digest.height == height {
-            let missing =
-                digest.chain == registry.chain
-                ? registry.answer(digest) : tasks[digest.chain]?.machine.answer(digest) ?? []
-            for envelope in missing { send(.envelope(envelope), to: node) }
-            // Another block below: what this node decided is shown, so that both halt with an alarm.
-            if let own = self.digest(of: digest.chain), own.head != digest.head, height > 1 {
-                sendBlocks(digest.chain, from: height - 1, to: node)
-            }
+        // Asked before this node's own block is shown: both must see both, and who has seen both stops.
+        if let question = digest.question(below: height, block: { recentBlock(of: digest.chain, at: $0) }) {
+            send(.digest(question), to: node)
         }
+        if let first = digest.firstMissing(below: height, block: { recentBlock(of: digest.chain, at: $0) }) {
+            sendBlocks(digest.chain, from: first, to: node)
+        }
+        guard digest.height == height else { return }
+        let missing =
+            digest.chain == registry.chain
+            ? registry.answer(digest) : tasks[digest.chain]?.machine.answer(digest) ?? []
+        for envelope in missing { send(.envelope(envelope), to: node) }
+    }
+
+    private func recentBlock(of chain: ChainID, at height: UInt64) -> BlockID? {
+        chain == registry.chain
+            ? registry.state.recentBlock(at: height) : tasks[chain]?.machine.state.recentBlock(at: height)
     }
 
     // MARK: Out

@@ -28,6 +28,8 @@ public actor Node {
     let lock: HomeLock
     let chainStore: ChainStore
     let durable: DurableStore
+    /// By chain, the height below which own votes go with the next message that is stored.
+    var prunable: [ChainID: UInt64] = [:]
     let contentStore: ContentStore
     let vectorFiles: VectorFiles
     let ownUpdates: VectorFiles?
@@ -138,7 +140,8 @@ public actor Node {
         registry = RegistryMachine(
             state: replayed.registry, key: key,
             own: try Self.ownMessages(durable, replayed.registry.chain),
-            voteState: try Self.voteState(durable, replayed.registry.chain), electionKey: electionKey)
+            voteState: try Self.voteState(durable, replayed.registry.chain), certificates: replayed.certificates,
+            electionKey: electionKey)
         for entry in replayed.tasks {
             tasks[entry.state.chain] = try Self.runtime(
                 entry, key: key, durable: durable, manual: configuration.voting == .manual, electionKey: electionKey)
@@ -162,7 +165,7 @@ public actor Node {
         var runtime = TaskRuntime(
             machine: TaskMachine(
                 state: entry.state, key: key, manual: manual, own: try ownMessages(durable, chain),
-                voteState: try voteState(durable, chain), electionKey: electionKey),
+                voteState: try voteState(durable, chain), certificates: entry.certificates, electionKey: electionKey),
             policy: try RoundPolicy(entry.state.spec),
             sealingKey: try sealing.map { try RistrettoKey(secret: SecretBytes($0)) })
         runtime.models.merge(entry.models) { $1 }

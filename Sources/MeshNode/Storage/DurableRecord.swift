@@ -10,6 +10,9 @@ public enum DurableRecord: Sendable, Equatable {
     /// A small secret or counter; replaces the one before.
     case value(space: String, key: [UInt8], bytes: [UInt8])
     case removeValue(space: String, key: [UInt8])
+    /// Forgets the messages of these kinds whose major number is below `below`, and refuses their slots from then on.
+    /// Heights and rounds count apart, so kinds are named: never pass the kinds of an undecided round.
+    case prune(chain: ChainID, kinds: [UInt8], below: UInt64)
 }
 
 /// A stored message, to be sent again byte for byte after a restart.

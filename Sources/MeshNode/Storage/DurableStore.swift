@@ -133,29 +133,6 @@ public final class DurableStore: Sendable {
         }
     }
 
-    /// Forgets the messages of the given kinds whose major number is below `major`, and refuses these slots from
-    /// then on. Heights and rounds count apart, so kinds are named: never pass the kinds of an undecided round.
-    /// - Returns: how many messages were removed.
-    @discardableResult
-    public func prune(chain: ChainID, kinds: [UInt8], below major: UInt64) throws(StorageError) -> Int {
-        let floor = try column(major, "major")
-        return try file.write { [file] db in
-            var removed = 0
-            for kind in kinds {
-                if try Self.floor(kind, chain, db, file: file) ?? -1 < floor {
-                    try db.execute(
-                        sql: "INSERT OR REPLACE INTO slot_floor (chain, kind, floor, checksum) VALUES (?, ?, ?, ?)",
-                        arguments: [Data(chain.bytes), Int64(kind), floor, Self.floorChecksum(kind, chain, major)])
-                }
-                try db.execute(
-                    sql: "DELETE FROM slot WHERE chain = ? AND kind = ? AND major < ?",
-                    arguments: [Data(chain.bytes), Int64(kind), floor])
-                removed += db.changesCount
-            }
-            return removed
-        }
-    }
-
     // MARK: Rows
 
     private static func store(_ record: DurableRecord, _ db: Database, file: DatabaseFile) throws {
@@ -178,7 +155,22 @@ public final class DurableStore: Sendable {
         case .removeValue(let space, let key):
             try db.cachedStatement(sql: "DELETE FROM small_value WHERE space = ? AND key = ?")
                 .execute(arguments: [space, Data(key)])
+        case .prune(let chain, let kinds, let major):
+            for kind in kinds { try prune(kind, chain, below: major, db, file: file) }
         }
+    }
+
+    private static func prune(
+        _ kind: UInt8, _ chain: ChainID, below major: UInt64, _ db: Database, file: DatabaseFile
+    ) throws {
+        let floor = try column(major, "major")
+        if try Self.floor(kind, chain, db, file: file) ?? -1 < floor {
+            try db.cachedStatement(
+                sql: "INSERT OR REPLACE INTO slot_floor (chain, kind, floor, checksum) VALUES (?, ?, ?, ?)"
+            ).execute(arguments: [Data(chain.bytes), Int64(kind), floor, floorChecksum(kind, chain, major)])
+        }
+        try db.cachedStatement(sql: "DELETE FROM slot WHERE chain = ? AND kind = ? AND major < ?")
+            .execute(arguments: [Data(chain.bytes), Int64(kind), floor])
     }
 
     private static func storeSlot(

@@ -67,15 +67,24 @@ public struct ChainExport {
                     + "\"body\":\"\(block.body.hex)\",\"certificate\":\"\(block.certificate.wireBytes.hex)\"}")
             switch block.header.kind {
             case .manifest:
-                for envelope in try ManifestBody(wireBytes: block.body).submissions {
+                let manifest = try ManifestBody(wireBytes: block.body)
+                for envelope in manifest.submissions {
                     named.append((try SubmissionHeader(wireBytes: envelope.payload).body, .submission))
                 }
+                try name(manifest.scores)
             case .result:
                 let result = try ResultBody(wireBytes: block.body)
                 named += [(result.aggregate, .aggregate), (result.model, .model)]
-            case .registry, .void, .control: break
+            case .control:
+                if case .scores(let section) = try ControlBody(wireBytes: block.body) { try name(section) }
+            case .registry, .void: break
             }
         }
+    }
+
+    private mutating func name(_ scores: ScoreSection?) throws {
+        guard let reveal = scores?.reveal else { return }
+        named.append((try DirectionReveal(wireBytes: reveal.payload).direction, .direction))
     }
 
     private mutating func exportContents() throws {

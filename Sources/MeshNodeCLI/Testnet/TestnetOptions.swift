@@ -225,9 +225,10 @@ struct TestnetCommand: AsyncParsableCommand {
                     + NodeConfiguration.Attack.allCases.map(\.rawValue).joined(separator: ", "))
         }
         guard let rule = TaskSpec.PayoutRule.allCases.first(where: { $0.word == payout }) else {
+            let reason = TaskSpec.PayoutRule.refusal(of: payout).map { "no payout rule: \($0); use " } ?? ""
             throw CommandFailure(
                 ExitStatus.usage,
-                "--payout \(payout): \(TaskSpec.PayoutRule.allCases.map(\.word).joined(separator: ", "))")
+                "--payout \(payout): \(reason)\(TaskSpec.PayoutRule.allCases.map(\.word).joined(separator: ", "))")
         }
         var options = TestnetOptions(
             nodes: nodes, rounds: rounds, data: data, partition: partition, seed: seed, holders: holders,
