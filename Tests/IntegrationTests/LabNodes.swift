@@ -108,6 +108,14 @@ final class LabNodes {
 
     deinit { stopAll() }
 
+    /// Which processes have ended, how, and with what last words.
+    private var ended: String {
+        processes.filter { !$0.value.isRunning }.map { name, process in
+            let signal = process.terminationReason == .uncaughtSignal ? "signal" : "exit"
+            return "\n\(name) has ended, \(signal) \(process.terminationStatus):\n\(log(name))"
+        }.joined()
+    }
+
     // MARK: Commands
 
     func status(_ name: String) async throws -> NodeStatus { try await client(name).get("/v1/node") }
@@ -156,7 +164,9 @@ final class LabNodes {
             let reason: String?
             do { reason = try await condition() } catch let error as APIError { reason = "\(error)" }
             guard let reason else { return }
-            guard ContinuousClock.now < end else { throw LabError("not within \(seconds) s: \(what): \(reason)") }
+            guard ContinuousClock.now < end else {
+                throw LabError("not within \(seconds) s: \(what): \(reason)" + ended)
+            }
             try await Task.sleep(for: .milliseconds(milliseconds))
         }
     }
