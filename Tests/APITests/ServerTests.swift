@@ -58,6 +58,26 @@ import Wire
         try await task.value
     }
 
+    /// A connection that is accepted at the very end must not take the process with it.
+    @Test func endsWhileConnectionsCome() async throws {
+        for _ in 0..<30 {
+            let scratch = try ScratchDirectory()
+            let server = APIServer(service: SampleService(), socket: scratch.path + "/s", logger: Logger(label: "test"))
+            let (ready, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+            let task = Task {
+                defer { signal.finish() }
+                try await server.run { signal.yield() }
+            }
+            for await _ in ready { break }
+            let client = APIClient(socket: scratch.path + "/s")
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 { group.addTask { while await client.isAnswering {} } }
+                group.addTask { task.cancel() }
+            }
+            try await task.value
+        }
+    }
+
     @Test func viewsComeBackAsTheyWereSent() async throws {
         let service = SampleService()
         try await withServer(service) { (client) async throws in

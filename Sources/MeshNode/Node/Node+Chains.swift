@@ -19,7 +19,10 @@ extension Node {
                 persisted = directives[place...].firstIndex { $0.isWrite } ?? directives.endIndex
                 persist(directives[place..<persisted], chain: chain)
             case .broadcast(let envelope):
-                gossiped.signed += envelope.signer == nodeID ? 1 : 0
+                if envelope.signer == nodeID {
+                    gossiped.signed += 1
+                    noteArrival(envelope, chain: chain)
+                }
                 gossip(.publish(TopicMessage(envelope)))
             case .store(let bytes, let reference, let role): store(bytes, reference, role)
             case .fetch(let reference, _, let author):

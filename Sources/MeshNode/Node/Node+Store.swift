@@ -172,6 +172,12 @@ extension Node: NetworkService {
                 HealthCheck(
                     "udp", .unknown, "no peer is linked, so nobody probes this node",
                     next: "give a ticket of a running node: --set mesh.bootstrap=TICKET"))
+        } else if elapsed < .seconds(10) {
+            checks.append(
+                HealthCheck(
+                    "udp", .unknown,
+                    "no good datagram came yet; the node started \(Node.milliseconds(elapsed) / 1_000) s ago",
+                    next: "ask again in 10 s"))
         } else {
             checks.append(
                 HealthCheck(

@@ -3,6 +3,7 @@ internal import HTTPTypes
 internal import Hummingbird
 public import Logging
 internal import NIOCore
+internal import ServiceLifecycle
 
 /// Serves a node's API over a Unix socket of mode 0600, in a directory that only its owner can enter.
 public struct APIServer<Service: NodeService>: Sendable {
@@ -46,8 +47,18 @@ public struct APIServer<Service: NodeService>: Sendable {
                 await onReady()
             },
             logger: quiet)
+        var configuration = ServiceGroupConfiguration(services: [application], logger: quiet)
+        // Who follows events would be waited for without an end.
+        configuration.maximumGracefulShutdownDuration = .seconds(1)
+        let group = ServiceGroup(configuration: configuration)
         do {
-            try await application.run()
+            // The server itself is never cancelled: NIO traps where a connection that was accepted just now is dropped
+            // before anybody has looked at it. It closes its door first and then ends.
+            try await withTaskCancellationHandler {
+                try await Task { try await group.run() }.value
+            } onCancel: {
+                Task { await group.triggerGracefulShutdown() }
+            }
         } catch is CancellationError {
             return
         } catch let error as IOError {
