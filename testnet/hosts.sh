@@ -50,6 +50,8 @@ export MESHNODE_DATA="$PWD/data" OPENBLAS_NUM_THREADS=1
 prefix="mn$$"
 pids=()
 cleanup() {
+    # A node that has ended by itself must not keep the rest from being removed.
+    set +e
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
     for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null; done
     for host in $(seq 1 "$hosts") hub; do ip netns del "$prefix-$host" 2>/dev/null; done
