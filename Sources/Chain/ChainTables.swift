@@ -1,0 +1,6 @@
+public import Wire
+
+/// Rules of every ``Bounded`` table of this module, printed in docs/protocol/tables.md.
+public enum ChainTables {
+    public static let all: [TableRule] = []
+}
