@@ -71,5 +71,6 @@ public enum WireDomain: UInt16, Sendable {
     case context = 19
     case policy = 20
 
-    public var version: UInt8 { 1 }
+    /// A genesis has a rules number from version 2 on; what comes behind it is free to change with the number.
+    public var version: UInt8 { self == .genesis ? 2 : 1 }
 }

@@ -4,6 +4,8 @@ public enum WireError: Error, Equatable, Sendable, CustomStringConvertible {
     case trailingBytes(count: Int)
     case tooLong(field: String, length: UInt64, limit: Int)
     case invalid(field: String, reason: String)
+    /// The genesis of a network that follows other rules than this program.
+    case otherRules(UInt16)
 
     public var description: String {
         switch self {
@@ -11,6 +13,7 @@ public enum WireError: Error, Equatable, Sendable, CustomStringConvertible {
         case .trailingBytes(let count): "\(count) bytes follow the last field"
         case .tooLong(let field, let length, let limit): "\(field): length \(length) exceeds the limit of \(limit)"
         case .invalid(let field, let reason): "\(field): \(reason)"
+        case .otherRules(let found): "the network cannot be read here: \(RulesNumber.refusal(found))"
         }
     }
 }

@@ -64,6 +64,25 @@ import Testing
         #expect(try await executable.run(["init", "--home", home, "--name", "late"]).status == 78)
     }
 
+    @Test func aGenesisOfOtherRulesIsRefusedByItsNumber() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let old = scratch.path + "/old.genesis"
+        let lines = try String(contentsOfFile: repository + "/Tests/Vectors/wire/rules.txt", encoding: .utf8)
+        let hex = try #require(lines.split(separator: "\n").first { $0.hasPrefix("1 ") }).dropFirst(2)
+        var bytes = Data()
+        var digits = hex[...]
+        while !digits.isEmpty {
+            bytes.append(try #require(UInt8(digits.prefix(2), radix: 16)))
+            digits = digits.dropFirst(2)
+        }
+        try bytes.write(to: URL(fileURLWithPath: old))
+        let outcome = try await executable.run(["init", "--home", scratch.path + "/h", "--genesis", old])
+        #expect(outcome.status == 78)
+        #expect(outcome.errors.contains("rules 1 (meshnode 0.1.0)") && outcome.errors.contains("use meshnode 0.1.0"))
+        #expect(!FileManager.default.fileExists(atPath: scratch.path + "/h"))
+    }
+
     @Test func wideKeyIsDenied() async throws {
         let scratch = try Scratch()
         let executable = try Executable()

@@ -15,6 +15,21 @@ import Wire
         #expect(try HomeDirectory.open(at: home.path + "/") == home)
     }
 
+    /// A home that an earlier release made is refused by the number of its rules, never read by the rules of this one and
+    /// never called damaged.
+    @Test func aHomeOfOtherRulesIsRefusedByItsNumber() throws {
+        let scratch = Scratch()
+        let home = try HomeDirectory.create(at: scratch.file("node"))
+        // Domain, version without a number, an empty name.
+        try ChainStore(path: home.chainDatabase, opening: .createIfMissing).storeGenesis([5, 0, 1, 0, 0, 0, 0])
+        func refused(_ open: () throws -> Void) {
+            #expect(throws: WireError.otherRules(1)) { try open() }
+        }
+        refused { _ = try DecidedLedger(home: home) }
+        refused { _ = try HomeVerifier().verify(home: home, isFull: false) { _ in } }
+        refused { _ = try ChainExport.run(home: home, withContents: false) { _ in } }
+    }
+
     @Test func missingHomeNamesTheCommand() {
         let error = #expect(throws: StorageError.self) { try HomeDirectory.open(at: "/nonexistent/node") }
         #expect(error?.description.contains("meshnode init --home /nonexistent/node") == true)

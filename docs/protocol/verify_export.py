@@ -25,6 +25,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
 CHUNK = 32 * 1024
+# The rules of docs/protocol/README.md that this program follows. An export of another number is refused.
+RULES = 2
 
 
 class Fault(Exception):
@@ -34,6 +36,11 @@ class Fault(Exception):
 def need(condition, text):
     if not condition:
         raise Fault(text)
+
+
+def other_rules(found):
+    return ("the export follows rules %d, this program follows rules %d: use the verifier of the release that follows "
+            "rules %d; docs/protocol/README.md has the table" % (found, RULES, found))
 
 
 def b2(data, size=32):
@@ -103,8 +110,8 @@ class Reader:
     def list(self, one):
         return [one(self) for _ in range(self.u32())]
 
-    def domain(self, n):
-        need(self.u16() == n and self.u8() == 1, "domain %d" % n)
+    def domain(self, n, version=1):
+        need(self.u16() == n and self.u8() == version, "domain %d" % n)
 
     def end(self):
         need(self.at == len(self.data), "trailing bytes")
@@ -277,7 +284,10 @@ def encode_table(t):
 class Registry:
     def __init__(self, genesis):
         r = Reader(genesis)
-        r.domain(5)
+        need(genesis[2:3] != b"\x01", other_rules(1))
+        r.domain(5, 2)
+        rules = r.u16()
+        need(rules == RULES, other_rules(rules))
         r.blob()
         self.time = r.u64()
         self.accounts = {}
@@ -1104,6 +1114,7 @@ def check_openings(task, one, contents, mask):
 def verify(lines):
     first = json.loads(next(lines))
     need(first["format"] == "meshnode-export/1", "another format")
+    need(first.get("rules", 1) == RULES, other_rules(first.get("rules", 1)))
     genesis = bytes.fromhex(first["genesis"])
     registry = Registry(genesis)
     need(registry.network.hex() == first["network"], "the network id is not the hash of the genesis")

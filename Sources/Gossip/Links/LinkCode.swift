@@ -23,7 +23,7 @@ public enum LinkCode: UInt8, CaseIterable, Sendable, WireCodable, CustomStringCo
         switch self {
         case .shutdown: "the node is shutting down"
         case .wrongNetwork: "the other side belongs to another network"
-        case .wrongVersion: "the other side speaks another protocol version"
+        case .wrongVersion: "the other side follows other rules"
         case .unexpectedKey: "another key than the expected one answered"
         case .ownKey: "both sides have the same key"
         case .badProof: "the identity proof does not verify"
@@ -56,6 +56,8 @@ public enum LinkEnd: Hashable, Sendable, CustomStringConvertible {
     case here(LinkCode)
     /// The peer said why and ended its stream with the final tag (or refused before there was a stream).
     case peer(LinkCode)
+    /// The two sides follow different rules; each knows both numbers.
+    case otherRules(own: UInt16, peer: UInt16)
     /// The connection broke without a final tag: a crash, a cut or an attacker.
     case lost
     /// The connection never came up.
@@ -65,6 +67,7 @@ public enum LinkEnd: Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .here(let code): "closed here: \(code)"
         case .peer(let code): "closed by the peer: \(code)"
+        case .otherRules(let own, let peer): "no link to this peer: \(RulesNumber.refusal(peer, own: own))"
         case .lost: "the connection broke without a goodbye"
         case .unreachable(let reason): "not reachable: \(reason)"
         }
@@ -73,6 +76,7 @@ public enum LinkEnd: Hashable, Sendable, CustomStringConvertible {
     public var code: LinkCode? {
         switch self {
         case .here(let code), .peer(let code): code
+        case .otherRules: .wrongVersion
         case .lost, .unreachable: nil
         }
     }

@@ -1,4 +1,4 @@
-/// What never varies between nodes of one protocol version.
+/// What never varies between nodes of one rules number.
 public enum LinkLimits {
     /// Bytes behind the length prefix of one packet, at most.
     public static let packetBytesMax = 65_536
@@ -8,7 +8,6 @@ public enum LinkLimits {
     public static let payloadBytesMax = packetBytesMax - sealBytes - 1
     /// Bytes behind the length prefix of a packet before the peer is known, at most.
     public static let handshakePacketBytesMax = 512
-    public static let protocolVersion: UInt16 = 1
     /// Plaintext bytes under one stream key, at most.
     public static let rekeyBytes: UInt64 = 1 << 30
     public static let rekeyInterval: Duration = .seconds(3600)

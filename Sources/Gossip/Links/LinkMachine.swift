@@ -5,7 +5,7 @@ public import Wire
 ///
 /// ```
 /// dialler                                   acceptor
-///   hello  (version, network, ephemeral)  →
+///   hello  (rules, network, ephemeral)    →
 ///                                         ←  hello, then header ‖ seal(proof)
 ///   header ‖ seal(proof)                  →
 ///                                         ←  seal(accept)
@@ -72,6 +72,7 @@ public struct LinkMachine: ~Copyable {
     private let role: Role
     private let expected: NodeID?
     private let network: NetworkID
+    private let rules: UInt16
     private let identity: SigningKey
     private let instance: UInt64
     private let ephemeral: ExchangeKey
@@ -109,11 +110,13 @@ public struct LinkMachine: ~Copyable {
     ///   - now: monotonic time since any fixed origin, as in every `handle`.
     public init(
         role: Role, network: NetworkID, identity: SigningKey, instance: UInt64, ephemeral: ExchangeKey,
-        settings: LinkSettings, rekeyBytes: UInt64 = LinkLimits.rekeyBytes, now: Duration
+        settings: LinkSettings, rekeyBytes: UInt64 = LinkLimits.rekeyBytes, rules: UInt16 = RulesNumber.current,
+        now: Duration
     ) {
         self.role = role
         if case .dialler(let node) = role { expected = node } else { expected = nil }
         self.network = network
+        self.rules = rules
         self.identity = identity
         self.instance = instance
         self.ephemeral = ephemeral
@@ -199,7 +202,7 @@ public struct LinkMachine: ~Copyable {
     }
 
     private mutating func hello() -> [UInt8] {
-        ownHello = LinkHello(network: network, ephemeral: DatagramKey(ephemeral.publicKey)).wireBytes
+        ownHello = LinkHello(rules: rules, network: network, ephemeral: DatagramKey(ephemeral.publicKey)).wireBytes
         return PacketReader.packet(ownHello)
     }
 
@@ -239,6 +242,10 @@ public struct LinkMachine: ~Copyable {
 
     private mutating func receiveHello(_ packet: [UInt8], _ now: Duration, _ directives: inout [Directive]) {
         if let refusal = try? LinkRefusal(wireBytes: packet) {
+            // Whoever has a number says it in a hello before it refuses: only the release without one does not.
+            if refusal.code == .wrongVersion {
+                return finish(.otherRules(own: rules, peer: RulesNumber.unwritten), &directives)
+            }
             return finish(.peer(refusal.code), &directives)
         }
         let hello: LinkHello
@@ -248,8 +255,11 @@ public struct LinkMachine: ~Copyable {
             if case .invalid(field: "version", _) = error { return refuse(.wrongVersion, now, &directives) }
             return refuse(.malformed, now, &directives)
         }
-        guard hello.protocolVersion == LinkLimits.protocolVersion else {
-            return refuse(.wrongVersion, now, &directives)
+        guard hello.rules == rules else {
+            // The peer learns this side's number by its hello, whatever release it is of.
+            if role == .acceptor { directives.append(.write(self.hello())) }
+            directives.append(.write(PacketReader.packet(LinkRefusal(code: .wrongVersion).wireBytes)))
+            return finish(.otherRules(own: rules, peer: hello.rules), &directives)
         }
         guard hello.network == network else { return refuse(.wrongNetwork, now, &directives) }
         let dialled = role != .acceptor

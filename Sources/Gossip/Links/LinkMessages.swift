@@ -6,27 +6,28 @@ public struct LinkHello: WireMessage, Equatable {
     public static var domain: WireDomain { .link }
     static let kind: UInt8 = 1
 
-    public let protocolVersion: UInt16
+    /// Which rules this side follows. The release before there were numbers sent 1 here.
+    public let rules: UInt16
     public let network: NetworkID
     /// X25519 public key of this connection.
     public let ephemeral: DatagramKey
 
-    public init(protocolVersion: UInt16 = LinkLimits.protocolVersion, network: NetworkID, ephemeral: DatagramKey) {
-        self.protocolVersion = protocolVersion
+    public init(rules: UInt16 = RulesNumber.current, network: NetworkID, ephemeral: DatagramKey) {
+        self.rules = rules
         self.network = network
         self.ephemeral = ephemeral
     }
 
     public func encodeFields(into encoder: inout WireEncoder) {
         encoder.u8(Self.kind)
-        encoder.u16(protocolVersion)
+        encoder.u16(rules)
         encoder.value(network)
         encoder.value(ephemeral)
     }
 
     public init(fieldsFrom decoder: inout WireDecoder) throws(WireError) {
         try decoder.expect(Self.kind, "link message")
-        protocolVersion = try decoder.u16("protocol version")
+        rules = try decoder.u16("rules")
         network = try decoder.value()
         ephemeral = try decoder.value()
     }

@@ -41,7 +41,8 @@ public struct ChainExport {
         let genesis = try Genesis(wireBytes: bytes)
         summary.network = genesis.networkID.hex
         try line(
-            "{\"format\":\"meshnode-export/1\",\"network\":\"\(genesis.networkID.hex)\",\"genesis\":\"\(bytes.hex)\"}")
+            "{\"format\":\"meshnode-export/1\",\"rules\":\(RulesNumber.current),"
+                + "\"network\":\"\(genesis.networkID.hex)\",\"genesis\":\"\(bytes.hex)\"}")
         // What is exported has been checked: a reader that finds a fault has found one of the format.
         let replay = try ChainReplay(store: store, genesis: genesis)
         try export(replay.registry.chain)

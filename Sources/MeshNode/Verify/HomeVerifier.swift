@@ -16,6 +16,8 @@ public struct HomeVerifier: ChainVerification {
         guard let bytes = try store.genesis() else { throw NodeError.notInitialised(home.path) }
         let genesis: Genesis
         do { genesis = try Genesis(wireBytes: bytes) } catch {
+            // A home of other rules is not a wrong one: it cannot be judged here.
+            if case .otherRules = error { throw error }
             return VerificationReport(
                 network: "", isFull: isFull, chains: [],
                 failures: [.init(chain: "genesis", height: 0, cause: "the stored genesis is unreadable: \(error)")])

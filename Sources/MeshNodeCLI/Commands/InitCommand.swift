@@ -84,6 +84,8 @@ struct InitCommand: ParsableCommand {
     private static func network(_ bytes: [UInt8]) throws(CommandFailure) -> NetworkID {
         do {
             return try Genesis(wireBytes: bytes).networkID
+        } catch .otherRules(let found) {
+            throw CommandFailure(ExitStatus.configuration, WireError.otherRules(found).description)
         } catch {
             throw CommandFailure(ExitStatus.data, "the genesis file cannot be read: \(error); get it again")
         }

@@ -36,6 +36,8 @@ struct CommandFailure: Error, Equatable {
         case let error as ConfigurationError: self.init(ExitStatus.configuration, error.description)
         case let error as TaskError: self.init(ExitStatus.data, error.description)
         case let error as LearnError: self.init(ExitStatus.data, error.description)
+        case WireError.otherRules(let found):
+            self.init(ExitStatus.configuration, WireError.otherRules(found).description)
         case let error as WireError: self.init(ExitStatus.data, error.description)
         case let error as FileError: self.init(ExitStatus.data, error.description)
         case is CancellationError: self.init(ExitStatus.temporary, "cancelled")

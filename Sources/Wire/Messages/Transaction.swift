@@ -169,7 +169,8 @@ public struct Enrolment: WireCodable, Hashable {
     }
 }
 
-/// The first agreement of a network; its hash is the network id.
+/// The first agreement of a network; its hash is the network id. It begins with the number of the rules that it is
+/// read by.
 public struct Genesis: WireMessage, Hashable {
     public struct Account: WireCodable, Hashable {
         public let node: NodeID
@@ -269,7 +270,22 @@ public struct Genesis: WireMessage, Hashable {
 
     public static var domain: WireDomain { .genesis }
 
+    /// - Throws: ``WireError/otherRules(_:)`` before anything else of a genesis of another number is read.
+    public init(from decoder: inout WireDecoder) throws(WireError) {
+        let tag = try decoder.u16("domain")
+        guard tag == Self.domain.rawValue else {
+            throw .invalid(field: "domain", reason: "expected \(Self.domain), found tag \(tag)")
+        }
+        let version = try decoder.u8("version")
+        if version == 1 { throw .otherRules(RulesNumber.unwritten) }
+        guard version == Self.domain.version else {
+            throw .invalid(field: "version", reason: "expected \(Self.domain.version), found \(version)")
+        }
+        self = try Self(fieldsFrom: &decoder)
+    }
+
     public func encodeFields(into encoder: inout WireEncoder) {
+        encoder.u16(RulesNumber.current)
         encoder.string(name)
         encoder.u64(timeMs)
         encoder.list(accounts)
@@ -277,6 +293,8 @@ public struct Genesis: WireMessage, Hashable {
     }
 
     public init(fieldsFrom decoder: inout WireDecoder) throws(WireError) {
+        let rules = try decoder.u16("rules")
+        guard rules == RulesNumber.current else { throw .otherRules(rules) }
         name = try decoder.string(limit: Limits.name, "name")
         timeMs = try decoder.u64("time")
         accounts = try decoder.list(limit: Limits.accounts, "accounts")

@@ -33,18 +33,37 @@ struct LinkHandshakeTests {
         #expect(pair.dialler.identified == nil && pair.acceptor.identified == nil)
     }
 
-    @Test("another protocol version is refused, and both sides know why")
-    func otherVersion() {
-        let pair = LinkPair.standard()
-        pair.tamper = { index, _, bytes in
-            guard index == 0 else { return bytes }
-            let hello = LinkHello(
-                protocolVersion: 2, network: testNetwork(), ephemeral: DatagramKey([UInt8](repeating: 3, count: 32)))
-            return PacketReader.packet(hello.wireBytes)
-        }
+    @Test("a peer of other rules is refused, and both sides know both numbers", arguments: [(2, 3), (3, 2), (1, 2)])
+    func otherRules(dialler: UInt16, acceptor: UInt16) {
+        let pair = LinkPair(
+            LinkSide(.dialler(expected: nil), identity: testKey(1), network: testNetwork(1), rules: dialler),
+            LinkSide(.acceptor, identity: testKey(2), network: testNetwork(2), rules: acceptor))
         pair.open()
-        #expect(pair.acceptor.end == .here(.wrongVersion))
-        #expect(pair.dialler.end == .peer(.wrongVersion))
+        #expect(pair.dialler.end == .otherRules(own: dialler, peer: acceptor))
+        #expect(pair.acceptor.end == .otherRules(own: acceptor, peer: dialler))
+        for end in [pair.dialler.end, pair.acceptor.end] {
+            let said = end.map { "\($0)" } ?? ""
+            #expect(said.contains("rules \(dialler)") && said.contains("rules \(acceptor)"), "\(said)")
+        }
+    }
+
+    /// It says 1 in its hello and refuses others by code 3 alone.
+    @Test("the release before there were numbers is refused by number, and understands the refusal")
+    func rulesBeforeNumbers() throws {
+        let old = LinkHello(rules: 1, network: testNetwork(), ephemeral: DatagramKey([UInt8](repeating: 3, count: 32)))
+        let acceptor = LinkSide(.acceptor, identity: testKey(2))
+        acceptor.feed(.opened)
+        acceptor.feed(.bytes(PacketReader.packet(old.wireBytes)))
+        #expect(acceptor.end == .otherRules(own: RulesNumber.current, peer: 1))
+        // Its own hello in the form that the old release reads, then the refusal.
+        #expect(acceptor.outbox.count == 2)
+        let answer = try LinkHello(wireBytes: Array(acceptor.outbox[0].dropFirst(4)))
+        #expect(answer.rules == RulesNumber.current)
+        #expect(acceptor.outbox[1] == PacketReader.packet(LinkRefusal(code: .wrongVersion).wireBytes))
+        let dialler = LinkSide(.dialler(expected: nil), identity: testKey(1))
+        dialler.feed(.opened)
+        dialler.feed(.bytes(PacketReader.packet(LinkRefusal(code: .wrongVersion).wireBytes)))
+        #expect(dialler.end == .otherRules(own: RulesNumber.current, peer: 1))
     }
 
     @Test("a dial to an expected node fails on another key, and both sides know why")
@@ -264,16 +283,16 @@ struct LinkHandshakeTests {
                 .wireBytes
         }
         #expect(
-            hello(1).hex == "0e0001" + "01" + "0100" + String(repeating: "05", count: 32)
+            hello(1).hex == "0e0001" + "01" + "0200" + String(repeating: "05", count: 32)
                 + String(repeating: "01", count: 32))
         var transcript = LinkTranscript(dialler: hello(1), acceptor: hello(2))
         let header = [UInt8](repeating: 6, count: 24)
         let acceptor = transcript.signedByAcceptor(node: testKey(2).nodeID, instance: 8, header: header)
-        #expect(acceptor.hex == "020b03933d6e7425d3f36c48816a62072b04d66fa4b9c8f5316ac36fd931ffb9")
+        #expect(acceptor.hex == "1075e8ab3cdc31089b255ab7abe83ce25940c88115c75eddcd8932b1ab10de54")
         let proof = LinkProof(node: testKey(2).nodeID, instance: 8, signature: testKey(2).sign(acceptor))
         transcript.append(acceptorProof: header + proof.wireBytes)
         let dialler = transcript.signedByDialler(node: testKey(1).nodeID, instance: 9, header: header)
-        #expect(dialler.hex == "c57d8cddb0f0c79be0366e160b915a1c090d11393b5518dc70015177d33b0eec")
+        #expect(dialler.hex == "f07315ab540ac403428d0e4c5d8cb53422f906fa2588ce72af09c7f017a9517a")
         #expect(LinkRefusal(code: .wrongNetwork).wireBytes.hex == "0e00010202")
     }
 }

@@ -20,11 +20,12 @@ final class LinkSide {
 
     init(
         _ role: LinkMachine.Role, identity: SigningKey, network: NetworkID = testNetwork(), instance: UInt64 = 1,
-        settings: LinkSettings = LinkSettings(profile: .loopback), rekeyBytes: UInt64 = LinkLimits.rekeyBytes
+        settings: LinkSettings = LinkSettings(profile: .loopback), rekeyBytes: UInt64 = LinkLimits.rekeyBytes,
+        rules: UInt16 = RulesNumber.current
     ) {
         machine = LinkMachine(
             role: role, network: network, identity: identity, instance: instance, ephemeral: ExchangeKey(),
-            settings: settings, rekeyBytes: rekeyBytes, now: .zero)
+            settings: settings, rekeyBytes: rekeyBytes, rules: rules, now: .zero)
     }
 
     func feed(_ input: LinkMachine.Input, now: Duration = .zero) {
