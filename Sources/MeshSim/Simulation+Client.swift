@@ -22,7 +22,9 @@ extension Simulation {
         }
         guard !nodes[index].disk.transactions.contains(where: { $0.slot.major >= nonce }) else { return }
         if index == 0, record == nil {
-            propose(.publish(spec, sealingKey: sealingKey(index)), node: index)
+            propose(
+                KeyRules.publish(spec, sealingKey: SealedScheme.key(of: id), network: network, account: id),
+                node: index)
         }
         guard nodes[index].isUp else { return }
         for transaction in nodes[index].disk.evidence {
@@ -34,10 +36,9 @@ extension Simulation {
         guard nodes[index].isUp else { return }
         guard let record, record.closed == nil, !record.isCancelled else { return }
         if !record.enrolments.contains(where: { $0.node == id }) {
-            let enrolment = Enrolment(
-                task: record.task, sealingKey: sealingKey(index), electionKey: .zero, rows: 10,
-                dataForm: record.spec.data.form,
-                bond: nodes[index].weight)
+            let enrolment = KeyRules.enrolment(
+                task: record.task, sealingKey: SealedScheme.key(of: id), electionKey: nil, rows: 10,
+                dataForm: record.spec.data.form, bond: nodes[index].weight, network: network, account: id)
             if record.enrolments.count < Int(record.spec.participants.maximum) {
                 propose(.enrol(enrolment), node: index)
             }
@@ -81,11 +82,6 @@ extension Simulation {
             directives += nodes[index].memory!.tasks[place].tick(instant(index))
             perform(directives, chain: task.chain, node: index)
         }
-    }
-
-    private func sealingKey(_ index: Int) -> SealingKey {
-        SealingKey(
-            sealing.isEmpty ? Transcript.hash("sim/sealing", nodes[index].id.bytes) : sealing[index].publicKey)
     }
 
     private func propose(_ transaction: Transaction, node index: Int) {

@@ -87,9 +87,8 @@ private final class NodeMesh: @unchecked Sendable {
             let id = identity.signingKey().nodeID
             members.append(Member(id: id, home: home))
             accounts.append(
-                Genesis.Account(
-                    node: id, balance: 10_000, validatorBond: 1_000,
-                    electionKey: Digest(try identity.electionKey().publicKey)))
+                KeyRules.member(key: identity.signingKey(), electionKey: try identity.electionKey())
+                    .account(balance: 10_000, bond: 1_000))
             try Self.rows(index, seed: settings.seed).write(
                 toFile: folder + "/rows\(index).csv", atomically: true, encoding: .utf8)
         }

@@ -104,6 +104,9 @@ public struct Signature: Hashable, Sendable, WireCodable {
         self.bytes = bytes
     }
 
+    /// The all-zero value: where there is nothing to prove.
+    public static var zero: Signature { Signature([UInt8](repeating: 0, count: byteCount)) }
+
     public func encode(into encoder: inout WireEncoder) { encoder.fixed(bytes) }
     public init(from decoder: inout WireDecoder) throws(WireError) {
         self.init(try decoder.fixed(Self.byteCount, "signature"))

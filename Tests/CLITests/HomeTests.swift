@@ -14,7 +14,7 @@ import Testing
         let scratch = try Scratch()
         let executable = try Executable()
         var nodes: [String] = []
-        var electionKeys: [String] = []
+        var lines: [String] = []
         for name in ["a", "b", "c", "d"] {
             let made = try await executable.run(
                 [
@@ -23,7 +23,7 @@ import Testing
                 ])
             #expect(made.status == 0, "\(made.errors)")
             nodes.append(try #require(try json(made.output)["node"] as? String))
-            electionKeys.append(try #require(try json(made.output)["election_key"] as? String))
+            lines.append(try #require(try json(made.output)["member_line"] as? String))
         }
         #expect(Set(nodes).count == 4)
         let home = scratch.path + "/a"
@@ -35,7 +35,7 @@ import Testing
 
         let members = ["a", "b", "c"].flatMap { ["--member", "\(scratch.path)/\($0)"] }
         let genesis = scratch.path + "/lab.genesis"
-        let fourth = "\(nodes[3])=500:20:\(electionKeys[3])"
+        let fourth = "\(lines[3])=500:20"
         func create(_ out: String, _ extra: [String] = []) async throws -> Executable.Outcome {
             try await executable.run(
                 [
@@ -81,6 +81,60 @@ import Testing
         #expect(outcome.status == 78)
         #expect(outcome.errors.contains("rules 1 (meshnode 0.1.0)") && outcome.errors.contains("use meshnode 0.1.0"))
         #expect(!FileManager.default.fileExists(atPath: scratch.path + "/h"))
+    }
+
+    /// Nobody becomes a validator by somebody else's word: lines prove that their node holds the keys, and each node
+    /// compares what the genesis says of it with its own.
+    @Test func membersProveTheirKeys() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        var lines: [String] = []
+        for name in ["a", "b"] {
+            let made = try await executable.run(["init", "--home", "\(scratch.path)/\(name)", "--json"])
+            lines.append(try #require(try json(made.output)["member_line"] as? String))
+            let shown = try await executable.run(["init", "--home", "\(scratch.path)/\(name)"])
+            #expect(shown.output.contains(lines[lines.count - 1]))
+        }
+        func create(_ text: String, _ extra: [String] = []) async throws -> Executable.Outcome {
+            let file = scratch.path + "/members.txt"
+            try text.write(toFile: file, atomically: true, encoding: .utf8)
+            return try await executable.run(
+                ["genesis", "create", "--name", "n", "--member-file", file, "--out", scratch.path + "/g"] + extra)
+        }
+        let good = try await create("# two members\n\(lines[0])\n\(lines[1]) 700 70 # fewer\n", ["--json"])
+        #expect(good.status == 0, "\(good.errors)")
+        #expect(try json(good.output)["validators"] as? Int == 2)
+        for home in ["a", "b"] {
+            let imported = try await executable.run([
+                "init", "--home", "\(scratch.path)/\(home)", "--genesis", scratch.path + "/g",
+            ])
+            #expect(imported.status == 0 && !imported.errors.contains("no account"), "\(imported.errors)")
+        }
+        let stranger = try await executable.run([
+            "init", "--home", scratch.path + "/c", "--genesis", scratch.path + "/g",
+        ])
+        #expect(stranger.status == 0)
+        #expect(
+            try await executable.run(["init", "--home", scratch.path + "/c", "--genesis", scratch.path + "/g"]).errors
+                .contains("has no account in this genesis"))
+
+        // One letter, a cut line, a line twice, no line, a number that is none.
+        let letter = lines[0].last == "a" ? "q" : "a"
+        for text in [
+            lines[0].dropLast() + letter, lines[0].dropLast(9) + "", "\(lines[0])\n\(lines[0])", "# nobody",
+            "\(lines[0]) many",
+        ] {
+            let outcome = try await create(String(text))
+            #expect(outcome.status == 65, "\(text.prefix(20)): \(outcome.errors)")
+        }
+        // A key by hand has no proof.
+        let node = try #require(
+            try json(try await executable.run(["init", "--home", scratch.path + "/a", "--json"]).output)["node"]
+                as? String)
+        let byHand = try await executable.run([
+            "genesis", "create", "--name", "n", "--account", "\(node)=5:5:\(node)", "--out", scratch.path + "/h",
+        ])
+        #expect(byHand.status == 65 && byHand.errors.contains("member line"), "\(byHand.errors)")
     }
 
     @Test func wideKeyIsDenied() async throws {

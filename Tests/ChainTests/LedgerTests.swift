@@ -173,9 +173,8 @@ struct LedgerTests {
         var world = LedgerWorld()
         let before = world.state.validators
         #expect(
-            world.refusal(.bond(credits: 50, electionKey: .zero), 1)?.contains("keeps its election key") == true)
-        let key = world.state.accounts[world.node(1)]!.electionKey
-        try world.decide([(.bond(credits: 50, electionKey: key), 1)])
+            world.refusal(world.bonding(50, 1, key: .generate()), 1)?.contains("keeps its election key") == true)
+        try world.decide([(world.bonding(50, 1), 1)])
         #expect(world.state.validators == before && world.state.nextValidators.weight(of: world.node(1)) == 150)
         #expect(world.state.isNextHeightDue, "the change takes effect by itself")
         try world.decide()
@@ -299,7 +298,7 @@ struct LedgerTests {
             for _ in 0..<random.below(6) {
                 let signer = Int(random.below(6))
                 guard !used.contains(signer) else { continue }
-                let transaction = randomTransaction(world, tasks, &random)
+                let transaction = randomTransaction(world, signer, tasks, &random)
                 let wait: UInt64 = 10
                 if world.refusal(transaction, signer, after: wait) == nil {
                     transactions.append((transaction, signer))
@@ -328,12 +327,12 @@ struct LedgerTests {
     }
 
     private func randomTransaction(
-        _ world: LedgerWorld, _ tasks: [TaskID], _ random: inout SampleNumbers
+        _ world: LedgerWorld, _ signer: Int, _ tasks: [TaskID], _ random: inout SampleNumbers
     ) -> Transaction {
         let task = tasks.isEmpty ? TaskID.zero : tasks[Int(random.below(UInt64(tasks.count)))]
         switch random.below(14) {
         case 0: return .transfer(to: world.node(Int(random.below(6))), credits: random.below(3_000))
-        case 1: return .bond(credits: random.below(500), electionKey: world.state.accounts[world.node(1)]!.electionKey)
+        case 1: return world.bonding(random.below(500), signer)
         case 2: return .unbond(.validator(credits: random.below(150)))
         case 3: return .unbond(.enrolment(task: task))
         case 4:
@@ -341,8 +340,8 @@ struct LedgerTests {
             spec.seed = random.below(1 << 40)
             spec.reward.credits = random.below(1_500)
             spec.deadlines.expiryMs = 12_000 + random.below(100_000)
-            return .publish(spec, sealingKey: .zero)
-        case 5, 6, 7: return world.enrolment(task, Int(random.below(6)), bond: 50 + random.below(200))
+            return world.publishing(spec, signer)
+        case 5, 6, 7: return world.enrolment(task, signer, bond: 50 + random.below(200))
         case 8: return .close(task: task)
         case 9:
             let action = ControlAction.allCases[Int(random.below(3))]
@@ -360,10 +359,10 @@ struct LedgerTests {
         case 12: return .refund(task: task)
         default:
             let chain = random.below(2) == 0 ? world.state.chain : task
-            let signer = Int(random.below(6))
+            let offender = Int(random.below(6))
             let height = random.below(80)
             return Evidence.transaction(
-                vote(world, signer, chain, 1, height: height), vote(world, signer, chain, 2, height: height))
+                vote(world, offender, chain, 1, height: height), vote(world, offender, chain, 2, height: height))
                 ?? .refund(task: task)
         }
     }

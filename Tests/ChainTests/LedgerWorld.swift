@@ -28,9 +28,7 @@ struct LedgerWorld {
         genesis = Genesis(
             name: "test", timeMs: 1_000,
             accounts: keys.enumerated().map { index, key in
-                .init(
-                    node: key.nodeID, balance: 5_000, validatorBond: 100, electionKey: Digest(election[index].publicKey)
-                )
+                KeyRules.member(key: key, electionKey: election[index]).account(balance: 5_000, bond: 100)
             },
             parameters: .init(
                 electionProofBytes: proofBytes, proposeMs: 1_000, voteMs: 300, settleMs: 5_000, evidenceMs: 20_000))
@@ -116,18 +114,34 @@ struct LedgerWorld {
     mutating func publish(_ change: (inout TaskSpec) -> Void = { _ in }) throws -> TaskID {
         var spec = RegistryTests.spec()
         change(&spec)
-        let publish = envelope(.publish(spec, sealingKey: .zero), 0)
+        let publish = envelope(publishing(spec), 0)
         timeMs += 1_000
         try decide(envelopes: [publish])
         return TaskID.of(network: state.network, publish: publish.transactionID)
     }
 
+    func publishing(_ spec: TaskSpec, _ signer: Int = 0) -> Transaction {
+        KeyRules.publish(spec, sealingKey: sealingKey(signer), network: state.network, account: node(signer))
+    }
+
+    /// One for all tasks: a test's, not a node's.
+    func sealingKey(_ index: Int) -> RistrettoKey {
+        try! RistrettoKey(
+            uniform: SecretBytes(
+                Transcript.hash("sealing", node(index).bytes) + Transcript.hash("sealing/2", node(index).bytes)))
+    }
+
     func enrolment(_ task: TaskID, _ index: Int, bond: UInt64 = 60) -> Transaction {
         .enrol(
-            Enrolment(
-                task: task, sealingKey: SealingKey(node(index).bytes),
-                electionKey: Digest(electionKeys[index].publicKey),
-                rows: 20, dataForm: (state.task(task)?.spec ?? RegistryTests.spec()).data.form, bond: bond))
+            KeyRules.enrolment(
+                task: task, sealingKey: sealingKey(index), electionKey: electionKeys[index], rows: 20,
+                dataForm: (state.task(task)?.spec ?? RegistryTests.spec()).data.form, bond: bond,
+                network: state.network, account: node(index)))
+    }
+
+    func bonding(_ credits: UInt64, _ index: Int, key: RistrettoKey? = nil) -> Transaction {
+        KeyRules.bond(
+            credits, electionKey: key ?? electionKeys[index], network: state.network, account: node(index))
     }
 
     /// A settlement as a decided task header makes it: what the members earned by then.

@@ -56,8 +56,7 @@ struct OrderTests {
     @Test func anElectorateThatChangedIsProvenStepByStep() throws {
         var world = LedgerWorld()
         let genesis = try world.openTask()
-        let key = world.state.accounts[world.node(1)]!.electionKey
-        try world.decide([(.bond(credits: 2_000, electionKey: key), 1)])
+        try world.decide([(world.bonding(2_000, 1), 1)])
         try world.decide()
         try world.decide([(.unbond(.validator(credits: 100)), 2)])
         try world.decide()

@@ -44,13 +44,17 @@ struct RegistryTests {
     }
 
     func enrolment(
-        _ task: TaskID, rows: UInt32 = 20, bond: UInt64 = 60, form: Digest = Self.spec().data.form
+        _ task: TaskID, _ signer: Int, rows: UInt32 = 20, bond: UInt64 = 60, form: Digest = Self.spec().data.form
     ) -> Transaction {
         .enrol(
-            Enrolment(
-                task: task, sealingKey: SealingKey(RistrettoKey.generate().publicKey), electionKey: .zero, rows: rows,
-                dataForm: form,
-                bond: bond))
+            KeyRules.enrolment(
+                task: task, sealingKey: .generate(), electionKey: nil, rows: rows, dataForm: form, bond: bond,
+                network: genesis.networkID, account: keys[signer].nodeID))
+    }
+
+    func publish(_ spec: TaskSpec = Self.spec(), _ signer: Int = 0) -> Transaction {
+        KeyRules.publish(
+            spec, sealingKey: .generate(), network: genesis.networkID, account: keys[signer].nodeID)
     }
 
     /// A block of these transactions on top of `state`, by whoever's turn it is.
@@ -64,13 +68,13 @@ struct RegistryTests {
     @Test func publishEscrowsEnrolBondsAndCreditsStayConstant() throws {
         var state = RegistryState(genesis: genesis)
         let total = state.totalCredits
-        let publish = envelope(.publish(Self.spec(), sealingKey: .zero), 0, nonce: 0)
+        let publish = envelope(publish(), 0, nonce: 0)
         state = try block([publish], on: state, timeMs: 2_000)
         let task = TaskID.of(network: genesis.networkID, publish: publish.transactionID)
         #expect(state.accounts[keys[0].nodeID]?.balance == 4_000)
         #expect(state.task(task)?.escrow == 1_000 && state.totalCredits == total)
 
-        state = try block((1..<6).map { envelope(enrolment(task), $0, nonce: 0) }, on: state, timeMs: 3_000)
+        state = try block((1..<6).map { envelope(enrolment(task, $0), $0, nonce: 0) }, on: state, timeMs: 3_000)
         #expect(state.accounts[keys[1].nodeID]?.balance == 4_940 && state.accounts[keys[1].nodeID]?.bonded == 60)
         #expect(state.totalCredits == total)
 
@@ -102,35 +106,35 @@ struct RegistryTests {
         var state = RegistryState(genesis: genesis)
         var dear = Self.spec()
         dear.reward.credits = 6_000
-        #expect(reason(.publish(dear, sealingKey: .zero), 0, nonce: 0, state)?.contains("balance 5000") == true)
+        #expect(reason(publish(dear), 0, nonce: 0, state)?.contains("balance 5000") == true)
         var wrong = Self.spec()
         wrong.rounds = 0
         wrong.participants.smallestSet = 2
-        let faults = try #require(reason(.publish(wrong, sealingKey: .zero), 0, nonce: 0, state))
+        let faults = try #require(reason(publish(wrong), 0, nonce: 0, state))
         #expect(faults.contains("rounds") && faults.contains("smallest_set"))
-        #expect(reason(.publish(Self.spec(), sealingKey: .zero), 0, nonce: 1, state)?.contains("nonce 1") == true)
+        #expect(reason(publish(), 0, nonce: 1, state)?.contains("nonce 1") == true)
 
-        let publish = envelope(.publish(Self.spec(), sealingKey: .zero), 0, nonce: 0)
+        let publish = envelope(publish(), 0, nonce: 0)
         state = try block([publish], on: state, timeMs: 2_000)
         let task = TaskID.of(network: genesis.networkID, publish: publish.transactionID)
-        #expect(reason(enrolment(task, rows: 9), 1, nonce: 0, state)?.contains("9 rows") == true)
-        #expect(reason(enrolment(task, bond: 49), 1, nonce: 0, state)?.contains("bond 49") == true)
-        #expect(reason(enrolment(.zero), 1, nonce: 0, state)?.contains("not published") == true)
+        #expect(reason(enrolment(task, 1, rows: 9), 1, nonce: 0, state)?.contains("9 rows") == true)
+        #expect(reason(enrolment(task, 1, bond: 49), 1, nonce: 0, state)?.contains("bond 49") == true)
+        #expect(reason(enrolment(.zero, 1), 1, nonce: 0, state)?.contains("not published") == true)
         #expect(reason(.close(task: task), 1, nonce: 0, state)?.contains("waits for participants") == true)
-        state = try block([envelope(enrolment(task), 1, nonce: 0)], on: state, timeMs: 3_000)
-        #expect(reason(enrolment(task), 1, nonce: 1, state)?.contains("is enrolled") == true)
+        state = try block([envelope(enrolment(task, 1), 1, nonce: 0)], on: state, timeMs: 3_000)
+        #expect(reason(enrolment(task, 1), 1, nonce: 1, state)?.contains("is enrolled") == true)
         // The deadline alone does not close: the minimum is needed.
         #expect(reason(.close(task: task), 2, nonce: 0, state, timeMs: 900_000) != nil)
     }
 
     @Test func enrolAndCloseOfATaskDoNotShareABlock() throws {
         var state = RegistryState(genesis: genesis)
-        let publish = envelope(.publish(Self.spec(minimum: 5, maximum: 6), sealingKey: .zero), 0, nonce: 0)
+        let publish = envelope(publish(Self.spec(minimum: 5, maximum: 6)), 0, nonce: 0)
         state = try block([publish], on: state, timeMs: 2_000)
         let task = TaskID.of(network: genesis.networkID, publish: publish.transactionID)
-        state = try block((1..<6).map { envelope(enrolment(task), $0, nonce: 0) }, on: state, timeMs: 3_000)
+        state = try block((1..<6).map { envelope(enrolment(task, $0), $0, nonce: 0) }, on: state, timeMs: 3_000)
         var trial = state
-        try trial.apply(envelope(enrolment(task), 0, nonce: 1), height: state.height + 1, timeMs: 20_000)
+        try trial.apply(envelope(enrolment(task, 0), 0, nonce: 1), height: state.height + 1, timeMs: 20_000)
         #expect(throws: ChainError.self) {
             try trial.apply(envelope(.close(task: task), 1, nonce: 1), height: state.height + 1, timeMs: 20_000)
         }
@@ -138,7 +142,7 @@ struct RegistryTests {
 
     @Test func alteredBlocksAreRefused() throws {
         let state = RegistryState(genesis: genesis)
-        let publish = envelope(.publish(Self.spec(), sealingKey: .zero), 0, nonce: 0)
+        let publish = envelope(publish(), 0, nonce: 0)
         let author = state.nextProposers[0]
         let built = try #require(
             RegistryRules.build(pending: [publish], state: state, author: author, view: 0, timeMs: 2_000))

@@ -27,17 +27,17 @@ import Testing
                     "data.train=\(path)/parts/part-\(index).csv", "--set",
                     "data.evaluation=\(path)/parts/holdout.csv", "--set", "miner.auto_join=true")
             }
-            let accounts = try ["b1", "b2"].map { name -> String in
+            let lines = try ["b1", "b2"].map { name -> String in
                 let outcome = try Self.expect("init", "--home", path + "/" + name, "--json")
-                struct Made: Decodable { let node: String, election_key: String }
-                let made = try JSONDecoder().decode(Made.self, from: Data(outcome.output.utf8))
-                return "\(made.node)=10000:1000:\(made.election_key)"
+                struct Made: Decodable { let member_line: String }
+                return try JSONDecoder().decode(Made.self, from: Data(outcome.output.utf8)).member_line
             }
+            try lines.joined(separator: "\n").write(toFile: path + "/others.txt", atomically: true, encoding: .utf8)
             try Self.expect(
                 [
                     "genesis", "create", "--name", "lab", "--profile", "loopback", "--member", path + "/a1", "--member",
-                    path + "/a2",
-                ] + accounts.flatMap { ["--account", $0] } + ["--out", path + "/lab.genesis"])
+                    path + "/a2", "--member-file", path + "/others.txt", "--out", path + "/lab.genesis",
+                ])
             for name in ByHandTests.names {
                 try Self.expect("init", "--home", path + "/" + name, "--genesis", path + "/lab.genesis")
             }

@@ -22,7 +22,7 @@ struct RegistryHistory {
         genesis = Genesis(
             name: "history", timeMs: 1_000,
             accounts: keys.map {
-                .init(node: $0.nodeID, balance: 5_000, validatorBond: 100, electionKey: Digest($0.nodeID.bytes))
+                KeyRules.member(key: $0, electionKey: nil).account(balance: 5_000, bond: 100)
             },
             parameters: .init(
                 electionProofBytes: 0, proposeMs: 1_000, voteMs: 300, settleMs: 5_000, evidenceMs: 20_000))

@@ -49,6 +49,36 @@ struct SealedSeedsTests {
         #expect(profile.componentCount == [1: 1, 3: 3, 5: 10, 7: 35][profile.holders])
     }
 
+    /// A key that is none stops its own holder's boxes, never the submission: the others of each component serve.
+    @Test func aBoxThatCannotBeMadeStopsNobodyElse() throws {
+        let profile = HolderProfile.threeHolders
+        let identity = [UInt8](repeating: 0, count: 32)
+        let notCanonical = [UInt8](repeating: 0xff, count: 32)
+        for key in [identity, notCanonical] {
+            var keys = round.holderKeys.map(\.publicKey)
+            keys[1] = key
+            let sealed = try SealedSeeds.seal(
+                seeds: round.seeds[0], profile: profile, holderKeys: keys, binding: round.bindings[0],
+                ephemeral: .generate())
+            try sealed.verify(profile: profile, binding: round.bindings[0])
+            var opened: Set<Int> = []
+            for holder in [0, 2] {
+                let found = try sealed.open(
+                    holder: holder, key: round.holderKeys[holder], profile: profile, binding: round.bindings[0])
+                #expect(found.failed.isEmpty)
+                opened.formUnion(found.seeds.map(\.component))
+            }
+            #expect(opened == Set(0..<profile.componentCount))
+            // Where nobody could open a component, nothing is sealed.
+            keys[0] = key
+            #expect(throws: NDDFEError.self) {
+                try SealedSeeds.seal(
+                    seeds: round.seeds[0], profile: profile, holderKeys: keys, binding: round.bindings[0],
+                    ephemeral: .generate())
+            }
+        }
+    }
+
     @Test func otherProfilesAreRefused() {
         for (holders, threshold) in [(0, 0), (2, 1), (3, 0), (3, 2), (5, 1), (7, 2), (9, 4), (-1, -1)] {
             #expect(throws: NDDFEError.self) { try HolderProfile(holders: holders, threshold: threshold) }

@@ -113,7 +113,11 @@ struct Samples {
         let nodes: [NodeID] = ids(3)
         return Genesis(
             name: "test", timeMs: 1,
-            accounts: nodes.map { .init(node: $0, balance: 100, validatorBond: 10, electionKey: Digest($0.bytes)) },
+            accounts: nodes.map {
+                .init(
+                    node: $0, balance: 100, validatorBond: 10, electionKey: Digest($0.bytes),
+                    proofs: .init(election: signature(), node: signature()))
+            },
             parameters: .init(
                 electionProofBytes: 80, proposeMs: 1_000, voteMs: 300, settleMs: 3_600_000, evidenceMs: 172_800_000))
     }
@@ -184,7 +188,8 @@ struct Samples {
         )
         let enrolment = Enrolment(
             task: id(), sealingKey: id(), electionKey: id(), rows: 360,
-            dataForm: Digest([UInt8](repeating: 0x5a, count: 32)), bond: 20)
+            dataForm: Digest([UInt8](repeating: 0x5a, count: 32)), bond: 20, sealingProof: signature(),
+            electionProof: signature())
         let state = VoteState(
             height: 9, view: 2, step: .precommit, locked: .init(view: 1, header: header()), valid: nil)
         return [
@@ -213,14 +218,15 @@ struct Samples {
             Sample("void-body", VoidBody(reason: .tooFew, evicted: ids(1), union: ids(2), lists: [list()])),
             Sample("control-complete", ControlBody.complete), Sample("control-failed", ControlBody.failed(.quality)),
             Sample("registry-body", RegistryBody(transactions: [envelope(.transaction)])),
-            Sample("task-spec", spec()), Sample("publish", Transaction.publish(spec(), sealingKey: id())),
+            Sample("task-spec", spec()),
+            Sample("publish", Transaction.publish(spec(), sealingKey: id(), proof: signature())),
             Sample("enrol", Transaction.enrol(enrolment)), Sample("close", Transaction.close(task: id())),
             Sample("genesis", genesis()), Sample("proposal-fresh", Proposal(header: header(), validView: -1)),
             Sample("proposal-again", Proposal(header: header(.result), validView: 1)),
             Sample("vote-block", Vote(block: id())), Sample("vote-nil", Vote(block: nil, reason: .locked)),
             Sample("vote-state", state),
             Sample("transfer", Transaction.transfer(to: id(), credits: 7)),
-            Sample("bond", Transaction.bond(credits: 8, electionKey: id())),
+            Sample("bond", Transaction.bond(credits: 8, electionKey: id(), proof: signature())),
             Sample("unbond-validator", Transaction.unbond(.validator(credits: 9))),
             Sample("unbond-enrolment", Transaction.unbond(.enrolment(task: id()))),
             Sample("control-order", Transaction.control(TaskControl(task: id(), sequence: 2, action: .resume))),

@@ -10,7 +10,7 @@ electorate of its height; signatures, nonces and effects of all registry transac
 replaced holders, payout tables by equal, rows and contribution; the state root of every block of every chain. With --contents, of each
 result whose bodies are there: boxes hash and elements root of every body, every affine element on the curve, the digits of e, the block
 equation, and the new model where the task's server step is plain averaging; of each scored round: the direction and every opening.
-Not checked: election proofs, proofs of single boxes, what complaints and blame prove, the other server steps.
+Not checked: election proofs, proofs that a key is held, proofs of single boxes, what complaints and blame prove, the other server steps.
 
     verify_export.py FILE        exit 0 when everything holds, 1 with the first fault
 """
@@ -281,6 +281,13 @@ def encode_table(t):
             + b"".join(k + u32(a) + u32(b) + u64(c) for k, a, b, c in t["entries"]))
 
 
+def genesis_account(r):
+    account = r.id(), r.u64(), r.u64(), r.id()
+    if r.flag():
+        r.sig(), r.sig()
+    return account
+
+
 class Registry:
     def __init__(self, genesis):
         r = Reader(genesis)
@@ -291,7 +298,7 @@ class Registry:
         r.blob()
         self.time = r.u64()
         self.accounts = {}
-        for key, balance, bond, election in r.list(lambda r: (r.id(), r.u64(), r.u64(), r.id())):
+        for key, balance, bond, election in r.list(genesis_account):
             self.accounts[key] = dict(balance=balance, nonce=0, bonded=0, bond=bond, key=election, unbonding=[], below=0)
         self.proof_bytes, _, _ = r.u8(), r.u32(), r.u32()
         self.settle_ms, self.evidence_ms = r.u64(), r.u64()
@@ -368,7 +375,7 @@ class Registry:
         kind = r.u8()
         if kind == 1:
             s = spec(r)
-            r.id()
+            r.id(), r.sig()
             a["balance"] -= s["reward"]
             task = transcript("meshnode/task/1", self.network, transcript("meshnode/transaction/1", e["signed"]))
             self.tasks.append(dict(
@@ -378,7 +385,7 @@ class Registry:
         elif kind == 2:
             start = r.at
             n = dict(task=r.id(), sealing=r.id(), election=r.id(), rows=r.u32(), form=r.id(),
-                     bond=r.u64())
+                     bond=r.u64(), proofs=(r.sig(), r.sig()))
             n["bytes"] = r.data[start:r.at]
             a["balance"] -= n["bond"]
             a["bonded"] += n["bond"]
@@ -394,7 +401,7 @@ class Registry:
                 to, dict(balance=0, nonce=0, bonded=0, bond=0, key=bytes(32), unbonding=[], below=0))
             other["balance"] += credits
         elif kind == 5:
-            credits, key = r.u64(), r.id()
+            credits, key, _ = r.u64(), r.id(), r.sig()
             a["balance"] -= credits
             a["bond"] += credits
             a["key"] = key

@@ -26,11 +26,11 @@ extension RegistryState {
         let transaction = try decoded(Transaction.self, envelope.payload)
         accounts[signer]!.nonce += 1
         switch transaction {
-        case .publish(let spec, let sealingKey): try publish(spec, sealingKey, envelope, height, timeMs)
+        case .publish(let spec, let key, let proof): try publish(spec, key, proof, envelope, height, timeMs)
         case .enrol(let enrolment): try enrol(enrolment, signer, height, timeMs)
         case .close(let task): try close(task, height, timeMs)
         case .transfer(let to, let credits): try transfer(signer, to, credits, height, timeMs)
-        case .bond(let credits, let key): try bond(signer, credits, key, height, timeMs)
+        case .bond(let credits, let key, let proof): try bond(signer, credits, key, proof, height, timeMs)
         case .unbond(.validator(let credits)): try unbond(signer, credits, height, timeMs)
         case .unbond(.enrolment(let task)): try leave(signer, task, height, timeMs)
         case .control(let control): try order(control, signer, height, timeMs)
@@ -63,12 +63,14 @@ extension RegistryState {
     // MARK: Tasks
 
     private mutating func publish(
-        _ spec: TaskSpec, _ sealingKey: SealingKey, _ envelope: Envelope, _ height: UInt64, _ timeMs: UInt64
+        _ spec: TaskSpec, _ sealingKey: SealingKey, _ proof: Signature, _ envelope: Envelope, _ height: UInt64,
+        _ timeMs: UInt64
     ) throws(ChainError) {
         try require(tasks.count < Limits.tasks, "the registry holds \(Limits.tasks) tasks")
         let faults = TaskSpecValidator.faults(spec)
         try require(
             faults.isEmpty, "invalid task: " + faults.map { "\($0.path): \($0.reason)" }.joined(separator: "; "))
+        try KeyRules.check(spec, sealingKey: sealingKey, proof: proof, network: network, account: envelope.signer)
         let task = TaskID.of(network: network, publish: envelope.transactionID)
         try debit(envelope.signer, spec.reward.credits, .escrow, for: "reward", height, timeMs, task: task)
         tasks.append(
@@ -99,6 +101,7 @@ extension RegistryState {
         try require(
             enrolment.bond >= max(1, record.spec.reward.minimumBond),
             "bond \(enrolment.bond), the task asks for \(max(1, record.spec.reward.minimumBond))")
+        try KeyRules.check(enrolment, network: network, account: signer, parameters: genesis.parameters)
         try debit(signer, enrolment.bond, .enrolled, for: "bond", height, timeMs, task: enrolment.task)
         accounts[signer]!.bonded += enrolment.bond
         tasks[index].enrolments.append(Enrolled(node: signer, height: height, enrolment: enrolment))
@@ -263,14 +266,17 @@ extension RegistryState {
         try require(credits > 0, "a transfer moves at least 1 credit")
         try require(
             accounts[to] != nil || accounts.count < Limits.accounts, "the network holds \(Limits.accounts) accounts")
+        if accounts[to] == nil { try KeyRules.check(account: to) }
         try debit(signer, credits, .sent, for: "transfer", height, timeMs, other: to)
         credit(to, credits, .received, height, timeMs, other: signer)
     }
 
     private mutating func bond(
-        _ signer: NodeID, _ credits: UInt64, _ key: Digest, _ height: UInt64, _ timeMs: UInt64
+        _ signer: NodeID, _ credits: UInt64, _ key: Digest, _ proof: Signature, _ height: UInt64, _ timeMs: UInt64
     ) throws(ChainError) {
         try require(credits > 0, "a bond is at least 1 credit")
+        try KeyRules.checkBond(
+            credits, key, proof, network: network, account: signer, parameters: genesis.parameters)
         try debit(signer, credits, .bonded, for: "bond", height, timeMs)
         // A new key while one is in force could be chosen for the beacon of the day.
         let isNew =

@@ -39,7 +39,8 @@ public struct SealedSeeds: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - seeds: 32 secret bytes a component.
-    ///   - holderKeys: the holders' public sealing keys, in the profile's order.
+    ///   - holderKeys: the holders' public sealing keys, in the profile's order; one that is no key stops only its own
+    ///     boxes.
     ///   - ephemeral: t, fresh for this submission and erased after it.
     public static func seal(
         seeds: [SecretBytes], profile: HolderProfile, holderKeys: [[UInt8]], binding: SubmissionBinding,
@@ -54,15 +55,25 @@ public struct SealedSeeds: Sendable, Hashable {
         for seed in seeds where seed.count != 32 {
             throw .wrongLength(field: "seed", expected: 32, found: seed.count)
         }
-        var shared: [SecretBytes] = []
-        for (index, key) in holderKeys.enumerated() {
-            _ = try requirePoint(key, "sealing key of holder \(index)")
-            shared.append(try sharedPoint(ephemeral, key, "sealing key of holder \(index)"))
+        // A holder whose key is no key gets boxes that nobody opens; the others of its components serve. Only where a
+        // component would have no holder at all nothing may be sealed.
+        let shared = holderKeys.enumerated().map { index, key in
+            (try? requirePoint(key, "sealing key of holder \(index)")).flatMap { _ in
+                try? sharedPoint(ephemeral, key, "sealing key of holder \(index)")
+            }
+        }
+        for component in 0..<profile.componentCount
+        where profile.holders(of: component).allSatisfy({ shared[$0] == nil }) {
+            throw .invalidPoint(field: "sealing keys of every holder of component \(component)")
         }
         var boxes: [[UInt8]] = []
         for component in 0..<profile.componentCount {
             for holder in profile.holders(of: component) {
-                let key = shared[holder].withCopy {
+                guard let point = shared[holder] else {
+                    boxes.append([UInt8](repeating: 0, count: boxBytes))
+                    continue
+                }
+                let key = point.withCopy {
                     boxKey(
                         shared: $0, ephemeral: ephemeral.publicKey, holderKey: holderKeys[holder], binding: binding,
                         component: component)

@@ -40,3 +40,10 @@ public func verifySignature(_ signature: Signature, _ message: [UInt8], signer: 
     SodiumRuntime.ensure()
     return unsafe crypto_sign_verify_detached(signature.bytes, message, UInt64(message.count), signer.bytes) == 0
 }
+
+/// Whether the bytes can be somebody's Ed25519 key: canonical, on the curve and of prime order. The identity and the other
+/// points of small order are not, because whoever likes could sign for them.
+public func isSigningKey(_ node: NodeID) -> Bool {
+    SodiumRuntime.ensure()
+    return unsafe crypto_core_ed25519_is_valid_point(node.bytes) == 1
+}

@@ -87,10 +87,10 @@ public struct Ticket: WireMessage, Hashable {
 }
 
 /// RFC 4648 base32, lower case, no padding; exactly one text for each byte string.
-enum Base32 {
+package enum Base32 {
     private static let alphabet = Array("abcdefghijklmnopqrstuvwxyz234567".utf8)
 
-    static func encode(_ bytes: [UInt8]) -> String {
+    package static func encode(_ bytes: [UInt8]) -> String {
         var text: [UInt8] = []
         var held: UInt32 = 0
         var bits = 0
@@ -107,7 +107,7 @@ enum Base32 {
         return String(decoding: text, as: UTF8.self)
     }
 
-    static func decode(_ text: [UInt8]) -> [UInt8]? {
+    package static func decode(_ text: [UInt8]) -> [UInt8]? {
         var bytes: [UInt8] = []
         var held: UInt32 = 0
         var bits = 0

@@ -131,7 +131,7 @@ public struct ChainBench: Sendable {
         began = ContinuousClock.now
         let store = try ChainStore.openReadOnly(path: home.chainDatabase)
         guard let bytes = try store.genesis() else { throw NodeError.notInitialised(home.path) }
-        let replayed = try ChainReplay(store: store, genesis: try Genesis(wireBytes: bytes))
+        let replayed = try ChainReplay(store: store, genesis: try Genesis.read(bytes))
         let started = GossipBench.seconds(since: began)
         guard replayed.registry.height == UInt64(heights) else {
             throw GossipBenchError(description: "the replay ended at height \(replayed.registry.height)")
@@ -161,9 +161,8 @@ actor BenchCluster {
             let identity = try home.createIdentity()
             homes.append(home)
             accounts.append(
-                Genesis.Account(
-                    node: identity.signingKey().nodeID, balance: 1_000_000, validatorBond: 1_000,
-                    electionKey: Digest(try identity.electionKey().publicKey)))
+                KeyRules.member(key: identity.signingKey(), electionKey: try identity.electionKey())
+                    .account(balance: 1_000_000, bond: 1_000))
         }
         let genesis = Genesis(
             name: "bench", timeMs: UInt64(Date().timeIntervalSince1970 * 1_000),
@@ -295,9 +294,7 @@ enum BenchChain {
         let genesis = Genesis(
             name: "replay", timeMs: 1_000,
             accounts: keys.indices.map {
-                .init(
-                    node: keys[$0].nodeID, balance: 1_000_000, validatorBond: 1_000,
-                    electionKey: Digest(election[$0].publicKey))
+                KeyRules.member(key: keys[$0], electionKey: election[$0]).account(balance: 1_000_000, bond: 1_000)
             },
             parameters: .init(electionProofBytes: UInt8(Election.proofBytes), proposeMs: 1_000, voteMs: 300))
         let store = try ChainStore(path: home.chainDatabase, opening: .createIfMissing)

@@ -1,3 +1,4 @@
+internal import Chain
 internal import Foundation
 internal import Gossip
 internal import Logging
@@ -86,9 +87,8 @@ public struct GossipBench: Sendable {
         let genesis = Genesis(
             name: "bench", timeMs: 1,
             accounts: [
-                .init(
-                    node: node, balance: 1, validatorBond: 1,
-                    electionKey: Digest(try identity.electionKey().publicKey))
+                KeyRules.member(key: identity.signingKey(), electionKey: try identity.electionKey())
+                    .account(balance: 1, bond: 1)
             ],
             parameters: .init(
                 electionProofBytes: 80, proposeMs: 1_000, voteMs: 300, settleMs: 60_000, evidenceMs: 60_000))

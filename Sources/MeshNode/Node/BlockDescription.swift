@@ -25,14 +25,14 @@ enum BlockDescription {
             if body.transactions.isEmpty { return ["no transactions: the height was due after a Close"] }
             return body.transactions.map { envelope in
                 switch try? Transaction(wireBytes: envelope.payload) {
-                case .publish(let spec, _):
+                case .publish(let spec, _, _):
                     "Publish \"\(spec.name)\" by \(envelope.signer.short), \(spec.reward.credits) credits"
                 case .enrol(let enrolment):
                     "Enrol of \(envelope.signer.short) in \(enrolment.task.short), \(enrolment.rows) rows, bond \(enrolment.bond)"
                 case .close(let task): "Close of \(task.short) by \(envelope.signer.short)"
                 case .transfer(let to, let credits):
                     "Transfer of \(credits) from \(envelope.signer.short) to \(to.short)"
-                case .bond(let credits, _): "Bond of \(credits) by validator \(envelope.signer.short)"
+                case .bond(let credits, _, _): "Bond of \(credits) by validator \(envelope.signer.short)"
                 case .unbond(.validator(let credits)): "Unbond of \(credits) by validator \(envelope.signer.short)"
                 case .unbond(.enrolment(let task)): "\(envelope.signer.short) leaves \(task.short)"
                 case .control(let control):

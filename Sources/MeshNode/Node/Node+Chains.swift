@@ -279,11 +279,10 @@ extension Node {
         } catch { throw .failed(reason: "\(error)", next: "see: meshnode doctor") }
         return try submit(
             .enrol(
-                Enrolment(
-                    task: record.task, sealingKey: SealingKey(sealing.publicKey),
-                    electionKey: Digest(electionKey.publicKey), rows: UInt32(rows),
-                    dataForm: spec.data.form,
-                    bond: bond ?? max(configuration.miner.bond, record.spec.reward.minimumBond))))
+                KeyRules.enrolment(
+                    task: record.task, sealingKey: sealing, electionKey: electionKey, rows: UInt32(rows),
+                    dataForm: spec.data.form, bond: bond ?? max(configuration.miner.bond, spec.reward.minimumBond),
+                    network: genesis.networkID, account: nodeID)))
     }
 
     /// The stored sealing key of a task, or a new one.

@@ -147,7 +147,7 @@ extension Node {
 
     public func bond(_ credits: UInt64) async throws(ServiceError) -> Receipt {
         try receipt(
-            .bond(credits: credits, electionKey: Digest(electionKey.publicKey)),
+            KeyRules.bond(credits, electionKey: electionKey, network: genesis.networkID, account: nodeID),
             "a bond of \(credits) as a validator; it counts two registry heights after its block")
     }
 

@@ -125,7 +125,8 @@ extension Node: NodeService {
         let initial = task.spec.model.initial
         store(task.initialWeights, initial, .model)
         let sealing = RistrettoKey.generate()
-        let transaction = Transaction.publish(task.spec, sealingKey: SealingKey(sealing.publicKey))
+        let transaction = KeyRules.publish(
+            task.spec, sealingKey: sealing, network: genesis.networkID, account: nodeID)
         let envelope = try signed(transaction)
         let id = TaskID.of(network: genesis.networkID, publish: envelope.transactionID)
         // The key is on disk before anybody can seal to it: a crash in between would leave a task that nobody can sum.

@@ -116,7 +116,7 @@ public actor Node {
         guard let genesisBytes = try chainStore.genesis() else {
             throw NodeError.notInitialised(home.path)
         }
-        genesis = try Genesis(wireBytes: genesisBytes)
+        genesis = try Genesis.read(genesisBytes)
         let profile: LinkProfile = configuration.profile == .loopback ? .loopback : .wan
         topics = TopicMesh(
             own: key.nodeID, settings: TopicSettings(profile: profile),

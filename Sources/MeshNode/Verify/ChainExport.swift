@@ -38,7 +38,7 @@ public struct ChainExport {
 
     private mutating func run(_ home: HomeDirectory) throws -> Summary {
         guard let bytes = try store.genesis() else { throw NodeError.notInitialised(home.path) }
-        let genesis = try Genesis(wireBytes: bytes)
+        let genesis = try Genesis.read(bytes)
         summary.network = genesis.networkID.hex
         try line(
             "{\"format\":\"meshnode-export/1\",\"rules\":\(RulesNumber.current),"

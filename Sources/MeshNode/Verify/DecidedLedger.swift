@@ -17,7 +17,7 @@ public struct DecidedLedger: Sendable {
     public init(home: HomeDirectory) throws {
         let store = try ChainStore.openReadOnly(path: home.chainDatabase)
         guard let bytes = try store.genesis() else { throw NodeError.notInitialised(home.path) }
-        let genesis = try Genesis(wireBytes: bytes)
+        let genesis = try Genesis.read(bytes)
         let state = try ChainReplay(store: store, genesis: genesis).registry
         genesisBalances = Dictionary(uniqueKeysWithValues: genesis.accounts.map { ($0.node, $0.balance) })
         balances = state.accounts.mapValues(\.balance)

@@ -15,9 +15,9 @@ public struct HomeVerifier: ChainVerification {
         let store = try ChainStore.openReadOnly(path: home.chainDatabase)
         guard let bytes = try store.genesis() else { throw NodeError.notInitialised(home.path) }
         let genesis: Genesis
-        do { genesis = try Genesis(wireBytes: bytes) } catch {
+        do { genesis = try Genesis.read(bytes) } catch {
             // A home of other rules is not a wrong one: it cannot be judged here.
-            if case .otherRules = error { throw error }
+            if case WireError.otherRules = error { throw error }
             return VerificationReport(
                 network: "", isFull: isFull, chains: [],
                 failures: [.init(chain: "genesis", height: 0, cause: "the stored genesis is unreadable: \(error)")])

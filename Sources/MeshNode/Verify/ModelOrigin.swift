@@ -25,7 +25,7 @@ public struct ModelOrigin: Codable, Equatable, Sendable {
         let wanted = ContentReference.of(model, kind: .model)
         let store = try ChainStore.openReadOnly(path: home.chainDatabase)
         guard let bytes = try store.genesis() else { throw NodeError.notInitialised(home.path) }
-        let replay = try ChainReplay(store: store, genesis: try Genesis(wireBytes: bytes))
+        let replay = try ChainReplay(store: store, genesis: try Genesis.read(bytes))
         var found: [ModelOrigin] = []
         for genesis in replay.registry.openedTasks() {
             let electorate = genesis.electorate

@@ -121,7 +121,7 @@ struct OfflineChains {
 
     func heads() throws -> [ChainView] {
         var registry: ChainID?
-        if let bytes = try store.genesis() { registry = try Genesis(wireBytes: bytes).networkID.registryChain }
+        if let bytes = try store.genesis() { registry = try Genesis.read(bytes).networkID.registryChain }
         return try store.chains().map { record in
             let head = try store.head(chain: record.id)
             return ChainView(

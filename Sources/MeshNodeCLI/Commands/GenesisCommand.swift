@@ -12,7 +12,12 @@ struct GenesisCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Writes the genesis file that every node of a network imports.",
             discussion:
-                "Example: meshnode genesis create --name lab --member a --member b --member c --member d --out lab"
+                """
+                Members on other machines send the member line that `meshnode init` prints there; it proves that they hold \
+                their keys. A member file has one line a member, and behind it, if they differ from --balance and --bond, \
+                its balance and bond.
+                Example: meshnode genesis create --name lab --member a --member b --member-file others.txt --out lab
+                """
         )
 
         @OptionGroup var global: GlobalArguments
@@ -20,14 +25,19 @@ struct GenesisCommand: ParsableCommand {
         @Option(
             name: .customLong("account"), parsing: .singleValue,
             help: ArgumentHelp(
-                "An account; a bond makes it a validator.", valueName: "NODE_ID=BALANCE[:BOND:ELECTION_KEY]"))
+                "An account; a bond makes it a validator, which takes its member line.",
+                valueName: "NODE_ID=BALANCE|MEMBER_LINE=BALANCE[:BOND]"))
         var accounts: [String] = []
         @Option(
             name: .customLong("member"), parsing: .singleValue,
             help: "A home on this machine (made by init) that becomes an account with --balance and --bond.")
         var members: [String] = []
-        @Option(help: "Credits of each --member.") var balance: UInt64 = 10_000
-        @Option(help: "Validator bond of each --member; 0 for none.") var bond: UInt64 = 1_000
+        @Option(
+            name: .customLong("member-file"), parsing: .singleValue,
+            help: "A file of member lines (init prints them): LINE [BALANCE [BOND]], # begins a comment.")
+        var memberFiles: [String] = []
+        @Option(help: "Credits of each member.") var balance: UInt64 = 10_000
+        @Option(help: "Validator bond of each member; 0 for none.") var bond: UInt64 = 1_000
         @Option(help: "First timeouts of a view: loopback (1 s, 0.5 s) or wan (5 s, 2.5 s).") var profile = Profile.wan
         @Option(help: "First proposal timeout in ms, instead of the profile's.") var proposeMs: UInt32?
         @Option(help: "First vote timeout in ms, instead of the profile's.") var voteMs: UInt32?
@@ -57,10 +67,10 @@ struct GenesisCommand: ParsableCommand {
             for home in members {
                 let identity = try HomeDirectory.open(at: Files.absolute(home)).loadIdentity()
                 list.append(
-                    .init(
-                        node: identity.signingKey().nodeID, balance: balance, validatorBond: bond,
-                        electionKey: Digest(try identity.electionKey().publicKey)))
+                    KeyRules.member(key: identity.signingKey(), electionKey: try identity.electionKey())
+                        .account(balance: balance, bond: bond))
             }
+            for file in memberFiles { list += try Self.members(file, balance: balance, bond: bond) }
             list.sort { $0.node < $1.node }
             if let twice = zip(list, list.dropFirst()).first(where: { $0.node == $1.node }) {
                 throw CommandFailure(
@@ -70,14 +80,6 @@ struct GenesisCommand: ParsableCommand {
             guard validators > 0 else {
                 throw CommandFailure(
                     ExitStatus.data, "the network has no validator; give one --member or --account with a bond or more")
-            }
-            if !withoutElectionProofs,
-                let keyless = list.first(where: { $0.validatorBond > 0 && $0.electionKey == .zero })
-            {
-                throw CommandFailure(
-                    ExitStatus.data,
-                    "validator \(keyless.node.short) has no election key; write --account NODE_ID=BALANCE:BOND:ELECTION_KEY "
-                        + "(`meshnode init` prints it), or --without-election-proofs")
             }
             let isLoopback = profile == .loopback
             let genesis = Genesis(
@@ -94,6 +96,8 @@ struct GenesisCommand: ParsableCommand {
             guard try Genesis(wireBytes: genesis.wireBytes) == genesis, !name.isEmpty else {
                 throw CommandFailure(ExitStatus.data, "name: 1 to 255 bytes are allowed")
             }
+            // So are keys: a false line is told here, not when the network does not start.
+            try genesis.checkKeys()
             if validators < 4 {
                 global.output.note("warning: \(validators) validators tolerate no faulty one; use 4 or more")
             }
@@ -112,18 +116,55 @@ struct GenesisCommand: ParsableCommand {
         }
 
         static func account(_ text: String) throws(CommandFailure) -> Genesis.Account {
-            let parts = text.split(separator: "=", omittingEmptySubsequences: false)
+            let parts = text.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
             let numbers = parts.count == 2 ? parts[1].split(separator: ":", omittingEmptySubsequences: false) : []
-            guard let node = parts.first.flatMap({ NodeID(hex: String($0)) }), (1...3).contains(numbers.count),
-                let balance = UInt64(numbers[0]), let bond = numbers.count >= 2 ? UInt64(numbers[1]) : 0,
-                let key = numbers.count == 3 ? Digest(hex: String(numbers[2])) : .zero
+            guard parts.count == 2, (1...3).contains(numbers.count), let balance = UInt64(numbers[0]),
+                let bond = numbers.count >= 2 ? UInt64(numbers[1]) : 0
             else {
                 throw CommandFailure(
-                    ExitStatus.usage,
-                    "--account \(text.prefix(90)): write NODE_ID=BALANCE[:BOND[:ELECTION_KEY]], id and key being 64 "
-                        + "hexadecimal digits")
+                    ExitStatus.usage, "--account \(text.prefix(90)): write NODE_ID=BALANCE or MEMBER_LINE=BALANCE:BOND")
             }
-            return .init(node: node, balance: balance, validatorBond: bond, electionKey: key)
+            if parts[0].hasPrefix(MemberStatement.prefix), numbers.count <= 2 {
+                return try member(parts[0], "--account").account(balance: balance, bond: bond)
+            }
+            guard let node = NodeID(hex: parts[0]), numbers.count == 1 || (numbers.count == 2 && bond == 0) else {
+                throw CommandFailure(
+                    NodeID(hex: parts[0]) == nil ? ExitStatus.usage : ExitStatus.data,
+                    NodeID(hex: parts[0]) == nil
+                        ? "--account \(text.prefix(20)): an id has 64 hexadecimal digits"
+                        : "--account \(text.prefix(20)): a validator proves that it holds its keys; write its member line in "
+                            + "the place of the id (`meshnode init` prints it on the member's machine)")
+            }
+            return .init(node: node, balance: balance, validatorBond: 0)
+        }
+
+        private static func member(_ line: String, _ place: String) throws(CommandFailure) -> MemberStatement {
+            do { return try MemberStatement(line: line) } catch {
+                throw CommandFailure(ExitStatus.data, "\(place): \(error)")
+            }
+        }
+
+        /// The accounts of a member file.
+        static func members(_ file: String, balance: UInt64, bond: UInt64) throws -> [Genesis.Account] {
+            let text = String(decoding: try Files.read(file, limit: 64 << 20), as: UTF8.self)
+            var list: [Genesis.Account] = []
+            for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+                let words = line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace).map(String.init)
+                if words.isEmpty { continue }
+                let place = "\(file), line \(index + 1)"
+                let numbers = words.dropFirst().map { UInt64($0) }
+                guard numbers.count <= 2, numbers.allSatisfy({ $0 != nil }) else {
+                    throw CommandFailure(
+                        ExitStatus.data,
+                        "\(place): write MEMBER_LINE [BALANCE [BOND]], nothing else; # begins a comment")
+                }
+                list.append(
+                    try member(words[0], place).account(
+                        balance: numbers.first.flatMap { $0 } ?? balance,
+                        bond: numbers.count == 2 ? numbers[1]! : bond))
+            }
+            guard !list.isEmpty else { throw CommandFailure(ExitStatus.data, "\(file): no member line in it") }
+            return list
         }
 
         static func milliseconds(_ seconds: Double?, _ option: String) throws(CommandFailure) -> UInt64? {

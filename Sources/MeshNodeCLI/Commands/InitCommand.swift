@@ -25,6 +25,8 @@ struct InitCommand: ParsableCommand {
     struct Result: Encodable {
         let node: String
         let electionKey: String
+        /// What whoever makes the genesis is given: both keys with the proofs that this node holds them.
+        let memberLine: String
         let home: String
         let network: String?
         let createdKeys: Bool
@@ -51,7 +53,10 @@ struct InitCommand: ParsableCommand {
         }
         // Everything is judged before anything is made.
         let genesisBytes = try genesis.map { path in try Files.read(path, limit: 64 << 20) }
-        let network = try genesisBytes.map(Self.network)
+        let agreed = try genesisBytes.map(Self.genesis)
+        if let agreed, place.hasIdentity {
+            try compare(agreed, with: try HomeDirectory.open(at: place.path).loadIdentity())
+        }
         let loaded = try ConfigurationLoader(home: place, fileText: nil, flags: flags).load()
 
         let home = try HomeDirectory.create(at: place.path)
@@ -66,25 +71,52 @@ struct InitCommand: ParsableCommand {
         _ = try DurableStore(path: home.durableDatabase, owner: node, opening: .createIfMissing)
         let store = try ChainStore(path: home.chainDatabase, opening: .createIfMissing)
         if let genesisBytes { try store.storeGenesis(genesisBytes) }
-        let stored = try store.genesis().map(Self.network)
+        let network = try agreed ?? store.genesis().map(Self.genesis)
+        let member = KeyRules.member(key: identity.signingKey(), electionKey: try identity.electionKey())
 
         global.output.show(
             Result(
-                node: node.hex, electionKey: Digest(try identity.electionKey().publicKey).hex, home: home.path,
-                network: (network ?? stored)?.hex, createdKeys: createsKeys,
+                node: node.hex, electionKey: member.electionKey.hex, memberLine: member.line, home: home.path,
+                network: network?.networkID.hex, createdKeys: createsKeys,
                 createdConfiguration: !hasConfiguration)
         ) { result in
             Table.fields([
-                ("node", result.node), ("election key", result.electionKey), ("home", result.home),
+                ("node", result.node), ("election key", result.electionKey), ("member line", result.memberLine),
+                ("home", result.home),
                 ("network", result.network ?? "none yet: run init again with --genesis FILE"),
             ])
         }
     }
 
-    private static func network(_ bytes: [UInt8]) throws(CommandFailure) -> NetworkID {
+    /// A genesis that names this node with another key would leave it unable to propose, or somebody else's.
+    private func compare(_ genesis: Genesis, with identity: NodeIdentity) throws {
+        let node = identity.signingKey().nodeID
+        let own = Digest(try identity.electionKey().publicKey)
+        guard let account = genesis.accounts.first(where: { $0.node == node }) else {
+            if let other = genesis.accounts.first(where: { $0.electionKey == own }) {
+                throw CommandFailure(
+                    ExitStatus.data,
+                    "the genesis gives this node's election key to \(other.node.short), not to \(node.short): the keys of "
+                        + "two members were swapped; make it again from the members' own lines (genesis create --member-file)"
+                )
+            }
+            global.output.note(
+                "note: \(node.short) has no account in this genesis: it follows the network, and takes part once somebody "
+                    + "has sent it credits (meshnode ledger transfer)")
+            return
+        }
+        guard account.electionKey == .zero || account.electionKey == own else {
+            throw CommandFailure(
+                ExitStatus.data,
+                "the genesis names election key \(account.electionKey.short) for this node, its own is \(own.short): make "
+                    + "the genesis again from the members' own lines (genesis create --member-file)")
+        }
+    }
+
+    private static func genesis(_ bytes: [UInt8]) throws(CommandFailure) -> Genesis {
         do {
-            return try Genesis(wireBytes: bytes).networkID
-        } catch .otherRules(let found) {
+            return try Genesis.read(bytes)
+        } catch WireError.otherRules(let found) {
             throw CommandFailure(ExitStatus.configuration, WireError.otherRules(found).description)
         } catch {
             throw CommandFailure(ExitStatus.data, "the genesis file cannot be read: \(error); get it again")

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Chain
 internal import Learn
 internal import MeshNode
 internal import Wire
@@ -38,6 +39,7 @@ struct CommandFailure: Error, Equatable {
         case let error as LearnError: self.init(ExitStatus.data, error.description)
         case WireError.otherRules(let found):
             self.init(ExitStatus.configuration, WireError.otherRules(found).description)
+        case let error as ChainError: self.init(ExitStatus.data, error.description)
         case let error as WireError: self.init(ExitStatus.data, error.description)
         case let error as FileError: self.init(ExitStatus.data, error.description)
         case is CancellationError: self.init(ExitStatus.temporary, "cancelled")

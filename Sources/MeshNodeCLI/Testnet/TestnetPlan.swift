@@ -84,9 +84,8 @@ struct TestnetPlan: Sendable {
                     inProcess: options.inProcess, node: node))
             // Equal bonds: five votes, quorum four.
             accounts.append(
-                Genesis.Account(
-                    node: node, balance: 10_000, validatorBond: 1_000,
-                    electionKey: Digest(try identity.electionKey().publicKey)))
+                KeyRules.member(key: identity.signingKey(), electionKey: try identity.electionKey())
+                    .account(balance: 10_000, bond: 1_000))
         }
         let genesis = Genesis(
             name: "testnet", timeMs: Files.nowMs, accounts: accounts.sorted { $0.node < $1.node },

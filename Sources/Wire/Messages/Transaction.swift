@@ -1,8 +1,11 @@
 /// Payload of a registry transaction. The envelope's slot carries the account nonce, its signer is the account.
+///
+/// Every ristretto255 key that a transaction brings comes with a proof that its sender holds it, over the rest of the
+/// transaction: `KeyRules` of the registry makes and checks them.
 public enum Transaction: WireMessage, Hashable {
     /// Publishes a task and moves its reward into escrow. The sealing key serves profile (1,0), where the publisher
     /// is the only holder.
-    case publish(TaskSpec, sealingKey: SealingKey)
+    case publish(TaskSpec, sealingKey: SealingKey, proof: Signature)
     /// Joins a task with a bond.
     case enrol(Enrolment)
     /// Ends enrolment: by anyone at the maximum, or with the minimum after the deadline.
@@ -10,7 +13,7 @@ public enum Transaction: WireMessage, Hashable {
     /// Moves credits to another account.
     case transfer(to: NodeID, credits: UInt64)
     /// Puts credits up as a validator of the registry. The key is that of the election's VRF.
-    case bond(credits: UInt64, electionKey: Digest)
+    case bond(credits: UInt64, electionKey: Digest, proof: Signature)
     case unbond(Unbonding)
     /// Pauses, resumes or stops a task: by its publisher.
     case control(TaskControl)
@@ -29,10 +32,11 @@ public enum Transaction: WireMessage, Hashable {
 
     public func encodeFields(into encoder: inout WireEncoder) {
         switch self {
-        case .publish(let spec, let sealingKey):
+        case .publish(let spec, let sealingKey, let proof):
             encoder.u8(1)
             encoder.value(spec)
             encoder.value(sealingKey)
+            encoder.value(proof)
         case .enrol(let enrolment):
             encoder.u8(2)
             encoder.value(enrolment)
@@ -43,10 +47,11 @@ public enum Transaction: WireMessage, Hashable {
             encoder.u8(4)
             encoder.value(to)
             encoder.u64(credits)
-        case .bond(let credits, let electionKey):
+        case .bond(let credits, let electionKey, let proof):
             encoder.u8(5)
             encoder.u64(credits)
             encoder.value(electionKey)
+            encoder.value(proof)
         case .unbond(let unbonding):
             encoder.u8(6)
             encoder.value(unbonding)
@@ -78,11 +83,15 @@ public enum Transaction: WireMessage, Hashable {
 
     public init(fieldsFrom decoder: inout WireDecoder) throws(WireError) {
         switch try decoder.u8("transaction") {
-        case 1: self = .publish(try decoder.value(), sealingKey: try decoder.value())
+        case 1:
+            self = .publish(
+                try decoder.value(), sealingKey: try decoder.value(), proof: try decoder.value())
         case 2: self = .enrol(try decoder.value())
         case 3: self = .close(task: try decoder.value())
         case 4: self = .transfer(to: try decoder.value(), credits: try decoder.u64("credits"))
-        case 5: self = .bond(credits: try decoder.u64("credits"), electionKey: try decoder.value())
+        case 5:
+            self = .bond(
+                credits: try decoder.u64("credits"), electionKey: try decoder.value(), proof: try decoder.value())
         case 6: self = .unbond(try decoder.value())
         case 7: self = .control(try decoder.value())
         case 8:
@@ -139,18 +148,38 @@ public struct Enrolment: WireCodable, Hashable {
     /// Hash of the label map, shape and preprocessing that this node's rows were read with; must be the task's.
     public let dataForm: Digest
     public let bond: UInt64
+    /// That this node holds the two keys; zero for a key that is.
+    public var sealingProof: Signature
+    public var electionProof: Signature
 
-    public init(task: TaskID, sealingKey: SealingKey, electionKey: Digest, rows: UInt32, dataForm: Digest, bond: UInt64)
-    {
+    public init(
+        task: TaskID, sealingKey: SealingKey, electionKey: Digest, rows: UInt32, dataForm: Digest, bond: UInt64,
+        sealingProof: Signature = .zero, electionProof: Signature = .zero
+    ) {
         self.task = task
         self.sealingKey = sealingKey
         self.electionKey = electionKey
         self.rows = rows
         self.dataForm = dataForm
         self.bond = bond
+        self.sealingProof = sealingProof
+        self.electionProof = electionProof
+    }
+
+    /// Everything but the proofs: what they are about.
+    public var stated: [UInt8] {
+        var encoder = WireEncoder()
+        encodeStated(into: &encoder)
+        return encoder.bytes
     }
 
     public func encode(into encoder: inout WireEncoder) {
+        encodeStated(into: &encoder)
+        encoder.value(sealingProof)
+        encoder.value(electionProof)
+    }
+
+    private func encodeStated(into encoder: inout WireEncoder) {
         encoder.value(task)
         encoder.value(sealingKey)
         encoder.value(electionKey)
@@ -166,152 +195,7 @@ public struct Enrolment: WireCodable, Hashable {
         rows = try decoder.u32("rows")
         dataForm = try decoder.value()
         bond = try decoder.u64("bond")
-    }
-}
-
-/// The first agreement of a network; its hash is the network id. It begins with the number of the rules that it is
-/// read by.
-public struct Genesis: WireMessage, Hashable {
-    public struct Account: WireCodable, Hashable {
-        public let node: NodeID
-        public let balance: UInt64
-        /// Bond as a registry validator; 0: none.
-        public let validatorBond: UInt64
-        /// ristretto255 key of a validator's election proofs; zero where the network has none.
-        public let electionKey: Digest
-
-        public init(node: NodeID, balance: UInt64, validatorBond: UInt64, electionKey: Digest = .zero) {
-            self.node = node
-            self.balance = balance
-            self.validatorBond = validatorBond
-            self.electionKey = electionKey
-        }
-
-        public func encode(into encoder: inout WireEncoder) {
-            encoder.value(node)
-            encoder.u64(balance)
-            encoder.u64(validatorBond)
-            encoder.value(electionKey)
-        }
-
-        public init(from decoder: inout WireDecoder) throws(WireError) {
-            node = try decoder.value()
-            balance = try decoder.u64("balance")
-            validatorBond = try decoder.u64("validator bond")
-            electionKey = try decoder.value()
-        }
-    }
-
-    public struct Parameters: WireCodable, Hashable {
-        /// A year: sums of times stay far below 2^64.
-        public static let longestWindowMs: UInt64 = 31_536_000_000
-        /// Bytes of the election proof in every header: 0 until the VRF is in force, then 80.
-        public let electionProofBytes: UInt8
-        /// First timeouts of a view, milliseconds; each grows by half of itself a view.
-        public let proposeMs: UInt32
-        public let voteMs: UInt32
-        /// From the first settlement of an ended task, or from its expiry, to its payout: for Reveal and for a higher
-        /// settlement.
-        public let settleMs: UInt64
-        /// How long bonds stay slashable after that, and a validator's unbonded weight after its Unbond.
-        public let evidenceMs: UInt64
-
-        public init(
-            electionProofBytes: UInt8, proposeMs: UInt32, voteMs: UInt32, settleMs: UInt64 = 3_600_000,
-            evidenceMs: UInt64 = 172_800_000
-        ) {
-            self.electionProofBytes = electionProofBytes
-            self.proposeMs = proposeMs
-            self.voteMs = voteMs
-            self.settleMs = settleMs
-            self.evidenceMs = evidenceMs
-        }
-
-        public func encode(into encoder: inout WireEncoder) {
-            encoder.u8(electionProofBytes)
-            encoder.u32(proposeMs)
-            encoder.u32(voteMs)
-            encoder.u64(settleMs)
-            encoder.u64(evidenceMs)
-        }
-
-        public init(from decoder: inout WireDecoder) throws(WireError) {
-            electionProofBytes = try decoder.u8("election proof bytes")
-            guard electionProofBytes == 0 || electionProofBytes == 80 else {
-                throw .invalid(field: "election proof bytes", reason: "0 or 80, found \(electionProofBytes)")
-            }
-            proposeMs = try decoder.u32("propose timeout")
-            voteMs = try decoder.u32("vote timeout")
-            guard (10...600_000).contains(proposeMs), (10...600_000).contains(voteMs) else {
-                throw .invalid(field: "timeouts", reason: "10...600000 ms, found \(proposeMs) and \(voteMs)")
-            }
-            settleMs = try decoder.u64("settlement window")
-            evidenceMs = try decoder.u64("evidence window")
-            guard (1...Self.longestWindowMs).contains(settleMs), (1...Self.longestWindowMs).contains(evidenceMs) else {
-                throw .invalid(
-                    field: "windows",
-                    reason: "1...\(Self.longestWindowMs) ms, found \(settleMs) and \(evidenceMs)")
-            }
-        }
-    }
-
-    public let name: String
-    public let timeMs: UInt64
-    /// Ascending by node.
-    public let accounts: [Account]
-    public let parameters: Parameters
-
-    public init(name: String, timeMs: UInt64, accounts: [Account], parameters: Parameters) {
-        self.name = name
-        self.timeMs = timeMs
-        self.accounts = accounts
-        self.parameters = parameters
-    }
-
-    public static var domain: WireDomain { .genesis }
-
-    /// - Throws: ``WireError/otherRules(_:)`` before anything else of a genesis of another number is read.
-    public init(from decoder: inout WireDecoder) throws(WireError) {
-        let tag = try decoder.u16("domain")
-        guard tag == Self.domain.rawValue else {
-            throw .invalid(field: "domain", reason: "expected \(Self.domain), found tag \(tag)")
-        }
-        let version = try decoder.u8("version")
-        if version == 1 { throw .otherRules(RulesNumber.unwritten) }
-        guard version == Self.domain.version else {
-            throw .invalid(field: "version", reason: "expected \(Self.domain.version), found \(version)")
-        }
-        self = try Self(fieldsFrom: &decoder)
-    }
-
-    public func encodeFields(into encoder: inout WireEncoder) {
-        encoder.u16(RulesNumber.current)
-        encoder.string(name)
-        encoder.u64(timeMs)
-        encoder.list(accounts)
-        encoder.value(parameters)
-    }
-
-    public init(fieldsFrom decoder: inout WireDecoder) throws(WireError) {
-        let rules = try decoder.u16("rules")
-        guard rules == RulesNumber.current else { throw .otherRules(rules) }
-        name = try decoder.string(limit: Limits.name, "name")
-        timeMs = try decoder.u64("time")
-        accounts = try decoder.list(limit: Limits.accounts, "accounts")
-        guard zip(accounts, accounts.dropFirst()).allSatisfy({ $0.node < $1.node }) else {
-            throw .invalid(field: "accounts", reason: "not in ascending order of node")
-        }
-        parameters = try decoder.value()
-        // Sums of credits are made in u64 everywhere; a genesis that could overflow one is refused here, once.
-        var total: UInt64 = 0
-        for account in accounts {
-            for part in [account.balance, account.validatorBond] {
-                let (sum, overflow) = total.addingReportingOverflow(part)
-                guard !overflow, sum <= UInt64(Int64.max) else {
-                    throw .invalid(field: "accounts", reason: "credits add up to more than 2^63 - 1")
-                }
-                total = sum
-            }
-        }
+        sealingProof = try decoder.value()
+        electionProof = try decoder.value()
     }
 }
