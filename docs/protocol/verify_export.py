@@ -654,11 +654,11 @@ class Task:
             need(self.open is None, "open scores are not decided")
         once = sorted(k for k, names in by_key.items() if len(names) == 1 and k not in self.condemned)
         if self.buckets:
-            kept = [self.nested(bucket, once) for bucket in self.buckets]
+            kept = [self.nested(bucket, once, self.beacon) for bucket in self.buckets]
             self.buckets = [bucket for bucket in kept if len(bucket) >= self.spec["smallest"]]
             once = sorted(sum(self.buckets, [])) if len(self.buckets) >= self.spec["least"] else []
         elif self.sets:
-            once = self.nested(self.sets[-1], once)
+            once = self.nested(self.sets[-1], once, self.beacon)
         need(len(once) >= self.spec["smallest"] * self.spec["least"], "too small a set")
         if self.spec["buckets"] and not self.buckets:
             self.buckets = self.draw(once, self.beacon)
@@ -668,11 +668,16 @@ class Task:
         self.phase = b"\x02" + u32(len(members)) + b"".join(k + name for k, name in members)
         self.current = (h["id"], members, context, {k: announced[k] for k in once})
 
-    def nested(self, last, submitters):
+    def nested(self, last, submitters, beacon):
+        """A decided set or bucket as it is keyed again: whole, or less the first p of those present by their places."""
         last = [k for k in last if k not in self.evicted | self.condemned]
         present = [k for k in last if k in submitters]
-        lost = len(last) - len(present)
-        return last if not lost else present[max(0, self.spec["smallest"] - lost):]
+        if present == last:
+            return last
+        leave = max(self.spec["smallest"], -(-len(present) // 3))
+        if len(present) - leave < self.spec["smallest"]:
+            return []
+        return sorted(sorted(present, key=lambda k: (transcript("meshnode/leave/1", beacon, k), k))[leave:])
 
     def draw(self, members, beacon):
         count = min(self.spec["buckets"], len(members) // self.spec["smallest"])

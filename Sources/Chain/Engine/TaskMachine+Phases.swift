@@ -208,7 +208,12 @@ extension TaskMachine {
         let byKey = Dictionary(grouping: announcements, by: \.signer).mapValues { $0.map(\.submissionID) }
         let proven = provenBad(among: ids)
         let condemned = Set(announcements.filter { proven.bad.contains($0.submissionID) }.map(\.signer)).sorted()
-        let set = TaskRules.select(byKey, condemned: condemned, state: state)
+        let set = TaskRules.select(
+            byKey, condemned: condemned,
+            beacon: Election.ownBeacon(
+                chain: chain, height: height, after: state.beacon, key: electionKey,
+                parameters: state.genesis.parameters),
+            state: state)
         guard set.count >= state.spec.leastMembers else {
             guard ids.count - proven.bad.count < state.spec.leastMembers else { return nil }
             return .void(

@@ -242,7 +242,7 @@ public struct TaskMachine: Sendable {
         guard case .aggregating(let manifest, let set) = state.phase else { return nil }
         return KeyJob(
             manifest: manifest, round: state.round, attempt: state.attempt, context: context.digest, set: set,
-            sums: state.sums(of: set), model: state.model)
+            sums: state.sums(of: set), presence: state.presence, model: state.model)
     }
 
     mutating func startVoting(_ now: Instant, _ out: inout [ChainDirective]) {

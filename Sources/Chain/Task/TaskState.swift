@@ -33,6 +33,18 @@ public struct TaskState: Hashable, Sendable {
         }
     }
 
+    /// What drew a decided set.
+    public struct SetPresence: Hashable, Sendable {
+        /// Ascending.
+        public let submitters: [NodeID]
+        public let beacon: Digest
+
+        public init(submitters: [NodeID], beacon: Digest) {
+            self.submitters = submitters
+            self.beacon = beacon
+        }
+    }
+
     public let genesis: TaskGenesis
     public let electorate: Electorate
     /// By place: whoever replaces a holder takes its place.
@@ -62,6 +74,9 @@ public struct TaskState: Hashable, Sendable {
     public package(set) var decidedSets: [[NodeID]] = []
     /// Under a robust rule: the buckets of the latest set that was decided on the present base model.
     public private(set) var buckets: [[NodeID]] = []
+    /// Who was present when the latest set was decided, and R of its block: what a holder checks the draw of those who left
+    /// with. A function of that block, so the root need not cover it.
+    public private(set) var presence = SetPresence(submitters: [], beacon: .zero)
     public private(set) var evicted: [NodeID] = []
     /// Submitters that the present attempt's MANIFEST proves bad: evicted when the attempt ends, because the context of
     /// an attempt does not change while it lasts.
@@ -201,6 +216,9 @@ public struct TaskState: Hashable, Sendable {
             condemned = body.evicted
             decidedSets.append(set.map(\.node))
             buckets = buckets(of: set.map(\.node))
+            let byKey = Dictionary(grouping: body.submissions, by: \.signer).mapValues { $0.map(\.submissionID) }
+            presence = SetPresence(
+                submitters: TaskRules.submitters(byKey, condemned: body.evicted), beacon: beacon)
             phase = .aggregating(manifest: block, set: set)
         case .result(let body, let accuracy):
             if body.rejected {
