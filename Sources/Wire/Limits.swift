@@ -6,6 +6,9 @@ public enum Limits {
     public static let voters = 32
     /// Submitters of one round. Lists and manifests name every one of them.
     public static let submitters = 256
+    /// Announcements of one round that lists may name: one a member in each list, but two lists may name different ones of a
+    /// member that announced two. Nobody announces a third: the slot is full.
+    public static let announcements = 2 * submitters
     /// Components of the largest holder profile, C(7,3).
     public static let components = 35
     public static let holders = 7

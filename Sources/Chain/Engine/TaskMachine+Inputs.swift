@@ -9,6 +9,9 @@ extension TaskMachine {
         return (admission, out)
     }
 
+    /// REJECT costs its sender score and link, so it is only for what is wrong in every state that this slot is current in:
+    /// bytes, signatures, who may speak, and what decided blocks say. What rests on anything else that this node happens to
+    /// know, or knew first, is IGNORE: an honest node that knows something else has passed it on.
     mutating func admit(_ envelope: Envelope, _ now: Instant, _ out: inout [ChainDirective]) -> Admission {
         guard !isHalted, !state.isEnded else { return .ignore("the chain has ended") }
         let verdict = core.precheck(envelope, participants: participants)
@@ -71,7 +74,8 @@ extension TaskMachine {
             case .complaint:
                 let complaint = try TaskRules.checkComplaint(
                     envelope, context: context, state: state, signatureKnown: true)
-                guard !isUnproven(complaint, of: envelope.signer) else { return .reject("a complaint without proof") }
+                // Whoever lacks the announcement could not see it, and has passed it on.
+                guard !isUnproven(complaint, of: envelope.signer) else { return .ignore("a complaint without proof") }
                 if isFirst(envelope, &out) { judgeComplaints(&out) }
             case .absence:
                 _ = try TaskRules.checkAbsence(envelope, height: height, state: state, signatureKnown: true)

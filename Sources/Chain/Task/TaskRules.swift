@@ -108,6 +108,7 @@ public enum TaskRules {
             previous = place
             byKey[envelope.signer, default: []].append(envelope.submissionID)
         }
+        try checkOneEach(byKey, manifest.union, manifest.lists)
         let bad = try provenBad(manifest.complaints, headers: headers, context: context, state: state)
         let condemned = Set(bad.compactMap { headers[$0]?.submitter }).sorted()
         try require(manifest.evicted == condemned, "the evicted are not those whom the complaints prove bad")
@@ -118,6 +119,19 @@ public enum TaskRules {
         try checkReadys(manifest.readys, set: set, context: context, state: state)
         try check(scores: manifest.scores, height: header.height, state: state)
         return set
+    }
+
+    /// No list names two announcements of one member: whoever stored both names one, and shows both as evidence.
+    private static func checkOneEach(
+        _ byKey: [NodeID: [SubmissionID]], _ union: [SubmissionID], _ lists: [ReceivedList]
+    ) throws(ChainError) {
+        let places = Dictionary(uniqueKeysWithValues: union.enumerated().map { ($1, $0) })
+        for ids in byKey.values where ids.count > 1 {
+            let bits = ids.compactMap { places[$0] }
+            try require(
+                lists.allSatisfy { list in bits.count { list.bitmap[$0 / 8] >> UInt8($0 % 8) & 1 == 1 } <= 1 },
+                "a list names two announcements of one member")
+        }
     }
 
     /// The set that a block with these announcements decides.

@@ -19,7 +19,7 @@ public struct ReceivedList: WireCodable, Hashable {
 
     public init(from decoder: inout WireDecoder) throws(WireError) {
         signer = try decoder.value()
-        bitmap = try decoder.data(limit: (Limits.submitters + 7) / 8, "bitmap")
+        bitmap = try decoder.data(limit: (Limits.announcements + 7) / 8, "bitmap")
         signature = try decoder.value()
     }
 }
@@ -69,9 +69,9 @@ public struct ManifestBody: WireCodable, Hashable {
 
     public init(from decoder: inout WireDecoder) throws(WireError) {
         context = try decoder.value()
-        union = try decoder.list(limit: Limits.submitters, "union")
+        union = try decoder.list(limit: Limits.announcements, "union")
         lists = try decoder.list(limit: Limits.voters, "lists")
-        submissions = try decoder.list(limit: Limits.submitters, "submissions")
+        submissions = try decoder.list(limit: Limits.announcements, "submissions")
         readys = try decoder.list(limit: Limits.holders, "readys")
         complaints = try decoder.list(limit: Limits.holders, "complaints")
         evicted = try decoder.list(limit: Limits.evictions, "evicted")
@@ -205,7 +205,7 @@ public struct VoidBody: WireCodable, Hashable {
     public init(from decoder: inout WireDecoder) throws(WireError) {
         reason = try decoder.value()
         evicted = try decoder.list(limit: Limits.evictions, "evicted")
-        union = try decoder.list(limit: Limits.submitters, "union")
+        union = try decoder.list(limit: Limits.announcements, "union")
         lists = try decoder.list(limit: Limits.voters, "lists")
         replaced = try decoder.list(limit: Limits.holders, "replaced")
         absences = try decoder.list(limit: Limits.voters, "absences")
