@@ -92,7 +92,7 @@ public struct KeyReleaseGate: Sendable, Equatable {
     private var histories: [[UInt8]: History] = [:]
 
     /// What was keyed on one base model.
-    private struct History: Sendable {
+    private struct History: Sendable, Equatable {
         /// Every sum, in order.
         var sums: [[[UInt8]]] = []
         /// The sums of the latest set.

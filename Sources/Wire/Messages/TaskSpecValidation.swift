@@ -90,7 +90,8 @@ public enum TaskSpecValidator {
         let most = UInt32(Limits.submitters)
         let fewest = Int(min(most, max(1, spec.participants.minimum)))
         let counts =
-            members.map { max(1, $0)...max(1, $0) } ?? fewest...max(fewest, Int(min(most, max(1, spec.participants.maximum))))
+            members.map { max(1, $0)...max(1, $0) }
+            ?? fewest...max(fewest, Int(min(most, max(1, spec.participants.maximum))))
         let sentence = ReadingOdds.sentence(spec, members: counts).map { "; " + $0 } ?? ""
         return readers(spec.holders) + sentence
     }
