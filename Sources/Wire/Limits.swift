@@ -40,8 +40,12 @@ public enum Limits {
     /// functional of an update, and so few of them leave it unknown.
     public static let scoredRounds: UInt32 = 5
     public static let coordinatesPerScore = 50
-    /// Registry headers in the proof of a Control: one for each change of the registry's electorate.
+    /// Registry headers in the proof of a Control: one for each change of the registry's electorate since the task chain's
+    /// anchor, which moves before there are more.
     public static let proofSteps = 64
+    /// A registry block's transactions: an order's proof carries all of them beside its steps (64 of at most 4.2 KB) and is
+    /// a block body itself. Whoever fills a registry block must not make the orders in it unprovable.
+    public static let registryBody = blockBody / 2
     /// Orders of a publisher about one task.
     public static let orders: UInt32 = 1_000
     /// Parts of a validator's bond that are on their way back.

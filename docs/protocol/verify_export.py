@@ -520,6 +520,7 @@ class Registry:
                 t["block"] = h["id"]
             if t["closed"] and t["closed"] + 2 == h["height"]:
                 t["beacon"] = transcript("task", t["id"], self.beacon)
+                t["anchor"] = (h["height"], self.now.hash, self.later.hash)
 
 
 def shares(aggregators, members):
@@ -570,6 +571,7 @@ class Task:
         self.phase, self.paused, self.order = b"\x01", False, 0
         self.sets, self.buckets, self.resubmits, self.current = [], [], [], None
         self.evicted, self.condemned = set(), set()
+        self.anchors = [t["anchor"]]
         self.model, self.results = self.spec["initial"], []
         members = sorted(self.enrolments)
         self.table = dict(outcome=(0,), rounds=0, accuracy=0, entries=[[k, 0, 0, 0] for k in members])
@@ -615,6 +617,7 @@ class Task:
             for key, score in entries:
                 out += key + (b"\x00" if score is None else b"\x01" + struct.pack("<q", score))
         out += u32(len(self.authored)) + b"".join(u64(self.authored[k]) for k in sorted(self.authored))
+        out += u32(len(self.anchors)) + b"".join(u64(h) + a + b for h, a, b in self.anchors)
         if self.spec["server"] >= 6:
             out += u32(len(self.buckets)) + b"".join(map(ids, self.buckets))
         return transcript("meshnode/task-state/1", out)
@@ -848,6 +851,18 @@ class Task:
             self.scores(r)
         elif kind == 6:
             self.direction = b""
+        elif kind == 7:
+            steps = r.list(lambda r: (self.registry.embedded_header(r), certificate(r), r.list(lambda r: (r.id(), r.u64()))))
+            need(len(steps) == 64, "an anchor moves by 64 changes of the electorate")
+            height, following, second = self.anchors[-1]
+            for step, cert, members in steps:
+                need(step["chain"] == self.registry.chain and step["height"] > height, "no later registry block")
+                need(step["second"] != second, "the electorate does not change there")
+                electorate = Electorate(members)
+                need(electorate.hash == (following if step["height"] == height + 1 else second), "another electorate")
+                check_certificate(cert, step, electorate, self.network)
+                height, following, second = step["height"], step["next"], step["second"]
+            self.anchors.append((height, following, second))
         else:
             outcome = (1,) if kind == 1 else (2, r.u8())
         if outcome:

@@ -189,7 +189,7 @@ extension TaskMachine {
             return scoreSection().map { .control(.scores($0)) }
         }
         if now.wallMs >= state.expiresMs { return .control(.failed(.expired)) }
-        if isOrderDue, let pendingOrder { return .control(.ordered(pendingOrder)) }
+        if let registryControl { return .control(registryControl) }
         if state.isPaused { return nil }
         if state.isDirectionDue { return proposableDirection() }
         var content: TaskBlockContent?

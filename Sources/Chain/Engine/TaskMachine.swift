@@ -20,6 +20,8 @@ public struct TaskMachine: Sendable {
     var isHalted: Bool { core.isHalted }
     /// An order of the publisher that the registry decided and this chain does not carry yet.
     var pendingOrder: ControlOrder?
+    /// A move of the anchor that is due and this chain does not carry yet.
+    var pendingAnchor: [RegistryStep]?
 
     // What is known of the present attempt.
     var context: RoundContext
@@ -360,6 +362,7 @@ public struct TaskMachine: Sendable {
             out += core.refuse(decided.header, error, head: state.head, name: "task \(chain.short)", now)
             return
         }
+        let anchors = state.registryAnchors.count
         let before = (state.round, state.attempt, state.scores.direction, state.scores.pending)
         state.apply(content, header: decided.header, block: decided.header.id)
         out.append(.commit(decided))
@@ -372,6 +375,11 @@ public struct TaskMachine: Sendable {
         checked = [:]
         manualVerdict = nil
         if let order = pendingOrder?.control, order.sequence < nextOrder { pendingOrder = nil }
+        if state.registryAnchors.count > anchors {
+            // The proof of an order may start anew; the shell hands it in again.
+            pendingAnchor = nil
+            pendingOrder = nil
+        }
         awaitedRebuttal = []
         if before.3 != state.scores.pending {
             tally = ScoreTally()

@@ -68,6 +68,9 @@ public enum TaskRules {
             case .ordered(let order):
                 try require(state.impliedControl == nil, "decided blocks imply another control")
                 try check(order, state: state)
+            case .anchor(let steps):
+                try require(state.impliedControl == nil, "decided blocks imply another control")
+                try check(anchor: steps, state: state)
             case .direction(let commitment): try check(direction: commitment, state: state)
             case .noDirection: try check(direction: nil, state: state)
             case .scores(let section):

@@ -90,6 +90,9 @@ public struct TaskState: Hashable, Sendable {
     public private(set) var isPaused = false
     /// The last order of the publisher that this chain carries.
     public private(set) var orderSequence: UInt32 = 0
+    /// Registry headers that this chain has proven, the genesis' first: an order is proven from the last one below its block,
+    /// so no move of the anchor can pass an order by.
+    public private(set) var registryAnchors: [RegistryAnchor]
     /// The last decided blocks, the newest last: what a second certificate of a height is held against.
     public private(set) var recent: [BlockID] = []
     /// Weight-median accuracy of the last accepted round, ppm.
@@ -101,6 +104,7 @@ public struct TaskState: Hashable, Sendable {
         self.genesis = genesis
         electorate = genesis.electorate
         holders = genesis.holders
+        registryAnchors = [genesis.registry]
         head = genesis.closeBlock
         headTimeMs = genesis.publishedMs
         beacon = genesis.beacon
@@ -114,6 +118,10 @@ public struct TaskState: Hashable, Sendable {
 
     public var spec: TaskSpec { genesis.spec }
     public var chain: ChainID { genesis.task }
+    /// The registry header that the next move starts from.
+    public var registryAnchor: RegistryAnchor { registryAnchors.last ?? genesis.registry }
+    /// Where the proof of an order of this registry height starts; nil for one before the task's genesis.
+    public func registryAnchor(below height: UInt64) -> RegistryAnchor? { registryAnchors.last { $0.height < height } }
     public var isEnded: Bool { if case .ended = phase { true } else { false } }
 
     /// Members that may still submit, ascending.
@@ -183,6 +191,11 @@ public struct TaskState: Hashable, Sendable {
         encoder.list(condemned)
         encoder.list(resubmits)
         scores.encode(into: &encoder)
+        encoder.list(registryAnchors) { encoder, anchor in
+            encoder.u64(anchor.height)
+            encoder.value(anchor.next)
+            encoder.value(anchor.second)
+        }
         if spec.training.server.isRobust { encoder.list(buckets) { encoder, bucket in encoder.list(bucket) } }
         return Digest(Transcript.hash("meshnode/task-state/1", encoder.bytes))
     }
@@ -260,6 +273,8 @@ public struct TaskState: Hashable, Sendable {
         case .control(.direction(let commitment)): decideDirection(commitment)
         case .control(.noDirection): decideDirection(nil)
         case .control(.scores(let section)): decideScores(section)
+        case .control(.anchor(let steps)):
+            if let last = steps.last { registryAnchors.append(RegistryAnchor(last.header)) }
         case .control(.ordered(let order)):
             // Decided blocks hold an order that decodes: validity has looked at it.
             guard let control = order.control else { return }

@@ -248,6 +248,9 @@ public enum ControlBody: WireCodable, Hashable {
     case noDirection
     /// The scores of the last scored round, where no MANIFEST follows that could carry them.
     indirect case scores(ScoreSection)
+    /// Moves the registry electorate that this chain knows over the next changes of it, so that the proof of an order never
+    /// grows beyond `Limits.proofSteps`. By any member.
+    case anchor([RegistryStep])
 
     public func encode(into encoder: inout WireEncoder) {
         switch self {
@@ -265,6 +268,9 @@ public enum ControlBody: WireCodable, Hashable {
         case .scores(let section):
             encoder.u8(5)
             encoder.value(section)
+        case .anchor(let steps):
+            encoder.u8(7)
+            encoder.list(steps)
         }
     }
 
@@ -276,6 +282,7 @@ public enum ControlBody: WireCodable, Hashable {
         case 4: self = .direction(try decoder.value())
         case 5: self = .scores(try decoder.value())
         case 6: self = .noDirection
+        case 7: self = .anchor(try decoder.list(limit: Limits.proofSteps, "steps"))
         case let other: throw .invalid(field: "control", reason: "unknown \(other)")
         }
     }
