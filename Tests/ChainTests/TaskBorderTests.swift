@@ -122,6 +122,31 @@ struct TaskBorderTests {
             header: Proposal(wireBytes: proposal.payload).header, body: body.wireBytes, state: fixture.state)
     }
 
+    // MARK: Tables
+
+    /// Somebody floods the next height and offers bodies that nobody asked for: its share is eight, and others have theirs.
+    @Test func whatOneMemberSendsAheadTakesNobodysPlace() throws {
+        let fixture = TaskFixture()
+        let nodes = fixture.keys.map(\.nodeID)
+        var machine = machine(fixture, nodes[0])
+        _ = machine.resume(now)
+        let before = machine.queuedMessages
+        for view in 0..<50 {
+            let vote = fixture.sign(Vote(block: nil).wireBytes, .prevote, by: nodes[1], major: 2, minor: UInt32(view))
+            _ = machine.receive(vote, now)
+        }
+        #expect(machine.queuedMessages == before + ChainTables.deferred.quota)
+        let other = fixture.sign(Vote(block: nil).wireBytes, .prevote, by: nodes[2], major: 2, minor: 0)
+        _ = machine.receive(other, now)
+        #expect(machine.queuedMessages == before + ChainTables.deferred.quota + 1)
+        let body = [UInt8](repeating: 1, count: 1_000)
+        for number in 0..<100 {
+            let bytes = body + [UInt8(number)]
+            _ = machine.content(ContentReference.of(bytes, kind: .blockBody).id, bytes, now)
+        }
+        #expect(machine.core.bodies.isEmpty)
+    }
+
     // MARK: Reject only what is wrong in every state
 
     /// A holder that signs two statements: a claim fits one of them. Nodes that heard the other one first do not punish whoever

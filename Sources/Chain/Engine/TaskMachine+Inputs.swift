@@ -113,20 +113,17 @@ extension TaskMachine {
                     || slot.major == UInt64(state.round) + 1
             case .transaction: false
             }
-        guard isNext, (deferred[envelope.signer]?.count ?? 0) < 8, envelope.isSignatureValid else {
-            return .ignore("not of this height or attempt")
-        }
-        if !(deferred[envelope.signer] ?? []).contains(envelope) {
-            deferred[envelope.signer, default: []].append(envelope)
-        }
+        guard isNext, envelope.isSignatureValid,
+            deferred.insert((), for: envelope, by: envelope.signer).isIn
+        else { return .ignore("not of this height or attempt") }
         return .ignore("kept for the next height")
     }
 
     mutating func replayDeferred(_ now: Instant, _ out: inout [ChainDirective]) {
         let waiting = deferred
-        deferred = [:]
-        for signer in waiting.keys.sorted() {
-            for envelope in waiting[signer] ?? [] {
+        deferred = Bounded(ChainTables.deferred)
+        for signer in waiting.senders {
+            for envelope in waiting.keys(of: signer) {
                 if admit(envelope, now, &out) == .accept { out.append(.broadcast(envelope)) }
             }
         }
@@ -154,8 +151,9 @@ extension TaskMachine {
     public mutating func content(_ id: ContentID, _ bytes: [UInt8], _ now: Instant) -> [ChainDirective] {
         var out: [ChainDirective] = []
         guard !isHalted, !state.isEnded else { return out }
-        core.bodies[id] = bytes
-        for header in awaited.removeValue(forKey: id) ?? [] { validate(header, now, &out) }
+        let waiting = awaited.removeValue(forKey: id) ?? []
+        core.keepBody(id, bytes, awaited: waiting)
+        for header in waiting { validate(header, now, &out) }
         deliver(now, &out)
         react(now, &out)
         return out

@@ -178,7 +178,7 @@ extension TaskMachine {
         let header = TaskRules.header(
             for: content, state: state, author: me, view: view, timeMs: now.wallMs, electionKey: electionKey)
         let body = content.bytes
-        core.bodies[header.body.id] = body
+        core.bodies.insert(body, for: header.body.id, by: me)
         out.append(.store(body, header.body, .blockBody))
         drive(.proposable(header), now, &out)
     }

@@ -69,7 +69,7 @@ public struct TaskMachine: Sendable {
 
     var awaited: [ContentID: [BlockHeader]] = [:]
     var awaitedChecks: [PayloadID: [BlockHeader]] = [:]
-    var deferred: [NodeID: [Envelope]] = [:]
+    var deferred = Bounded<NodeID, Envelope, Void>(ChainTables.deferred)
 
     /// What a voter found when it checked a candidate.
     public struct CandidateCheck: Sendable, Equatable {
@@ -129,7 +129,7 @@ public struct TaskMachine: Sendable {
     public var aggregator: NodeID { core.consensus.proposer(view: view) }
     public var currentContext: RoundContext { context }
     /// Messages kept: bounded whatever peers send.
-    public var queuedMessages: Int { core.book.count + deferred.values.reduce(0) { $0 + $1.count } }
+    public var queuedMessages: Int { core.book.count + deferred.count }
     var me: NodeID { core.me }
     var holderPlace: Int? { state.holders.firstIndex { $0.node == me } }
 
