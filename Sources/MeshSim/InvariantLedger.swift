@@ -165,8 +165,11 @@ final class InvariantLedger {
         let announced = body.submissions.map(\.submissionID)
         if let first = honestStored.first {
             for id in first where isOf(id, body.context) && honestStored.allSatisfy({ $0.contains(id) }) {
+                // Of a member that announced two, lists name one.
                 check(
-                    announced.contains(id), .listedSubmissions, time,
+                    announced.contains(id)
+                        || announced.contains { submissions[$0]?.submitter == submissions[id]?.submitter },
+                    .listedSubmissions, time,
                     "height \(height): \(id.short), which every honest voter stored, is left out")
             }
         }
@@ -181,10 +184,18 @@ final class InvariantLedger {
         let smallest = Int(state.spec.participants.smallestSet)
         check(keys.count >= smallest, .nestedSets, time, "height \(height): a set of \(keys.count)")
         if let last = sets[base]?.last {
-            let gone = last.filter { !keys.contains($0) }
+            // Whoever is listed once and not proven bad is present; whoever dropped out hides nobody.
+            let bad = Set(state.provenBad)
+            let present = body.submissions.map(\.signer).filter { signer in
+                last.contains(signer) && !bad.contains(signer)
+                    && body.submissions.count { $0.signer == signer } == 1
+            }
+            let left = present.filter { !keys.contains($0) }
             let isInside = keys.allSatisfy { last.contains($0) }
+            let isWhole = keys.count == last.count { !bad.contains($0) }
+            let wanted = max(smallest, (present.count + 2) / 3)
             check(
-                isInside && (gone.isEmpty || gone.count >= smallest), .nestedSets, time,
+                isInside && (isWhole ? left.isEmpty : left.count >= wanted), .nestedSets, time,
                 "height \(height): set \(keys.map(name)) after \(last.map(name)) on one model")
         } else {
             // Without those who announced twice, and those whose boxes are proven bad.

@@ -74,10 +74,12 @@ extension Simulation {
         for place in memory.tasks.indices {
             guard let task = nodes[index].memory?.tasks[place] else { return }
             var directives: [ChainDirective] = []
-            if let order = memory.registry.state.order(
-                task.nextOrder, of: task.chain, block: { Int($0) <= blocks.count ? blocks[Int($0) - 1] : nil })
-            {
+            let block = { (height: UInt64) in Int(height) <= blocks.count ? blocks[Int(height) - 1] : nil }
+            if let order = memory.registry.state.order(for: task.state, block: block) {
                 directives += nodes[index].memory!.tasks[place].order(order, instant(index))
+            }
+            if let steps = memory.registry.state.anchorSteps(for: task.state, block: block) {
+                directives += nodes[index].memory!.tasks[place].anchor(steps, instant(index))
             }
             directives += nodes[index].memory!.tasks[place].tick(instant(index))
             perform(directives, chain: task.chain, node: index)

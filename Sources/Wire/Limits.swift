@@ -6,6 +6,9 @@ public enum Limits {
     public static let voters = 32
     /// Submitters of one round. Lists and manifests name every one of them.
     public static let submitters = 256
+    /// Announcements of one round that lists may name: one a member in each list, but two lists may name different ones of a
+    /// member that announced two. Nobody announces a third: the slot is full.
+    public static let announcements = 2 * submitters
     /// Components of the largest holder profile, C(7,3).
     public static let components = 35
     public static let holders = 7
@@ -37,8 +40,12 @@ public enum Limits {
     /// functional of an update, and so few of them leave it unknown.
     public static let scoredRounds: UInt32 = 5
     public static let coordinatesPerScore = 50
-    /// Registry headers in the proof of a Control: one for each change of the registry's electorate.
+    /// Registry headers in the proof of a Control: one for each change of the registry's electorate since the task chain's
+    /// anchor, which moves before there are more.
     public static let proofSteps = 64
+    /// A registry block's transactions: an order's proof carries all of them beside its steps (64 of at most 4.2 KB) and is
+    /// a block body itself. Whoever fills a registry block must not make the orders in it unprovable.
+    public static let registryBody = blockBody / 2
     /// Orders of a publisher about one task.
     public static let orders: UInt32 = 1_000
     /// Parts of a validator's bond that are on their way back.

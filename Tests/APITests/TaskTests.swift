@@ -350,7 +350,7 @@ import Wire
             spec.reward.minimumBond = pick(UInt64.self)
             #expect(!TaskSpecValidator.faults(spec).isEmpty)
             _ = TaskSpecValidator.warnings(spec)
-            _ = TaskSpecValidator.readers(spec.holders)
+            _ = TaskSpecValidator.readers(spec)
         }
     }
 
@@ -416,7 +416,7 @@ import Wire
         var spec = try TaskSpec.example()
         spec.holders = .init(count: 1, threshold: 0)
         #expect(TaskSpecValidator.warnings(spec).contains { $0.contains("publisher alone") })
-        #expect(TaskSpecValidator.readers(spec.holders).contains("publisher alone could read"))
+        #expect(TaskSpecValidator.readers(spec).contains("publisher alone could read"))
         #expect(TaskSpecValidator.readers(.init(count: 5, threshold: 2)).contains("3 of the 5 key holders"))
     }
 

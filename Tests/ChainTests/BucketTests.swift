@@ -137,17 +137,18 @@ struct BucketTests {
         #expect(again.state.buckets == buckets)
         // All are back: the same partition, although the beacon has moved on.
         #expect(try again.keyed().state.buckets == buckets)
-        // One is missing: four of its bucket leave, the other bucket stays whole.
+        // One is missing: four more of its bucket leave by their places, the other bucket stays whole.
         let lost = buckets[0][9]
         let smaller = try keyed(again, all.filter { $0 != lost })
-        #expect(smaller.state.buckets == [Array(buckets[0].dropFirst(3).dropLast()), buckets[1]])
+        let left = SetSelectionTests.byPlace(buckets[0].dropLast(), smaller.state.beacon).dropFirst(4).sorted()
+        #expect(smaller.state.buckets == [left, buckets[1]])
         // The proposer cannot take another set.
         let body = again.manifest(submitters: all.filter { $0 != lost })
         let set = again.set(of: body)
         expect(again.verdict(body, set: set), "state root")
-        // Then three more, and the rest of this bucket is below four: it goes, and one bucket is no median.
+        // Then one more, and nobody may be left of this bucket: it goes, and one bucket is no median.
         let third = try voided(smaller)
-        #expect(chosen(third, all.filter { $0 != lost && $0 != buckets[0][8] }) == nil)
+        #expect(chosen(third, all.filter { $0 != left[0] }) == nil)
     }
 
     @Test func bucketsVanishOneByOne() throws {
@@ -184,22 +185,25 @@ struct BucketTests {
         var generator = DrawStream(seed: Digest([UInt8](repeating: 9, count: 32)), domain: "test")
         var restrictions = 0
         for trial in 0..<300 {
-            let nodes = (0..<(12 + Int(generator.below(30)))).map { _ in NodeID(randomBytes(32)) }.sorted()
+            let nodes = (0..<(20 + Int(generator.below(60)))).map { _ in NodeID(randomBytes(32)) }.sorted()
             var buckets = BucketPartition.draw(
                 nodes, most: 2 + Int(generator.below(4)), smallest: 4, beacon: Digest(randomBytes(32)))
             var bad: [NodeID] = []
             var gate = KeyReleaseGate(minimumMembers: 4)
+            var (present, beacon) = (nodes, Digest.zero)
             for attempt in 0..<6 {
                 let set = buckets.flatMap { $0 }.sorted()
                 _ = try gate.admit(
                     KeyReleaseGate.Request(
                         task: [1], baseModel: [2], manifest: [UInt8(attempt)], round: 1, attempt: UInt32(attempt),
                         manifestIsDecided: true, members: set.map { ($0.bytes, [UInt8(attempt)] + $0.bytes) },
-                        buckets: buckets.map { $0.map(\.bytes) }, provenBad: bad.map(\.bytes)))
+                        buckets: buckets.map { $0.map(\.bytes) }, provenBad: bad.map(\.bytes),
+                        present: present.map(\.bytes), beacon: beacon.bytes))
                 if generator.below(3) == 0 { bad.append(set[Int(generator.below(UInt64(set.count)))]) }
-                let present = nodes.filter { !bad.contains($0) && generator.below(12) > 0 }
+                present = nodes.filter { !bad.contains($0) && generator.below(24) > 0 }
+                beacon = Digest(Transcript.hash("test", [UInt8(trial & 255), UInt8(attempt)]))
                 let next = SetSelection.select(
-                    submitters: present, buckets: buckets, provenBad: bad, smallestSet: 4, least: 2)
+                    submitters: present, buckets: buckets, provenBad: bad, smallestSet: 4, least: 2, beacon: beacon)
                 guard !next.isEmpty else { break }
                 let smaller = BucketPartition.restrict(buckets, to: next)
                 #expect(smaller.allSatisfy { $0.count >= 4 }, "trial \(trial)")

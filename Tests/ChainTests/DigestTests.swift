@@ -56,6 +56,39 @@ struct DigestTests {
         #expect(a.insert(vote(2, block: 3)) == .full)
     }
 
+    /// A signer that votes for hundreds of views fills its own share: its lowest views go, what it said once about the attempt
+    /// stays, and everybody else has all of theirs.
+    @Test func aSignerFillsItsOwnShareOnly() {
+        var book = SlotBook()
+        let quota = ChainTables.slots.quota
+        let list = Envelope.signed(
+            Received(submissions: []).wireBytes, slot: Slot(kind: .received, chain: Self.chain, major: 1, minor: 0),
+            network: NetworkID([UInt8](repeating: 6, count: 32)), by: Self.keys[0])
+        #expect(book.insert(list) == .new)
+        for view in 0..<UInt32(quota + 50) { #expect(book.insert(vote(0, view: view)) == .new) }
+        #expect(book.count == quota)
+        #expect(book.first(.received, major: 1, minor: 0) == [list])
+        #expect(book.first(.prevote, major: 1, minor: 0).isEmpty)
+        #expect(!book.first(.prevote, major: 1, minor: UInt32(quota + 49)).isEmpty)
+        // An older view than all that it has is not worth a place.
+        #expect(book.outcome(of: vote(0, view: 1)) == .full && book.insert(vote(0, view: 1)) == .full)
+        // Others are not concerned, and a node keeps what it signed itself.
+        #expect(book.insert(vote(1, view: 3)) == .new)
+        #expect(book.insert(vote(0, view: 1), isOwn: true) == .new)
+        #expect(book.count == quota + 2)
+        book.removeAll { $0.kind == .prevote }
+        #expect(book.count == 1 && book.insert(vote(0, view: 1)) == .new)
+    }
+
+    /// Signers with two messages each choose which one to show whom: sums of marks can be made equal, this cannot.
+    @Test func aFingerprintIsNoSum() {
+        let (a, b, c) = (randomBytes(32), randomBytes(32), randomBytes(32))
+        let fourth = zip(zip(a, b), c).map { $0.0 ^ $0.1 ^ $1 }
+        #expect(SlotFingerprint(marks: [a, b]) != SlotFingerprint(marks: [c, fourth]))
+        #expect(SlotFingerprint(marks: [a, b]) == SlotFingerprint(marks: [b, a]))
+        #expect(SlotFingerprint(marks: [a]) != SlotFingerprint(marks: [a, a]))
+    }
+
     @Test func equalBooksHaveNothingToSay() {
         var (a, b) = (SlotBook(), SlotBook())
         for signer in (0..<5).reversed() { a.insert(vote(signer, block: 3)) }

@@ -162,12 +162,21 @@ struct ManifestTests {
             ($0.signer, $0.submissionID) < ($1.signer, $1.submissionID)
         }
         let ids = all.map(\.submissionID).sorted()
-        let body = ManifestBody(
-            context: fixture.context.digest, union: ids, lists: nodes.map { fixture.list($0, ids, union: ids) },
-            submissions: all, readys: fixture.state.holders.map(\.node).sorted().map { fixture.ready($0, ids) })
-        let set = fixture.set(of: body).filter { $0.node != nodes[0] }
-        #expect(fixture.verdict(body, set: set) == nil)
-        expect(fixture.verdict(body), "state root")
+        let two = all.filter { $0.signer == nodes[0] }.map(\.submissionID)
+        func body(_ lists: [ReceivedList]) -> ManifestBody {
+            ManifestBody(
+                context: fixture.context.digest, union: ids, lists: lists,
+                submissions: all, readys: fixture.state.holders.map(\.node).sorted().map { fixture.ready($0, ids) })
+        }
+        let lists = nodes.enumerated().map { index, node in
+            fixture.list(node, ids.filter { $0 != two[index < 2 ? 0 : 1] }, union: ids)
+        }
+        let set = fixture.set(of: body(lists)).filter { $0.node != nodes[0] }
+        #expect(fixture.verdict(body(lists), set: set) == nil)
+        expect(fixture.verdict(body(lists)), "state root")
+        // A list that names both of them is no list.
+        let both = [fixture.list(nodes[0], ids, union: ids)] + lists.dropFirst()
+        expect(fixture.verdict(body(both), set: set), "two announcements of one member")
     }
 
     @Test func uncoveredComponents() {
@@ -219,12 +228,16 @@ struct ManifestTests {
             .void(VoidBody(reason: .deadline, evicted: [], union: [], lists: [])),
             view: TaskRules.firstVoidView(keyed.state))
         #expect(keyed.state.attempt == 1 && keyed.state.keyedAttempts == 1)
-        // One is gone: three more leave, in key order.
+        // One is gone: four more leave, by their places.
         let present = Array(all.dropLast())
         let body = keyed.manifest(submitters: present)
         let set = keyed.set(of: body)
         #expect(keyed.verdict(body, set: set)?.contains("state root") == true)
-        #expect(keyed.verdict(body, set: Array(set.dropFirst(3))) == nil)
+        let beacon = Election.beacon(after: keyed.state.beacon, header: keyed.header(.manifest(body, set: [])))
+        let left = SetSelectionTests.byPlace(present, beacon).dropFirst(4)
+        #expect(keyed.verdict(body, set: set.filter { left.contains($0.node) }) == nil)
+        // Those with the smallest keys instead are another set.
+        expect(keyed.verdict(body, set: Array(set.dropFirst(4))), "state root")
         // All are back: the same set again, never a subset of the proposer's choice.
         let whole = keyed.manifest()
         #expect(keyed.verdict(whole) == nil)

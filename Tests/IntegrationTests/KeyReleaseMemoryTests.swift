@@ -9,7 +9,18 @@ import Wire
 struct KeyReleaseMemoryTests {
     private func job(
         _ members: ClosedRange<UInt8>, round: UInt32 = 1, attempt: UInt16, mark: UInt8, manifest: UInt8? = nil,
-        sums: [[Int]]? = nil
+        sums: [[Int]]? = nil, present: ClosedRange<UInt8>? = nil
+    ) -> KeyJob {
+        job(
+            Array(members), round: round, attempt: attempt, mark: mark, manifest: manifest, sums: sums,
+            present: present)
+    }
+
+    private let beacon = Digest([UInt8](repeating: 3, count: 32))
+
+    private func job(
+        _ members: [UInt8], round: UInt32 = 1, attempt: UInt16, mark: UInt8, manifest: UInt8? = nil,
+        sums: [[Int]]? = nil, present: ClosedRange<UInt8>? = nil
     ) -> KeyJob {
         KeyJob(
             manifest: BlockID([UInt8](repeating: manifest ?? mark, count: 32)), round: round, attempt: attempt,
@@ -18,7 +29,11 @@ struct KeyReleaseMemoryTests {
                 Chain.TaskState.SetMember(
                     node: NodeID([UInt8](repeating: member, count: 32)),
                     submission: SubmissionID([mark, member] + [UInt8](repeating: 0, count: 30)))
-            }, sums: sums, model: ContentReference(id: .zero, length: 1))
+            }, sums: sums,
+            presence: .init(
+                submitters: (present.map { Array($0) } ?? members).map { NodeID([UInt8](repeating: $0, count: 32)) },
+                beacon: beacon),
+            model: ContentReference(id: .zero, length: 1))
     }
 
     private func refusal(
@@ -35,27 +50,39 @@ struct KeyReleaseMemoryTests {
         let owner = SigningKey.generate().nodeID
         let store = try DurableStore(path: folder.path + "/durable.sqlite", owner: owner, opening: .createIfMissing)
         var memory = try KeyReleaseMemory(durable: store, chain: .zero, smallestSet: 4)
-        #expect(refusal(&memory, job(1...9, attempt: 0, mark: 1), store) == nil)
+        #expect(refusal(&memory, job(1...10, attempt: 0, mark: 1), store) == nil)
         // The same again is the same: a successor gets the same bytes.
-        #expect(refusal(&memory, job(1...9, attempt: 0, mark: 1), store) == nil)
+        #expect(refusal(&memory, job(1...10, attempt: 0, mark: 1), store) == nil)
         func refused(_ memory: inout KeyReleaseMemory) {
             // One member less: the difference of the sums would be that member's update.
             #expect(refusal(&memory, job(1...8, attempt: 1, mark: 2), store)?.contains("smallAtom") == true)
             #expect(refusal(&memory, job(1...3, attempt: 1, mark: 2), store)?.contains("tooFewMembers") == true)
-            #expect(refusal(&memory, job(2...10, attempt: 1, mark: 2), store)?.contains("notNested") == true)
-            #expect(refusal(&memory, job(1...9, attempt: 1, mark: 1), store)?.contains("submissionUsedBefore") == true)
+            #expect(refusal(&memory, job(2...11, attempt: 1, mark: 2), store)?.contains("notNested") == true)
+            #expect(refusal(&memory, job(1...10, attempt: 1, mark: 1), store)?.contains("submissionUsedBefore") == true)
             #expect(
-                refusal(&memory, job(1...9, attempt: 0, mark: 1, manifest: 7), store)?.contains("alreadyStated") == true
+                refusal(&memory, job(1...10, attempt: 0, mark: 1, manifest: 7), store)?.contains("alreadyStated")
+                    == true
             )
         }
         refused(&memory)
         // A node that starts again remembers from its own records.
         memory = try KeyReleaseMemory(durable: store, chain: .zero, smallestSet: 4)
         refused(&memory)
-        // What is nested by a whole atom is released, and a member proven bad is none.
-        #expect(refusal(&memory, job(1...5, attempt: 1, mark: 2), store) == nil)
-        let bad = NodeID([UInt8](repeating: 5, count: 32))
-        #expect(refusal(&memory, job(1...4, attempt: 2, mark: 3), evicted: [bad], store) == nil)
+        // Four who are present leave beside the one who is not: those whom the beacon draws, and nobody else.
+        let drawn = NestingRule.next(
+            after: (1...10).map { [UInt8](repeating: $0, count: 32) }, isPresent: { $0[0] < 10 }, smallest: 4,
+            beacon: beacon.bytes)
+        let left = try #require(drawn).map { $0[0] }
+        let others = (1...9).filter { !left.contains($0) } + [left[0]]
+        #expect(
+            refusal(&memory, job(others.sorted(), attempt: 1, mark: 2, present: 1...9), store)?.contains("notDrawn")
+                == true)
+        #expect(refusal(&memory, job(left, attempt: 1, mark: 2, present: 1...9), store) == nil)
+        // A member proven bad needs no company.
+        let bad = NodeID([UInt8](repeating: left[0], count: 32))
+        #expect(
+            refusal(&memory, job(Array(left.dropFirst()), attempt: 2, mark: 3, present: 1...9), evicted: [bad], store)
+                == nil)
     }
 
     @Test func bucketsAreRememberedAsTheSumsThatTheyAre() throws {
@@ -73,10 +100,13 @@ struct KeyReleaseMemoryTests {
         #expect(refusal(&memory, job(1...8, attempt: 0, mark: 1, sums: sums), store) == nil)
         memory = try KeyReleaseMemory(durable: store, chain: .zero, smallestSet: 4)
         #expect(refusal(&memory, job(1...8, attempt: 0, mark: 1, sums: sums), store) == nil)
-        // The same members cut another way: each pair of buckets shares two.
+        // The same members cut another way.
         #expect(
             refusal(&memory, job(1...8, attempt: 1, mark: 2, sums: [[0, 1, 2, 3], [4, 5, 6, 7]]), store)?
                 .contains("smallAtom") == true)
+        #expect(
+            refusal(&memory, job(1...8, attempt: 1, mark: 2, sums: sums.reversed()), store)?.contains("notDrawn")
+                == true)
         #expect(refusal(&memory, job(1...8, attempt: 1, mark: 2, sums: sums), store) == nil)
     }
 }

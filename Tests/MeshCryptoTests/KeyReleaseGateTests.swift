@@ -10,7 +10,7 @@ struct KeyReleaseGateTests {
 
     private func request(
         _ members: [Int], round: UInt64 = 1, attempt: UInt32 = 0, baseModel: [UInt8]? = nil, decided: Bool = true,
-        buckets: [[Int]]? = nil, bad: [Int] = [], submissionSalt: UInt8? = nil
+        buckets: [[Int]]? = nil, bad: [Int] = [], present: [Int]? = nil, submissionSalt: UInt8? = nil
     ) -> KeyReleaseGate.Request {
         // Every attempt has its own submissions.
         let salt = submissionSalt ?? UInt8(truncatingIfNeeded: Int(round) * 16 + Int(attempt))
@@ -19,7 +19,16 @@ struct KeyReleaseGateTests {
             manifest: [UInt8(round), UInt8(attempt)] + members.map(UInt8.init),
             round: round, attempt: attempt, manifestIsDecided: decided,
             members: members.map { (key($0), [salt] + key($0)) },
-            buckets: buckets?.map { $0.map(key) }, provenBad: bad.map(key))
+            buckets: buckets?.map { $0.map(key) }, provenBad: bad.map(key), present: present?.map(key), beacon: beacon)
+    }
+
+    private let beacon = [UInt8](repeating: 3, count: 32)
+
+    /// What the beacon leaves of a set without `missing`.
+    private func left(of set: [Int], missing: Set<Int>) throws -> [Int] {
+        let next = NestingRule.next(
+            after: set.map(key), isPresent: { !missing.contains(Int($0[31])) }, smallest: 4, beacon: beacon)
+        return try #require(next).map { Int($0[31]) }
     }
 
     @Test func aSubsetASingletonAndEverybodyButOneAreRefused() throws {
@@ -31,18 +40,35 @@ struct KeyReleaseGateTests {
                 try gate.admit(request(members, attempt: 1))
             }
         }
+        // Whoever dropped out hides nobody, however many they are.
+        for count in [9, 7, 6, 4] {
+            #expect(throws: KeyReleaseGate.Refusal.smallAtom(size: 0, minimum: 4)) {
+                try gate.admit(request(Array(0..<count), attempt: 1))
+            }
+        }
         #expect(throws: KeyReleaseGate.Refusal.smallAtom(size: 1, minimum: 4)) {
-            try gate.admit(request(Array(0..<9), attempt: 1))
+            try gate.admit(request(Array(0..<9), attempt: 1, present: Array(0..<10)))
         }
         #expect(throws: KeyReleaseGate.Refusal.smallAtom(size: 3, minimum: 4)) {
-            try gate.admit(request(Array(0..<7), attempt: 1))
+            try gate.admit(request(Array(0..<6), attempt: 1, present: Array(0..<9)))
         }
         #expect(throws: KeyReleaseGate.Refusal.notNested(key(10))) {
             try gate.admit(request(Array(0..<11), attempt: 1))
         }
+        // Four who were present left, but not those whom the beacon draws; nor may four leave when nobody is missing.
+        let drawn = try left(of: Array(0..<10), missing: [9])
+        #expect(drawn.count == 5)
+        var chosen = drawn
+        chosen[0] = (0..<9).first { !drawn.contains($0) }!
+        #expect(throws: KeyReleaseGate.Refusal.notDrawn) {
+            try gate.admit(request(chosen.sorted(), attempt: 1, present: Array(0..<9)))
+        }
+        #expect(throws: KeyReleaseGate.Refusal.notDrawn) {
+            try gate.admit(request(drawn, attempt: 1, present: Array(0..<10)))
+        }
         // A refusal leaves no trace.
         #expect(gate == before)
-        #expect(try gate.admit(request(Array(0..<6), attempt: 1)) == .first)
+        #expect(try gate.admit(request(drawn, attempt: 1, present: Array(0..<9))) == .first)
         // The minimum is never below four.
         var low = KeyReleaseGate(minimumMembers: 1)
         #expect(throws: KeyReleaseGate.Refusal.tooFewMembers(found: 3, minimum: 4)) {
@@ -82,7 +108,7 @@ struct KeyReleaseGateTests {
     @Test func provenBadMembersMayLeaveAlone() throws {
         var gate = KeyReleaseGate(minimumMembers: 4)
         #expect(try gate.admit(request(Array(0..<6))) == .first)
-        #expect(throws: KeyReleaseGate.Refusal.smallAtom(size: 1, minimum: 4)) {
+        #expect(throws: KeyReleaseGate.Refusal.smallAtom(size: 0, minimum: 4)) {
             try gate.admit(request(Array(0..<5), attempt: 1))
         }
         #expect(try gate.admit(request(Array(0..<5), attempt: 1, bad: [5])) == .first)
@@ -106,9 +132,12 @@ struct KeyReleaseGateTests {
         }
         var gate = KeyReleaseGate(minimumMembers: minimum)
         #expect(try gate.admit(request(all, attempt: 0, buckets: split(0))) == .first)
-        #expect(try gate.admit(request(all, attempt: 1, buckets: split(1))) == .first)
-        #expect(throws: KeyReleaseGate.Refusal.smallAtom(size: 2, minimum: minimum)) {
-            try gate.admit(request(all, attempt: 2, buckets: split(2)))
+        let sums = { (bits: ClosedRange<Int>) in bits.flatMap { split($0).map { $0.map(key) } } }
+        #expect(KeyReleaseGate.atoms(of: sums(0...1), hidingNobody: []).values.map(\.count).min() == 4)
+        #expect(KeyReleaseGate.atoms(of: sums(0...2), hidingNobody: []).values.map(\.count).min() == 2)
+        // The gate does not even let the second partition pass: buckets are never cut anew.
+        #expect(throws: KeyReleaseGate.Refusal.notDrawn) {
+            try gate.admit(request(all, attempt: 1, buckets: split(1)))
         }
         // On another base model it stands alone.
         #expect(try gate.admit(request(all, round: 2, baseModel: [7], buckets: split(2))) == .first)
@@ -142,10 +171,19 @@ struct KeyReleaseGateTests {
                 try gate.admit(request(members, attempt: 1, buckets: buckets))
             }
         }
-        // Four of the first bucket, and the second bucket as a whole.
+        // One of the first bucket is missing, and four more of it go.
+        let rest = try left(of: first[0], missing: [8])
+        #expect(rest.count == 4)
+        let present = Array(0..<8) + first[1]
         #expect(
-            try gate.admit(request(Array(0..<5) + first[1], attempt: 1, buckets: [Array(0..<5), first[1]])) == .first)
-        #expect(try gate.admit(request(Array(0..<5), attempt: 2, buckets: [Array(0..<5)])) == .first)
+            try gate.admit(
+                request(rest + first[1], attempt: 1, buckets: [rest, first[1]], present: present)) == .first)
+        // One of the second is missing: three would be left, so it goes as a whole.
+        #expect(throws: KeyReleaseGate.Refusal.notDrawn) {
+            try gate.admit(
+                request(rest + first[1], attempt: 2, buckets: [rest, first[1]], present: present.dropLast()))
+        }
+        #expect(try gate.admit(request(rest, attempt: 2, buckets: [rest], present: present.dropLast())) == .first)
     }
 
     /// A member of a bucket that is not keyed any more is proven bad: nothing new is released about the others of it.
@@ -154,7 +192,9 @@ struct KeyReleaseGateTests {
         let buckets = [Array(0..<4), Array(4..<8), Array(8..<12)]
         #expect(try gate.admit(request(Array(0..<12), buckets: buckets)) == .first)
         let rest = Array(buckets[1...])
-        #expect(try gate.admit(request(Array(4..<12), attempt: 1, buckets: rest, bad: [2])) == .first)
+        let present = [0, 1] + Array(4..<12)
+        #expect(
+            try gate.admit(request(Array(4..<12), attempt: 1, buckets: rest, bad: [2], present: present)) == .first)
         // But not what is released again: of this bucket only three are left to hide in.
         #expect(throws: KeyReleaseGate.Refusal.smallAtom(size: 3, minimum: 4)) {
             try gate.admit(request(Array(4..<12), attempt: 2, buckets: rest, bad: [2, 5]))

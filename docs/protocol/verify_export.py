@@ -537,6 +537,7 @@ class Registry:
                 t["block"] = h["id"]
             if t["closed"] and t["closed"] + 2 == h["height"]:
                 t["beacon"] = transcript("task", t["id"], self.beacon)
+                t["anchor"] = (h["height"], self.now.hash, self.later.hash)
 
 
 def shares(aggregators, members):
@@ -587,6 +588,7 @@ class Task:
         self.phase, self.paused, self.order = b"\x01", False, 0
         self.sets, self.buckets, self.resubmits, self.current = [], [], [], None
         self.evicted, self.condemned = set(), set()
+        self.anchors = [t["anchor"]]
         self.model, self.results = self.spec["initial"], []
         members = sorted(self.enrolments)
         self.table = dict(outcome=(0,), rounds=0, accuracy=0, entries=[[k, 0, 0, 0] for k in members])
@@ -632,6 +634,7 @@ class Task:
             for key, score in entries:
                 out += key + (b"\x00" if score is None else b"\x01" + struct.pack("<q", score))
         out += u32(len(self.authored)) + b"".join(u64(self.authored[k]) for k in sorted(self.authored))
+        out += u32(len(self.anchors)) + b"".join(u64(h) + a + b for h, a, b in self.anchors)
         if self.spec["server"] >= 6:
             out += u32(len(self.buckets)) + b"".join(map(ids, self.buckets))
         return transcript("meshnode/task-state/1", out)
@@ -671,11 +674,11 @@ class Task:
             need(self.open is None, "open scores are not decided")
         once = sorted(k for k, names in by_key.items() if len(names) == 1 and k not in self.condemned)
         if self.buckets:
-            kept = [self.nested(bucket, once) for bucket in self.buckets]
+            kept = [self.nested(bucket, once, self.beacon) for bucket in self.buckets]
             self.buckets = [bucket for bucket in kept if len(bucket) >= self.spec["smallest"]]
             once = sorted(sum(self.buckets, [])) if len(self.buckets) >= self.spec["least"] else []
         elif self.sets:
-            once = self.nested(self.sets[-1], once)
+            once = self.nested(self.sets[-1], once, self.beacon)
         need(len(once) >= self.spec["smallest"] * self.spec["least"], "too small a set")
         if self.spec["buckets"] and not self.buckets:
             self.buckets = self.draw(once, self.beacon)
@@ -685,11 +688,16 @@ class Task:
         self.phase = b"\x02" + u32(len(members)) + b"".join(k + name for k, name in members)
         self.current = (h["id"], members, context, {k: announced[k] for k in once})
 
-    def nested(self, last, submitters):
+    def nested(self, last, submitters, beacon):
+        """A decided set or bucket as it is keyed again: whole, or less the first p of those present by their places."""
         last = [k for k in last if k not in self.evicted | self.condemned]
         present = [k for k in last if k in submitters]
-        lost = len(last) - len(present)
-        return last if not lost else present[max(0, self.spec["smallest"] - lost):]
+        if present == last:
+            return last
+        leave = max(self.spec["smallest"], -(-len(present) // 3))
+        if len(present) - leave < self.spec["smallest"]:
+            return []
+        return sorted(sorted(present, key=lambda k: (transcript("meshnode/leave/1", beacon, k), k))[leave:])
 
     def draw(self, members, beacon):
         count = min(self.spec["buckets"], len(members) // self.spec["smallest"])
@@ -860,6 +868,18 @@ class Task:
             self.scores(r)
         elif kind == 6:
             self.direction = b""
+        elif kind == 7:
+            steps = r.list(lambda r: (self.registry.embedded_header(r), certificate(r), r.list(lambda r: (r.id(), r.u64()))))
+            need(len(steps) == 64, "an anchor moves by 64 changes of the electorate")
+            height, following, second = self.anchors[-1]
+            for step, cert, members in steps:
+                need(step["chain"] == self.registry.chain and step["height"] > height, "no later registry block")
+                need(step["second"] != second, "the electorate does not change there")
+                electorate = Electorate(members)
+                need(electorate.hash == (following if step["height"] == height + 1 else second), "another electorate")
+                check_certificate(cert, step, electorate, self.network)
+                height, following, second = step["height"], step["next"], step["second"]
+            self.anchors.append((height, following, second))
         else:
             outcome = (1,) if kind == 1 else (2, r.u8())
         if outcome:

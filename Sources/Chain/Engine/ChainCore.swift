@@ -9,8 +9,8 @@ struct ChainCore: Sendable {
     let key: SigningKey
     private(set) var consensus: ConsensusMachine
     var book = SlotBook()
-    /// The bodies of this height's proposals.
-    var bodies: [ContentID: [UInt8]] = [:]
+    /// The bodies of this height's proposals, by their authors.
+    var bodies = Bounded<NodeID, ContentID, [UInt8]>(ChainTables.bodies)
     /// Views from the present one on whose messages are kept.
     var viewHorizon: UInt32 = 100
     /// A decision whose header or body has not come yet.
@@ -59,7 +59,7 @@ struct ChainCore: Sendable {
         certificates.append(certificate)
         if certificates.count > RegistryState.recentBlocks { certificates.removeFirst() }
         self.consensus = consensus
-        bodies = [:]
+        bodies = Bounded(ChainTables.bodies)
         undelivered = nil
         let height = consensus.height
         book.removeAll { slot in
@@ -109,12 +109,19 @@ struct ChainCore: Sendable {
         return events
     }
 
+    /// Keeps a fetched body if a proposal at hand names it.
+    mutating func keepBody(_ id: ContentID, _ bytes: [UInt8], awaited: [BlockHeader]) {
+        let decided = undelivered.flatMap { consensus.header(of: $0.block) }
+        let header = (awaited + (decided.map { [$0] } ?? [])).first { $0.body.id == id }
+        if let header { bodies.insert(bytes, for: id, by: header.author) }
+    }
+
     /// Signs a message of this node for a slot and keeps it.
     mutating func signed(_ payload: [UInt8], _ kind: MessageKind, major: UInt64, minor: UInt32) -> Envelope {
         let slot = Slot(kind: kind, chain: chain, major: major, minor: minor)
         let envelope = Envelope.signed(payload, slot: slot, network: network, by: key)
         precondition(book.outcome(of: envelope) != .conflict, "this node would sign twice in \(slot)")
-        book.insert(envelope)
+        book.insert(envelope, isOwn: true)
         return envelope
     }
 
@@ -219,7 +226,7 @@ struct ChainCore: Sendable {
     mutating func restore(_ own: [Envelope], state: VoteState?) {
         var inputs: [ConsensusInput] = []
         for envelope in own where envelope.slot.chain == chain {
-            book.insert(envelope)
+            book.insert(envelope, isOwn: true)
             guard envelope.slot.major == height else { continue }
             if let input = try? Self.consensusInput(envelope) { inputs.append(input) }
         }

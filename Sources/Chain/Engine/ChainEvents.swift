@@ -130,13 +130,17 @@ public struct KeyJob: Sendable, Equatable {
     public let set: [TaskState.SetMember]
     /// The sums that are keyed, as places in the set: one of everybody, or one a bucket.
     public let sums: [[Int]]
+    /// Who was present, and what drew who left: for a holder's own check.
+    public let presence: TaskState.SetPresence
     public let model: ContentReference
 
+    /// - Parameter presence: nil where exactly the members of the set are.
     public init(
         manifest: BlockID, round: UInt32, attempt: UInt16, context: Digest, set: [TaskState.SetMember],
-        sums: [[Int]]? = nil, model: ContentReference
+        sums: [[Int]]? = nil, presence: TaskState.SetPresence? = nil, model: ContentReference
     ) {
         self.sums = sums ?? [Array(set.indices)]
+        self.presence = presence ?? .init(submitters: set.map(\.node), beacon: .zero)
         self.manifest = manifest
         self.round = round
         self.attempt = attempt

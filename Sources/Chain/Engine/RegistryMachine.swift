@@ -166,8 +166,9 @@ public struct RegistryMachine: Sendable {
     public mutating func content(_ id: ContentID, _ bytes: [UInt8], _ now: Instant) -> [ChainDirective] {
         var out: [ChainDirective] = []
         guard !isHalted else { return out }
-        core.bodies[id] = bytes
-        for header in awaited.removeValue(forKey: id) ?? [] { validate(header, now, &out) }
+        let waiting = awaited.removeValue(forKey: id) ?? []
+        core.keepBody(id, bytes, awaited: waiting)
+        for header in waiting { validate(header, now, &out) }
         deliver(now, &out)
         return out
     }
@@ -251,7 +252,7 @@ public struct RegistryMachine: Sendable {
                 pending: orderedPending(), state: state, author: core.me, view: view, timeMs: now.wallMs,
                 electionKey: electionKey)
         else { return }
-        core.bodies[built.header.body.id] = built.body
+        core.bodies.insert(built.body, for: built.header.body.id, by: core.me)
         out.append(.store(built.body, built.header.body, .blockBody))
         drive(.proposable(built.header), now, &out)
     }

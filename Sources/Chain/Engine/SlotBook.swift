@@ -9,6 +9,7 @@ public struct SlotBook: Sendable {
         case duplicate
         /// The second, different message of its signer in its slot: both together are evidence.
         case conflict
+        /// Two messages of this slot are here, or its signer has as many as one may have.
         case full
     }
 
@@ -21,10 +22,12 @@ public struct SlotBook: Sendable {
     private struct Entry: Sendable {
         let envelope: Envelope
         /// Stands for what was signed, in the fingerprint of its group.
-        let mark: UInt64
+        let mark: [UInt8]
     }
 
     private var messages: [Place: [Entry]] = [:]
+    /// Messages of each signer: whoever signs for hundreds of views fills its own share only.
+    private var shares: [NodeID: Int] = [:]
 
     public init() {}
 
@@ -33,21 +36,45 @@ public struct SlotBook: Sendable {
 
     /// Whether `insert` would take it: asked before the signature is checked, charged only after.
     public func outcome(of envelope: Envelope) -> Insertion {
-        guard let present = messages[Place(slot: envelope.slot, signer: envelope.signer)] else { return .new }
+        let isFull = (shares[envelope.signer] ?? 0) >= ChainTables.slots.quota && oldest(before: envelope) == nil
+        guard let present = messages[Place(slot: envelope.slot, signer: envelope.signer)] else {
+            return isFull ? .full : .new
+        }
         // What was signed counts: Ed25519 lets its signer make several signatures of one message.
         if present.contains(where: { $0.envelope.payload == envelope.payload }) { return .duplicate }
-        return present.count >= 2 ? .full : .conflict
+        return present.count >= 2 || isFull ? .full : .conflict
     }
 
+    /// What goes for a signer's message of a view when it has its share: its message of the lowest view before. What it said
+    /// about the attempt, once, stays.
+    private func oldest(before envelope: Envelope) -> Place? {
+        guard Self.isOfView(envelope.slot.kind) else { return nil }
+        return messages.keys.filter {
+            $0.signer == envelope.signer && Self.isOfView($0.slot.kind) && $0.slot.minor < envelope.slot.minor
+        }.min { ($0.slot.minor, $0) < ($1.slot.minor, $1) }
+    }
+
+    private static func isOfView(_ kind: MessageKind) -> Bool {
+        kind == .proposal || kind == .prevote || kind == .precommit || kind == .candidate
+    }
+
+    /// - Parameter isOwn: of this node itself, which never forgets what it signed.
     @discardableResult
-    public mutating func insert(_ envelope: Envelope) -> Insertion {
-        let outcome = outcome(of: envelope)
+    public mutating func insert(_ envelope: Envelope, isOwn: Bool = false) -> Insertion {
+        let isShareFull = (shares[envelope.signer] ?? 0) >= ChainTables.slots.quota
+        var outcome = outcome(of: envelope)
+        if isOwn, outcome == .full { outcome = .new }
         if outcome == .new || outcome == .conflict {
-            let hash = Transcript.hash("meshnode/mark/1", envelope.signer.bytes, envelope.payload)
-            let mark = hash.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+            if isShareFull, !isOwn, let place = oldest(before: envelope) {
+                let gone = messages.removeValue(forKey: place)?.count ?? 0
+                count -= gone
+                shares[envelope.signer, default: 0] -= gone
+            }
+            let mark = Transcript.hash("meshnode/mark/1", envelope.signer.bytes, envelope.payload)
             messages[Place(slot: envelope.slot, signer: envelope.signer), default: []].append(
                 Entry(envelope: envelope, mark: mark))
             count += 1
+            shares[envelope.signer, default: 0] += 1
         }
         return outcome
     }
@@ -62,6 +89,8 @@ public struct SlotBook: Sendable {
     public mutating func removeAll(where shouldRemove: (Slot) -> Bool) {
         messages = messages.filter { !shouldRemove($0.key.slot) }
         count = messages.values.reduce(0) { $0 + $1.count }
+        shares = [:]
+        for (place, entries) in messages { shares[place.signer, default: 0] += entries.count }
     }
 
     /// The first message of every signer in these slots, ascending by signer.
@@ -84,17 +113,17 @@ public struct SlotBook: Sendable {
 
     /// Which signers of `participants` are here, slot by slot; the newest `limit` slots.
     public func groups(participants: [NodeID], limit: Int = ChainDigest.entries) -> [SlotGroup] {
-        var found: [Slot: (bitmap: [UInt8], fingerprint: UInt64)] = [:]
+        var found: [Slot: (bitmap: [UInt8], marks: [[UInt8]])] = [:]
         let empty = [UInt8](repeating: 0, count: (participants.count + 7) / 8)
         for (place, entries) in messages {
             guard let index = participants.firstIndex(of: place.signer) else { continue }
-            found[place.slot, default: (empty, 0)].bitmap[index / 8] |= 1 << UInt8(index % 8)
-            for entry in entries { found[place.slot]!.fingerprint ^= entry.mark }
+            found[place.slot, default: (empty, [])].bitmap[index / 8] |= 1 << UInt8(index % 8)
+            found[place.slot]!.marks += entries.map(\.mark)
         }
         return found.keys.sorted().suffix(limit).map { slot in
             SlotGroup(
                 kind: slot.kind, major: slot.major, minor: slot.minor, bitmap: found[slot]!.bitmap,
-                fingerprint: found[slot]!.fingerprint)
+                fingerprint: SlotFingerprint(marks: found[slot]!.marks))
         }
     }
 
@@ -142,10 +171,10 @@ public struct SlotGroup: WireCodable, Hashable {
     public let major: UInt64
     public let minor: UInt32
     public let bitmap: [UInt8]
-    /// XOR of a mark of every message: nodes that heard different messages of a signer that signed two find out.
-    public let fingerprint: UInt64
+    /// Of every message: nodes that heard different messages of a signer that signed two find out.
+    public let fingerprint: SlotFingerprint
 
-    public init(kind: MessageKind, major: UInt64, minor: UInt32, bitmap: [UInt8], fingerprint: UInt64) {
+    public init(kind: MessageKind, major: UInt64, minor: UInt32, bitmap: [UInt8], fingerprint: SlotFingerprint) {
         self.kind = kind
         self.major = major
         self.minor = minor
@@ -158,7 +187,7 @@ public struct SlotGroup: WireCodable, Hashable {
         encoder.u64(major)
         encoder.u32(minor)
         encoder.data(bitmap)
-        encoder.u64(fingerprint)
+        encoder.value(fingerprint)
     }
 
     public init(from decoder: inout WireDecoder) throws(WireError) {
@@ -166,15 +195,40 @@ public struct SlotGroup: WireCodable, Hashable {
         major = try decoder.u64("major")
         minor = try decoder.u32("minor")
         bitmap = try decoder.data(limit: Limits.accounts / 8, "bitmap")
-        fingerprint = try decoder.u64("fingerprint")
+        fingerprint = try decoder.value()
+    }
+}
+
+/// 128 bits of a hash over the marks of all messages of a slot, in order. A sum of marks, XOR or other, could be made equal by
+/// signers who choose among two messages each.
+public struct SlotFingerprint: WireCodable, Hashable {
+    private let high: UInt64
+    private let low: UInt64
+
+    public init(marks: [[UInt8]]) {
+        var transcript = Transcript("meshnode/group/1")
+        for mark in marks.sorted(by: { $0.lexicographicallyPrecedes($1) }) { transcript.append(mark) }
+        let hash = transcript.hash()
+        high = hash[..<8].reduce(0) { $0 << 8 | UInt64($1) }
+        low = hash[8..<16].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    public func encode(into encoder: inout WireEncoder) {
+        encoder.u64(high)
+        encoder.u64(low)
+    }
+
+    public init(from decoder: inout WireDecoder) throws(WireError) {
+        high = try decoder.u64("fingerprint")
+        low = try decoder.u64("fingerprint")
     }
 }
 
 /// What a node knows of the height that it is deciding: sent to neighbours each heartbeat, answered with what the
 /// sender lacks, so that nothing that a decision needs is lost in a partition.
 public struct ChainDigest: WireMessage, Hashable {
-    /// Most groups, and most pending transactions, of one digest.
-    public static let entries = 1_024
+    /// Most groups, and most pending transactions, of one digest: 60 KB with 256 participants.
+    public static let entries = 896
 
     public let chain: ChainID
     /// The height being decided: everything below it is decided here.

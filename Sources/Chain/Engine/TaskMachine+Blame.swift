@@ -18,7 +18,8 @@ extension TaskMachine {
             guard claim.entries.allSatisfy({ stated.contains(state.holders[Int($0.holder)].node) }) else {
                 return .ignore("key statements of the claim are not known yet")
             }
-            guard blameCase(envelope, job) != nil else { return .reject("a claim that does not hold") }
+            // A holder that signed two statements: which one came first here is nobody's fault.
+            guard blameCase(envelope, job) != nil else { return .ignore("a claim that does not hold here") }
             if isFirst(envelope, &out) {
                 out.append(.event(.claim(aggregator: envelope.signer, element: claim.element)))
             }

@@ -9,6 +9,9 @@ extension TaskMachine {
         return (admission, out)
     }
 
+    /// REJECT costs its sender score and link, so it is only for what is wrong in every state that this slot is current in:
+    /// bytes, signatures, who may speak, and what decided blocks say. What rests on anything else that this node happens to
+    /// know, or knew first, is IGNORE: an honest node that knows something else has passed it on.
     mutating func admit(_ envelope: Envelope, _ now: Instant, _ out: inout [ChainDirective]) -> Admission {
         guard !isHalted, !state.isEnded else { return .ignore("the chain has ended") }
         let verdict = core.precheck(envelope, participants: participants)
@@ -71,7 +74,8 @@ extension TaskMachine {
             case .complaint:
                 let complaint = try TaskRules.checkComplaint(
                     envelope, context: context, state: state, signatureKnown: true)
-                guard !isUnproven(complaint, of: envelope.signer) else { return .reject("a complaint without proof") }
+                // Whoever lacks the announcement could not see it, and has passed it on.
+                guard !isUnproven(complaint, of: envelope.signer) else { return .ignore("a complaint without proof") }
                 if isFirst(envelope, &out) { judgeComplaints(&out) }
             case .absence:
                 _ = try TaskRules.checkAbsence(envelope, height: height, state: state, signatureKnown: true)
@@ -109,20 +113,17 @@ extension TaskMachine {
                     || slot.major == UInt64(state.round) + 1
             case .transaction: false
             }
-        guard isNext, (deferred[envelope.signer]?.count ?? 0) < 8, envelope.isSignatureValid else {
-            return .ignore("not of this height or attempt")
-        }
-        if !(deferred[envelope.signer] ?? []).contains(envelope) {
-            deferred[envelope.signer, default: []].append(envelope)
-        }
+        guard isNext, envelope.isSignatureValid,
+            deferred.insert((), for: envelope, by: envelope.signer).isIn
+        else { return .ignore("not of this height or attempt") }
         return .ignore("kept for the next height")
     }
 
     mutating func replayDeferred(_ now: Instant, _ out: inout [ChainDirective]) {
         let waiting = deferred
-        deferred = [:]
-        for signer in waiting.keys.sorted() {
-            for envelope in waiting[signer] ?? [] {
+        deferred = Bounded(ChainTables.deferred)
+        for signer in waiting.senders {
+            for envelope in waiting.keys(of: signer) {
                 if admit(envelope, now, &out) == .accept { out.append(.broadcast(envelope)) }
             }
         }
@@ -150,8 +151,9 @@ extension TaskMachine {
     public mutating func content(_ id: ContentID, _ bytes: [UInt8], _ now: Instant) -> [ChainDirective] {
         var out: [ChainDirective] = []
         guard !isHalted, !state.isEnded else { return out }
-        core.bodies[id] = bytes
-        for header in awaited.removeValue(forKey: id) ?? [] { validate(header, now, &out) }
+        let waiting = awaited.removeValue(forKey: id) ?? []
+        core.keepBody(id, bytes, awaited: waiting)
+        for header in waiting { validate(header, now, &out) }
         deliver(now, &out)
         react(now, &out)
         return out

@@ -14,6 +14,21 @@ extension TaskMachine {
         return out
     }
 
+    /// The next move of the anchor, where orders could otherwise not be proven any more.
+    public mutating func anchor(_ steps: [RegistryStep], _ now: Instant) -> [ChainDirective] {
+        var out: [ChainDirective] = []
+        guard !isHalted, !state.isEnded, let first = steps.first?.header.height, first > state.registryAnchor.height,
+            pendingAnchor == nil
+        else { return out }
+        pendingAnchor = steps
+        if state.impliedControl == nil { startVoting(now, &out) }
+        react(now, &out)
+        return out
+    }
+
+    /// Whether a move of the anchor waits for its block already.
+    public var isAnchorPending: Bool { pendingAnchor != nil }
+
     /// The sequence of the order that this chain waits for.
     public var nextOrder: UInt32 { state.orderSequence + 1 }
 
@@ -24,7 +39,16 @@ extension TaskMachine {
         return out
     }
 
-    var isOrderDue: Bool { pendingOrder?.control?.sequence == nextOrder && state.impliedControl == nil }
+    var isOrderDue: Bool {
+        (pendingOrder?.control?.sequence == nextOrder || pendingAnchor != nil) && state.impliedControl == nil
+    }
+
+    /// What the next block carries for the registry's sake, if anything: an order that can be proven comes first.
+    var registryControl: ControlBody? {
+        guard isOrderDue else { return nil }
+        if let pendingOrder, pendingOrder.control?.sequence == nextOrder { return .ordered(pendingOrder) }
+        return pendingAnchor.map { .anchor($0) }
+    }
 
     /// While a task is paused nothing runs but the wait for an order, or for the expiry.
     mutating func enterPause(_ now: Instant, _ out: inout [ChainDirective]) {

@@ -86,7 +86,7 @@ extension TaskMachine {
             }
             guard isDue else { return }
             signScored(&out)
-            let ids = stored.sorted()
+            let ids = listable
             let envelope = core.signed(Received(submissions: ids).wireBytes, .received, major: height, minor: 0)
             out.append(.persist([envelope], nil))
             out.append(.broadcast(envelope))
@@ -96,6 +96,17 @@ extension TaskMachine {
         } else if !core.isVoter, phaseDeadlinePassed || allStored {
             startVoting(now, &out)
         }
+    }
+
+    /// What a list of this node names: one id a member, ascending. Of a member that announced two, both of which are evidence,
+    /// the smaller one: so voters that stored both name the same.
+    private var listable: [SubmissionID] {
+        var byMember: [NodeID: SubmissionID] = [:]
+        for id in stored.sorted() {
+            guard let member = headers[id]?.submitter, byMember[member] == nil else { continue }
+            byMember[member] = id
+        }
+        return byMember.values.sorted()
     }
 
     /// A holder signs once an attempt, so it waits until what it has opened covers what the lists will name.
@@ -122,21 +133,25 @@ extension TaskMachine {
 
     /// The lists in block form, their union, and the ids that enough weight lists.
     private func eligible(_ lists: [Envelope]) -> (union: [SubmissionID], lists: [ReceivedList], ids: [SubmissionID]) {
-        let announced = Set(
-            core.book.all(.submission, major: UInt64(state.round), minor: UInt32(state.attempt)).map(\.submissionID))
+        var announcer: [SubmissionID: NodeID] = [:]
+        for envelope in core.book.all(.submission, major: UInt64(state.round), minor: UInt32(state.attempt)) {
+            announcer[envelope.submissionID] = envelope.signer
+        }
         // Lists that name what nobody announced come last, and are left out where the union has no room for them: one
-        // voter cannot fill it alone.
+        // voter cannot fill it alone. A list with two announcements of one member is no list.
         let decoded = lists.compactMap { envelope in
-            (try? Received(wireBytes: envelope.payload)).map { received in
-                let unknown = received.submissions.count { !announced.contains($0) }
-                return (envelope: envelope, ids: received.submissions, unknown: unknown)
+            (try? Received(wireBytes: envelope.payload)).flatMap { received in
+                let members = received.submissions.compactMap { announcer[$0] }
+                let unknown = received.submissions.count - members.count
+                return Set(members).count < members.count
+                    ? nil : (envelope: envelope, ids: received.submissions, unknown: unknown)
             }
         }.sorted { ($0.unknown, $0.envelope.signer) < ($1.unknown, $1.envelope.signer) }
         var names: Set<SubmissionID> = []
         var chosen: [(envelope: Envelope, ids: [SubmissionID])] = []
         for entry in decoded {
             let grown = names.union(entry.ids)
-            guard grown.count <= Limits.submitters else { continue }
+            guard grown.count <= Limits.announcements else { continue }
             names = grown
             chosen.append((entry.envelope, entry.ids))
         }
@@ -163,7 +178,7 @@ extension TaskMachine {
         let header = TaskRules.header(
             for: content, state: state, author: me, view: view, timeMs: now.wallMs, electionKey: electionKey)
         let body = content.bytes
-        core.bodies[header.body.id] = body
+        core.bodies.insert(body, for: header.body.id, by: me)
         out.append(.store(body, header.body, .blockBody))
         drive(.proposable(header), now, &out)
     }
@@ -174,7 +189,7 @@ extension TaskMachine {
             return scoreSection().map { .control(.scores($0)) }
         }
         if now.wallMs >= state.expiresMs { return .control(.failed(.expired)) }
-        if isOrderDue, let pendingOrder { return .control(.ordered(pendingOrder)) }
+        if let registryControl { return .control(registryControl) }
         if state.isPaused { return nil }
         if state.isDirectionDue { return proposableDirection() }
         var content: TaskBlockContent?
@@ -208,7 +223,12 @@ extension TaskMachine {
         let byKey = Dictionary(grouping: announcements, by: \.signer).mapValues { $0.map(\.submissionID) }
         let proven = provenBad(among: ids)
         let condemned = Set(announcements.filter { proven.bad.contains($0.submissionID) }.map(\.signer)).sorted()
-        let set = TaskRules.select(byKey, condemned: condemned, state: state)
+        let set = TaskRules.select(
+            byKey, condemned: condemned,
+            beacon: Election.ownBeacon(
+                chain: chain, height: height, after: state.beacon, key: electionKey,
+                parameters: state.genesis.parameters),
+            state: state)
         guard set.count >= state.spec.leastMembers else {
             guard ids.count - proven.bad.count < state.spec.leastMembers else { return nil }
             return .void(

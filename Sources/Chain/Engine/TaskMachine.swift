@@ -20,6 +20,8 @@ public struct TaskMachine: Sendable {
     var isHalted: Bool { core.isHalted }
     /// An order of the publisher that the registry decided and this chain does not carry yet.
     var pendingOrder: ControlOrder?
+    /// A move of the anchor that is due and this chain does not carry yet.
+    var pendingAnchor: [RegistryStep]?
 
     // What is known of the present attempt.
     var context: RoundContext
@@ -67,7 +69,7 @@ public struct TaskMachine: Sendable {
 
     var awaited: [ContentID: [BlockHeader]] = [:]
     var awaitedChecks: [PayloadID: [BlockHeader]] = [:]
-    var deferred: [NodeID: [Envelope]] = [:]
+    var deferred = Bounded<NodeID, Envelope, Void>(ChainTables.deferred)
 
     /// What a voter found when it checked a candidate.
     public struct CandidateCheck: Sendable, Equatable {
@@ -127,7 +129,7 @@ public struct TaskMachine: Sendable {
     public var aggregator: NodeID { core.consensus.proposer(view: view) }
     public var currentContext: RoundContext { context }
     /// Messages kept: bounded whatever peers send.
-    public var queuedMessages: Int { core.book.count + deferred.values.reduce(0) { $0 + $1.count } }
+    public var queuedMessages: Int { core.book.count + deferred.count }
     var me: NodeID { core.me }
     var holderPlace: Int? { state.holders.firstIndex { $0.node == me } }
 
@@ -242,7 +244,7 @@ public struct TaskMachine: Sendable {
         guard case .aggregating(let manifest, let set) = state.phase else { return nil }
         return KeyJob(
             manifest: manifest, round: state.round, attempt: state.attempt, context: context.digest, set: set,
-            sums: state.sums(of: set), model: state.model)
+            sums: state.sums(of: set), presence: state.presence, model: state.model)
     }
 
     mutating func startVoting(_ now: Instant, _ out: inout [ChainDirective]) {
@@ -360,6 +362,7 @@ public struct TaskMachine: Sendable {
             out += core.refuse(decided.header, error, head: state.head, name: "task \(chain.short)", now)
             return
         }
+        let anchors = state.registryAnchors.count
         let before = (state.round, state.attempt, state.scores.direction, state.scores.pending)
         state.apply(content, header: decided.header, block: decided.header.id)
         out.append(.commit(decided))
@@ -372,6 +375,11 @@ public struct TaskMachine: Sendable {
         checked = [:]
         manualVerdict = nil
         if let order = pendingOrder?.control, order.sequence < nextOrder { pendingOrder = nil }
+        if state.registryAnchors.count > anchors {
+            // The proof of an order may start anew; the shell hands it in again.
+            pendingAnchor = nil
+            pendingOrder = nil
+        }
         awaitedRebuttal = []
         if before.3 != state.scores.pending {
             tally = ScoreTally()

@@ -24,6 +24,16 @@ public enum Election {
         return transcript.identifier()
     }
 
+    /// R of the block that the holder of `key` would author at `height`.
+    static func ownBeacon(
+        chain: ChainID, height: UInt64, after previous: Digest, key: RistrettoKey?, parameters: Genesis.Parameters
+    ) -> Digest {
+        let proof = proof(
+            chain: chain, height: height, beacon: previous, key: key, bytes: parameters.electionProofBytes)
+        let output = proof.isEmpty ? [] : (try? ECVRF.output(proof: proof)) ?? []
+        return beacon(after: previous, height: height, output: output)
+    }
+
     /// What the author of a height proves its output for.
     static func input(chain: ChainID, height: UInt64, beacon: Digest) -> [UInt8] {
         Transcript.hash("meshnode/election/1", chain.bytes, beacon.bytes, WireEncoder.bytes(height))

@@ -21,6 +21,8 @@ public enum RegistryRules {
             parameters: state.genesis.parameters)
         try require(header.body == .of(body, kind: .blockBody), "the body is not the one that the header names")
         try require(header.payoutRoot == .zero, "a registry block has no payout root")
+        try require(
+            body.count <= Limits.registryBody, "a body of \(body.count) bytes, at most \(Limits.registryBody)")
         let content = try decoded(RegistryBody.self, body)
         try require(
             !content.transactions.isEmpty || state.isDue(atMs: header.timeMs),
@@ -51,7 +53,7 @@ public enum RegistryRules {
         var chosen: [Envelope] = []
         var size = 0
         for envelope in pending where chosen.count < Limits.transactionsPerBlock {
-            guard size + envelope.payload.count + 512 <= Limits.blockBody / 2 else { break }
+            guard size + envelope.payload.count + 512 <= Limits.registryBody else { break }
             var attempt = next
             do { try attempt.applyInPlace(envelope, height: state.height + 1, timeMs: time) } catch { continue }
             next = attempt

@@ -36,18 +36,22 @@ public enum BucketPartition {
 }
 
 extension SetSelection {
-    /// S on a base model that has buckets: each keeps its members or loses at least `smallestSet` of them, and goes as a
-    /// whole where fewer than `smallestSet` would be left.
+    /// S on a base model that has buckets: each keeps its members, or loses its own first places by the rule of a whole
+    /// set, and goes as a whole where fewer than `smallestSet` would be left. None is ever cut anew.
     ///
     /// - Parameters:
     ///   - buckets: those of the latest decided set.
     ///   - least: fewer buckets than this make no set.
+    ///   - beacon: R of the MANIFEST block.
     /// - Returns: ascending; empty means that there is no set.
     static func select(
-        submitters: [NodeID], buckets: [[NodeID]], provenBad: [NodeID], smallestSet: Int, least: Int
+        submitters: [NodeID], buckets: [[NodeID]], provenBad: [NodeID], smallestSet: Int, least: Int,
+        beacon: Digest
     ) -> [NodeID] {
         let kept = buckets.map { bucket in
-            select(submitters: submitters, decidedSets: [bucket], provenBad: provenBad, smallestSet: smallestSet)
+            select(
+                submitters: submitters, decidedSets: [bucket], provenBad: provenBad, smallestSet: smallestSet,
+                beacon: beacon)
         }.filter { $0.count >= smallestSet }
         return kept.count >= least ? kept.flatMap { $0 }.sorted() : []
     }

@@ -68,6 +68,9 @@ public enum TaskRules {
             case .ordered(let order):
                 try require(state.impliedControl == nil, "decided blocks imply another control")
                 try check(order, state: state)
+            case .anchor(let steps):
+                try require(state.impliedControl == nil, "decided blocks imply another control")
+                try check(anchor: steps, state: state)
             case .direction(let commitment): try check(direction: commitment, state: state)
             case .noDirection: try check(direction: nil, state: state)
             case .scores(let section):
@@ -108,10 +111,12 @@ public enum TaskRules {
             previous = place
             byKey[envelope.signer, default: []].append(envelope.submissionID)
         }
+        try checkOneEach(byKey, manifest.union, manifest.lists)
         let bad = try provenBad(manifest.complaints, headers: headers, context: context, state: state)
         let condemned = Set(bad.compactMap { headers[$0]?.submitter }).sorted()
         try require(manifest.evicted == condemned, "the evicted are not those whom the complaints prove bad")
-        let set = select(byKey, condemned: condemned, state: state)
+        let set = select(
+            byKey, condemned: condemned, beacon: Election.beacon(after: state.beacon, header: header), state: state)
         try require(
             set.count >= state.spec.leastMembers, "the set has \(set.count) members, too few to key")
         try checkReadys(manifest.readys, set: set, context: context, state: state)
@@ -119,21 +124,43 @@ public enum TaskRules {
         return set
     }
 
+    /// No list names two announcements of one member: whoever stored both names one, and shows both as evidence.
+    private static func checkOneEach(
+        _ byKey: [NodeID: [SubmissionID]], _ union: [SubmissionID], _ lists: [ReceivedList]
+    ) throws(ChainError) {
+        let places = Dictionary(uniqueKeysWithValues: union.enumerated().map { ($1, $0) })
+        for ids in byKey.values where ids.count > 1 {
+            let bits = ids.compactMap { places[$0] }
+            try require(
+                lists.allSatisfy { list in bits.count { list.bitmap[$0 / 8] >> UInt8($0 % 8) & 1 == 1 } <= 1 },
+                "a list names two announcements of one member")
+        }
+    }
+
+    /// The set that a block with these announcements decides.
+    ///
+    /// - Parameter beacon: R of that block: its author knows it before the others, and cannot choose it.
     static func select(
-        _ byKey: [NodeID: [SubmissionID]], condemned: [NodeID], state: TaskState
+        _ byKey: [NodeID: [SubmissionID]], condemned: [NodeID], beacon: Digest, state: TaskState
     ) -> [TaskState.SetMember] {
-        let submitters = byKey.filter { $0.value.count == 1 && !condemned.contains($0.key) }.map(\.key).sorted()
+        let submitters = submitters(byKey, condemned: condemned)
         let (bad, smallest) = (state.evicted + condemned, Int(state.spec.participants.smallestSet))
         let keys =
             state.buckets.isEmpty
             ? SetSelection.select(
-                submitters: submitters, decidedSets: state.decidedSets, provenBad: bad, smallestSet: smallest)
+                submitters: submitters, decidedSets: state.decidedSets, provenBad: bad, smallestSet: smallest,
+                beacon: beacon)
             : SetSelection.select(
                 submitters: submitters, buckets: state.buckets, provenBad: bad, smallestSet: smallest,
-                least: state.spec.leastBuckets)
+                least: state.spec.leastBuckets, beacon: beacon)
         return keys.compactMap { key in
             byKey[key]?.first.map { TaskState.SetMember(node: key, submission: $0) }
         }
+    }
+
+    /// Keys with exactly one announcement that counts, ascending: who is present.
+    static func submitters(_ byKey: [NodeID: [SubmissionID]], condemned: [NodeID]) -> [NodeID] {
+        byKey.filter { $0.value.count == 1 && !condemned.contains($0.key) }.map(\.key).sorted()
     }
 
     static func checkLists(

@@ -33,6 +33,18 @@ public struct TaskState: Hashable, Sendable {
         }
     }
 
+    /// What drew a decided set.
+    public struct SetPresence: Hashable, Sendable {
+        /// Ascending.
+        public let submitters: [NodeID]
+        public let beacon: Digest
+
+        public init(submitters: [NodeID], beacon: Digest) {
+            self.submitters = submitters
+            self.beacon = beacon
+        }
+    }
+
     public let genesis: TaskGenesis
     public let electorate: Electorate
     /// By place: whoever replaces a holder takes its place.
@@ -62,6 +74,9 @@ public struct TaskState: Hashable, Sendable {
     public package(set) var decidedSets: [[NodeID]] = []
     /// Under a robust rule: the buckets of the latest set that was decided on the present base model.
     public private(set) var buckets: [[NodeID]] = []
+    /// Who was present when the latest set was decided, and R of its block: what a holder checks the draw of those who left
+    /// with. A function of that block, so the root need not cover it.
+    public private(set) var presence = SetPresence(submitters: [], beacon: .zero)
     public private(set) var evicted: [NodeID] = []
     /// Submitters that the present attempt's MANIFEST proves bad: evicted when the attempt ends, because the context of
     /// an attempt does not change while it lasts.
@@ -75,6 +90,9 @@ public struct TaskState: Hashable, Sendable {
     public private(set) var isPaused = false
     /// The last order of the publisher that this chain carries.
     public private(set) var orderSequence: UInt32 = 0
+    /// Registry headers that this chain has proven, the genesis' first: an order is proven from the last one below its block,
+    /// so no move of the anchor can pass an order by.
+    public private(set) var registryAnchors: [RegistryAnchor]
     /// The last decided blocks, the newest last: what a second certificate of a height is held against.
     public private(set) var recent: [BlockID] = []
     /// Weight-median accuracy of the last accepted round, ppm.
@@ -86,6 +104,7 @@ public struct TaskState: Hashable, Sendable {
         self.genesis = genesis
         electorate = genesis.electorate
         holders = genesis.holders
+        registryAnchors = [genesis.registry]
         head = genesis.closeBlock
         headTimeMs = genesis.publishedMs
         beacon = genesis.beacon
@@ -99,6 +118,10 @@ public struct TaskState: Hashable, Sendable {
 
     public var spec: TaskSpec { genesis.spec }
     public var chain: ChainID { genesis.task }
+    /// The registry header that the next move starts from.
+    public var registryAnchor: RegistryAnchor { registryAnchors.last ?? genesis.registry }
+    /// Where the proof of an order of this registry height starts; nil for one before the task's genesis.
+    public func registryAnchor(below height: UInt64) -> RegistryAnchor? { registryAnchors.last { $0.height < height } }
     public var isEnded: Bool { if case .ended = phase { true } else { false } }
 
     /// Members that may still submit, ascending.
@@ -168,6 +191,11 @@ public struct TaskState: Hashable, Sendable {
         encoder.list(condemned)
         encoder.list(resubmits)
         scores.encode(into: &encoder)
+        encoder.list(registryAnchors) { encoder, anchor in
+            encoder.u64(anchor.height)
+            encoder.value(anchor.next)
+            encoder.value(anchor.second)
+        }
         if spec.training.server.isRobust { encoder.list(buckets) { encoder, bucket in encoder.list(bucket) } }
         return Digest(Transcript.hash("meshnode/task-state/1", encoder.bytes))
     }
@@ -201,6 +229,9 @@ public struct TaskState: Hashable, Sendable {
             condemned = body.evicted
             decidedSets.append(set.map(\.node))
             buckets = buckets(of: set.map(\.node))
+            let byKey = Dictionary(grouping: body.submissions, by: \.signer).mapValues { $0.map(\.submissionID) }
+            presence = SetPresence(
+                submitters: TaskRules.submitters(byKey, condemned: body.evicted), beacon: beacon)
             phase = .aggregating(manifest: block, set: set)
         case .result(let body, let accuracy):
             if body.rejected {
@@ -242,6 +273,8 @@ public struct TaskState: Hashable, Sendable {
         case .control(.direction(let commitment)): decideDirection(commitment)
         case .control(.noDirection): decideDirection(nil)
         case .control(.scores(let section)): decideScores(section)
+        case .control(.anchor(let steps)):
+            if let last = steps.last { registryAnchors.append(RegistryAnchor(last.header)) }
         case .control(.ordered(let order)):
             // Decided blocks hold an order that decodes: validity has looked at it.
             guard let control = order.control else { return }

@@ -1,8 +1,9 @@
 /// A holder's memory of what it has released keys for, and the rules by which it releases another.
 ///
 /// Every linear combination of released sums is constant on the atoms of the released sets (the groups of members that were
-/// in exactly the same sets), so privacy is that of the smallest atom: no atom may have fewer than n_min members that are
-/// not publicly proven bad. A rule about pairs of sets would not be enough.
+/// in exactly the same sets), so privacy is that of the smallest atom: no atom may have fewer than n_min members that were
+/// present when it came to be and are not publicly proven bad. A rule about pairs of sets would not be enough, and a member
+/// that dropped out hides nobody. Who leaves beside those who dropped out is drawn by a beacon: `NestingRule`.
 ///
 /// A value to be stored durably *before* a key leaves; it does no storing itself.
 public struct KeyReleaseGate: Sendable, Equatable {
@@ -22,12 +23,16 @@ public struct KeyReleaseGate: Sendable, Equatable {
         public var buckets: [[[UInt8]]]
         /// Enrolled keys publicly proven bad on this base model.
         public var provenBad: [[UInt8]]
+        /// Enrolled keys with exactly one announcement that counts: of an earlier set, all others dropped out.
+        public var present: [[UInt8]]
+        /// R of the MANIFEST block, 32 bytes.
+        public var beacon: [UInt8]
 
         /// One sum over all members.
         public init(
             task: [UInt8], baseModel: [UInt8], manifest: [UInt8], round: UInt64, attempt: UInt32,
             manifestIsDecided: Bool, members: [(publicKey: [UInt8], submission: [UInt8])], buckets: [[[UInt8]]]? = nil,
-            provenBad: [[UInt8]] = []
+            provenBad: [[UInt8]] = [], present: [[UInt8]]? = nil, beacon: [UInt8] = []
         ) {
             self.task = task
             self.baseModel = baseModel
@@ -38,6 +43,8 @@ public struct KeyReleaseGate: Sendable, Equatable {
             self.members = members
             self.buckets = buckets ?? [members.map(\.publicKey)]
             self.provenBad = provenBad
+            self.present = present ?? members.map(\.publicKey)
+            self.beacon = beacon
         }
 
         public static func == (a: Request, b: Request) -> Bool {
@@ -45,7 +52,7 @@ public struct KeyReleaseGate: Sendable, Equatable {
                 && a.attempt == b.attempt && a.manifestIsDecided == b.manifestIsDecided
                 && a.members.map(\.publicKey) == b.members.map(\.publicKey)
                 && a.members.map(\.submission) == b.members.map(\.submission) && a.buckets == b.buckets
-                && a.provenBad == b.provenBad
+                && a.provenBad == b.provenBad && a.present == b.present && a.beacon == b.beacon
         }
     }
 
@@ -59,8 +66,10 @@ public struct KeyReleaseGate: Sendable, Equatable {
         case submissionUsedBefore([UInt8])
         /// A member that was not in every earlier set on this base model.
         case notNested([UInt8])
-        /// A group of members that these sums together would isolate.
+        /// A group of members that these sums together would isolate, without those of it who dropped out.
         case smallAtom(size: Int, minimum: Int)
+        /// Not what the beacon leaves of the set before.
+        case notDrawn
     }
 
     public enum Admission: Sendable, Equatable {
@@ -80,8 +89,17 @@ public struct KeyReleaseGate: Sendable, Equatable {
     public let minimumMembers: Int
     private var stated: [Statement: Request] = [:]
     private var usedSubmissions: Set<[UInt8]> = []
-    private var sums: [[UInt8]: [[[UInt8]]]] = [:]
-    private var wholes: [[UInt8]: [[[UInt8]]]] = [:]
+    private var histories: [[UInt8]: History] = [:]
+
+    /// What was keyed on one base model.
+    private struct History: Sendable, Equatable {
+        /// Every sum, in order.
+        var sums: [[[UInt8]]] = []
+        /// The sums of the latest set.
+        var latest: [[[UInt8]]] = []
+        /// Who dropped out of some set, and so hides nobody.
+        var silent: Set<[UInt8]> = []
+    }
 
     public init(minimumMembers: Int) { self.minimumMembers = max(4, minimumMembers) }
 
@@ -110,37 +128,54 @@ public struct KeyReleaseGate: Sendable, Equatable {
         for submission in submissions where usedSubmissions.contains(submission) {
             throw .submissionUsedBefore(submission)
         }
-        for earlier in wholes[request.baseModel] ?? [] {
-            let known = Set(earlier)
+        var history = histories[request.baseModel] ?? History()
+        if !history.latest.isEmpty {
+            let known = Set(history.latest.joined())
             for key in keys where !known.contains(key) { throw .notNested(key) }
+            history.silent.formUnion(known.subtracting(request.present))
         }
-        let before = sums[request.baseModel] ?? []
-        let all = before + request.buckets
-        try checkAtoms(of: all, after: before, provenBad: Set(request.provenBad))
+        let provenBad = Set(request.provenBad)
+        try checkAtoms(
+            of: history.sums + request.buckets, after: history.sums, hidingNobody: provenBad.union(history.silent))
+        guard history.latest.isEmpty || isDrawn(request, after: history.latest, provenBad: provenBad) else {
+            throw .notDrawn
+        }
+        history.sums += request.buckets
+        history.latest = request.buckets
         stated[statement] = request
         usedSubmissions.formUnion(submissions)
-        sums[request.baseModel] = all
-        wholes[request.baseModel, default: []].append(keys)
+        histories[request.baseModel] = history
         return .first
+    }
+
+    /// Whether these are the buckets that the rule leaves of the latest ones.
+    private func isDrawn(_ request: Request, after latest: [[[UInt8]]], provenBad: Set<[UInt8]>) -> Bool {
+        let present = Set(request.present)
+        let drawn = latest.compactMap { bucket in
+            NestingRule.next(
+                after: bucket.filter { !provenBad.contains($0) }, isPresent: present.contains,
+                smallest: minimumMembers, beacon: request.beacon)
+        }
+        return drawn == request.buckets
     }
 
     /// An atom that was there before and is in none of the new sums is what it was: a member of it that has been proven bad
     /// since makes it smaller, but nothing is released about it any more.
     private func checkAtoms(
-        of sets: [[[UInt8]]], after before: [[[UInt8]]], provenBad: Set<[UInt8]>
+        of sets: [[[UInt8]]], after before: [[[UInt8]]], hidingNobody: Set<[UInt8]>
     ) throws(Refusal) {
-        let known = Self.atoms(of: before, provenBad: provenBad)
-        let touched = Self.atoms(of: sets, provenBad: provenBad).filter { known[$0.key] != $0.value }
+        let known = Self.atoms(of: before, hidingNobody: hidingNobody)
+        let touched = Self.atoms(of: sets, hidingNobody: hidingNobody).filter { known[$0.key] != $0.value }
         if let smallest = touched.values.map(\.count).min(), smallest < minimumMembers {
             throw .smallAtom(size: smallest, minimum: minimumMembers)
         }
     }
 
     /// Members by the sums that they are in.
-    private static func atoms(of sets: [[[UInt8]]], provenBad: Set<[UInt8]>) -> [[Int]: Set<[UInt8]>] {
+    static func atoms(of sets: [[[UInt8]]], hidingNobody: Set<[UInt8]>) -> [[Int]: Set<[UInt8]>] {
         var signatures: [[UInt8]: [Int]] = [:]
         for (index, set) in sets.enumerated() {
-            for key in set where !provenBad.contains(key) { signatures[key, default: []].append(index) }
+            for key in set where !hidingNobody.contains(key) { signatures[key, default: []].append(index) }
         }
         var atoms: [[Int]: Set<[UInt8]>] = [:]
         for (key, signature) in signatures { atoms[signature, default: []].insert(key) }

@@ -84,6 +84,8 @@ enum BlockDescription {
                 ]
             case .noDirection: return ["no direction came: the round is not scored"]
             case .scores(let section): return scores(section)
+            case .anchor(let steps):
+                return ["the registry's electorate is known up to its height \(steps.last?.header.height ?? 0)"]
             default: return ["\(body)"]
             }
         }

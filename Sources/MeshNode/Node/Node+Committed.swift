@@ -133,7 +133,7 @@ extension Node {
         }
         let ending: String? =
             switch control {
-            case .direction, .noDirection, .scores: nil
+            case .direction, .noDirection, .scores, .anchor: nil
             case .complete: "completed"
             case .failed(let reason): "failed: \(reason)"
             case .ordered(let order):
@@ -163,7 +163,7 @@ extension ControlBody {
     fileprivate var isDirection: Bool {
         switch self {
         case .direction, .noDirection: true
-        case .complete, .failed, .ordered, .scores: false
+        case .complete, .failed, .ordered, .scores, .anchor: false
         }
     }
 }

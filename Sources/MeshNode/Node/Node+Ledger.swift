@@ -79,15 +79,20 @@ extension Node {
         } catch { logger.debug("\(what): \(error)") }
     }
 
-    /// Hands the next decided order of each task to its chain, with its proof.
+    /// Hands the next decided order of each task to its chain, with its proof, and moves of the chain's anchor, without which
+    /// a proof could grow too long.
     func followOrders() {
         for chain in taskOrder {
             guard let machine = tasks[chain]?.machine, !machine.state.isEnded else { continue }
-            let order = try? registry.state.order(machine.nextOrder, of: chain) { height in
+            func block(_ height: UInt64) throws -> DecidedBlock? {
                 try chainStore.block(chain: registry.chain, height: height).map(ChainReplay.decoded)
             }
+            let order = try? registry.state.order(for: machine.state, block: block)
+            let steps =
+                machine.isAnchorPending ? nil : try? registry.state.anchorSteps(for: machine.state, block: block)
             var directives: [ChainDirective] = []
             if let order { directives = tasks[chain]!.machine.order(order, now) }
+            if let steps { directives += tasks[chain]!.machine.anchor(steps, now) }
             directives += tasks[chain]!.machine.tick(now)
             perform(directives, chain: chain)
         }

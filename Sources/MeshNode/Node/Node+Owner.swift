@@ -62,7 +62,7 @@ extension Node {
                 when: "once", readable: "everybody"),
             .init(
                 what: "encrypted update: \(elements) group elements and sealed seeds", bytes: body, when: "every round",
-                readable: TaskSpecValidator.readers(spec.holders)
+                readable: TaskSpecValidator.readers(spec)
                     + "; the sum with \(spec.participants.smallestSet - 1) others or more is public"),
             .init(
                 what: "announcement of the update: that this node took part, and when", bytes: 700, when: "every round",

@@ -395,7 +395,7 @@ extension Node {
         let job = KeyJob(
             manifest: manifest, round: machine.state.round, attempt: machine.state.attempt,
             context: machine.currentContext.digest, set: set, sums: machine.state.sums(of: set),
-            model: machine.state.model)
+            presence: machine.state.presence, model: machine.state.model)
         releaseKeys(job, to: node, chain: chain)
     }
 

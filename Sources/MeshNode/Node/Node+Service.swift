@@ -70,6 +70,8 @@ extension Node: NodeService {
         }
         var view = view(of: record)
         view.cost = await cost(of: record.spec, publisher: record.publisher)
+        view.readers = TaskSpecValidator.readers(
+            record.spec, members: record.closed == nil ? nil : record.enrolments.count)
         return view
     }
 
@@ -140,7 +142,7 @@ extension Node: NodeService {
         note("published", "published task \(id.short) \"\(task.spec.name)\"", task: id)
         return PublishedView(
             task: id.hex, transaction: envelope.transactionID.hex, model: initial.id.hex, warnings: task.warnings,
-            readers: TaskSpecValidator.readers(task.spec.holders))
+            readers: TaskSpecValidator.readers(task.spec))
     }
 
     public func join(_ task: TaskID, bond: UInt64?) async throws(ServiceError) -> Receipt {

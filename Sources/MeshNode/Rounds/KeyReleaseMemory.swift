@@ -6,7 +6,8 @@ internal import Wire
 ///
 /// Every admitted request is durable before a vector is derived for it, and the gate is built again from these when the
 /// node starts. It refuses what the chain's rules would have to let through for a single update to be exposed: a set below
-/// n_min, one that is not nested, a small atom of all sets on one base model, a submission twice, a second set an attempt.
+/// n_min, one that is not nested, one that the beacon has not drawn, a small atom of all sets on one base model, a submission twice,
+/// a second set an attempt.
 struct KeyReleaseMemory: Sendable {
     private var gate: KeyReleaseGate
     private let space: String
@@ -26,7 +27,8 @@ struct KeyReleaseMemory: Sendable {
     mutating func admit(_ job: KeyJob, chain: ChainID, evicted: [NodeID], durable: DurableStore) throws(RoundError) {
         let record = Record(
             task: chain, baseModel: job.model.id, manifest: job.manifest, round: job.round, attempt: job.attempt,
-            members: job.set, sums: job.sums, evicted: evicted)
+            members: job.set, sums: job.sums, evicted: evicted,
+            presence: job.presence)
         var next = gate
         let admission: KeyReleaseGate.Admission
         do { admission = try next.admit(record.request) } catch {
@@ -54,10 +56,12 @@ struct KeyReleaseMemory: Sendable {
         /// Places in `members`.
         let sums: [[Int]]
         let evicted: [NodeID]
+        let presence: Chain.TaskState.SetPresence
 
         init(
             task: ChainID, baseModel: ContentID, manifest: BlockID, round: UInt32, attempt: UInt16,
-            members: [Chain.TaskState.SetMember], sums: [[Int]], evicted: [NodeID]
+            members: [Chain.TaskState.SetMember], sums: [[Int]], evicted: [NodeID],
+            presence: Chain.TaskState.SetPresence
         ) {
             self.task = task
             self.baseModel = baseModel
@@ -67,6 +71,7 @@ struct KeyReleaseMemory: Sendable {
             self.members = members
             self.sums = sums
             self.evicted = evicted
+            self.presence = presence
         }
 
         func encode(into encoder: inout WireEncoder) {
@@ -80,6 +85,8 @@ struct KeyReleaseMemory: Sendable {
                 encoder.list(sum) { encoder, place in encoder.u16(UInt16(place)) }
             }
             encoder.list(evicted)
+            encoder.list(presence.submitters)
+            encoder.value(presence.beacon)
         }
 
         init(from decoder: inout WireDecoder) throws(WireError) {
@@ -98,6 +105,8 @@ struct KeyReleaseMemory: Sendable {
                 }
             }
             evicted = try decoder.list(limit: Limits.evictions, "evicted")
+            presence = .init(
+                submitters: try decoder.list(limit: Limits.submitters, "submitters"), beacon: try decoder.value())
         }
 
         var request: KeyReleaseGate.Request {
@@ -105,7 +114,8 @@ struct KeyReleaseMemory: Sendable {
                 task: task.bytes, baseModel: baseModel.bytes, manifest: manifest.bytes, round: UInt64(round),
                 attempt: UInt32(attempt), manifestIsDecided: true,
                 members: members.map { ($0.node.bytes, $0.submission.bytes) },
-                buckets: sums.map { $0.map { members[$0].node.bytes } }, provenBad: evicted.map(\.bytes))
+                buckets: sums.map { $0.map { members[$0].node.bytes } }, provenBad: evicted.map(\.bytes),
+                present: presence.submitters.map(\.bytes), beacon: presence.beacon.bytes)
         }
     }
 }

@@ -78,7 +78,7 @@ public enum TaskReport {
                 "compression",
                 update.compression == .none
                     ? "none" : "\(update.compression.word) \(Ppm.text(UInt64(update.support.ratioPpm)))"),
-            .init("readers", TaskSpecValidator.readers(spec.holders)),
+            .init("readers", TaskSpecValidator.readers(spec, members: decided.rows.count)),
             .init("noise", spec.privacy.noisePpm == 0 ? "none" : Ppm.text(UInt64(spec.privacy.noisePpm))),
             .init("head", decided.head.hex),
         ]

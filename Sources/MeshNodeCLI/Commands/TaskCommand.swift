@@ -68,7 +68,7 @@ struct TaskCommand: AsyncParsableCommand {
             let result = Result(
                 name: task.spec.name, rounds: task.spec.rounds,
                 parameters: TaskSpecValidator.parameterCount(task.spec) ?? 0, model: task.spec.model.initial.id.hex,
-                modelBytes: task.spec.model.initial.length, readers: TaskSpecValidator.readers(task.spec.holders),
+                modelBytes: task.spec.model.initial.length, readers: TaskSpecValidator.readers(task.spec),
                 warnings: task.warnings, file: out, weights: out.map { $0 + ".safetensors" })
             for warning in result.warnings { global.output.note("warning: \(warning)") }
             global.output.show(result) { result in

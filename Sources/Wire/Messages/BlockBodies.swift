@@ -19,7 +19,7 @@ public struct ReceivedList: WireCodable, Hashable {
 
     public init(from decoder: inout WireDecoder) throws(WireError) {
         signer = try decoder.value()
-        bitmap = try decoder.data(limit: (Limits.submitters + 7) / 8, "bitmap")
+        bitmap = try decoder.data(limit: (Limits.announcements + 7) / 8, "bitmap")
         signature = try decoder.value()
     }
 }
@@ -69,9 +69,9 @@ public struct ManifestBody: WireCodable, Hashable {
 
     public init(from decoder: inout WireDecoder) throws(WireError) {
         context = try decoder.value()
-        union = try decoder.list(limit: Limits.submitters, "union")
+        union = try decoder.list(limit: Limits.announcements, "union")
         lists = try decoder.list(limit: Limits.voters, "lists")
-        submissions = try decoder.list(limit: Limits.submitters, "submissions")
+        submissions = try decoder.list(limit: Limits.announcements, "submissions")
         readys = try decoder.list(limit: Limits.holders, "readys")
         complaints = try decoder.list(limit: Limits.holders, "complaints")
         evicted = try decoder.list(limit: Limits.evictions, "evicted")
@@ -205,7 +205,7 @@ public struct VoidBody: WireCodable, Hashable {
     public init(from decoder: inout WireDecoder) throws(WireError) {
         reason = try decoder.value()
         evicted = try decoder.list(limit: Limits.evictions, "evicted")
-        union = try decoder.list(limit: Limits.submitters, "union")
+        union = try decoder.list(limit: Limits.announcements, "union")
         lists = try decoder.list(limit: Limits.voters, "lists")
         replaced = try decoder.list(limit: Limits.holders, "replaced")
         absences = try decoder.list(limit: Limits.voters, "absences")
@@ -248,6 +248,9 @@ public enum ControlBody: WireCodable, Hashable {
     case noDirection
     /// The scores of the last scored round, where no MANIFEST follows that could carry them.
     indirect case scores(ScoreSection)
+    /// Moves the registry electorate that this chain knows over the next changes of it, so that the proof of an order never
+    /// grows beyond `Limits.proofSteps`. By any member.
+    case anchor([RegistryStep])
 
     public func encode(into encoder: inout WireEncoder) {
         switch self {
@@ -265,6 +268,9 @@ public enum ControlBody: WireCodable, Hashable {
         case .scores(let section):
             encoder.u8(5)
             encoder.value(section)
+        case .anchor(let steps):
+            encoder.u8(7)
+            encoder.list(steps)
         }
     }
 
@@ -276,6 +282,7 @@ public enum ControlBody: WireCodable, Hashable {
         case 4: self = .direction(try decoder.value())
         case 5: self = .scores(try decoder.value())
         case 6: self = .noDirection
+        case 7: self = .anchor(try decoder.list(limit: Limits.proofSteps, "steps"))
         case let other: throw .invalid(field: "control", reason: "unknown \(other)")
         }
     }

@@ -157,7 +157,7 @@ public struct Ready: WireCodable, Hashable {
 
     public init(from decoder: inout WireDecoder) throws(WireError) {
         context = try decoder.value()
-        opened = try decoder.list(limit: Limits.submitters, "opened")
+        opened = try decoder.list(limit: Limits.announcements, "opened")
         guard zip(opened, opened.dropFirst()).allSatisfy({ $0 < $1 }) else {
             throw .invalid(field: "opened", reason: "not in ascending order")
         }

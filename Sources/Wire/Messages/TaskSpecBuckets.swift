@@ -89,7 +89,10 @@ extension TaskSpecValidator {
         if spec.training.server == .median, spec.training.robust.buckets < 3 {
             lines.append("the median of 2 buckets is their mean: it withstands no hostile member; use 3 or more")
         }
-        if UInt64(spec.participants.minimum) < UInt64(spec.leastMembers) + UInt64(spec.participants.smallestSet) {
+        // A bucket that loses a member goes as a whole unless it has twice the smallest set and one.
+        let smallest = max(1, UInt64(spec.participants.smallestSet))
+        let count = max(1, min(UInt64(spec.training.robust.buckets), UInt64(spec.participants.minimum) / smallest))
+        if count <= UInt64(spec.leastBuckets), UInt64(spec.participants.minimum) / count <= 2 * smallest {
             lines.append(
                 "one bucket less is too few for the rule: a member that is lost for good after its round was keyed and "
                     + "voided ends the task")

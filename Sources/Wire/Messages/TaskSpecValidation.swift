@@ -70,11 +70,12 @@ public enum TaskSpecValidator {
         }
         lines += bucketWarnings(spec)
         if !spec.training.server.isRobust,
-            UInt64(spec.participants.minimum) < 2 * UInt64(spec.participants.smallestSet)
+            UInt64(spec.participants.minimum) <= 2 * UInt64(spec.participants.smallestSet)
         {
+            let wanted = 2 * UInt64(spec.participants.smallestSet) + 1
             lines.append(
-                "participants.minimum is below twice the smallest set (\(spec.participants.smallestSet)): a member "
-                    + "that is lost for good after its round was keyed and voided ends the task")
+                "participants.minimum is below \(wanted), twice the smallest set and one: with fewer, a member that is "
+                    + "lost for good after its round was keyed and voided ends the task")
         }
         if spec.voting == .manual {
             lines.append("voting = manual: every round waits for people, up to deadlines.opinion")
@@ -82,7 +83,20 @@ public enum TaskSpecValidator {
         return lines + scoreWarnings(spec)
     }
 
-    /// Who, together with whom, could read one participant's update.
+    /// Who, together with whom, could read one participant's update, and how likely that is (`ReadingOdds`).
+    ///
+    /// - Parameter members: how many there are; nil: as many as may enrol.
+    public static func readers(_ spec: TaskSpec, members: Int? = nil) -> String {
+        let most = UInt32(Limits.submitters)
+        let fewest = Int(min(most, max(1, spec.participants.minimum)))
+        let counts =
+            members.map { max(1, $0)...max(1, $0) }
+            ?? fewest...max(fewest, Int(min(most, max(1, spec.participants.maximum))))
+        let sentence = ReadingOdds.sentence(spec, members: counts).map { "; " + $0 } ?? ""
+        return readers(spec.holders) + sentence
+    }
+
+    /// The first half of it: key holders alone.
     public static func readers(_ holders: TaskSpec.Holders) -> String {
         if holders.publisherAlone { return "the publisher alone could read every single update (holder profile 1,0)" }
         return
