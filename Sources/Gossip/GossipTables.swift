@@ -2,5 +2,35 @@ public import Wire
 
 /// Rules of every ``Bounded`` table of this module, printed in docs/protocol/tables.md.
 public enum GossipTables {
-    public static let all: [TableRule] = []
+    // Links.
+    static let hostRates = TableRule(
+        "rates of handshakes", by: "host", total: 1_024, quota: 1, atQuota: .refuse,
+        reason: "a host whose rate is whole again is not remembered")
+
+    // Membership.
+    static let strangers = TableRule(
+        "records of nodes without an account", by: "who told it; itself once it answered", total: 256, quota: 16,
+        atQuota: .dropOldest, protected: "linked now",
+        reason: "a newcomer is found, and inventing a thousand more finds no place")
+    static let known = TableRule(
+        "records of account holders and of nodes linked with before",
+        by: "who told it; itself once it answered or is a member", total: LinkLimits.recordsMax, quota: 256,
+        atQuota: .dropOldest, protected: "linked now or in an earlier run, members",
+        reason: "a network of a thousand, told by four of them")
+    static let rumours = TableRule(
+        "rumours to pass on", by: "who told it", total: 256, quota: 64, atQuota: .dropOldest,
+        reason: "one a subject; eight datagrams full")
+    static let errands = TableRule(
+        "probes made for others", by: "who asked", total: 64, quota: 4, atQuota: .refuse,
+        reason: "a prober asks for one at a time, half a second each")
+    static let recordRates = TableRule(
+        "rates of records that are verified", by: "who tells them", total: LinkLimits.recordsMax, quota: 1,
+        atQuota: .dropOldest, protected: "linked now", reason: "one a node that may tell records")
+    static let recordAnswers = TableRule(
+        "times of the last answer to a request for records", total: 128, quota: 1, atQuota: .dropOldest,
+        reason: "one a link")
+
+    public static let all: [TableRule] = [
+        hostRates, strangers, known, rumours, errands, recordRates, recordAnswers,
+    ]
 }

@@ -150,6 +150,8 @@ final class SimulatedLinks: NodeLinks, @unchecked Sendable {
 
     func allow(_ node: NodeID) async {}
 
+    func stand(_ standing: Standing) async {}
+
     func peers() async -> [PeerInfo] { [] }
 
     func counters() async -> TransportCounters { TransportCounters() }

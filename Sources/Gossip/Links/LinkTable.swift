@@ -13,7 +13,10 @@ public struct LinkTable: Sendable {
         /// Addresses to hold on to for ever; `expected` if a ticket names the node.
         case bootstrap([PeerAddress], expected: NodeID?)
         /// A verified record of another node.
-        case record(NodeRecord)
+        /// - isRemembered: it was linked with this one in an earlier run.
+        case record(NodeRecord, isRemembered: Bool = false)
+        /// What the chains say of nodes now.
+        case standing(Standing)
         /// The record is no longer known; stop dialling it.
         case forget(NodeID)
         /// - host: where it comes from; rates and half-open places are shared out by host.
@@ -74,8 +77,9 @@ public struct LinkTable: Sendable {
     private var generator: MeshGenerator
     private var nextDialled: ConnectionID = 1
     private var acceptBucket: TokenBucket
-    /// Handshakes of one host each; bounded by ``hostsMax``.
-    private var hostBuckets: [String: TokenBucket] = [:]
+    /// Handshakes of one host each.
+    private var hostBuckets = Bounded<String, String, TokenBucket>(GossipTables.hostRates)
+    private var standing = Standing()
     private(set) var connections: [ConnectionID: Connection] = [:]
     private(set) var targets: [LinkTarget] = []
     public private(set) var links: [NodeID: Link] = [:]
@@ -98,7 +102,8 @@ public struct LinkTable: Sendable {
         var directives: [Directive] = []
         switch input {
         case .bootstrap(let addresses, let expected): bootstrap(addresses, expected, now)
-        case .record(let record): learn(record, now)
+        case .record(let record, let isRemembered): learn(record, isRemembered, now)
+        case .standing(let standing): self.standing = standing
         case .forget(let node): targets.removeAll { $0.key == .node(node) && $0.inProgress == nil }
         case .accepted(let id, let host): accepted(id, host, now, &directives)
         case .unreachable(let id, let reason): closed(id, .unreachable(reason), now, &directives)
@@ -138,12 +143,15 @@ public struct LinkTable: Sendable {
         }
     }
 
-    private mutating func learn(_ record: NodeRecord, _ now: Duration) {
+    private mutating func learn(_ record: NodeRecord, _ isRemembered: Bool, _ now: Duration) {
         guard record.node != own else { return }
+        // A stranger must not make this node ask name servers for what it likes.
+        let maySayNames = isRemembered || standing.rank(of: record.node) > .stranger
+        let addresses = record.addresses.filter { maySayNames || $0.isLiteral }
         if let index = targets.firstIndex(where: { $0.key == .node(record.node) }) {
             // Fresh addresses deserve a fresh try.
-            if targets[index].addresses != record.addresses {
-                targets[index].addresses = record.addresses
+            if targets[index].addresses != addresses {
+                targets[index].addresses = addresses
                 targets[index].nextAttempt = min(targets[index].nextAttempt, now + jittered(settings.retryBase))
             }
             return
@@ -153,8 +161,27 @@ public struct LinkTable: Sendable {
         let pause = own < record.node ? settings.retryBase / 4 : settings.retryBase * 2
         targets.append(
             LinkTarget(
-                key: .node(record.node), addresses: record.addresses, expected: record.node,
+                key: .node(record.node), addresses: addresses, expected: record.node, wasLinked: isRemembered,
                 nextAttempt: now + jittered(pause)))
+    }
+
+    /// Who is dialled first. What nobody but itself knows of comes last, so that invented nodes wait for each other.
+    private func precedence(_ target: LinkTarget) -> Precedence {
+        if target.isBootstrap { return .named }
+        let rank = target.expected.map { standing.rank(of: $0) } ?? .stranger
+        if rank == .member || target.wasLinked && (rank == .account || standing.isEmpty) { return .proven }
+        if rank == .account { return .account }
+        return target.wasLinked ? .met : .unproven
+    }
+
+    private enum Precedence: Int, Comparable {
+        case named
+        case proven
+        case account
+        case met
+        case unproven
+
+        static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
     }
 
     private mutating func dialDue(_ now: Duration, _ directives: inout [Directive]) {
@@ -162,18 +189,30 @@ public struct LinkTable: Sendable {
         var inProgress = connections.values.count { $0.direction == .dialled && !$0.established }
         guard dialled < settings.dialledMax, inProgress < settings.dialsInProgressMax else { return }
         let bootstrapWaits = targets.contains { $0.isBootstrap && !isReached($0) }
-        // Those that waited longest first. Pauses are jittered, so nodes that learned the same records in the same order
-        // do not all dial the same ones.
+        let provenWaits = targets.contains { precedence($0) == .proven && !$0.isOwn && !isReached($0) }
+        // By what is known of them, then those that waited longest. Pauses are jittered, so nodes that learned the same
+        // records in the same order do not all dial the same ones.
         let due = targets.indices.filter { index in
             let target = targets[index]
             return target.nextAttempt <= now && target.inProgress == nil && !target.isOwn && !target.addresses.isEmpty
                 && !isReached(target)
-        }.sorted { (targets[$0].nextAttempt, $0) < (targets[$1].nextAttempt, $1) }
+        }.sorted {
+            (precedence(targets[$0]), targets[$0].nextAttempt, $0) < (
+                precedence(targets[$1]), targets[$1].nextAttempt, $1
+            )
+        }
         for index in due {
             guard dialled < settings.dialledMax, inProgress < settings.dialsInProgressMax else { return }
             let target = targets[index]
-            // Two places are kept for bootstrap addresses, so that meshes that started apart can merge.
+            // Two places are kept for bootstrap addresses, so that meshes that started apart can merge, and a quarter for
+            // proven nodes: what never answered must not hold all dials while one of them waits for its next try.
             if !target.isBootstrap, bootstrapWaits, dialled >= settings.dialledMax - 2 { continue }
+            if precedence(target) > .proven, provenWaits,
+                inProgress >= settings.dialsInProgressMax - max(1, settings.dialsInProgressMax / 4)
+                    || dialled >= settings.dialledMax - max(1, settings.dialledMax / 4)
+            {
+                continue
+            }
             if let expected = target.expected, refuses(expected) { continue }
             let id = nextDialled
             nextDialled += 2
@@ -212,9 +251,6 @@ public struct LinkTable: Sendable {
 
     // MARK: Connections
 
-    /// Hosts whose rates are remembered; beyond it all begin anew, and the rate of all together still holds.
-    private static let hostsMax = 1_024
-
     private mutating func accepted(
         _ id: ConnectionID, _ host: String, _ now: Duration, _ directives: inout [Directive]
     ) {
@@ -231,11 +267,14 @@ public struct LinkTable: Sendable {
 
     /// The host's own rate first: one that floods must not use up what the others need.
     private mutating func mayShakeHands(_ host: String, _ now: Duration) -> Bool {
-        if hostBuckets[host] == nil {
-            if hostBuckets.count >= Self.hostsMax { hostBuckets.removeAll() }
-            hostBuckets[host] = TokenBucket(rate: settings.handshakesPerHost, now: now)
+        if hostBuckets.count >= hostBuckets.rule.total {
+            // A host that has its whole rate back need not be remembered.
+            hostBuckets.removeAll { $1.isFull(now) }
         }
-        return hostBuckets[host]!.take(now: now) && acceptBucket.take(now: now)
+        var bucket = hostBuckets[host] ?? TokenBucket(rate: settings.handshakesPerHost, now: now)
+        let isFree = bucket.take(now: now)
+        // Where a thousand hosts shook hands within the second, newer ones have to wait.
+        return hostBuckets.insert(bucket, for: host, by: host).isIn && isFree && acceptBucket.take(now: now)
     }
 
     /// Who goes when no half-open place is left: the oldest of the hosts that hold most of them, if the newcomer's host
@@ -272,14 +311,29 @@ public struct LinkTable: Sendable {
         if let link = links[node], !replaces(connection, link, node: node) {
             return refuse(id, .duplicate, &directives)
         }
-        if connection.direction == .accepted, links[node] == nil,
-            links.values.count(where: { $0.direction == .accepted }) >= settings.acceptedMax
-        {
+        if connection.direction == .accepted, links[node] == nil, !hasAcceptedPlace(for: node, &directives) {
             refusals += 1
             directives.append(.introduce(id))
             return
         }
         directives.append(.admit(id))
+    }
+
+    /// Strangers leave a quarter of the places to those that the chains know, and where none is left the latest of them
+    /// goes for such a one.
+    private func hasAcceptedPlace(for node: NodeID, _ directives: inout [Directive]) -> Bool {
+        let accepted = links.filter { $0.value.direction == .accepted }
+        let strangers = accepted.filter { standing.rank(of: $0.key) == .stranger }
+        guard !standing.isEmpty, standing.rank(of: node) > .stranger else {
+            let kept = standing.isEmpty ? 0 : settings.acceptedMax / 4
+            return accepted.count < settings.acceptedMax && (kept == 0 || strangers.count < settings.acceptedMax - kept)
+        }
+        if accepted.count < settings.acceptedMax { return true }
+        guard let latest = strangers.max(by: { ($0.value.since, $0.key) < ($1.value.since, $1.key) }) else {
+            return false
+        }
+        directives.append(.close(latest.value.connection, .full))
+        return true
     }
 
     /// Whether `connection` takes the place of `link` to the same node.
@@ -298,6 +352,7 @@ public struct LinkTable: Sendable {
         connections[id]!.established = true
         let connection = connections[id]!
         guard let node = connection.node else { return }
+        for index in targets.indices where targets[index].key == .node(node) { targets[index].wasLinked = true }
         guard let link = links[node] else {
             links[node] = Link(
                 connection: id, direction: connection.direction, instance: connection.instance, since: now)

@@ -10,6 +10,8 @@ struct LinkTarget: Sendable {
     let key: Key
     var addresses: [PeerAddress]
     let expected: NodeID?
+    /// It was linked with this node, now or in an earlier run.
+    var wasLinked = false
     /// Who answered at a bootstrap address last.
     var resolved: NodeID?
     var attempts = 0

@@ -41,6 +41,26 @@ public struct PeerAddress: Hashable, Comparable, Sendable, WireCodable, CustomSt
         try self.init(host: host, port: port)
     }
 
+    /// An address of numbers: reaching it asks no name server.
+    public var isLiteral: Bool {
+        if host.utf8.contains(UInt8(ascii: ":")) {
+            // No name has a colon; what is no IPv6 address fails without a question.
+            return host.utf8.allSatisfy { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") || Self.isHexDigit($0) }
+        }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4
+            && parts.allSatisfy {
+                (1...3).contains($0.utf8.count) && $0.utf8.allSatisfy(Self.isDigit) && UInt8($0) != nil
+            }
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+
+    private static func isHexDigit(_ byte: UInt8) -> Bool {
+        isDigit(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+            || (UInt8(ascii: "A")...UInt8(ascii: "F")).contains(byte)
+    }
+
     public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
     public static func < (lhs: Self, rhs: Self) -> Bool {

@@ -28,6 +28,13 @@ public struct TokenBucket: Sendable {
         return tokens >= 0 ? .zero : .seconds(-tokens / rate)
     }
 
+    /// Whether all that can be saved up is there.
+    public func isFull(_ now: Duration) -> Bool {
+        var filled = self
+        filled.fill(now)
+        return filled.tokens >= burst
+    }
+
     private mutating func fill(_ now: Duration) {
         guard now > filledAt else { return }
         tokens = min(burst, tokens + (now - filledAt) / .seconds(1) * rate)

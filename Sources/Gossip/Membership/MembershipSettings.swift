@@ -24,13 +24,23 @@ public struct MembershipSettings: Sendable, Equatable {
     /// Bytes of one message, at most: a datagram less ``DatagramGate/overhead``.
     public var messageBytesMax = 1_080
 
+    /// How often, and how many times, one who never answered is pinged, and how long its record is kept: the last long
+    /// enough for a dial that waits for others.
+    public var callInterval: Duration
+    public var callsMax = 5
+    public var patience: Duration
+
     public init(profile: LinkProfile) {
         switch profile {
         case .loopback:
+            callInterval = .milliseconds(500)
+            patience = .seconds(15)
             probeInterval = .milliseconds(200)
             pushPullInterval = .seconds(5)
             tombstone = .seconds(600)
         case .wan:
+            callInterval = .seconds(3)
+            patience = .seconds(60)
             probeInterval = .seconds(1)
             pushPullInterval = .seconds(30)
             tombstone = .seconds(3600)

@@ -8,8 +8,32 @@ extension MembershipState {
         advanceErrands(now, &directives)
         expireSuspicions(now, &directives)
         if now >= nextProbeAt { startProbe(now, &directives) }
+        if now >= nextCallAt { call(now, &directives) }
         if now >= nextGossipAt { gossip(now, &directives) }
         if now >= nextPushPullAt { pushPull(now, &directives) }
+    }
+
+    /// Pings those that never answered, outside the turn of the others: a thousand invented nodes must not keep a probe
+    /// from a real one. Whoever stays silent for long is forgotten, or, with an account, buried without a word to others.
+    private mutating func call(_ now: Duration, _ directives: inout [Directive]) {
+        nextCallAt = now + settings.callInterval
+        for node in unconfirmed.sorted() {
+            let member = members[node]!
+            if now - member.since >= settings.patience {
+                if member.isRemembered || standing.rank(of: node) > .stranger {
+                    setStatus(node, .dead, now, &directives)
+                } else {
+                    forget(node, &directives)
+                }
+            } else if member.pings < settings.callsMax {
+                ping(node, &directives)
+            }
+        }
+    }
+
+    mutating func ping(_ node: NodeID, _ directives: inout [Directive]) {
+        members[node]!.pings += 1
+        directives.append(.send(message(.ping, to: node), to: node))
     }
 
     private mutating func pushPull(_ now: Duration, _ directives: inout [Directive]) {
@@ -17,7 +41,7 @@ extension MembershipState {
         let linked = members.keys.sorted().filter { members[$0]!.isLinked }
         guard !linked.isEmpty else { return }
         let partner = linked[Int(generator.next(upperBound: UInt64(linked.count)))]
-        directives.append(.sendRecords(allRecords, to: partner))
+        directives.append(.sendRecords(records(for: partner), to: partner))
         directives.append(.requestRecords(from: partner))
         for node in members.keys.sorted() {
             let member = members[node]!
@@ -32,7 +56,8 @@ extension MembershipState {
         nextGossipAt = now + settings.gossipInterval
         passOnRecords(&directives)
         guard !rumours.isEmpty else { return }
-        var candidates = members.keys.filter { members[$0]!.status != .dead }.sorted()
+        var candidates = members.keys.filter { members[$0]!.status == .alive || members[$0]!.status == .suspect }
+            .sorted()
         for node in draw(settings.gossipFanout, of: &candidates) where !rumours.isEmpty {
             directives.append(.send(message(.rumours, to: node), to: node))
         }
@@ -80,7 +105,7 @@ extension MembershipState {
             }
             let candidate = order[orderIndex]
             orderIndex += 1
-            if let status = members[candidate]?.status, status != .dead { return candidate }
+            if let status = members[candidate]?.status, status == .alive || status == .suspect { return candidate }
         }
         return nil
     }
@@ -121,13 +146,12 @@ extension MembershipState {
     }
 
     private mutating func advanceErrands(_ now: Duration, _ directives: inout [Directive]) {
-        for index in errands.indices where !errands[index].nacked && now >= errands[index].nackAt {
-            errands[index].nacked = true
-            let errand = errands[index]
+        for (sequence, errand) in errands.ordered where !errand.nacked && now >= errand.nackAt {
+            errands.update(sequence) { $0.nacked = true }
             directives.append(
                 .send(message(.nack, to: errand.origin, sequence: errand.originSequence), to: errand.origin))
         }
-        errands.removeAll { now >= $0.endsAt }
+        errands.removeAll { now >= $1.endsAt }
     }
 
     // MARK: Messages
@@ -139,16 +163,17 @@ extension MembershipState {
             rejected += 1
             return
         }
+        // Whatever opens under the pair's key was sealed by it in this run: that is an answer.
+        let status = members[sender]!.status
+        if status == .unconfirmed || status == .dead && message.body == .ping { markAlive(sender, now, &directives) }
         switch message.body {
         case .ping:
             directives.append(.send(self.message(.ack, to: sender, sequence: message.sequence), to: sender))
-            if members[sender]?.status == .dead { markAlive(sender, now, &directives) }
         case .ack:
             if probe?.target == sender, probe?.sequence == message.sequence {
                 probeAnswered(now, directRoundTrip: true, &directives)
-            } else if let index = errands.firstIndex(where: { $0.target == sender && $0.sequence == message.sequence })
-            {
-                let errand = errands.remove(at: index)
+            } else if let errand = errands[message.sequence], errand.target == sender {
+                errands.remove(message.sequence)
                 directives.append(
                     .send(
                         self.message(.ack, to: errand.origin, sequence: errand.originSequence), to: errand.origin))
@@ -160,13 +185,13 @@ extension MembershipState {
         case .nack:
             if probe?.indirect == true, probe?.sequence == message.sequence { probe!.nacks += 1 }
         case .pingRequest(let target):
-            guard target != own.node, members[target] != nil, errands.count < 64 else { break }
+            guard target != own.node, members[target] != nil else { break }
             sequence &+= 1
             let wait = settings.probeTimeoutMax * 4 / 5
-            errands.append(
-                Errand(
-                    origin: sender, originSequence: message.sequence, target: target, sequence: sequence,
-                    nackAt: now + wait, endsAt: now + settings.probeTimeoutMax * 4))
+            let errand = Errand(
+                origin: sender, originSequence: message.sequence, target: target, nackAt: now + wait,
+                endsAt: now + settings.probeTimeoutMax * 4)
+            guard errands.insert(errand, for: sequence, by: sender).isIn else { break }
             directives.append(.send(self.message(.ping, to: target, sequence: sequence), to: target))
         }
         for update in message.updates { apply(update, from: sender, now, &directives) }
@@ -180,12 +205,13 @@ extension MembershipState {
         case .suspect(let node, let incarnation, let accuser):
             if node == own.node { return refute(incarnation, &directives) }
             guard members[node]?.record.incarnation == incarnation else { return }
-            accuse(node, by: accuser, now, &directives)
+            // Made-up accusers must not shorten anybody's time to refute.
+            accuse(node, by: members[accuser]?.status == .alive ? accuser : sender, now, &directives)
         case .dead(let node, let incarnation, let accuser):
             if node == own.node { return refute(incarnation, &directives) }
-            guard let member = members[node], member.record.incarnation == incarnation, member.status != .dead else {
-                return
-            }
+            guard let member = members[node], member.record.incarnation == incarnation,
+                member.status == .alive || member.status == .suspect
+            else { return }
             // A node that is linked here and talks is not dead because somebody says so.
             if member.isLinked { return accuse(node, by: accuser, now, &directives) }
             bury(node, now, &directives)
@@ -202,15 +228,17 @@ extension MembershipState {
     // MARK: Status
 
     mutating func accuse(_ node: NodeID, by accuser: NodeID, _ now: Duration, _ directives: inout [Directive]) {
-        guard let member = members[node], member.status != .dead else { return }
+        guard let member = members[node], member.status == .alive || member.status == .suspect else { return }
         let incarnation = member.record.incarnation
         if member.status == .alive {
             setStatus(node, .suspect, now, &directives)
             members[node]!.accusers = [accuser]
-            rumours.add(.suspect(node, incarnation: incarnation, accuser: accuser), limit: retransmissions)
+            rumours.add(
+                .suspect(node, incarnation: incarnation, accuser: accuser), limit: retransmissions, by: accuser)
         } else if member.accusers.count <= suspicionConfirmations, !member.accusers.contains(accuser) {
             members[node]!.accusers.append(accuser)
-            rumours.add(.suspect(node, incarnation: incarnation, accuser: accuser), limit: retransmissions)
+            rumours.add(
+                .suspect(node, incarnation: incarnation, accuser: accuser), limit: retransmissions, by: accuser)
         }
     }
 
@@ -225,13 +253,16 @@ extension MembershipState {
         guard let member = members[node] else { return }
         setStatus(node, .dead, now, &directives)
         rumours.add(
-            .dead(node, incarnation: member.record.incarnation, accuser: own.node), limit: retransmissions)
+            .dead(node, incarnation: member.record.incarnation, accuser: own.node), limit: retransmissions,
+            by: own.node)
     }
 
     /// Direct, authenticated evidence of life. Only this node's opinion: others need the subject's new record.
     mutating func markAlive(_ node: NodeID, _ now: Duration, _ directives: inout [Directive]) {
         guard let member = members[node], member.status != .alive else { return }
+        let isFirst = member.status == .unconfirmed
         setStatus(node, .alive, now, &directives)
+        if isFirst { confirmed(node, now, &directives) }
     }
 
     mutating func setStatus(
@@ -243,12 +274,13 @@ extension MembershipState {
         members[node]!.status = status
         members[node]!.since = now
         members[node]!.accusers = []
+        members[node]!.pings = 0
         directives.append(.status(node, status))
     }
 
     // MARK: Formulas
 
-    private var population: Int { members.count - deadCount + 1 }
+    private var population: Int { members.count - deadCount - unconfirmed.count + 1 }
 
     var retransmissions: Int {
         var digits = 0
@@ -299,7 +331,9 @@ extension MembershipState {
     mutating func message(
         _ body: MembershipMessage.Body, to node: NodeID, sequence: UInt32? = nil
     ) -> MembershipMessage {
-        let extra = members[node].flatMap { $0.status == .alive ? nil : accusation($0, node) }
+        let extra = members[node].flatMap {
+            $0.status == .suspect || $0.status == .dead ? accusation($0, node) : nil
+        }
         var number = sequence ?? 0
         if sequence == nil {
             self.sequence &+= 1

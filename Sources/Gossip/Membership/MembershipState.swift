@@ -6,12 +6,18 @@ public import Wire
 /// Deviations: alive updates carry the subject's signed record, so nobody can invent or refute for another; a node
 /// whose link answers is alive even if datagrams do not pass; records travel over links too (push/pull at join and
 /// each interval, fresh ones to a few at the next beat); dead nodes are remembered for a while, so that a healed
-/// partition merges.
+/// partition merges. A record alone proves no life: until its subject has answered it is unconfirmed, is not probed in
+/// turn, not passed on unless it has an account, and holds a place of whoever told it, so that invented identities crowd
+/// out nobody.
 /// What is said here never decides who may vote.
 public struct MembershipState: Sendable {
     public enum Input: Sendable {
-        /// Records from the peer cache or another trusted place, verified here too.
+        /// Records of nodes that this one was linked with in an earlier run, verified here too.
         case knownRecords([NodeRecord])
+        /// A stranger's own record; it was shown to hold the address that it came from.
+        case joined(NodeRecord)
+        /// What the chains say of nodes now.
+        case standing(Standing)
         case linkUp(NodeID)
         case linkDown(NodeID)
         /// The peer answered on its link just now.
@@ -54,7 +60,6 @@ public struct MembershipState: Sendable {
         let origin: NodeID
         let originSequence: UInt32
         let target: NodeID
-        let sequence: UInt32
         let nackAt: Duration
         let endsAt: Duration
         var nacked = false
@@ -68,23 +73,31 @@ public struct MembershipState: Sendable {
     /// Of `members`, so that no tick has to look at all of them.
     private(set) var suspects: Set<NodeID> = []
     private(set) var deadCount = 0
+    private(set) var unconfirmed: Set<NodeID> = []
+    var standing = Standing()
+    /// Places of `members`: one of two tables has each. Until a node answers its place is that of whoever told its record.
+    private var strangers = Bounded<NodeID, NodeID, Bool>(GossipTables.strangers)
+    private var known = Bounded<NodeID, NodeID, Bool>(GossipTables.known)
     var order: [NodeID] = []
     var orderIndex = 0
     var probe: Probe?
-    var errands: [Errand] = []
+    /// By the sequence of this node's own ping.
+    var errands = Bounded<NodeID, UInt32, Errand>(GossipTables.errands)
     var nextProbeAt: Duration
     var nextPushPullAt: Duration
     var nextGossipAt: Duration = .zero
+    /// When those that never answered are pinged again.
+    var nextCallAt: Duration = .zero
     var sequence: UInt32 = 0
     /// Lifeguard's local health multiplier, 0 when healthy.
     public internal(set) var localHealth = 0
     var rumours = RumourQueue()
     /// Accepted records that no link was told of yet, and who told this node.
     var fresh: [(record: NodeRecord, from: NodeID?)] = []
-    var verifyBuckets: [NodeID: TokenBucket] = [:]
+    var verifyBuckets = Bounded<NodeID, NodeID, TokenBucket>(GossipTables.recordRates)
     let recordsPerSecond: Int
-    /// When a linked node last got all records on its request.
-    private var answeredAt: [NodeID: Duration] = [:]
+    /// When a linked node last got records on its request.
+    private var answeredAt = Bounded<NodeID, NodeID, Duration>(GossipTables.recordAnswers)
     /// Records whose signature was wrong, updates that contradict their sender, and the like.
     public internal(set) var rejected: UInt64 = 0
 
@@ -109,12 +122,17 @@ public struct MembershipState: Sendable {
         var directives: [Directive] = []
         switch input {
         case .knownRecords(let records):
-            for record in records { accept(record, from: nil, now, &directives) }
+            for record in records { accept(record, from: nil, isRemembered: true, now, &directives) }
+        case .joined(let record): accept(record, from: record.node, now, &directives)
+        case .standing(let standing): changed(standing, &directives)
         case .linkUp(let node): linkUp(node, now, &directives)
         case .linkDown(let node):
-            members[node]?.isLinked = false
+            if members[node] != nil {
+                members[node]!.isLinked = false
+                place(node, by: node, &directives)
+            }
             linkedEarly.removeAll { $0 == node }
-            answeredAt[node] = nil
+            answeredAt.remove(node)
         case .linkAnswered(let node):
             if probe?.target == node { probeAnswered(now, directRoundTrip: false, &directives) }
             markAlive(node, now, &directives)
@@ -122,8 +140,8 @@ public struct MembershipState: Sendable {
         case .recordsRequested(let sender):
             // The answer is far longer than the request, so a peer gets one only as often as it can need one.
             if let last = answeredAt[sender], now - last < settings.pushPullInterval / 4 { break }
-            answeredAt[sender] = now
-            directives.append(.sendRecords(allRecords, to: sender))
+            answeredAt.insert(now, for: sender, by: sender)
+            directives.append(.sendRecords(records(for: sender), to: sender))
         case .message(let sender, let message): receive(message, from: sender, now, &directives)
         case .tick: tick(now, &directives)
         }
@@ -138,14 +156,28 @@ public struct MembershipState: Sendable {
             guard let member = members[node] else { continue }
             deadline = min(deadline, member.since + suspicionTimeout(member))
         }
+        if !unconfirmed.isEmpty { deadline = min(deadline, nextCallAt) }
         if let probe { deadline = min(deadline, probe.indirect ? probe.endsAt : probe.directUntil) }
-        for errand in errands { deadline = min(deadline, errand.nacked ? errand.endsAt : errand.nackAt) }
+        for (_, errand) in errands.ordered { deadline = min(deadline, errand.nacked ? errand.endsAt : errand.nackAt) }
         return deadline
     }
 
     /// One's own record and those of all known nodes, ordered by node.
     public var allRecords: [NodeRecord] {
         [own] + members.keys.sorted().compactMap { members[$0]?.record }
+    }
+
+    /// What a linked node is told: everything that this one would vouch for, or, where accounts are known and it has
+    /// none, as little as a newcomer gets, drawn anew each time.
+    mutating func records(for node: NodeID) -> [NodeRecord] {
+        guard standing.isEmpty || standing.rank(of: node) > .stranger else { return introduction() }
+        return [own] + members.keys.sorted().filter(isPassedOn).compactMap { members[$0]?.record }
+    }
+
+    /// An invented record goes no further; one with an account does, for others to see whether it answers them.
+    private func isPassedOn(_ node: NodeID) -> Bool {
+        guard let member = members[node] else { return false }
+        return member.status != .unconfirmed || standing.rank(of: node) > .stranger
     }
 
     /// Records for a newcomer that finds no place here: this node's own, so that it can read this node's datagrams, and
@@ -165,12 +197,13 @@ public struct MembershipState: Sendable {
     // MARK: Records
 
     private mutating func linkUp(_ node: NodeID, _ now: Duration, _ directives: inout [Directive]) {
-        directives.append(.sendRecords(allRecords, to: node))
-        if let member = members[node], member.status != .alive {
+        directives.append(.sendRecords(records(for: node), to: node))
+        if let member = members[node], member.status == .suspect || member.status == .dead {
             // While the accusation still stands here, so that it rides along and can be refuted.
             directives.append(.send(message(.ping, to: node), to: node))
         }
         members[node]?.isLinked = true
+        if members[node] != nil { place(node, by: node, &directives) }
         linkedEarly.removeAll { $0 == node }
         if members[node] == nil { linkedEarly.append(node) }
         markAlive(node, now, &directives)
@@ -186,44 +219,117 @@ public struct MembershipState: Sendable {
     }
 
     /// Takes a record if it is news and authentic. Cheap checks first: a signature costs more than all the rest.
+    ///
+    /// - Parameter sender: who told it; nil for this node's own memory.
     mutating func accept(
-        _ record: NodeRecord, from sender: NodeID?, _ now: Duration, _ directives: inout [Directive]
+        _ record: NodeRecord, from sender: NodeID?, isRemembered: Bool = false, _ now: Duration,
+        _ directives: inout [Directive]
     ) {
         if record.node == own.node { return reclaim(record, &directives) }
         let known = members[record.node]
         if let known, record.incarnation <= known.record.incarnation { return }
-        if known == nil, members.count >= LinkLimits.recordsMax, !evictOneDead(&directives) { return }
         if let sender, !mayVerify(from: sender, now) { return }
         guard record.isAuthentic else {
             rejected += 1
             return
         }
-        if known == nil {
-            var member = Member(record: record, status: .alive, since: now)
-            if let index = linkedEarly.firstIndex(of: record.node) {
-                linkedEarly.remove(at: index)
-                member.isLinked = true
-            }
-            members[record.node] = member
-            // A new member joins the probe order at a random place (SWIM §4.3).
-            order.insert(record.node, at: Int(generator.next(upperBound: UInt64(order.count + 1))))
-        } else {
+        if let known {
             members[record.node]!.record = record
-            setStatus(record.node, .alive, now, &directives)
+            // Whoever refutes an accusation was heard before. A dead one has to answer first: anybody can sign for a node
+            // that it invented.
+            switch known.status {
+            case .suspect: setStatus(record.node, .alive, now, &directives)
+            case .dead: setStatus(record.node, .unconfirmed, now, &directives)
+            case .alive, .unconfirmed: break
+            }
+            directives.append(.learned(record))
+        } else {
+            guard enter(record, from: sender, isRemembered: isRemembered, now, &directives) else { return }
         }
+        let status = members[record.node]!.status
+        if status == .unconfirmed { ping(record.node, &directives) }
+        if isPassedOn(record.node) { passOn(record, from: sender) }
+    }
+
+    /// Gives a new record a place, if there is one for it.
+    private mutating func enter(
+        _ record: NodeRecord, from sender: NodeID?, isRemembered: Bool, _ now: Duration,
+        _ directives: inout [Directive]
+    ) -> Bool {
+        let node = record.node
+        let isLinked = linkedEarly.contains(node)
+        var member = Member(record: record, status: isLinked ? .alive : .unconfirmed, since: now)
+        member.isLinked = isLinked
+        member.isRemembered = isRemembered
+        if members.count >= LinkLimits.recordsMax, !evictOneDead(&directives) { return false }
+        members[node] = member
+        // Whoever has something to lose, and whom this node has met, speaks for itself.
+        let vouches = isLinked || isRemembered || standing.rank(of: node) == .member
+        guard place(node, by: vouches ? node : sender ?? own.node, &directives) else {
+            members[node] = nil
+            return false
+        }
+        linkedEarly.removeAll { $0 == node }
+        count(member.status, node, leaving: false)
         directives.append(.learned(record))
-        if known == nil { directives.append(.status(record.node, .alive)) }
-        rumours.add(.alive(record), limit: retransmissions)
+        if isLinked {
+            probeInTurn(node)
+            directives.append(.status(node, .alive))
+        }
+        return true
+    }
+
+    /// Puts a member into the table of its kind, in the name of `sender`, or else among the strangers.
+    @discardableResult
+    private mutating func place(_ node: NodeID, by sender: NodeID, _ directives: inout [Directive]) -> Bool {
+        strangers.remove(node)
+        known.remove(node)
+        let member = members[node]!
+        let rank = standing.rank(of: node)
+        let isProtected = member.isLinked || member.isRemembered || rank == .member
+        var outcome = Bounded<NodeID, NodeID, Bool>.Insertion.refused
+        if rank > .stranger || member.isRemembered {
+            outcome = known.insert(true, for: node, by: sender, isProtected: isProtected)
+        }
+        if !outcome.isIn { outcome = strangers.insert(true, for: node, by: sender, isProtected: isProtected) }
+        if case .displacing(let other, _) = outcome { forget(other, &directives, isPlaced: false) }
+        return outcome.isIn
+    }
+
+    /// A member joins the probe order at a random place (SWIM §4.3), once it has answered.
+    private mutating func probeInTurn(_ node: NodeID) {
+        order.insert(node, at: Int(generator.next(upperBound: UInt64(order.count + 1))))
+    }
+
+    mutating func passOn(_ record: NodeRecord, from sender: NodeID?) {
+        rumours.add(.alive(record), limit: retransmissions, by: sender ?? own.node)
         fresh.removeAll { $0.record.node == record.node }
         fresh.append((record, sender))
     }
 
+    /// It answered for the first time.
+    mutating func confirmed(_ node: NodeID, _ now: Duration, _ directives: inout [Directive]) {
+        if !order.contains(node) { probeInTurn(node) }
+        let wasPassedOn = standing.rank(of: node) > .stranger
+        place(node, by: node, &directives)
+        if !wasPassedOn { passOn(members[node]!.record, from: nil) }
+    }
+
+    /// Accounts come and go with the registry's blocks.
+    private mutating func changed(_ standing: Standing, _ directives: inout [Directive]) {
+        self.standing = standing
+        for node in strangers.keys where standing.rank(of: node) > .stranger {
+            place(node, by: standing.rank(of: node) == .member ? node : strangers.sender(of: node)!, &directives)
+        }
+    }
+
     private mutating func mayVerify(from sender: NodeID, _ now: Duration) -> Bool {
-        if verifyBuckets.count > LinkLimits.recordsMax { verifyBuckets.removeAll() }
         var bucket =
             verifyBuckets[sender] ?? TokenBucket(rate: recordsPerSecond, burst: LinkLimits.recordsMax, now: now)
-        defer { verifyBuckets[sender] = bucket }
-        return bucket.take(now: now)
+        let isFree = bucket.take(now: now)
+        return verifyBuckets.insert(bucket, for: sender, by: sender, isProtected: members[sender]?.isLinked ?? false)
+            .isIn
+            && isFree
     }
 
     /// Somebody holds a record of ours that is not the current one: an earlier run with a clock ahead. Go above it.
@@ -238,7 +344,7 @@ public struct MembershipState: Sendable {
             incarnation: incarnation + 1, addresses: own.addresses, datagramKey: own.datagramKey,
             capabilities: own.capabilities, signedWith: identity)
         directives.append(.ownRecord(own))
-        rumours.add(.alive(own), limit: retransmissions)
+        rumours.add(.alive(own), limit: retransmissions, by: own.node)
         for node in members.keys.sorted() where members[node]!.isLinked {
             directives.append(.sendRecords([own], to: node))
         }
@@ -255,15 +361,22 @@ public struct MembershipState: Sendable {
     mutating func count(_ status: MemberStatus, _ node: NodeID, leaving: Bool) {
         switch status {
         case .alive: break
+        case .unconfirmed: if leaving { unconfirmed.remove(node) } else { unconfirmed.insert(node) }
         case .suspect: if leaving { suspects.remove(node) } else { suspects.insert(node) }
         case .dead: deadCount += leaving ? -1 : 1
         }
     }
 
-    mutating func forget(_ node: NodeID, _ directives: inout [Directive]) {
-        if let status = members[node]?.status { count(status, node, leaving: true) }
+    /// - Parameter isPlaced: false if the node has lost its place already.
+    mutating func forget(_ node: NodeID, _ directives: inout [Directive], isPlaced: Bool = true) {
+        guard let status = members[node]?.status else { return }
+        count(status, node, leaving: true)
         members[node] = nil
-        verifyBuckets[node] = nil
+        if isPlaced {
+            strangers.remove(node)
+            known.remove(node)
+        }
+        verifyBuckets.remove(node)
         if let index = order.firstIndex(of: node) {
             order.remove(at: index)
             if index < orderIndex { orderIndex -= 1 }

@@ -10,17 +10,19 @@ struct RumourQueue: Sendable {
         let size: Int
     }
 
-    private static let countMax = 256
-    private var rumours: [Rumour] = []
+    private var rumours = Bounded<NodeID, NodeID, Rumour>(GossipTables.rumours)
     private var nextOrder: UInt64 = 0
 
     var isEmpty: Bool { rumours.isEmpty }
 
     /// Replaces what was said about the same subject.
-    mutating func add(_ update: MembershipUpdate, limit: Int) {
-        rumours.removeAll { $0.update.subject == update.subject }
-        if rumours.count >= Self.countMax { rumours.removeFirst() }
-        rumours.append(Rumour(update: update, limit: limit, order: nextOrder, size: update.wireBytes.count))
+    ///
+    /// - Parameter sender: who told it.
+    mutating func add(_ update: MembershipUpdate, limit: Int, by sender: NodeID) {
+        rumours.remove(update.subject)
+        rumours.insert(
+            Rumour(update: update, limit: limit, order: nextOrder, size: update.wireBytes.count),
+            for: update.subject, by: sender)
         nextOrder &+= 1
     }
 
@@ -28,15 +30,18 @@ struct RumourQueue: Sendable {
     mutating func take(bytes: Int) -> [MembershipUpdate] {
         var left = bytes
         var taken: [MembershipUpdate] = []
-        let byNeed = rumours.indices.sorted { lhs, rhs in
-            (rumours[lhs].sent, ~rumours[lhs].order) < (rumours[rhs].sent, ~rumours[rhs].order)
+        let byNeed = rumours.ordered.sorted { lhs, rhs in
+            (lhs.value.sent, ~lhs.value.order) < (rhs.value.sent, ~rhs.value.order)
         }
-        for index in byNeed where taken.count < MembershipMessage.updatesMax && rumours[index].size <= left {
-            left -= rumours[index].size
-            taken.append(rumours[index].update)
-            rumours[index].sent += 1
+        for (subject, rumour) in byNeed where taken.count < MembershipMessage.updatesMax && rumour.size <= left {
+            left -= rumour.size
+            taken.append(rumour.update)
+            if rumour.sent + 1 >= rumour.limit {
+                rumours.remove(subject)
+            } else {
+                rumours.update(subject) { $0.sent += 1 }
+            }
         }
-        rumours.removeAll { $0.sent >= $0.limit }
         return taken
     }
 }

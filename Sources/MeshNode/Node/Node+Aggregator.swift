@@ -29,8 +29,8 @@ extension Node {
             endRecovery(chain)
             tasks[chain]?.aggregation = .init(job: job)
         }
-        for (holder, releases) in (tasks[chain]?.releases[job.manifest] ?? [:]).sorted(by: { $0.key < $1.key }) {
-            for release in releases { take(release, of: holder) }
+        for (name, release) in tasks[chain]?.releases.ordered ?? [] where name.manifest == job.manifest {
+            take(release, of: name.holder)
         }
         if let candidate = tasks[chain]?.aggregation?.candidate {
             // A later view, or another height behind an order: the same sum is announced there again.
@@ -42,24 +42,22 @@ extension Node {
     }
 
     func receive(_ release: PeerMessage.KeyRelease, from holder: NodeID) {
-        guard let runtime = tasks[release.chain], runtime.machine.state.holders.contains(where: { $0.node == holder }),
-            release.vector.length <= UInt64(runtime.policy.largestVectorCount * 32 + 256)
+        guard let runtime = tasks[release.chain],
+            let place = runtime.machine.state.holders.firstIndex(where: { $0.node == holder }),
+            runtime.policy.profile.components(of: place).contains(Int(release.component))
         else { return }
-        // Bounded: few manifests are open at a time, and a holder has few components.
-        var known = runtime.releases[release.manifest]?[holder] ?? []
+        let name = TaskRuntime.ReleaseName(holder: holder, manifest: release.manifest, component: release.component)
         // Told again, and on its way already: asking again would only add to what is waited for.
-        if known.contains(release), !contentStore.has(release.vector.id) { return }
-        known.removeAll { $0.component == release.component }
-        guard known.count < Limits.components, runtime.releases.count < 8 || runtime.releases[release.manifest] != nil
-        else { return }
-        tasks[release.chain]?.releases[release.manifest, default: [:]][holder] = known + [release]
+        if runtime.releases[name] == release, !contentStore.has(release.vector.id) { return }
+        tasks[release.chain]!.releases.insert(release, for: name, by: holder)
         take(release, of: holder)
     }
 
     private func take(_ release: PeerMessage.KeyRelease, of holder: NodeID) {
         let chain = release.chain
         guard let runtime = tasks[chain], runtime.aggregation?.job.manifest == release.manifest,
-            runtime.vectors[Int(release.component)]?[holder] == nil
+            runtime.vectors[Int(release.component)]?[holder] == nil, let job = runtime.aggregation?.job,
+            release.vector.length == UInt64(runtime.policy.sealedVectorBytes(job))
         else { return }
         whenStored([release.vector], from: holder, deadline: elapsed + .seconds(20)) { node in
             guard let runtime = node.tasks[chain], runtime.aggregation?.job.manifest == release.manifest,
@@ -71,8 +69,7 @@ extension Node {
                 holder: holder)
             // A vector counts only if it is the one that its holder's signed statement names.
             guard let bytes = try? SealedVector.open(sealed, key: key, context: context),
-                let job = runtime.aggregation?.job,
-                bytes.count == runtime.policy.elementCount(round: job.round) * job.sums.count * 32,
+                let job = runtime.aggregation?.job, bytes.count == runtime.policy.keyVectorBytes(job),
                 let statement = runtime.machine.keyStatements.first(where: { $0.signer == holder })
                     .flatMap({ try? KeyStatement(wireBytes: $0.payload) }),
                 let root = statement.roots.first(where: { $0.component == release.component })?.root,

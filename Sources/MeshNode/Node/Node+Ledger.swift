@@ -22,7 +22,10 @@ extension Node {
         }
     }
 
-    func committedRegistry() { followOrders() }
+    func committedRegistry() {
+        refreshStanding()
+        followOrders()
+    }
 
     /// A transaction of this node that has become impossible (a Close behind somebody else's, an Enrol of a full task) leaves
     /// a gap, and the later ones would wait behind it for ever: an empty transfer fills it. Not at once: after a restart

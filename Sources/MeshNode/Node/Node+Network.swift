@@ -32,7 +32,7 @@ extension Node {
         case .frame(let node, _, let bytes):
             receive(bytes, from: node)
         case .record(let record):
-            try? chainStore.store([.peer(record.node, record: record.wireBytes, lastSeen: now.wallMs)])
+            remember(record)
         case .status(let node, let status):
             note("member", "\(node.short) is \(status.rawValue)")
         case .refused(let reason, let address):

@@ -51,6 +51,8 @@ public actor Node {
     /// By the operator, whatever their score.
     var bans: Set<NodeID> = []
     var linked: [NodeID] = []
+    /// What the chains say of nodes, as told to the transport.
+    var standing = Standing()
     /// A nonce of this node that its later transactions wait for.
     var nonceGap: (nonce: UInt64, sinceMs: UInt64)?
     var listening: PeerAddress?
@@ -123,7 +125,10 @@ public actor Node {
             seed: randomBytes(8).reduce(0) { $0 << 8 | UInt64($1) }, now: .zero)
         transfer = ContentTransfer(
             store: contentStore, settings: configuration.profile == .loopback ? .loopback : ContentSettings())
-        let records = try chainStore.peers().compactMap { try? NodeRecord(wireBytes: $0.record) }
+        // An older home may hold more than this release would keep.
+        let records = try chainStore.peers(limit: Self.peersRemembered + Self.strangersRemembered).compactMap {
+            try? NodeRecord(wireBytes: $0.record)
+        }
         var transportConfiguration = TransportConfiguration(
             listenHost: configuration.listen.host, listenPort: configuration.listen.port, network: genesis.networkID,
             advertisedHost: configuration.listen.advertise, profile: profile, knownRecords: records)
@@ -205,6 +210,8 @@ public actor Node {
             logger.warning("debug.keep_own_updates is on: this node stores its own quantised updates in plain form")
         }
         announceAttack()
+        refreshStanding()
+        await transport.stand(standing)
         let address = try await transport.start()
         listening = address
         bans = try BanFile.read(home: home)

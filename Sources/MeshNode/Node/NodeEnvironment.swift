@@ -57,6 +57,7 @@ package protocol NodeLinks: Sendable {
     func bootstrap(ticket: Ticket) async throws(TransportError)
     func send(_ frames: [OutboundFrame]) async
     func ban(_ node: NodeID) async
+    func stand(_ standing: Standing) async
     func allow(_ node: NodeID) async
     func peers() async -> [PeerInfo]
     func counters() async -> TransportCounters

@@ -17,8 +17,9 @@ struct TaskRuntime {
     var vectors: [Int: [NodeID: [UInt8]]] = [:]
     /// What this node already sealed and sent: whoever asks again is told of the same contents.
     var released: [ReleaseKey: [PeerMessage.KeyRelease]] = [:]
-    /// Releases by manifest and holder that wait for their statement or for this node to see the manifest.
-    var releases: [BlockID: [NodeID: [PeerMessage.KeyRelease]]] = [:]
+    /// Releases that wait for their statement or for this node to see the manifest. What a holder may name freely takes
+    /// its own places only: a holder that invents manifests keeps out nobody's release.
+    var releases = Bounded<NodeID, ReleaseName, PeerMessage.KeyRelease>(NodeTables.keyReleases)
     /// Model after each decided round, 0 for the initial one.
     var models: [UInt32: ContentReference] = [:]
     var lastRound: RoundView?
@@ -30,6 +31,12 @@ struct TaskRuntime {
     struct ReleaseKey: Hashable {
         let manifest: BlockID
         let node: NodeID
+    }
+
+    struct ReleaseName: Hashable {
+        let holder: NodeID
+        let manifest: BlockID
+        let component: UInt8
     }
 
     struct Aggregation {

@@ -46,6 +46,10 @@ struct RoundPolicy: Sendable {
     /// Elements of the largest key vector: one of a member's for each sum.
     var largestVectorCount: Int { largestElementCount * Int(spec.training.robust.buckets) }
 
+    /// A holder's vector for one component: an element of 32 bytes for each sum and place.
+    func keyVectorBytes(_ job: KeyJob) -> Int { elementCount(round: job.round) * job.sums.count * 32 }
+    func sealedVectorBytes(_ job: KeyJob) -> Int { keyVectorBytes(job) + SealedVector.overhead }
+
     /// Rows and cap that weigh one member's update; 1 and 1 under equal weights.
     func weight(rows: UInt32) -> (rows: Int, cap: Int) {
         let weight = spec.weight(rows: rows)
@@ -120,4 +124,9 @@ struct RoundPolicy: Sendable {
 
 extension UInt32 {
     var asInt: Int { Int(self) }
+}
+
+extension SealedVector {
+    /// Bytes that sealing adds: the ephemeral key, and nonce and tag of the box.
+    static let overhead = 32 + SealedBox.overhead
 }

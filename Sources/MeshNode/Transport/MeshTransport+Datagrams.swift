@@ -28,8 +28,10 @@ extension MeshTransport {
                 schedulePump(peer.connection)
             case .learned(let record):
                 routes[record.node] = nil
-                performTable(table.handle(.record(record), now: now))
-                _ = mailbox.push(.record(record))
+                let isRemembered = membership?.members[record.node]?.isRemembered ?? false
+                performTable(table.handle(.record(record, isRemembered: isRemembered), now: now))
+                // Told of is not met: only who is linked is worth a place in the peer cache.
+                if linked[record.node] != nil { _ = mailbox.push(.record(record)) }
             case .forgotten(let node):
                 routes[node] = nil
                 gate.forget(node)
@@ -62,24 +64,29 @@ extension MeshTransport {
     /// Where the node's last authentic datagram came from, else its addresses in turn.
     private func route(to record: NodeRecord) -> SocketAddress? {
         if let known = routes[record.node] { return known }
-        guard !record.addresses.isEmpty else { return nil }
+        // A stranger must not make this node ask name servers for what it likes.
+        let maySayNames = standing.rank(of: record.node) > .stranger || linked[record.node] != nil
+        let addresses = record.addresses.filter { maySayNames || $0.isLiteral }
+        guard !addresses.isEmpty else { return nil }
         probeCount &+= 1
-        return socketAddress(record.addresses[probeCount % record.addresses.count])
+        return socketAddress(addresses[probeCount % addresses.count], of: record.node)
     }
 
     /// Nil while a name is being looked up; the next datagram finds the answer.
-    private func socketAddress(_ address: PeerAddress) -> SocketAddress? {
+    private func socketAddress(_ address: PeerAddress, of node: NodeID) -> SocketAddress? {
         if let literal = try? SocketAddress(ipAddress: address.host, port: Int(address.port)) { return literal }
         if let known = resolved[address.description], now < known.until { return known.address }
-        if resolved.count > LinkLimits.recordsMax { resolved.removeAll() }
         let key = address.description
-        resolved[key] = (nil, now + .seconds(5))
+        resolved.remove(key)
+        resolved.insert(ResolvedName(address: nil, until: now + .seconds(5)), for: key, by: node)
         let host = address.host
         let port = Int(address.port)
         NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
             try SocketAddress.makeAddressResolvingHost(host, port: port)
         }.whenSuccess { [weak self] found in
-            self?.assumeIsolated { $0.resolved[key] = (found, $0.now + .seconds(60)) }
+            self?.assumeIsolated { own in
+                own.resolved.update(key) { $0 = ResolvedName(address: found, until: own.now + .seconds(60)) }
+            }
         }
         return nil
     }
@@ -90,7 +97,7 @@ extension MeshTransport {
         guard phase == .running, linked.isEmpty, !bootstrapAddresses.isEmpty, now >= nextJoinAt else { return }
         nextJoinAt = now + configuration.links.retryMax
         for (address, expected) in bootstrapAddresses.prefix(8) {
-            guard let target = socketAddress(address) else { continue }
+            guard let target = socketAddress(address, of: node) else { continue }
             write(gate.joinRequest(nonce: randomBytes(16), expected: expected), to: target)
         }
     }
@@ -112,7 +119,7 @@ extension MeshTransport {
         case .reply(let reply): write(reply, to: source)
         case .joined(let record):
             guard !table.refuses(record.node) else { return }
-            feedMembership(.knownRecords([record]))
+            feedMembership(.joined(record))
         case .dropped(let reason):
             logger.trace("datagram dropped", metadata: ["source": "\(text)", "reason": "\(reason.rawValue)"])
         }

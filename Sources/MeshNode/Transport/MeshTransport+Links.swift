@@ -183,6 +183,7 @@ extension MeshTransport {
             metadata: ["node": "\(node.short)", "address": "\(connection.address)", "direction": "\(direction)"])
         _ = mailbox.push(.linkUp(node, connection.address, outbound: connection.direction == .dialled))
         feedMembership(.linkUp(node))
+        if let record = membership?.members[node]?.record { _ = mailbox.push(.record(record)) }
         schedulePump(id)
     }
 

@@ -54,7 +54,9 @@ public actor MeshTransport {
     var bootstrapAddresses: [(address: PeerAddress, expected: NodeID?)] = []
     var nextJoinAt: Duration = .zero
     var routes: [NodeID: SocketAddress] = [:]
-    var resolved: [String: (address: SocketAddress?, until: Duration)] = [:]
+    /// Answers of name servers, by address.
+    var resolved = Bounded<NodeID, String, ResolvedName>(NodeTables.resolvedNames)
+    var standing = Standing()
     var probeCount = 0
     var ticks = 0
     var totals = TransportCounters()
@@ -121,6 +123,7 @@ public actor MeshTransport {
         ticking = loop.scheduleRepeatedTask(initialDelay: tick, delay: tick) { [weak self] _ in
             self?.assumeIsolated { $0.tick() }
         }
+        feedMembership(.standing(standing))
         feedMembership(.knownRecords(configuration.knownRecords))
         logger.info("listening", metadata: ["address": "\(listenAddress!)", "node": "\(node.short)"])
         return listenAddress!
@@ -207,6 +210,13 @@ public actor MeshTransport {
         if phase == .running { performTable(table.handle(.tick, now: now)) }
     }
 
+    /// What the chains say of nodes: who is dialled first and keeps a place.
+    public func stand(_ standing: Standing) {
+        self.standing = standing
+        performTable(table.handle(.standing(standing), now: now))
+        feedMembership(.standing(standing))
+    }
+
     /// Closes the node's links and refuses new ones until `allow`.
     public func ban(_ node: NodeID) { performTable(table.handle(.ban(node), now: now)) }
 
@@ -260,6 +270,12 @@ public actor MeshTransport {
         guard total > known else { return }
         _ = mailbox.push(.malformed(peer.node, count: Int(clamping: total - known)))
     }
+}
+
+struct ResolvedName: Sendable {
+    /// Nil while it is being looked up.
+    var address: SocketAddress?
+    var until: Duration
 }
 
 /// Breaks the circle between the mailbox, made first, and the transport that it wakes.

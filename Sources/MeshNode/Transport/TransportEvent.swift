@@ -8,7 +8,7 @@ public enum TransportEvent: Sendable {
     /// Payloads that came before may still follow, as they wait in another queue.
     case linkDown(NodeID, LinkEnd)
     case frame(from: NodeID, lane: Lane, bytes: [UInt8])
-    /// A new or newer verified record of another node: for the peer cache.
+    /// The verified record of a linked node, or a newer one: for the peer cache.
     case record(NodeRecord)
     case status(NodeID, MemberStatus)
     /// A connection that did not become a link, and who refused why.

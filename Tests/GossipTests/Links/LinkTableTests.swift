@@ -306,4 +306,93 @@ struct LinkTableTests {
         #expect(dialled == 14)
         #expect(bootstrapDialled > 10)
     }
+
+    @Test("who is proven is dialled first, and finds dials free whatever is invented beside it")
+    func provenFirst() {
+        let settings = LinkSettings(profile: .wan)
+        let own = testKey(1).nodeID
+        let world = LinkWorld(seed: 1)
+        for number: UInt8 in 2..<200 { world.add(identity: testKey(number)) }
+        for seed: UInt64 in 0..<10 {
+            var table = LinkTable(own: own, settings: settings, seed: seed, now: .zero)
+            // Four members of the network, linked with before, behind nearly two hundred that nobody knows.
+            let proven = Set([50, 90, 130, 170].map { world.nodes[$0].identity.nodeID })
+            _ = table.handle(.standing(Standing(members: proven)), now: .zero)
+            for index in world.nodes.indices {
+                let record = world.record(index)
+                _ = table.handle(.record(record, isRemembered: proven.contains(record.node)), now: .zero)
+            }
+            var met: [Duration] = []
+            var silent: [(ConnectionID, Duration)] = []
+            for tick in 0..<600 {
+                let now = Duration.milliseconds(200 * tick)
+                for (id, since) in silent where now - since >= settings.handshakeLimit {
+                    _ = table.handle(.closed(id, .here(.handshakeTimeout)), now: now)
+                }
+                silent.removeAll { now - $0.1 >= settings.handshakeLimit }
+                for case .dial(let id, _, let expected?) in table.handle(.tick, now: now) {
+                    guard proven.contains(expected) else {
+                        silent.append((id, now))
+                        continue
+                    }
+                    _ = table.handle(.identified(id, expected, instance: 1), now: now)
+                    _ = table.handle(.established(id), now: now)
+                    met.append(now)
+                }
+            }
+            #expect(met.count == 4 && met.allSatisfy { $0 <= .seconds(3) }, "seed \(seed): \(met)")
+        }
+    }
+
+    @Test("strangers leave places to those that the chains know, and give way where none is left")
+    func keptPlaces() {
+        var settings = LinkSettings(profile: .loopback)
+        settings.acceptedMax = 8
+        var table = LinkTable(own: testKey(1).nodeID, settings: settings, seed: 1, now: .zero)
+        let members = Set((100..<110).map { testKey($0).nodeID })
+        _ = table.handle(.standing(Standing(members: members)), now: .zero)
+        var id: ConnectionID = 0
+        func come(_ number: UInt8) -> [LinkTable.Directive] {
+            id += 2
+            let now = Duration.seconds(Int(number))
+            _ = table.handle(.accepted(id), now: now)
+            let answer = table.handle(.identified(id, testKey(number).nodeID, instance: 1), now: now)
+            if answer.contains(.admit(id)) { _ = table.handle(.established(id), now: now) }
+            for case .close(let other, .full) in answer { _ = table.handle(.closed(other, .here(.full)), now: now) }
+            return answer
+        }
+        for number: UInt8 in 2..<20 { _ = come(number) }
+        #expect(table.links.count == 6, "a quarter stays free")
+        for number: UInt8 in 100..<108 { #expect(come(number).contains(.admit(id)), "member \(number)") }
+        #expect(table.links.count == 8 && table.links.keys.allSatisfy(members.contains))
+        #expect(come(108) == [.introduce(id)], "members do not push out each other")
+    }
+
+    @Test("a stranger's record names addresses of numbers only")
+    func literalAddresses() throws {
+        let names = [
+            "example.org", "localhost", "127.1", "0x7f000001", "1.2.3.4.5", "1.2.3.256", "10.0.0.1", "fe80::1",
+        ]
+        let addresses = try names.map { try PeerAddress(host: $0, port: 7) }
+        #expect(addresses.map(\.isLiteral) == [false, false, false, false, false, false, true, true])
+        let record = NodeRecord(
+            incarnation: 1, addresses: addresses, datagramKey: .zero, capabilities: 0, signedWith: testKey(2))
+        func dialled(_ standing: Standing) -> Set<String> {
+            var settings = LinkSettings(profile: .loopback)
+            settings.retryMax = settings.retryBase
+            var table = LinkTable(own: testKey(1).nodeID, settings: settings, seed: 1, now: .zero)
+            _ = table.handle(.standing(standing), now: .zero)
+            _ = table.handle(.record(record), now: .zero)
+            var hosts: Set<String> = []
+            for second in 1..<40 {
+                for case .dial(let id, let address, _) in table.handle(.tick, now: .seconds(second)) {
+                    hosts.insert(address.host)
+                    _ = table.handle(.unreachable(id, "nobody"), now: .seconds(second))
+                }
+            }
+            return hosts
+        }
+        #expect(dialled(Standing()) == ["10.0.0.1", "fe80::1"])
+        #expect(dialled(Standing(accounts: [record.node])) == Set(names))
+    }
 }

@@ -1,7 +1,8 @@
-import Gossip
 import MeshCrypto
 import Testing
 import Wire
+
+@testable import Gossip
 
 @Suite("Membership")
 struct MembershipStateTests {
@@ -239,28 +240,111 @@ struct MembershipStateTests {
         #expect(!world.statusLog.contains { $0.status == .dead && $0.subject != world.id(7) })
     }
 
-    @Test("the table is bounded: strangers beyond the limit are not kept, the long dead give way")
-    func bounded() {
-        let world = world(1)
-        var state = world.nodes[0]
-        let records = (1...LinkLimits.recordsMax + 50).map { number in
+    private func invented(_ numbers: Range<Int>, incarnation: UInt64 = 1) -> [NodeRecord] {
+        numbers.map { number in
             NodeRecord(
-                incarnation: 1, addresses: [], datagramKey: .zero, capabilities: 0,
-                signedWith: MembershipWorld.identity(number))
+                incarnation: incarnation, addresses: [try! PeerAddress(host: "10.0.0.9", port: UInt16(number))],
+                datagramKey: .zero, capabilities: 0, signedWith: MembershipWorld.identity(number))
         }
-        _ = state.handle(.knownRecords(records), now: .zero)
-        #expect(state.members.count == LinkLimits.recordsMax)
-        // Nobody answers; in time there are dead ones, and a newcomer takes the place of one.
-        var now: Duration = .zero
-        while !state.members.values.contains(where: { $0.status == .dead }), now < .seconds(400) {
-            now += .milliseconds(100)
-            _ = state.handle(.tick, now: now)
+    }
+
+    @Test("a thousand invented records take the places of who tells them, and are never alive")
+    func inventedRecords() {
+        let world = world(5)
+        world.add(hasAccount: false)
+        world.introduceAll()
+        let stranger = world.id(5)
+        for _ in 0..<8 {
+            for node in 0..<5 { world.feed(node, .records(from: stranger, invented(1_000..<2_000))) }
+            world.run(for: .seconds(1))
         }
-        let newcomer = records.last!
-        #expect(state.members[newcomer.node] == nil)
-        _ = state.handle(.knownRecords([newcomer]), now: now)
-        #expect(state.members[newcomer.node] != nil)
-        #expect(state.members.count == LinkLimits.recordsMax)
+        let real = Set((0..<6).map(world.id))
+        for (index, node) in world.nodes.prefix(5).enumerated() {
+            let others = node.members.filter { !real.contains($0.key) }
+            #expect(others.count <= GossipTables.strangers.quota, "node \(index)")
+            #expect(others.values.allSatisfy { $0.status == .unconfirmed }, "node \(index)")
+            #expect(real.subtracting([world.id(index)]).allSatisfy { node.members[$0]?.status == .alive })
+        }
+        // They were told to nobody else, and are gone when they have stayed silent for long.
+        world.linked = { first, second in first != 5 && second != 5 }
+        world.down = [5]
+        world.run(for: world.settings.patience + .seconds(10))
+        for node in world.nodes.prefix(5) { #expect(Set(node.members.keys).isSubset(of: real)) }
+    }
+
+    @Test("invented nodes do not make a node slower in noticing that a real one has crashed")
+    func probesDespiteInvented() {
+        let world = world(10)
+        world.introduceAll()
+        for node in 0..<10 { world.feed(node, .records(from: world.id(9), invented(1_000..<1_500))) }
+        world.statusLog = []
+        world.down = [4]
+        world.linked = { first, second in first != 4 && second != 4 }
+        for node in 0..<10 where node != 4 { world.feed(node, .linkDown(world.id(4))) }
+        world.run(for: .seconds(10))
+        for node in 0..<10 where node != 4 {
+            #expect(world.status(node, of: 4) == .dead, "node \(node)")
+            #expect(world.nodes[node].localHealth == 0, "silent inventions are not this node's slowness")
+        }
+    }
+
+    @Test("a stranger that answers is told of to others, and takes a place of its own")
+    func newcomer() {
+        let world = world(6)
+        world.add(hasAccount: false)
+        world.linked = { first, second in second != 6 && first != 6 || min(first, second) == 0 }
+        world.introduceAll()
+        world.run(for: .seconds(10))
+        for node in 0..<6 { #expect(world.status(node, of: 6) == .alive, "node \(node)") }
+    }
+
+    @Test("what was linked with in an earlier run keeps its place whatever strangers tell")
+    func remembered() {
+        let world = world(2)
+        world.add(hasAccount: false)
+        let own = MembershipWorld.identity(0)
+        var state = MembershipState(
+            own: world.nodes[0].own, identity: own, settings: world.settings, seed: 1, now: .zero)
+        _ = state.handle(.standing(world.standing), now: .zero)
+        let met = invented(100..<104)
+        _ = state.handle(.knownRecords(met), now: .zero)
+        _ = state.handle(.linkUp(world.id(2)), now: .zero)
+        _ = state.handle(.records(from: world.id(2), [world.nodes[2].own]), now: .zero)
+        for round in 0..<20 {
+            let now = Duration.seconds(round)
+            let start = 1_000 + round * 250
+            _ = state.handle(.records(from: world.id(2), invented(start..<start + 250)), now: now)
+        }
+        #expect(met.allSatisfy { state.members[$0.node] != nil })
+        #expect(state.members[world.id(2)]?.status == .alive)
+        #expect(state.members.count <= 4 + 1 + GossipTables.strangers.quota)
+    }
+
+    @Test("who signs newer records for a node that it invented does not bring it to life")
+    func renewedInvention() {
+        let world = world(3)
+        world.introduceAll()
+        let (first, second) = (invented(500..<501)[0], invented(500..<501, incarnation: 2)[0])
+        world.feed(0, .records(from: world.id(1), [first]))
+        world.feed(0, .records(from: world.id(1), [second]))
+        #expect(world.nodes[0].members[first.node]?.record == second)
+        #expect(world.nodes[0].members[first.node]?.status == .unconfirmed)
+    }
+
+    @Test("records of account holders are bounded by who tells them; the long dead give way")
+    func bounded() {
+        let world = world(3)
+        world.introduceAll()
+        let records = invented(1_000..<2_500)
+        var state = world.nodes[0]
+        let standing = Standing(accounts: Set(records.map(\.node)).union(world.standing.accounts))
+        _ = state.handle(.standing(standing), now: world.now)
+        for (number, record) in records.enumerated() {
+            _ = state.handle(
+                .records(from: world.id(1 + number % 2), [record]), now: world.now + .milliseconds(5 * number))
+        }
+        #expect(state.members.count <= 2 + 2 * GossipTables.known.quota + 2 * GossipTables.strangers.quota)
+        #expect((1...2).allSatisfy { state.members[world.id($0)]?.status == .alive })
     }
 
     @Test("records of one peer are verified at a bounded rate")
@@ -290,6 +374,15 @@ struct MembershipStateTests {
         let peer = world.id(1)
         #expect(
             state.handle(.recordsRequested(from: peer), now: .seconds(2)) == [.sendRecords(state.allRecords, to: peer)])
+        // Where accounts are known, a stranger gets as much as a newcomer.
+        var other = state
+        _ = other.handle(.standing(Standing(accounts: [world.id(0), world.id(2)])), now: .seconds(9))
+        let answer = other.handle(.recordsRequested(from: peer), now: .seconds(10))
+        guard case .sendRecords(let few, peer)? = answer.first else {
+            Issue.record("\(answer)")
+            return
+        }
+        #expect(few.count <= LinkLimits.introductionMax && few.first == state.own)
         #expect(state.handle(.recordsRequested(from: peer), now: .seconds(3)).isEmpty)
         #expect(state.handle(.recordsRequested(from: world.id(2)), now: .seconds(3)).count == 1)
         #expect(state.handle(.recordsRequested(from: peer), now: .seconds(10)).count == 1)

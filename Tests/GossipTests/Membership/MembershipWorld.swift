@@ -40,7 +40,11 @@ final class MembershipWorld {
         try! SigningKey(seed: SecretBytes([UInt8(index & 255), UInt8(index >> 8)] + [UInt8](repeating: 1, count: 30)))
     }
 
-    func add() {
+    /// Every node of the world has an account, except those added without.
+    var standing: Standing { Standing(accounts: accounts) }
+    private var accounts: Set<NodeID> = []
+
+    func add(hasAccount: Bool = true) {
         let index = nodes.count
         let identity = Self.identity(index)
         identities.append(identity)
@@ -51,6 +55,8 @@ final class MembershipWorld {
         nodes.append(
             MembershipState(
                 own: record, identity: identity, settings: settings, seed: generator.next(), now: now))
+        if hasAccount { accounts.insert(identity.nodeID) }
+        for node in nodes.indices { feed(node, .standing(standing)) }
     }
 
     func index(_ node: NodeID) -> Int? { positions[node] }
