@@ -18,6 +18,13 @@ struct ChainCore: Sendable {
     /// Of the last decided heights, the newest last: who signed a second one is convicted with them.
     private var certificates: [Certificate]
     private var course = Course.running
+    /// Inputs of the consensus instance that are not handled yet, with their height, and what those before led to.
+    private var inputs: [(height: UInt64, input: ConsensusInput)] = []
+    private var events: [(height: UInt64, event: Event)] = []
+    private var isDriving = false
+    /// A fresh proposal of this node was refused by itself since the last input from outside: it makes no other one before
+    /// the next. Else one that is a quorum alone would go through views without end.
+    private(set) var refusedItself = false
 
     /// Whether this chain still goes on here.
     private enum Course: Equatable {
@@ -73,7 +80,43 @@ struct ChainCore: Sendable {
         }
     }
 
-    mutating func handle(_ input: ConsensusInput) -> [Event] {
+    // MARK: Work list
+
+    /// Takes an input for the present height.
+    ///
+    /// A chain answers what the instance asks (make a proposal, check one) with further inputs, and with an electorate of
+    /// one these lead to further questions, height after height. They wait here, so that no depth of the stack depends on
+    /// how many there are.
+    ///
+    /// - Returns: whether the caller must take the events with `next` until there is none; false where it is inside of
+    ///   that loop already.
+    mutating func take(_ input: ConsensusInput) -> Bool {
+        if !isDriving { refusedItself = false }
+        if case .validated(let block, false) = input, consensus.header(of: block)?.author == me { refusedItself = true }
+        inputs.append((height, input))
+        return !isDriving
+    }
+
+    /// What is next to be done; nil at the end of all work. What belongs to a height that is over by then is left out,
+    /// but for directives: they were said before it ended.
+    mutating func next() -> Event? {
+        isDriving = true
+        while true {
+            if !events.isEmpty {
+                let (height, event) = events.removeFirst()
+                if case .directive = event { return event }
+                if height == self.height { return event }
+            } else if !inputs.isEmpty {
+                let (height, input) = inputs.removeFirst()
+                if height == self.height { events = handle(input).map { (height, $0) } }
+            } else {
+                isDriving = false
+                return nil
+            }
+        }
+    }
+
+    private mutating func handle(_ input: ConsensusInput) -> [Event] {
         var events: [Event] = []
         var state: VoteState?
         for directive in consensus.handle(input) {
@@ -242,12 +285,13 @@ struct ChainCore: Sendable {
     }
 
     /// The cheap checks of a gossiped message, before anything is decoded or verified.
-    func precheck(_ envelope: Envelope, participants: [NodeID]) -> Admission {
+    ///
+    /// - Parameter standing: what a signer's place in this chain says. It rejects only who can have none in any state.
+    func precheck(_ envelope: Envelope, standing: (NodeID) -> Admission) -> Admission {
         guard envelope.network == network else { return .reject("of network \(envelope.network.short)") }
         guard envelope.slot.chain == chain else { return .ignore("of another chain") }
-        guard participants.contains(envelope.signer) else {
-            return .reject("\(envelope.signer.short) takes no part in this chain")
-        }
+        let verdict = standing(envelope.signer)
+        guard verdict == .accept else { return verdict }
         switch book.outcome(of: envelope) {
         case .duplicate: return .ignore("known")
         case .full: return .ignore("two messages of this slot are known")

@@ -11,7 +11,10 @@ extension TaskMachine {
 
     mutating func admit(_ envelope: Envelope, _ now: Instant, _ out: inout [ChainDirective]) -> Admission {
         guard !isHalted, !state.isEnded else { return .ignore("the chain has ended") }
-        let verdict = core.precheck(envelope, participants: participants)
+        // Participants are fixed in the genesis: no state makes another signer right.
+        let verdict = core.precheck(envelope) {
+            participants.contains($0) ? .accept : .reject("\($0.short) takes no part in this chain")
+        }
         guard verdict == .accept else { return verdict }
         let slot = envelope.slot
         guard Self.isCurrent(slot, state) else { return deferIfNext(envelope) }

@@ -252,7 +252,8 @@ public struct TaskMachine: Sendable {
     // MARK: Consensus
 
     mutating func drive(_ input: ConsensusInput, _ now: Instant, _ out: inout [ChainDirective]) {
-        for event in core.handle(input) {
+        guard core.take(input) else { return }
+        while let event = core.next() {
             switch event {
             case .directive(let directive): out.append(directive)
             case .requestProposal: offerProposal(now, &out)
@@ -280,8 +281,7 @@ public struct TaskMachine: Sendable {
         }
         let content: TaskBlockContent
         do {
-            // Admission: a time in the far future would leave the next blocks none.
-            try require(header.timeMs <= now.wallMs + 10_000, "its time is more than 10 s ahead of this node's clock")
+            try header.requireTime(now)
             content = try TaskRules.check(header: header, body: body, state: state)
         } catch {
             out.append(.event(.warning("proposal of \(header.author.short): \(error)")))

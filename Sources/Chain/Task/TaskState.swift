@@ -99,6 +99,8 @@ public struct TaskState: Hashable, Sendable {
 
     public var spec: TaskSpec { genesis.spec }
     public var chain: ChainID { genesis.task }
+    /// How it ended; nil while it goes on.
+    public var outcome: TaskOutcome? { if case .ended(let outcome) = phase { outcome } else { nil } }
     public var isEnded: Bool { if case .ended = phase { true } else { false } }
 
     /// Members that may still submit, ascending.

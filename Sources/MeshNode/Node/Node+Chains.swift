@@ -128,7 +128,7 @@ extension Node {
     // MARK: Tasks
 
     func openTask(_ genesis: TaskGenesis) {
-        guard tasks[genesis.task] == nil else { return }
+        guard tasks[genesis.task] == nil, ended[genesis.task] == nil else { return }
         do {
             try chainStore.store([
                 .chain(

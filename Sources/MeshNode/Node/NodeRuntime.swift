@@ -14,7 +14,8 @@ public struct NodeRuntime: NodeRunner {
         let logger = Logger(label: "meshnode")
         let node = try Node(configuration: configuration, home: home, logger: logger)
         _ = try await node.start()
-        let server = APIServer(service: node, socket: configuration.socket, logger: logger)
+        let server = APIServer(
+            service: node, socket: configuration.socket, logger: logger, connections: node.files.connections)
         let end = try await withThrowingTaskGroup(of: End.self) { group in
             group.addTask {
                 await node.run()

@@ -66,7 +66,7 @@ struct InitCommand: ParsableCommand {
         _ = try DurableStore(path: home.durableDatabase, owner: node, opening: .createIfMissing)
         let store = try ChainStore(path: home.chainDatabase, opening: .createIfMissing)
         if let genesisBytes { try store.storeGenesis(genesisBytes) }
-        let stored = try store.genesis().map(Self.network)
+        let stored = try store.genesis().map { try Genesis(wireBytes: $0).networkID }
 
         global.output.show(
             Result(
@@ -83,7 +83,11 @@ struct InitCommand: ParsableCommand {
 
     private static func network(_ bytes: [UInt8]) throws(CommandFailure) -> NetworkID {
         do {
-            return try Genesis(wireBytes: bytes).networkID
+            let genesis = try Genesis(wireBytes: bytes)
+            try Files.requireTime(genesis.timeMs, of: "the genesis")
+            return genesis.networkID
+        } catch let failure as CommandFailure {
+            throw failure
         } catch {
             throw CommandFailure(ExitStatus.data, "the genesis file cannot be read: \(error); get it again")
         }
