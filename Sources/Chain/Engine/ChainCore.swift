@@ -13,6 +13,9 @@ struct ChainCore: Sendable {
     var bodies: [ContentID: [UInt8]] = [:]
     /// Views from the present one on whose messages are kept.
     var viewHorizon: UInt32 = 100
+    /// This node's own messages of heights and rounds that are still to come, and its votes' state at one of them.
+    private var stored: [Envelope] = []
+    private var storedState: VoteState?
     /// A decision whose header or body has not come yet.
     var undelivered: (block: BlockID, view: UInt32)?
     /// Of the last decided heights, the newest last: who signed a second one is convicted with them.
@@ -258,18 +261,31 @@ struct ChainCore: Sendable {
         }
     }
 
-    /// Puts this node's own stored messages back, before the height starts.
+    /// Takes this node's own stored messages; `recall` puts each back when its time comes.
+    ///
+    /// That is at once after a restart. Where blocks are fetched again, it is heights and rounds later: then what was
+    /// signed there once is sent again, and nothing else is signed.
     mutating func restore(_ own: [Envelope], state: VoteState?) {
+        stored = own.filter { $0.slot.chain == chain }
+        storedState = state
+    }
+
+    /// Whether a slot belongs to what is being decided now.
+    enum Time { case past, present, later }
+
+    /// Puts back the stored messages of the present height and attempt, before the height starts.
+    mutating func recall(_ time: (Slot) -> Time) {
+        guard !stored.isEmpty || storedState != nil else { return }
         var inputs: [ConsensusInput] = []
-        for envelope in own where envelope.slot.chain == chain {
+        for envelope in stored where time(envelope.slot) == .present {
             book.insert(envelope)
-            guard envelope.slot.major == height else { continue }
-            if let input = try? Self.consensusInput(envelope) { inputs.append(input) }
+            if envelope.slot.major == height, let input = try? Self.consensusInput(envelope) { inputs.append(input) }
         }
-        let stored = state.flatMap { $0.height == height ? $0 : nil }
-        guard stored != nil || !inputs.isEmpty else { return }
+        stored = stored.filter { time($0.slot) == .later }
+        let state = storedState.flatMap { $0.height == height ? $0 : nil }
+        guard state != nil || !inputs.isEmpty else { return }
         let fresh = VoteState(height: height, view: 0, step: .propose, locked: nil, valid: nil)
-        _ = consensus.handle(.restored(stored ?? fresh, own: inputs))
+        _ = consensus.handle(.restored(state ?? fresh, own: inputs))
     }
 
     /// The certificate of a decision, from the precommits kept.

@@ -13,24 +13,34 @@ public struct RegistryMachine: Sendable {
     private var opened: Set<TaskID>
     private var isHalted: Bool { core.isHalted }
     private let electionKey: RistrettoKey?
+    private let silentBelow: UInt64
 
     /// - Parameters:
     ///   - state: the fold over all stored blocks.
-    ///   - own: this node's stored messages of undecided heights.
+    ///   - own: this node's stored messages of undecided heights, also of such as are fetched again first.
+    ///   - silentBelow: heights below it have no vote of this node: what it signed there is not stored any more.
     ///   - certificates: of the last decided heights, ascending: what convicts voters when a second one comes.
     ///   - electionKey: makes the proofs of its blocks, where the network asks for them.
     public init(
         state: RegistryState, key: SigningKey, own: [Envelope], voteState: VoteState?, certificates: [Certificate] = [],
-        electionKey: RistrettoKey? = nil
+        electionKey: RistrettoKey? = nil, silentBelow: UInt64 = 0
     ) {
         self.state = state
+        self.silentBelow = silentBelow
         self.electionKey = electionKey
         opened = Set(state.openedTasks().map(\.task))
         pending = PendingTransactions(own: key.nodeID)
         core = ChainCore(
-            network: state.network, chain: state.chain, key: key, consensus: Self.consensus(state, me: key.nodeID),
-            certificates: certificates)
+            network: state.network, chain: state.chain, key: key,
+            consensus: Self.consensus(state, me: key.nodeID, silentBelow: silentBelow), certificates: certificates)
         core.restore(own.filter { $0.slot.kind != .transaction }, state: voteState)
+        recall()
+    }
+
+    private mutating func recall() {
+        core.recall { [state] slot in
+            slot.major <= state.height ? .past : slot.major == state.height + 1 ? .present : .later
+        }
     }
 
     /// A bug on purpose, of the simulator only.
@@ -48,11 +58,11 @@ public struct RegistryMachine: Sendable {
     /// Messages and transactions kept: bounded whatever peers send.
     public var queuedMessages: Int { core.book.count + pending.count }
 
-    private static func consensus(_ state: RegistryState, me: NodeID) -> ConsensusMachine {
+    private static func consensus(_ state: RegistryState, me: NodeID, silentBelow: UInt64) -> ConsensusMachine {
         let parameters = state.genesis.parameters
         return ConsensusMachine(
             chain: state.chain, height: state.height + 1, electorate: state.validators, order: state.nextProposers,
-            me: me,
+            me: state.height + 1 < silentBelow ? nil : me,
             timing: ConsensusTiming(proposeMs: UInt64(parameters.proposeMs), voteMs: UInt64(parameters.voteMs)))
     }
 
@@ -305,7 +315,9 @@ public struct RegistryMachine: Sendable {
         out.append(.commit(decided))
         out.append(.event(.decided(decided.header)))
         awaited = [:]
-        core.advance(to: Self.consensus(state, me: core.me), after: decided.certificate)
+        core.advance(
+            to: Self.consensus(state, me: core.me, silentBelow: silentBelow), after: decided.certificate)
+        recall()
         dropStale(now, &out)
         for record in state.tasks where !opened.contains(record.task) {
             guard let genesis = state.taskGenesis(record) else { continue }

@@ -257,7 +257,7 @@ extension TaskMachine {
     /// This node recovered the sum: announce the candidate if it is still this node's view.
     public mutating func aggregated(_ candidate: Candidate, _ now: Instant) -> [ChainDirective] {
         var out: [ChainDirective] = []
-        guard let job = keyJob, candidate.manifest == job.manifest, aggregator == me,
+        guard let job = keyJob, candidate.manifest == job.manifest, aggregator == me, core.isVoter,
             !core.book.contains(.candidate, major: height, minor: view, signer: me, chain: chain)
         else { return out }
         let envelope = core.signed(candidate.wireBytes, .candidate, major: height, minor: view)

@@ -17,9 +17,11 @@ struct ChainReplay {
     private(set) var certificates: [Certificate] = []
     private(set) var tasks: [TaskEntry] = []
 
-    /// - Parameter skipping: tasks that are not replayed.
+    /// - Parameters:
+    ///   - tasks: whether tasks are replayed at all.
+    ///   - skipping: tasks that are not replayed.
     /// - Throws: `NodeError.damagedChain` for a block that the rules refuse, `StorageError`.
-    init(store: ChainStore, genesis: Genesis, skipping: Set<TaskID> = []) throws {
+    init(store: ChainStore, genesis: Genesis, tasks wanted: Bool = true, skipping: Set<TaskID> = []) throws {
         registry = RegistryState(genesis: genesis)
         try Self.forEach(store, registry.chain) { block in
             do {
@@ -32,6 +34,7 @@ struct ChainReplay {
                     chain: registry.chain.hex, height: block.header.height, cause: "\(error)")
             }
         }
+        guard wanted else { return }
         for genesis in registry.openedTasks() where !skipping.contains(genesis.task) {
             tasks.append(try Self.task(genesis, store: store))
         }

@@ -26,8 +26,9 @@ extension Node: NodeService {
             processNumber: ProcessInfo.processInfo.processIdentifier,
             uptimeSeconds: Double(now.monotonicMs) / 1_000, listening: listening.map { ["\($0)"] } ?? [],
             peers: linked.count,
-            notReady: [degraded, clockProblem].compactMap { $0 }
-                + (linked.isEmpty && !configuration.bootstrap.isEmpty && degraded == nil ? ["no peer yet"] : []),
+            notReady: [alarm, degraded, clockProblem].compactMap { $0 }
+                + (linked.isEmpty && !configuration.bootstrap.isEmpty && degraded == nil && alarm == nil
+                    ? ["no peer yet"] : []),
             balance: registry.state.accounts[nodeID]?.balance, chains: await chains(), current: progress,
             bytesIn: traffic.bytesIn, bytesOut: traffic.bytesOut,
             drops: drops.merging(linkDrops) { $0 + $1 }.sorted { $0.key < $1.key }.map {

@@ -57,6 +57,10 @@ public actor Node {
     var linked: [NodeID] = []
     /// A nonce of this node that its later transactions wait for.
     var nonceGap: (nonce: UInt64, sinceMs: UInt64)?
+    /// Why this node signs nothing any more and only answers its operator: its key lives twice.
+    var alarm: String?
+    /// How often a chain was read anew because a slot held another message.
+    var reopenings: [ChainID: Int] = [:]
     /// Heartbeats since the start.
     var beats: UInt64 = 0
     /// The last heartbeat found this machine's clock behind the head of a chain.
@@ -153,7 +157,7 @@ public actor Node {
             state: replayed.registry, key: key,
             own: try Self.ownMessages(durable, replayed.registry.chain),
             voteState: try Self.voteState(durable, replayed.registry.chain), certificates: replayed.certificates,
-            electionKey: electionKey)
+            electionKey: electionKey, silentBelow: try durable.floor(chain: replayed.registry.chain))
         for entry in replayed.tasks {
             tasks[entry.state.chain] = try Self.runtime(
                 entry, key: key, durable: durable, manual: configuration.voting == .manual, electionKey: electionKey)
@@ -178,7 +182,8 @@ public actor Node {
         var runtime = TaskRuntime(
             machine: TaskMachine(
                 state: entry.state, key: key, manual: manual, own: try ownMessages(durable, chain),
-                voteState: try voteState(durable, chain), certificates: entry.certificates, electionKey: electionKey),
+                voteState: try voteState(durable, chain), certificates: entry.certificates, electionKey: electionKey,
+                silentBelow: try durable.floor(chain: chain)),
             policy: try RoundPolicy(entry.state.spec),
             sealingKey: try sealing.map { try RistrettoKey(secret: SecretBytes($0)) })
         runtime.models.merge(entry.models) { $1 }
@@ -277,7 +282,7 @@ public actor Node {
             timeMs: now.wallMs, kind: kind, text: text, task: task?.hex, round: round, detail: detail)
         logger.info("\(text)")
         // Progress of a phase is for who watches; what is decided is kept.
-        guard ["round", "void", "task", "halt", "published", "conflict"].contains(kind) else { return }
+        guard ["round", "void", "task", "halt", "published", "conflict", "alarm"].contains(kind) else { return }
         if let json = try? JSONEncoder().encode(event) {
             try? chainStore.store([.event(time: event.timeMs, kind: kind, json: String(decoding: json, as: UTF8.self))])
         }
