@@ -32,9 +32,17 @@ public enum Limits {
     /// A model, an encrypted body or an aggregate.
     public static let content = 1 << 33
     public static let rounds = 1_000
-    /// Undecided transactions that a node keeps, and per signer.
-    public static let pendingTransactions = 4_096
+    /// Places of undecided transactions at a node: eight blocks full of them, 16 MiB with the next one.
+    public static let pendingPlaces = 4_096
+    public static let pendingPlaceBytes = 4_096
     public static let pendingTransactionsPerSigner = 64
+    /// Places for those behind a missing nonce, and how long they wait for it: what comes out of order through gossip is
+    /// in order within a second, and after a digest.
+    public static let gappedPlaces = 512
+    public static let gappedTransactionMs: UInt64 = 10_000
+    /// What an account holds for each place beyond its next nonce. All places then take 40,960 credits, and not the one
+    /// credit that makes an account.
+    public static let creditsPerPendingPlace: UInt64 = 10
     public static let evictions = 256
     /// Rounds of a task that may be scored, and parameters that each of them needs: an opening tells one linear
     /// functional of an update, and so few of them leave it unknown.
@@ -56,4 +64,9 @@ public enum Limits {
     public static let named = 8
     /// Siblings of a Merkle path over 2^26 leaves.
     public static let pathLength = 26
+    /// Milliseconds since 1970 at the end of the year 9999: no clock is there, and sums with windows and deadlines stay far
+    /// below 2^64.
+    public static let timeMs: UInt64 = 253_402_300_799_999
+    /// A block may be this far ahead of a voter's clock: admission, judged on a fresh proposal only.
+    public static let clockAheadMs: UInt64 = 10_000
 }

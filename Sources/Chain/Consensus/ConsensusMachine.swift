@@ -63,6 +63,10 @@ public struct ConsensusMachine: Sendable {
 
     public func proposer(view: UInt32) -> NodeID { order[Int(view) % order.count] }
     public var isProposer: Bool { me != nil && proposer(view: view) == me }
+    /// Whether this node can propose in the present view and has not yet.
+    public var awaitsProposal: Bool {
+        isStarted && isProposer && step == .propose && proposals[view] == nil && !proposedViews.contains(view)
+    }
     /// The value that this node must propose if it is the proposer, because a quorum prevoted it.
     public var mustPropose: BlockHeader? { valid?.header }
     public var voteState: VoteState {
@@ -158,9 +162,7 @@ public struct ConsensusMachine: Sendable {
     }
 
     private mutating func propose(_ header: BlockHeader, _ directives: inout [ConsensusDirective]) {
-        guard isStarted, isProposer, step == .propose, proposals[view] == nil, !proposedViews.contains(view) else {
-            return
-        }
+        guard awaitsProposal else { return }
         // A quorum prevoted another value: only that one may be proposed now.
         let value = valid?.header ?? header
         let proposal = Proposal(header: value, validView: valid.map { Int32(clamping: $0.view) } ?? -1)

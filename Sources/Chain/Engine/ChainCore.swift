@@ -13,11 +13,21 @@ struct ChainCore: Sendable {
     var bodies = Bounded<NodeID, ContentID, [UInt8]>(ChainTables.bodies)
     /// Views from the present one on whose messages are kept.
     var viewHorizon: UInt32 = 100
+    /// This node's own messages of heights and rounds that are still to come, and its votes' state at one of them.
+    private var stored: [Envelope] = []
+    private var storedState: VoteState?
     /// A decision whose header or body has not come yet.
     var undelivered: (block: BlockID, view: UInt32)?
     /// Of the last decided heights, the newest last: who signed a second one is convicted with them.
     private var certificates: [Certificate]
     private var course = Course.running
+    /// Inputs of the consensus instance that are not handled yet, with their height, and what those before led to.
+    private var inputs: [(height: UInt64, input: ConsensusInput)] = []
+    private var events: [(height: UInt64, event: Event)] = []
+    private var isDriving = false
+    /// A fresh proposal of this node was refused by itself since the last input from outside: it makes no other one before
+    /// the next. Else one that is a quorum alone would go through views without end.
+    private(set) var refusedItself = false
 
     /// Whether this chain still goes on here.
     private enum Course: Equatable {
@@ -73,7 +83,43 @@ struct ChainCore: Sendable {
         }
     }
 
-    mutating func handle(_ input: ConsensusInput) -> [Event] {
+    // MARK: Work list
+
+    /// Takes an input for the present height.
+    ///
+    /// A chain answers what the instance asks (make a proposal, check one) with further inputs, and with an electorate of
+    /// one these lead to further questions, height after height. They wait here, so that no depth of the stack depends on
+    /// how many there are.
+    ///
+    /// - Returns: whether the caller must take the events with `next` until there is none; false where it is inside of
+    ///   that loop already.
+    mutating func take(_ input: ConsensusInput) -> Bool {
+        if !isDriving { refusedItself = false }
+        if case .validated(let block, false) = input, consensus.header(of: block)?.author == me { refusedItself = true }
+        inputs.append((height, input))
+        return !isDriving
+    }
+
+    /// What is next to be done; nil at the end of all work. What belongs to a height that is over by then is left out,
+    /// but for directives: they were said before it ended.
+    mutating func next() -> Event? {
+        isDriving = true
+        while true {
+            if !events.isEmpty {
+                let (height, event) = events.removeFirst()
+                if case .directive = event { return event }
+                if height == self.height { return event }
+            } else if !inputs.isEmpty {
+                let (height, input) = inputs.removeFirst()
+                if height == self.height { events = handle(input).map { (height, $0) } }
+            } else {
+                isDriving = false
+                return nil
+            }
+        }
+    }
+
+    private mutating func handle(_ input: ConsensusInput) -> [Event] {
         var events: [Event] = []
         var state: VoteState?
         for directive in consensus.handle(input) {
@@ -222,18 +268,31 @@ struct ChainCore: Sendable {
         }
     }
 
-    /// Puts this node's own stored messages back, before the height starts.
+    /// Takes this node's own stored messages; `recall` puts each back when its time comes.
+    ///
+    /// That is at once after a restart. Where blocks are fetched again, it is heights and rounds later: then what was
+    /// signed there once is sent again, and nothing else is signed.
     mutating func restore(_ own: [Envelope], state: VoteState?) {
+        stored = own.filter { $0.slot.chain == chain }
+        storedState = state
+    }
+
+    /// Whether a slot belongs to what is being decided now.
+    enum Time { case past, present, later }
+
+    /// Puts back the stored messages of the present height and attempt, before the height starts.
+    mutating func recall(_ time: (Slot) -> Time) {
+        guard !stored.isEmpty || storedState != nil else { return }
         var inputs: [ConsensusInput] = []
-        for envelope in own where envelope.slot.chain == chain {
+        for envelope in stored where time(envelope.slot) == .present {
             book.insert(envelope, isOwn: true)
-            guard envelope.slot.major == height else { continue }
-            if let input = try? Self.consensusInput(envelope) { inputs.append(input) }
+            if envelope.slot.major == height, let input = try? Self.consensusInput(envelope) { inputs.append(input) }
         }
-        let stored = state.flatMap { $0.height == height ? $0 : nil }
-        guard stored != nil || !inputs.isEmpty else { return }
+        stored = stored.filter { time($0.slot) == .later }
+        let state = storedState.flatMap { $0.height == height ? $0 : nil }
+        guard state != nil || !inputs.isEmpty else { return }
         let fresh = VoteState(height: height, view: 0, step: .propose, locked: nil, valid: nil)
-        _ = consensus.handle(.restored(stored ?? fresh, own: inputs))
+        _ = consensus.handle(.restored(state ?? fresh, own: inputs))
     }
 
     /// The certificate of a decision, from the precommits kept.
@@ -249,12 +308,13 @@ struct ChainCore: Sendable {
     }
 
     /// The cheap checks of a gossiped message, before anything is decoded or verified.
-    func precheck(_ envelope: Envelope, participants: [NodeID]) -> Admission {
+    ///
+    /// - Parameter standing: what a signer's place in this chain says. It rejects only who can have none in any state.
+    func precheck(_ envelope: Envelope, standing: (NodeID) -> Admission) -> Admission {
         guard envelope.network == network else { return .reject("of network \(envelope.network.short)") }
         guard envelope.slot.chain == chain else { return .ignore("of another chain") }
-        guard participants.contains(envelope.signer) else {
-            return .reject("\(envelope.signer.short) takes no part in this chain")
-        }
+        let verdict = standing(envelope.signer)
+        guard verdict == .accept else { return verdict }
         switch book.outcome(of: envelope) {
         case .duplicate: return .ignore("known")
         case .full: return .ignore("two messages of this slot are known")

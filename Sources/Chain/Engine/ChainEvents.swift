@@ -13,6 +13,29 @@ public struct Instant: Sendable, Equatable {
     }
 }
 
+extension BlockHeader {
+    /// Admission, never validity: a time in the far future would leave the next blocks none. Whoever proposes asks this of
+    /// its own block first, because it would not vote for it either.
+    func requireTime(_ now: Instant) throws(ChainError) {
+        try require(
+            timeMs <= now.latestBlockMs,
+            "its time is more than \(Limits.clockAheadMs / 1_000) s ahead of this node's clock")
+    }
+}
+
+extension Instant {
+    /// The latest time of a block that is voted for now.
+    var latestBlockMs: UInt64 {
+        wallMs.addingReportingOverflow(Limits.clockAheadMs).overflow ? .max : wallMs + Limits.clockAheadMs
+    }
+
+    /// How far this node's clock is behind the time of a decided block, if that is more than clocks may differ: then this
+    /// node neither proposes nor votes for a fresh block, and says so.
+    public func lagMs(behind headTimeMs: UInt64) -> UInt64? {
+        headTimeMs > latestBlockMs ? headTimeMs - wallMs : nil
+    }
+}
+
 /// What a peer's message was worth.
 public enum Admission: Sendable, Equatable {
     /// New and valid: pass it on.

@@ -8,29 +8,39 @@ public import Wire
 public struct RegistryMachine: Sendable {
     public package(set) var state: RegistryState
     private var core: ChainCore
-    /// Valid, undecided transactions by id.
-    private var pending: [TransactionID: Envelope] = [:]
+    private var pending: PendingTransactions
     private var awaited: [ContentID: [BlockHeader]] = [:]
     private var opened: Set<TaskID>
     private var isHalted: Bool { core.isHalted }
     private let electionKey: RistrettoKey?
+    private let silentBelow: UInt64
 
     /// - Parameters:
     ///   - state: the fold over all stored blocks.
-    ///   - own: this node's stored messages of undecided heights.
+    ///   - own: this node's stored messages of undecided heights, also of such as are fetched again first.
+    ///   - silentBelow: heights below it have no vote of this node: what it signed there is not stored any more.
     ///   - certificates: of the last decided heights, ascending: what convicts voters when a second one comes.
     ///   - electionKey: makes the proofs of its blocks, where the network asks for them.
     public init(
         state: RegistryState, key: SigningKey, own: [Envelope], voteState: VoteState?, certificates: [Certificate] = [],
-        electionKey: RistrettoKey? = nil
+        electionKey: RistrettoKey? = nil, silentBelow: UInt64 = 0
     ) {
         self.state = state
+        self.silentBelow = silentBelow
         self.electionKey = electionKey
         opened = Set(state.openedTasks().map(\.task))
+        pending = PendingTransactions(own: key.nodeID)
         core = ChainCore(
-            network: state.network, chain: state.chain, key: key, consensus: Self.consensus(state, me: key.nodeID),
-            certificates: certificates)
+            network: state.network, chain: state.chain, key: key,
+            consensus: Self.consensus(state, me: key.nodeID, silentBelow: silentBelow), certificates: certificates)
         core.restore(own.filter { $0.slot.kind != .transaction }, state: voteState)
+        recall()
+    }
+
+    private mutating func recall() {
+        core.recall { [state] slot in
+            slot.major <= state.height ? .past : slot.major == state.height + 1 ? .present : .later
+        }
     }
 
     /// A bug on purpose, of the simulator only.
@@ -48,11 +58,11 @@ public struct RegistryMachine: Sendable {
     /// Messages and transactions kept: bounded whatever peers send.
     public var queuedMessages: Int { core.book.count + pending.count }
 
-    private static func consensus(_ state: RegistryState, me: NodeID) -> ConsensusMachine {
+    private static func consensus(_ state: RegistryState, me: NodeID, silentBelow: UInt64) -> ConsensusMachine {
         let parameters = state.genesis.parameters
         return ConsensusMachine(
             chain: state.chain, height: state.height + 1, electorate: state.validators, order: state.nextProposers,
-            me: me,
+            me: state.height + 1 < silentBelow ? nil : me,
             timing: ConsensusTiming(proposeMs: UInt64(parameters.proposeMs), voteMs: UInt64(parameters.voteMs)))
     }
 
@@ -61,6 +71,7 @@ public struct RegistryMachine: Sendable {
     /// After start and now and then: begins a height that has something to decide, by a timer for example.
     public mutating func resume(_ now: Instant) -> [ChainDirective] {
         var out = core.giveUpProof(height: height, name: "registry", now)
+        pending.expire(nowMs: now.monotonicMs)
         startIfNeeded(now, &out)
         return out
     }
@@ -73,9 +84,12 @@ public struct RegistryMachine: Sendable {
         guard [.proposal, .prevote, .precommit].contains(envelope.slot.kind) else {
             return (.reject("no such message on the registry"), [])
         }
-        let verdict = core.precheck(envelope, participants: state.validators.members.map(\.node))
+        // Who votes depends on the height: of another one nothing is provably wrong.
+        guard envelope.slot.major == height || envelope.network != state.network else {
+            return (.ignore("height \(envelope.slot.major)"), [])
+        }
+        let verdict = core.precheck(envelope) { state.validators.contains($0) ? .accept : .ignore("no validator now") }
         guard verdict == .accept else { return (verdict, []) }
-        guard envelope.slot.major == height else { return (.ignore("height \(envelope.slot.major)"), []) }
         guard envelope.slot.minor < view + core.viewHorizon else { return (.ignore("view far ahead"), []) }
         guard envelope.isSignatureValid else { return (.reject("not signed by \(envelope.signer.short)"), []) }
         guard let input = try? ChainCore.consensusInput(envelope) else { return (.reject("malformed payload"), []) }
@@ -86,21 +100,19 @@ public struct RegistryMachine: Sendable {
         return (.accept, out)
     }
 
+    /// Whether a transaction is valid depends on the state: a node that is behind, or ahead, has another one than whoever
+    /// passed it on. Only what no state makes right is held against that one.
     private mutating func admit(_ envelope: Envelope, _ now: Instant, _ out: inout [ChainDirective]) -> Admission {
         guard envelope.network == state.network, envelope.slot.chain == chain else { return .reject("another network") }
+        guard envelope.slot.minor == 0 else { return .reject("a transaction has no view") }
+        guard let account = state.accounts[envelope.signer] else { return .ignore("no account") }
         let id = envelope.transactionID
-        guard pending[id] == nil else { return .ignore("known") }
-        guard pending.count < Limits.pendingTransactions else { return .ignore("too many pending transactions") }
-        guard let account = state.accounts[envelope.signer] else { return .reject("no account") }
-        guard envelope.slot.major >= account.nonce else { return .ignore("already decided") }
-        let fromSigner = pending.values.filter { $0.signer == envelope.signer }
-        guard fromSigner.count < Limits.pendingTransactionsPerSigner,
-            envelope.slot.major < account.nonce + UInt64(Limits.pendingTransactionsPerSigner)
-        else { return .ignore("too many pending transactions of one account") }
-        guard !fromSigner.contains(where: { $0.slot.major == envelope.slot.major }) else {
-            return .ignore("another transaction with this nonce is pending")
-        }
+        if let reason = pending.refusal(envelope, id: id, nonce: account.nonce) { return .ignore(reason) }
         guard envelope.isSignatureValid else { return .reject("not signed by \(envelope.signer.short)") }
+        let transaction: Transaction
+        do { transaction = try Transaction(wireBytes: envelope.payload) } catch {
+            return .reject("malformed transaction: \(error)")
+        }
         if envelope.slot.major == account.nonce {
             // A later nonce may become valid through the ones before it; this one must be valid now.
             var trial = trial(now)
@@ -108,24 +120,35 @@ public struct RegistryMachine: Sendable {
                 return .ignore("\(error)")
             }
         }
-        pending[id] = envelope
-        out.append(.broadcast(envelope))
-        startIfNeeded(now, &out)
-        if core.consensus.isProposer { offerProposal(now, &out) }
-        return .accept
+        let insertion = pending.insert(
+            envelope, id: id, transaction, nonce: account.nonce, credits: { [state] in state.holdings(of: $0) },
+            nowMs: now.monotonicMs)
+        switch insertion {
+        case .refused(let reason): return .ignore(reason)
+        // Nobody is told of it: whoever lacks the missing one could not use it either.
+        case .gapped: return .ignore("kept until the nonce before it comes")
+        case .inLine(let fresh):
+            out += fresh.map { .broadcast($0) }
+            startIfNeeded(now, &out)
+            if core.consensus.awaitsProposal { offerProposal(now, &out) }
+            return .accept
+        }
     }
 
     /// Says what is wrong with a transaction of this node, before it is signed into the world.
     public func check(_ envelope: Envelope, _ now: Instant) throws(ChainError) {
         var trial = trial(now)
-        for transaction in orderedPending() {
+        // What the next block may hold, and what this account's own line holds before this one.
+        let first = pending.inLine(limit: Limits.transactionsPerBlock).map(\.envelope)
+        for transaction in first + pending.inLine(of: envelope.signer).map(\.envelope)
+        where transaction.slot.major == trial.accounts[transaction.signer]?.nonce {
             try? trial.apply(transaction, height: height, timeMs: blockTime(now))
         }
         try trial.applyInPlace(envelope, height: height, timeMs: blockTime(now))
     }
 
     /// The time of a block made now.
-    private func blockTime(_ now: Instant) -> UInt64 { max(now.wallMs, state.headTimeMs &+ 1) }
+    private func blockTime(_ now: Instant) -> UInt64 { max(now.wallMs, min(state.headTimeMs, .max - 1) + 1) }
 
     /// The state inside a block made now, before its transactions.
     private func trial(_ now: Instant) -> RegistryState {
@@ -135,23 +158,17 @@ public struct RegistryMachine: Sendable {
     }
 
     /// Whether a transaction of this node, or of anybody, is pending that `matches`.
-    public func isPending(_ matches: (Transaction) -> Bool) -> Bool {
-        pending.values.contains { (try? Transaction(wireBytes: $0.payload)).map(matches) ?? false }
-    }
+    public func isPending(_ matches: (Transaction) -> Bool) -> Bool { pending.contains(where: matches) }
 
     /// The lowest free nonce of an account, pending transactions counted. Where one of these has become impossible (a
     /// Close behind somebody else's) the gap is filled first: what waits behind it goes on then.
     public func nextNonce(of node: NodeID) -> UInt64 {
-        let taken = Set(pending.values.filter { $0.signer == node }.map(\.slot.major))
-        var nonce = state.accounts[node]?.nonce ?? 0
-        while taken.contains(nonce) { nonce += 1 }
-        return nonce
+        (state.accounts[node]?.nonce ?? 0) + UInt64(pending.inLine(of: node).count)
     }
 
     /// The account's next nonce, if later ones of it are pending and this one is not: they wait for it.
     public func nonceGap(of node: NodeID) -> UInt64? {
-        let nonce = state.accounts[node]?.nonce ?? 0
-        return nextNonce(of: node) == nonce && pending.values.contains { $0.signer == node } ? nonce : nil
+        pending.hasGap(of: node) ? state.accounts[node]?.nonce ?? 0 : nil
     }
 
     public mutating func timer(_ timer: ChainTimer, _ now: Instant) -> [ChainDirective] {
@@ -194,11 +211,12 @@ public struct RegistryMachine: Sendable {
 
     // MARK: Digest
 
-    public func digest() -> ChainDigest {
+    /// - Parameter turn: where more transactions are pending than a digest takes, another part of them each turn.
+    public func digest(turn: UInt64 = 0) -> ChainDigest {
         ChainDigest(
             chain: chain, height: height, head: state.head,
             groups: core.book.groups(participants: state.validators.members.map(\.node)),
-            pending: Array(pending.keys.sorted().prefix(ChainDigest.entries)))
+            pending: pending.names(turn: turn, limit: ChainDigest.entries))
     }
 
     /// What the sender of a digest of this height lacks.
@@ -206,14 +224,14 @@ public struct RegistryMachine: Sendable {
         guard digest.height == height else { return [] }
         let votes = core.book.missing(
             from: digest.groups, participants: state.validators.members.map(\.node), limit: limit)
-        let known = Set(digest.pending)
-        return votes + orderedPending().filter { !known.contains($0.transactionID) }.prefix(limit)
+        return votes + pending.missing(from: digest.pending, limit: limit)
     }
 
     // MARK: Driving
 
     private mutating func drive(_ input: ConsensusInput, _ now: Instant, _ out: inout [ChainDirective]) {
-        for event in core.handle(input) {
+        guard core.take(input) else { return }
+        while let event = core.next() {
             switch event {
             case .directive(let directive): out.append(directive)
             case .requestProposal: offerProposal(now, &out)
@@ -227,34 +245,40 @@ public struct RegistryMachine: Sendable {
     }
 
     private mutating func startIfNeeded(_ now: Instant, _ out: inout [ChainDirective]) {
-        let isDecidable = pending.values.contains { state.accounts[$0.signer]?.nonce == $0.slot.major }
         // A height in which this node voted before a crash goes on, even if the transaction was lost with the crash.
         guard !core.consensus.isStarted, !isHalted,
-            isDecidable || state.isDue(atMs: now.wallMs) || core.consensus.hasSigned
+            pending.hasInLine || state.isDue(atMs: now.wallMs) || core.consensus.hasSigned
         else { return }
         drive(.start, now, &out)
     }
 
-    private func orderedPending() -> [Envelope] {
-        pending.values.sorted {
-            ($0.slot.major, $0.signer, $0.signature.bytes.hex) < ($1.slot.major, $1.signer, $1.signature.bytes.hex)
-        }
-    }
-
     private mutating func offerProposal(_ now: Instant, _ out: inout [ChainDirective]) {
-        guard core.consensus.isProposer else { return }
+        guard core.consensus.awaitsProposal, !core.refusedItself else { return }
         if let value = core.consensus.mustPropose {
             drive(.proposable(value), now, &out)
             return
         }
         guard
             let built = RegistryRules.build(
-                pending: orderedPending(), state: state, author: core.me, view: view, timeMs: now.wallMs,
-                electionKey: electionKey)
+                pending: pending.inLine(limit: 2 * Limits.transactionsPerBlock).map(\.envelope), state: state,
+                author: core.me, view: view, timeMs: now.wallMs, electionKey: electionKey)
         else { return }
+        // Nobody would vote for what this node refuses: the view passes. Of a clock that is behind the shell speaks.
+        guard (try? built.header.requireTime(now)) != nil else { return }
+        do { try admissible(built.header, built.body, now) } catch {
+            out.append(.event(.warning("makes no proposal: \(error)")))
+            return
+        }
         core.bodies.insert(built.body, for: built.header.body.id, by: core.me)
         out.append(.store(built.body, built.header.body, .blockBody))
+        drive(.validated(built.header.id, true), now, &out)
         drive(.proposable(built.header), now, &out)
+    }
+
+    /// What a fresh proposal is voted for by, this node's own one included.
+    private func admissible(_ header: BlockHeader, _ body: [UInt8], _ now: Instant) throws(ChainError) {
+        try header.requireTime(now)
+        _ = try RegistryRules.check(header: header, body: body, state: state)
     }
 
     private mutating func validate(_ header: BlockHeader, _ now: Instant, _ out: inout [ChainDirective]) {
@@ -264,12 +288,10 @@ public struct RegistryMachine: Sendable {
             out.append(.fetch(header.body, .blockBody, author: header.author))
             return
         }
-        var isValid = header.timeMs <= now.wallMs + 10_000
-        if isValid {
-            do { _ = try RegistryRules.check(header: header, body: body, state: state) } catch {
-                out.append(.event(.warning("proposal of \(header.author.short): \(error)")))
-                isValid = false
-            }
+        var isValid = true
+        do { try admissible(header, body, now) } catch {
+            out.append(.event(.warning("proposal of \(header.author.short): \(error)")))
+            isValid = false
         }
         drive(.validated(header.id, isValid), now, &out)
     }
@@ -294,36 +316,45 @@ public struct RegistryMachine: Sendable {
         out.append(.commit(decided))
         out.append(.event(.decided(decided.header)))
         awaited = [:]
-        core.advance(to: Self.consensus(state, me: core.me), after: decided.certificate)
-        dropStale(now)
-        for genesis in state.openedTasks() where opened.insert(genesis.task).inserted { out.append(.openTask(genesis)) }
+        core.advance(
+            to: Self.consensus(state, me: core.me, silentBelow: silentBelow), after: decided.certificate)
+        recall()
+        dropStale(now, &out)
+        for record in state.tasks where !opened.contains(record.task) {
+            guard let genesis = state.taskGenesis(record) else { continue }
+            opened.insert(record.task)
+            out.append(.openTask(genesis))
+        }
         startIfNeeded(now, &out)
     }
 
-    /// Forgets what was decided or can no longer become valid.
-    private mutating func dropStale(_ now: Instant) {
-        var trial = trial(now)
-        let fresh = trial
-        var kept: [TransactionID: Envelope] = [:]
-        for envelope in orderedPending() {
-            let nonce = trial.accounts[envelope.signer]?.nonce ?? 0
-            if envelope.slot.major < nonce { continue }
-            if envelope.slot.major > nonce {
-                kept[envelope.transactionID] = envelope
-                continue
-            }
-            let time = blockTime(now)
+    /// Forgets what was decided or can no longer become valid. An account's next one must be valid in a block of its own;
+    /// beside others it may have to wait (a Close behind an Enrol). As many are tried as a block holds.
+    private mutating func dropStale(_ now: Instant, _ out: inout [ChainDirective]) {
+        let fresh = trial(now)
+        let time = blockTime(now)
+        var impossible: Set<TransactionID> = []
+        for entry in pending.inLine(limit: Limits.transactionsPerBlock)
+        where entry.envelope.slot.major == state.accounts[entry.envelope.signer]?.nonce {
             var alone = fresh
-            do {
-                try trial.apply(envelope, height: height, timeMs: time)
-                kept[envelope.transactionID] = envelope
-            } catch {
-                // Not behind the others in one block, but perhaps in a block of its own (a Close behind an Enrol).
-                if (try? alone.apply(envelope, height: height, timeMs: time)) != nil {
-                    kept[envelope.transactionID] = envelope
-                }
+            do { try alone.applyInPlace(entry.envelope, height: height, timeMs: time) } catch {
+                impossible.insert(entry.id)
             }
         }
-        pending = kept
+        let joined = pending.settle(
+            nonce: { [state] in state.accounts[$0]?.nonce ?? 0 }, impossible: impossible, nowMs: now.monotonicMs)
+        out += joined.map { .broadcast($0) }
+    }
+}
+
+extension RegistryState {
+    /// What an account holds, wherever it lies: what its place among the pending transactions goes by.
+    func holdings(of node: NodeID) -> UInt64 {
+        guard let account = accounts[node] else { return 0 }
+        return ([account.balance, account.bonded, account.validatorBond] + account.unbonding.map(\.credits))
+            .reduce(0) { sum, part in
+                let (next, overflow) = sum.addingReportingOverflow(part)
+                return overflow ? .max : next
+            }
     }
 }

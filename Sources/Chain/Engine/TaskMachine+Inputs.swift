@@ -14,7 +14,10 @@ extension TaskMachine {
     /// know, or knew first, is IGNORE: an honest node that knows something else has passed it on.
     mutating func admit(_ envelope: Envelope, _ now: Instant, _ out: inout [ChainDirective]) -> Admission {
         guard !isHalted, !state.isEnded else { return .ignore("the chain has ended") }
-        let verdict = core.precheck(envelope, participants: participants)
+        // Participants are fixed in the genesis: no state makes another signer right.
+        let verdict = core.precheck(envelope) {
+            participants.contains($0) ? .accept : .reject("\($0.short) takes no part in this chain")
+        }
         guard verdict == .accept else { return verdict }
         let slot = envelope.slot
         guard Self.isCurrent(slot, state) else { return deferIfNext(envelope) }
@@ -256,7 +259,7 @@ extension TaskMachine {
     /// This node recovered the sum: announce the candidate if it is still this node's view.
     public mutating func aggregated(_ candidate: Candidate, _ now: Instant) -> [ChainDirective] {
         var out: [ChainDirective] = []
-        guard let job = keyJob, candidate.manifest == job.manifest, aggregator == me,
+        guard let job = keyJob, candidate.manifest == job.manifest, aggregator == me, core.isVoter,
             !core.book.contains(.candidate, major: height, minor: view, signer: me, chain: chain)
         else { return out }
         let envelope = core.signed(candidate.wireBytes, .candidate, major: height, minor: view)

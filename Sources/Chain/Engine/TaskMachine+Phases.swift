@@ -167,7 +167,7 @@ extension TaskMachine {
 
     /// The proposer of the present view hands in a value as soon as it has one.
     mutating func offerProposal(_ now: Instant, _ out: inout [ChainDirective]) {
-        guard core.consensus.isStarted, core.consensus.isProposer, core.consensus.step == .propose,
+        guard core.consensus.awaitsProposal, !core.refusedItself,
             !core.book.contains(.proposal, major: height, minor: view, signer: me, chain: chain)
         else { return }
         if let value = core.consensus.mustPropose {
@@ -177,6 +177,8 @@ extension TaskMachine {
         guard let content = proposable(now, &out) else { return }
         let header = TaskRules.header(
             for: content, state: state, author: me, view: view, timeMs: now.wallMs, electionKey: electionKey)
+        // This node would refuse it as every other does: the view passes, and the shell says that the clock is behind.
+        guard (try? header.requireTime(now)) != nil else { return }
         let body = content.bytes
         core.bodies.insert(body, for: header.body.id, by: me)
         out.append(.store(body, header.body, .blockBody))

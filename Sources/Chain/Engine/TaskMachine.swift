@@ -17,6 +17,7 @@ public struct TaskMachine: Sendable {
     /// Whether this node votes by hand: opinions wait for `verdict` until their deadline.
     let manual: Bool
     let electionKey: RistrettoKey?
+    private let silentBelow: UInt64
     var isHalted: Bool { core.isHalted }
     /// An order of the publisher that the registry decided and this chain does not carry yet.
     var pendingOrder: ControlOrder?
@@ -98,13 +99,15 @@ public struct TaskMachine: Sendable {
 
     /// - Parameters:
     ///   - state: the fold over all stored blocks.
-    ///   - own: this node's stored messages of undecided heights and attempts.
+    ///   - own: this node's stored messages of undecided heights and attempts, also of such as are fetched again first.
+    ///   - silentBelow: heights below it have no vote of this node: what it signed there is not stored any more.
     ///   - certificates: of the last decided heights, ascending: what convicts voters when a second one comes.
     ///   - electionKey: makes the proofs of its blocks, where the network asks for them.
     public init(
         state: TaskState, key: SigningKey, manual: Bool, own: [Envelope], voteState: VoteState?,
-        certificates: [Certificate] = [], electionKey: RistrettoKey? = nil
+        certificates: [Certificate] = [], electionKey: RistrettoKey? = nil, silentBelow: UInt64 = 0
     ) {
+        self.silentBelow = silentBelow
         self.state = state
         self.manual = manual
         self.electionKey = electionKey
@@ -112,8 +115,30 @@ public struct TaskMachine: Sendable {
         context = RoundContext(state)
         core = ChainCore(
             network: state.genesis.network, chain: state.chain, key: key,
-            consensus: Self.consensus(state, me: key.nodeID), certificates: certificates)
-        core.restore(own.filter { Self.isCurrent($0.slot, state) }, state: voteState)
+            consensus: Self.consensus(state, me: key.nodeID, silentBelow: silentBelow), certificates: certificates)
+        core.restore(own, state: voteState)
+        recall()
+    }
+
+    private mutating func recall() {
+        core.recall { [state] slot in
+            Self.isCurrent(slot, state) ? .present : Self.isPast(slot, state) ? .past : .later
+        }
+    }
+
+    /// Nothing of this slot is waited for any more.
+    private static func isPast(_ slot: Slot, _ state: TaskState) -> Bool {
+        switch slot.kind {
+        case .proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence, .scored:
+            slot.major <= state.height
+        case .submission, .ready, .keyStatement, .complaint, .claim, .disclosure, .opening:
+            slot.major < UInt64(state.round)
+                || slot.major == UInt64(state.round) && slot.minor < UInt32(state.attempt)
+        case .direction: slot.major < UInt64(state.round)
+        // Those of a round are open while the next one goes on.
+        case .reveal, .score: slot.major + 1 < UInt64(state.round)
+        case .transaction: true
+        }
     }
 
     /// A bug on purpose, of the simulator only.
@@ -146,7 +171,7 @@ public struct TaskMachine: Sendable {
         }
     }
 
-    static func consensus(_ state: TaskState, me: NodeID) -> ConsensusMachine {
+    static func consensus(_ state: TaskState, me: NodeID, silentBelow: UInt64) -> ConsensusMachine {
         let parameters = state.genesis.parameters
         var propose = UInt64(parameters.proposeMs)
         if case .aggregating = state.phase {
@@ -155,7 +180,8 @@ public struct TaskMachine: Sendable {
         }
         return ConsensusMachine(
             chain: state.chain, height: state.height + 1, electorate: state.electorate, order: state.nextProposers,
-            me: me, timing: ConsensusTiming(proposeMs: propose, voteMs: UInt64(parameters.voteMs)))
+            me: state.height + 1 < silentBelow ? nil : me,
+            timing: ConsensusTiming(proposeMs: propose, voteMs: UInt64(parameters.voteMs)))
     }
 
     // MARK: Life of a height
@@ -254,7 +280,8 @@ public struct TaskMachine: Sendable {
     // MARK: Consensus
 
     mutating func drive(_ input: ConsensusInput, _ now: Instant, _ out: inout [ChainDirective]) {
-        for event in core.handle(input) {
+        guard core.take(input) else { return }
+        while let event = core.next() {
             switch event {
             case .directive(let directive): out.append(directive)
             case .requestProposal: offerProposal(now, &out)
@@ -282,8 +309,7 @@ public struct TaskMachine: Sendable {
         }
         let content: TaskBlockContent
         do {
-            // Admission: a time in the far future would leave the next blocks none.
-            try require(header.timeMs <= now.wallMs + 10_000, "its time is more than 10 s ahead of this node's clock")
+            try header.requireTime(now)
             content = try TaskRules.check(header: header, body: body, state: state)
         } catch {
             out.append(.event(.warning("proposal of \(header.author.short): \(error)")))
@@ -367,7 +393,7 @@ public struct TaskMachine: Sendable {
         state.apply(content, header: decided.header, block: decided.header.id)
         out.append(.commit(decided))
         out.append(.event(.decided(decided.header)))
-        core.advance(to: Self.consensus(state, me: me), after: decided.certificate)
+        core.advance(to: Self.consensus(state, me: me, silentBelow: silentBelow), after: decided.certificate)
         awaited = [:]
         awaitedChecks = [:]
         candidates = [:]
@@ -387,6 +413,7 @@ public struct TaskMachine: Sendable {
         }
         tally.awaited = []
         if (before.0, before.1, before.2) != (state.round, state.attempt, state.scores.direction) { forgetAttempt() }
+        recall()
         enterPhase(now, &out)
     }
 

@@ -122,6 +122,8 @@ public struct TaskState: Hashable, Sendable {
     public var registryAnchor: RegistryAnchor { registryAnchors.last ?? genesis.registry }
     /// Where the proof of an order of this registry height starts; nil for one before the task's genesis.
     public func registryAnchor(below height: UInt64) -> RegistryAnchor? { registryAnchors.last { $0.height < height } }
+    /// How it ended; nil while it goes on.
+    public var outcome: TaskOutcome? { if case .ended(let outcome) = phase { outcome } else { nil } }
     public var isEnded: Bool { if case .ended = phase { true } else { false } }
 
     /// Members that may still submit, ascending.

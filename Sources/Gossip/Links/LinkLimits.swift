@@ -91,13 +91,20 @@ extension LinkSettings {
     public mutating func fit(descriptors: Int) -> Bool {
         let wanted = connectionsMax
         guard wanted > descriptors else { return false }
-        func share(_ count: Int, _ least: Int) -> Int { max(least, count * max(0, descriptors) / wanted) }
+        // Rounded down, and never below the least: the sum stays within what there is.
+        let spare = max(0, descriptors - Self.leastConnections)
+        func share(_ count: Int, _ least: Int) -> Int {
+            least + max(0, count - least) * spare / max(1, wanted - Self.leastConnections)
+        }
         dialledMax = share(dialledMax, 4)
         acceptedMax = share(acceptedMax, 4)
         halfOpenMax = share(halfOpenMax, 4)
         lingeringMax = share(lingeringMax, 2)
         return true
     }
+
+    /// The fewest connections that a node works with: what `fit` leaves at least.
+    public static let leastConnections = 14
 }
 
 /// Bounds of one peer's outbound queues.

@@ -17,8 +17,11 @@ struct ChainReplay {
     private(set) var certificates: [Certificate] = []
     private(set) var tasks: [TaskEntry] = []
 
+    /// - Parameters:
+    ///   - tasks: whether tasks are replayed at all.
+    ///   - skipping: tasks that are not replayed.
     /// - Throws: `NodeError.damagedChain` for a block that the rules refuse, `StorageError`.
-    init(store: ChainStore, genesis: Genesis) throws {
+    init(store: ChainStore, genesis: Genesis, tasks wanted: Bool = true, skipping: Set<TaskID> = []) throws {
         registry = RegistryState(genesis: genesis)
         try Self.forEach(store, registry.chain) { block in
             do {
@@ -31,24 +34,30 @@ struct ChainReplay {
                     chain: registry.chain.hex, height: block.header.height, cause: "\(error)")
             }
         }
-        for genesis in registry.openedTasks() {
-            var entry = TaskEntry(state: Chain.TaskState(genesis: genesis))
-            try Self.forEach(store, genesis.task) { block in
-                do {
-                    try block.certificate.check(
-                        network: genesis.network, header: block.header, electorate: entry.state.electorate)
-                    let content = try TaskRules.check(header: block.header, body: block.body, state: entry.state)
-                    let round = entry.state.round
-                    entry.state.apply(content, header: block.header, block: block.header.id)
-                    Self.keep(block.certificate, in: &entry.certificates)
-                    if case .result(let body, _) = content, !body.rejected { entry.models[round] = body.model }
-                } catch {
-                    throw NodeError.damagedChain(
-                        chain: genesis.task.hex, height: block.header.height, cause: "\(error)")
-                }
-            }
-            tasks.append(entry)
+        guard wanted else { return }
+        for genesis in registry.openedTasks() where !skipping.contains(genesis.task) {
+            tasks.append(try Self.task(genesis, store: store))
         }
+    }
+
+    /// One task from its stored blocks.
+    static func task(_ genesis: TaskGenesis, store: ChainStore) throws -> TaskEntry {
+        var entry = TaskEntry(state: Chain.TaskState(genesis: genesis))
+        try Self.forEach(store, genesis.task) { block in
+            do {
+                try block.certificate.check(
+                    network: genesis.network, header: block.header, electorate: entry.state.electorate)
+                let content = try TaskRules.check(header: block.header, body: block.body, state: entry.state)
+                let round = entry.state.round
+                entry.state.apply(content, header: block.header, block: block.header.id)
+                Self.keep(block.certificate, in: &entry.certificates)
+                if case .result(let body, _) = content, !body.rejected { entry.models[round] = body.model }
+            } catch {
+                throw NodeError.damagedChain(
+                    chain: genesis.task.hex, height: block.header.height, cause: "\(error)")
+            }
+        }
+        return entry
     }
 
     /// Those that a machine asks for, with room for as many again before the old ones go.

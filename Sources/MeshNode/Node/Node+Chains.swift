@@ -17,7 +17,7 @@ extension Node {
                 guard place >= persisted else { continue }
                 // One transaction for all messages up to a block or a body that the next ones rest on: earlier than asked.
                 persisted = directives[place...].firstIndex { $0.isWrite } ?? directives.endIndex
-                persist(directives[place..<persisted], chain: chain)
+                guard persist(directives[place..<persisted], chain: chain) else { return }
             case .broadcast(let envelope):
                 if envelope.signer == nodeID {
                     gossiped.signed += 1
@@ -66,7 +66,8 @@ extension Node {
         }
     }
 
-    private func persist(_ directives: ArraySlice<ChainDirective>, chain: ChainID) {
+    /// - Returns: false where what follows must not be done.
+    private func persist(_ directives: ArraySlice<ChainDirective>, chain: ChainID) -> Bool {
         var records: [DurableRecord] = []
         // What a decided height has made useless goes in the same transaction.
         if let height = prunable.removeValue(forKey: chain) {
@@ -82,11 +83,20 @@ extension Node {
             }
             if let state { records.append(.voteState(chain: chain, bytes: state.wireBytes)) }
         }
-        do { try durable.commit(records) } catch { storageFailed(error, "signing stops") }
+        do {
+            try durable.commit(records)
+            return true
+        } catch {
+            switch error {
+            case .slotUsed, .slotPruned: reopen(chain, error)
+            default: storageFailed(error, "signing stops")
+            }
+            return false
+        }
     }
 
     /// Kinds of a height, which nobody needs once it is decided.
-    private static let votes = [
+    static let votes = [
         MessageKind.proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence, .scored,
     ]
     .map(\.rawValue)
@@ -128,7 +138,7 @@ extension Node {
     // MARK: Tasks
 
     func openTask(_ genesis: TaskGenesis) {
-        guard tasks[genesis.task] == nil else { return }
+        guard tasks[genesis.task] == nil, ended[genesis.task] == nil else { return }
         do {
             try chainStore.store([
                 .chain(

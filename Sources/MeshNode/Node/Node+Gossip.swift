@@ -32,6 +32,10 @@ extension Node {
 
     private func judge(_ message: TopicMessage, from node: NodeID) {
         guard let envelope = judged else { return gossip(.verdict(message.id, .ignore)) }
+        if let proof = proofOfTwin(envelope) {
+            raiseAlarm(proof)
+            return gossip(.verdict(message.id, .ignore))
+        }
         let chain = message.topic
         let admission: Admission
         var directives: [ChainDirective]
@@ -49,6 +53,11 @@ extension Node {
             gossip(.verdict(message.id, .accept))
             perform(directives, chain: chain)
             killAfterProposal(envelope)
+            if envelope.slot.kind == .transaction, let transaction = try? Transaction(wireBytes: envelope.payload),
+                let proof = proofOfTwin(transaction)
+            {
+                raiseAlarm(proof)
+            }
         case .reject(let reason):
             count("rejected")
             logger.warning("rejected \(envelope.slot.kind) of \(envelope.signer.short) via \(node.short): \(reason)")

@@ -69,6 +69,7 @@ extension Node {
 
     /// Two messages that convict their signer: whoever sees them sends them, the registry takes them once.
     func report(_ first: Envelope, _ second: Envelope) {
+        if let proof = Evidence.transaction(first, second).flatMap(proofOfTwin) { return raiseAlarm(proof) }
         guard let transaction = Evidence.transaction(first, second), !registry.isPending({ $0 == transaction }) else {
             return
         }

@@ -69,17 +69,20 @@ extension Node {
     // MARK: Digests
 
     func height(of chain: ChainID) -> UInt64? {
-        chain == registry.chain ? registry.height : tasks[chain]?.machine.height
+        if chain == registry.chain { return registry.height }
+        return tasks[chain]?.machine.height ?? ended[chain].map { $0.height + 1 }
     }
 
     private func digest(of chain: ChainID) -> ChainDigest? {
-        chain == registry.chain ? registry.digest() : tasks[chain]?.machine.digest()
+        chain == registry.chain ? registry.digest(turn: beats) : tasks[chain]?.machine.digest()
     }
 
     func sendDigests(to node: NodeID? = nil) {
         guard !linked.isEmpty else { return }
         for chain in [registry.chain] + taskOrder {
-            let nodes = node.map { [$0] } ?? topics.neighbours(of: chain, others: 2)
+            guard chain == registry.chain || tasks[chain] != nil else { continue }
+            var nodes = node.map { [$0] } ?? topics.neighbours(of: chain, others: 2)
+            if node == nil, isEndedElsewhere(chain) { nodes = Set(nodes + passersBy()).sorted() }
             guard !nodes.isEmpty, let digest = digest(of: chain) else { continue }
             send(.digest(digest), to: nodes)
         }

@@ -66,9 +66,11 @@ extension Node {
         keep([body], label: Self.bodyLabel(chain, round))
     }
 
-    private func isRetained(_ round: UInt32, chain: ChainID) -> Bool {
-        guard let runtime = tasks[chain] else { return false }
-        let first = runtime.machine.state.round.subtractingReportingOverflow(runtime.policy.spec.bodyRetention)
+    func isRetained(_ round: UInt32, chain: ChainID) -> Bool {
+        guard let present = tasks[chain]?.machine.state.round ?? ended[chain]?.round,
+            let retention = tasks[chain]?.policy.spec.bodyRetention ?? ended[chain]?.bodyRetention
+        else { return false }
+        let first = present.subtractingReportingOverflow(retention)
         return first.overflow || round >= first.partialValue
     }
 

@@ -34,6 +34,7 @@ extension Node {
     }
 
     func requireRoom() throws(ServiceError) {
+        if let alarm { throw .unavailable(reason: alarm, next: Self.twinAdvice) }
         if let degraded {
             throw .unavailable(reason: degraded, next: "free space; the node then goes on by itself")
         }

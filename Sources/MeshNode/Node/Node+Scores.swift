@@ -211,7 +211,7 @@ extension Node {
 
 extension Node {
     public func scores(of task: TaskID) async throws(ServiceError) -> ScoresView {
-        guard let state = tasks[task]?.machine.state else {
+        guard let state = taskState(task) else {
             throw .notFound(what: "task \(task.short) has not started", next: "see: meshnode task list")
         }
         return ScoresView(state)
@@ -219,7 +219,7 @@ extension Node {
 
     /// What a round was or will be scored along.
     func direction(of round: UInt32, task: TaskID) -> String? {
-        guard let state = tasks[task]?.machine.state else { return nil }
+        guard let state = taskState(task) else { return nil }
         if let decided = state.scores.rounds.first(where: { $0.round == round }) {
             return decided.direction.map(\.id.hex) ?? "not revealed: nobody is scored"
         }

@@ -26,8 +26,9 @@ extension Node: NodeService {
             processNumber: ProcessInfo.processInfo.processIdentifier,
             uptimeSeconds: Double(now.monotonicMs) / 1_000, listening: listening.map { ["\($0)"] } ?? [],
             peers: linked.count,
-            notReady: degraded.map { [$0] }
-                ?? (linked.isEmpty && !configuration.bootstrap.isEmpty ? ["no peer yet"] : []),
+            notReady: [alarm, degraded, clockProblem].compactMap { $0 }
+                + (linked.isEmpty && !configuration.bootstrap.isEmpty && degraded == nil && alarm == nil
+                    ? ["no peer yet"] : []),
             balance: registry.state.accounts[nodeID]?.balance, chains: await chains(), current: progress,
             bytesIn: traffic.bytesIn, bytesOut: traffic.bytesOut,
             drops: drops.merging(linkDrops) { $0 + $1 }.sorted { $0.key < $1.key }.map {
@@ -80,18 +81,19 @@ extension Node: NodeService {
         let state = runtime?.machine.state
         var taskState = TaskState.enrolling
         var reason: String?
-        if let state {
+        let ended = ended[record.task]
+        if let outcome = ended?.outcome ?? state?.outcome {
+            switch outcome {
+            case .complete: taskState = .completed
+            case .failed(.expired), .running: taskState = .expired
+            case .failed(let failure):
+                taskState = .failed
+                reason = "\(failure)"
+            case .stopped: taskState = .cancelled
+            }
+        } else if state != nil {
             taskState = .running
-            if case .ended(let outcome) = state.phase {
-                switch outcome {
-                case .complete: taskState = .completed
-                case .failed(.expired): taskState = .expired
-                case .failed(let failure):
-                    taskState = .failed
-                    reason = "\(failure)"
-                case .stopped, .running: taskState = .cancelled
-                }
-            } else if let runtime {
+            if let runtime {
                 reason = progress(of: runtime.machine.chain, runtime.machine).waiting
             }
         } else if record.isCancelled {
@@ -105,22 +107,25 @@ extension Node: NodeService {
         } else {
             reason = "\(record.enrolments.count)/\(record.spec.participants.maximum) participants"
         }
-        let holders = Set(state?.holders.map(\.node) ?? [])
-        let last = runtime?.lastRound
+        let holders = Set(state?.holders.map(\.node) ?? ended?.holders ?? [])
+        let electorate = state?.electorate ?? ended?.electorate
+        let round = state?.round ?? ended?.round
         return TaskView(
             task: record.task.hex, name: record.spec.name, state: taskState, reason: reason,
-            publisher: record.publisher.hex, round: state.map { $0.round - 1 } ?? 0, rounds: record.spec.rounds,
+            publisher: record.publisher.hex, round: round.map { $0 - 1 } ?? 0, rounds: record.spec.rounds,
             minimumParticipants: record.spec.participants.minimum,
             maximumParticipants: record.spec.participants.maximum,
             participants: record.enrolments.sorted { $0.node < $1.node }.map { enrolled in
                 .init(
                     node: enrolled.node.hex, rows: enrolled.enrolment.rows, bond: enrolled.enrolment.bond,
-                    votes: state?.electorate.contains(enrolled.node) ?? true, holdsKeys: holders.contains(enrolled.node)
+                    votes: electorate?.contains(enrolled.node) ?? true, holdsKeys: holders.contains(enrolled.node)
                 )
             },
-            isMember: record.enrolments.contains { $0.node == nodeID }, model: state?.model.id.hex,
-            accuracy: last?.accuracy, loss: last?.loss, readers: TaskSpecValidator.readers(record.spec.holders),
-            reward: record.spec.reward.credits, head: state?.head.hex, specification: TaskFile.text(record.spec))
+            isMember: record.enrolments.contains { $0.node == nodeID }, model: (state?.model ?? ended?.model)?.id.hex,
+            accuracy: runtime?.lastRound?.accuracy ?? ended?.accuracy,
+            loss: runtime?.lastRound?.loss ?? ended?.loss, readers: TaskSpecValidator.readers(record.spec.holders),
+            reward: record.spec.reward.credits, head: (state?.head ?? ended?.head)?.hex,
+            specification: TaskFile.text(record.spec))
     }
 
     public func publish(_ task: PreparedTask) async throws(ServiceError) -> PublishedView {
@@ -268,6 +273,11 @@ extension Node: NodeService {
             timeMs: registry.state.height == 0 ? nil : registry.state.headTimeMs)
         return [registryView]
             + taskOrder.compactMap { chain in
+                if let task = ended[chain] {
+                    return ChainView(
+                        chain: chain.hex, kind: "task", name: task.name, height: task.height, head: task.head.hex,
+                        timeMs: task.headTimeMs)
+                }
                 guard let state = tasks[chain]?.machine.state else { return nil }
                 return ChainView(
                     chain: chain.hex, kind: "task", name: state.spec.name,
@@ -284,7 +294,8 @@ extension Node: NodeService {
             }
             let electorate =
                 chain == registry.chain
-                ? registry.state.validators : tasks[chain]?.machine.state.electorate ?? Electorate(bonds: [])
+                ? registry.state.validators
+                : tasks[chain]?.machine.state.electorate ?? ended[chain]?.electorate ?? Electorate(bonds: [])
             return BlockDescription.view(try ChainReplay.decoded(stored), electorate: electorate)
         } catch let error as ServiceError {
             throw error
@@ -292,12 +303,12 @@ extension Node: NodeService {
     }
 
     public func models(of task: TaskID) async throws(ServiceError) -> [ModelView] {
-        guard let runtime = tasks[task] else {
+        guard let models = modelTable(task) else {
             throw .notFound(what: "task \(task.short) has not started here", next: "see: meshnode task list")
         }
         let metrics = (try? await rounds(of: task, after: 0)) ?? []
-        return runtime.models.keys.sorted().compactMap { round in
-            guard let reference = runtime.models[round], contentStore.has(reference.id) else { return nil }
+        return models.keys.sorted().compactMap { round in
+            guard let reference = models[round], contentStore.has(reference.id) else { return nil }
             let view = metrics.last { $0.round == round && $0.outcome == .accepted }
             return ModelView(
                 task: task.hex, round: round, model: reference.id.hex, bytes: reference.length,
@@ -307,8 +318,7 @@ extension Node: NodeService {
     }
 
     public func model(of task: TaskID, round: UInt32?) async throws(ServiceError) -> [UInt8] {
-        guard let runtime = tasks[task], let wanted = round ?? runtime.models.keys.max(),
-            let reference = runtime.models[wanted]
+        guard let models = modelTable(task), let wanted = round ?? models.keys.max(), let reference = models[wanted]
         else {
             throw .notFound(
                 what: "task \(task.short) has no model of round \(round.map(String.init) ?? "any")",

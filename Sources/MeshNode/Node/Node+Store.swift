@@ -203,6 +203,10 @@ extension Node: NetworkService {
         if let degraded {
             checks.append(HealthCheck("disk", .fail, degraded, next: "free space on the disk of \(home.path)"))
         }
+        checks.append(
+            clockProblem.map { HealthCheck("clock and chain", .fail, $0, next: Self.clockAdvice) }
+                ?? HealthCheck("clock and chain", .ok, "no decided block is ahead of this machine's clock"))
+        if let alarm { checks.append(HealthCheck("key", .fail, alarm, next: Self.twinAdvice)) }
         if let haltReason { checks.append(HealthCheck("chain", .fail, haltReason, next: "see the log")) }
         return checks
     }

@@ -31,6 +31,7 @@ public actor Node {
     /// By chain, the height below which own votes go with the next message that is stored.
     var prunable: [ChainID: UInt64] = [:]
     let contentStore: ContentStore
+    let files: OpenFiles
     let vectorFiles: VectorFiles
     let ownUpdates: VectorFiles?
     let worker: any NodeWorker
@@ -42,8 +43,11 @@ public actor Node {
     var contentTimer: Duration?
     var needs: [ContentNeed] = []
     var registry: RegistryMachine
+    /// Loaded tasks: those that have not ended, or are not settled.
     var tasks: [ChainID: TaskRuntime] = [:]
-    /// In order of opening: dictionaries have none.
+    /// The others.
+    var ended: [ChainID: EndedTask] = [:]
+    /// Both, in order of opening: dictionaries have none.
     var taskOrder: [ChainID] = []
     var topics: TopicMesh
     /// The message that the topic mesh is judging.
@@ -55,6 +59,14 @@ public actor Node {
     var standing = Standing()
     /// A nonce of this node that its later transactions wait for.
     var nonceGap: (nonce: UInt64, sinceMs: UInt64)?
+    /// Why this node signs nothing any more and only answers its operator: its key lives twice.
+    var alarm: String?
+    /// How often a chain was read anew because a slot held another message.
+    var reopenings: [ChainID: Int] = [:]
+    /// Heartbeats since the start.
+    var beats: UInt64 = 0
+    /// The last heartbeat found this machine's clock behind the head of a chain.
+    var isClockBehind = false
     var listening: PeerAddress?
     var drops: [String: UInt64] = [:]
     /// The same, of the transport, as of the last heartbeat.
@@ -112,7 +124,8 @@ public actor Node {
         lock = try HomeLock(home)
         chainStore = try ChainStore(path: home.chainDatabase)
         durable = try DurableStore(path: home.durableDatabase, owner: key.nodeID)
-        contentStore = try ContentStore(home)
+        files = try environment.openFiles()
+        contentStore = try ContentStore(home, openFiles: files.contents)
         vectorFiles = try VectorFiles(home)
         ownUpdates = configuration.debug.keepsOwnUpdates ? try VectorFiles(directory: home.path + "/debug") : nil
         guard let genesisBytes = try chainStore.genesis() else {
@@ -133,25 +146,29 @@ public actor Node {
             listenHost: configuration.listen.host, listenPort: configuration.listen.port, network: genesis.networkID,
             advertisedHost: configuration.listen.advertise, profile: profile, knownRecords: records)
         transportConfiguration.inboundBytesMax = 8 << 20
+        transportConfiguration.descriptors = files.links
         transportConfiguration.allowed = configuration.allowed.isEmpty ? nil : configuration.allowed
         transport = environment.links(transportConfiguration, key, logger)
         let restored = try chainStore.latestEvents(limit: 512).compactMap {
             try? JSONDecoder().decode(NodeEvent.self, from: Data($0.json.utf8))
         }
         events = EventLog(restored: restored)
-        let replayed = try ChainReplay(store: chainStore, genesis: genesis)
+        let unloaded = try Self.endedTasks(durable, chainStore)
+        ended = unloaded
+        let replayed = try ChainReplay(store: chainStore, genesis: genesis, skipping: Set(unloaded.keys))
         try chainStore.store([.chain(ChainRecord(id: replayed.registry.chain, kind: 0, info: Array(genesis.name.utf8)))]
         )
         registry = RegistryMachine(
             state: replayed.registry, key: key,
             own: try Self.ownMessages(durable, replayed.registry.chain),
             voteState: try Self.voteState(durable, replayed.registry.chain), certificates: replayed.certificates,
-            electionKey: electionKey)
+            electionKey: electionKey, silentBelow: try durable.floor(chain: replayed.registry.chain))
         for entry in replayed.tasks {
             tasks[entry.state.chain] = try Self.runtime(
                 entry, key: key, durable: durable, manual: configuration.voting == .manual, electionKey: electionKey)
-            taskOrder.append(entry.state.chain)
         }
+        let loaded = Set(replayed.tasks.map(\.state.chain))
+        taskOrder = replayed.registry.openedTasks().map(\.task).filter { loaded.contains($0) || unloaded[$0] != nil }
     }
 
     static func ownMessages(_ durable: DurableStore, _ chain: ChainID) throws -> [Envelope] {
@@ -170,7 +187,8 @@ public actor Node {
         var runtime = TaskRuntime(
             machine: TaskMachine(
                 state: entry.state, key: key, manual: manual, own: try ownMessages(durable, chain),
-                voteState: try voteState(durable, chain), certificates: entry.certificates, electionKey: electionKey),
+                voteState: try voteState(durable, chain), certificates: entry.certificates, electionKey: electionKey,
+                silentBelow: try durable.floor(chain: chain)),
             policy: try RoundPolicy(entry.state.spec),
             sealingKey: try sealing.map { try RistrettoKey(secret: SecretBytes($0)) })
         runtime.models.merge(entry.models) { $1 }
@@ -218,11 +236,11 @@ public actor Node {
         for node in bans.sorted() { await transport.ban(node) }
         for ticket in configuration.bootstrap { try await transport.bootstrap(ticket: ticket) }
         logger.notice("listening on \(address), network \(genesis.networkID.short)")
-        for chain in [registry.chain] + taskOrder { gossip(.join(chain)) }
+        let replayed = taskOrder.filter { tasks[$0] != nil }
+        for chain in [registry.chain] + replayed { gossip(.join(chain)) }
         perform(registry.resume(now), chain: registry.chain)
-        let replayed = taskOrder
         for chain in replayed { resumeTask(chain) }
-        for genesis in registry.state.openedTasks() where tasks[genesis.task] == nil { openTask(genesis) }
+        for genesis in registry.state.openedTasks() { openTask(genesis) }
         heartbeat()
         return address
     }
@@ -254,12 +272,15 @@ public actor Node {
 
     /// Every heartbeat: what a partition cost is asked for again, and what waits for a clock is looked at.
     func heartbeat() {
+        beats += 1
         sendDigests()
         askAgain()
         closeDueTasks()
         settleDueTasks()
         refreshTraffic()
         checkRoom()
+        checkClock()
+        unloadEndedTasks()
         after(configuration.profile == .loopback ? 200 : 1_000) { $0.heartbeat() }
     }
 
@@ -268,7 +289,7 @@ public actor Node {
             timeMs: now.wallMs, kind: kind, text: text, task: task?.hex, round: round, detail: detail)
         logger.info("\(text)")
         // Progress of a phase is for who watches; what is decided is kept.
-        guard ["round", "void", "task", "halt", "published", "conflict"].contains(kind) else { return }
+        guard ["round", "void", "task", "halt", "published", "conflict", "alarm"].contains(kind) else { return }
         if let json = try? JSONEncoder().encode(event) {
             try? chainStore.store([.event(time: event.timeMs, kind: kind, json: String(decoding: json, as: UTF8.self))])
         }
@@ -294,12 +315,15 @@ public enum NodeError: Error, Equatable, Sendable, CustomStringConvertible {
     case notInitialised(String)
     case damagedChain(chain: String, height: UInt64, cause: String)
     case halted(String)
+    case tooFewFiles(limit: Int, needed: Int, uses: String)
 
     public var description: String {
         switch self {
         case .notInitialised(let path):
             "home \(path) has no genesis; run: meshnode init --home \(path) --genesis FILE"
         case .halted(let reason): "the node stopped itself: \(reason); see its log, then start it again"
+        case .tooFewFiles(let limit, let needed, let uses):
+            "the limit of open files is \(limit), a node needs \(needed): \(uses); raise it: ulimit -n 1024"
         case .damagedChain(let chain, let height, let cause):
             "chain \(chain.prefix(8)), height \(height): the stored block does not hold: \(cause); "
                 + "move the home away and join again"

@@ -11,6 +11,8 @@ package struct NodeEnvironment: Sendable {
     /// Where its long computations run.
     package let worker: @Sendable (String) -> any NodeWorker
     package let links: @Sendable (TransportConfiguration, SigningKey, Logger) -> any NodeLinks
+    /// What it may open; the threads of the process run by then.
+    var openFiles: @Sendable () throws(NodeError) -> OpenFiles = { () throws(NodeError) in .plentiful }
     /// Told of every decided block as soon as this node has stored it.
     package let committed: (@Sendable (DecidedBlock) -> Void)?
 
@@ -26,10 +28,14 @@ package struct NodeEnvironment: Sendable {
         self.committed = committed
     }
 
-    static let process = NodeEnvironment(
-        executor: { QueueExecutor(label: "meshnode.node.\($0)") },
-        worker: { Worker(label: "meshnode.work.\($0)") },
-        links: { MeshTransport(configuration: $0, identity: $1, logger: $2) })
+    static let process = {
+        var environment = NodeEnvironment(
+            executor: { QueueExecutor(label: "meshnode.node.\($0)") },
+            worker: { Worker(label: "meshnode.work.\($0)") },
+            links: { MeshTransport(configuration: $0, identity: $1, logger: $2) })
+        environment.openFiles = { () throws(NodeError) in try OpenFiles.ofProcess() }
+        return environment
+    }()
 }
 
 /// A serial executor that knows the time.

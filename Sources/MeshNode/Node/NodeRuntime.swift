@@ -14,10 +14,13 @@ public struct NodeRuntime: NodeRunner {
         let logger = Logger(label: "meshnode")
         let node = try Node(configuration: configuration, home: home, logger: logger)
         _ = try await node.start()
-        let server = APIServer(service: node, socket: configuration.socket, logger: logger)
+        let server = APIServer(
+            service: node, socket: configuration.socket, logger: logger, connections: node.files.connections)
         let end = try await withThrowingTaskGroup(of: End.self) { group in
             group.addTask {
                 await node.run()
+                // Its operator is to read why; only being asked to ends it.
+                while await node.alarm != nil { try await Task.sleep(for: .seconds(3_600)) }
                 guard await node.degraded != nil else { return .done }
                 // The operator is still answered meanwhile.
                 try await node.waitForRoom()

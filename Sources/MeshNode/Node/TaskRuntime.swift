@@ -23,6 +23,8 @@ struct TaskRuntime {
     /// Model after each decided round, 0 for the initial one.
     var models: [UInt32: ContentReference] = [:]
     var lastRound: RoundView?
+    /// When this node first found that nothing is left to be done; monotonic milliseconds.
+    var settledMs: UInt64?
     /// This holder's memory of what it released keys for; nil before the first.
     var gate: KeyReleaseMemory?
     /// The direction of the round whose scores are open, once it was found right.

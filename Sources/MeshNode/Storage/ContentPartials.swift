@@ -29,8 +29,34 @@ extension ContentStore {
             state.withLock { state in release(id, &state) }
             throw error
         }
-        state.withLock { state in state.partials[id] = Partial(file: file, manifest: manifest, arrived: arrived) }
+        state.withLock { state in
+            state.partials[id] = Partial(file: nil, manifest: manifest, arrived: arrived)
+            keepOpen(file, of: id, &state)
+        }
         return arrived
+    }
+
+    /// The file of an unfinished content, opened again if others were used since.
+    func partialFile(_ id: ContentID) throws(StorageError) -> OpenFile {
+        let known = state.withLock { (state) -> OpenFile? in
+            guard let file = state.partials[id]?.file else { return nil }
+            keepOpen(file, of: id, &state)
+            return file
+        }
+        if let known { return known }
+        let file = OpenFile(try FileSystem.open(path(id, "part"), O_RDWR))
+        state.withLock { state in keepOpen(file, of: id, &state) }
+        return file
+    }
+
+    /// The one that was used longest ago is closed where too many are open; whoever reads it just now keeps it that long.
+    private func keepOpen(_ file: OpenFile, of id: ContentID, _ state: inout State) {
+        guard state.partials[id] != nil else { return }
+        state.partials[id]!.file = file
+        state.openPartials.removeAll { $0 == id || state.partials[$0] == nil }
+        state.openPartials.append(id)
+        guard state.openPartials.count > partialFilesMax else { return }
+        state.partials[state.openPartials.removeFirst()]?.file = nil
     }
 
     /// Chunks found in a file that a former run left; a file whose head is not whole starts again.
@@ -62,8 +88,10 @@ extension ContentStore {
     /// Writes one chunk that was checked against this content's manifest already.
     func store(_ id: ContentID, verifiedChunk index: Int, _ bytes: [UInt8]) throws(StorageError) {
         if has(id) { return }
-        let known = state.withLock { state in state.partials[id].map { ($0.file, $0.manifest) } }
-        guard let (file, manifest) = known else { throw .unknownContent(id) }
+        guard let manifest = state.withLock({ state in state.partials[id]?.manifest }) else {
+            throw .unknownContent(id)
+        }
+        let file = try partialFile(id)
         try FileSystem.write(file.descriptor, path(id, "part"), bytes, offset: ContentFile.offset(index, manifest))
         state.withLock { state in _ = state.partials[id]?.arrived.insert(index) }
     }
@@ -77,7 +105,7 @@ extension ContentStore {
                 field: "content \(id.short)",
                 reason: "\(partial.arrived.count - partial.arrived.present) chunks are missing")
         }
-        try FileSystem.sync(partial.file.descriptor, path(id, "part"))
+        try FileSystem.sync(try partialFile(id).descriptor, path(id, "part"))
         try FileSystem.rename(path(id, "part"), path(id, "data"))
         state.withLock { state in
             state.partials[id] = nil

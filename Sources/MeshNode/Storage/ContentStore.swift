@@ -31,7 +31,8 @@ public final class ContentStore: Sendable {
     }
 
     struct Partial {
-        let file: OpenFile
+        /// Nil for all but those that were written to last: many may be on their way at once.
+        var file: OpenFile?
         let manifest: ContentManifest
         var arrived: ChunkBitmap
     }
@@ -47,6 +48,8 @@ public final class ContentStore: Sendable {
     struct State {
         var entries: [ContentID: Entry] = [:]
         var partials: [ContentID: Partial] = [:]
+        /// Partials with an open file, the last used one last.
+        var openPartials: [ContentID] = []
         var uses: UInt64 = 0
         var usedBytes: UInt64 = 0
         /// Newest last.
@@ -54,7 +57,9 @@ public final class ContentStore: Sendable {
     }
 
     private static let servedMax = 16
-    private static let servedFilesMax = 8
+    /// Files that are kept open: unfinished contents, and whole ones that are served.
+    let partialFilesMax: Int
+    private let servedFilesMax: Int
 
     let directory: String
     /// Bytes on disk; contents without a pin are collected to stay below.
@@ -62,11 +67,16 @@ public final class ContentStore: Sendable {
     let state = Mutex(State())
 
     /// Opens the folder and lists what is in it. Files of other names are left alone.
-    public convenience init(_ home: HomeDirectory, quota: UInt64 = 10 << 30) throws(StorageError) {
-        try self.init(directory: home.content, quota: quota)
+    public convenience init(
+        _ home: HomeDirectory, quota: UInt64 = 10 << 30, openFiles: Int = 24
+    ) throws(StorageError) {
+        try self.init(directory: home.content, quota: quota, openFiles: openFiles)
     }
 
-    public init(directory: String, quota: UInt64 = 10 << 30) throws(StorageError) {
+    /// - Parameter openFiles: that are kept open between calls, two at least.
+    public init(directory: String, quota: UInt64 = 10 << 30, openFiles: Int = 24) throws(StorageError) {
+        servedFilesMax = max(1, openFiles / 2)
+        partialFilesMax = max(1, openFiles - servedFilesMax)
         self.directory = directory
         self.quota = quota
         try FileSystem.makeDirectory(directory)
@@ -136,7 +146,7 @@ public final class ContentStore: Sendable {
             state.served.removeAll { $0.id == id }
             state.served.append(Served(id: id, manifest: manifest, file: file))
             if state.served.count > Self.servedMax { state.served.removeFirst() }
-            let closing = state.served.count - 1 - Self.servedFilesMax
+            let closing = state.served.count - 1 - servedFilesMax
             if closing >= 0 { state.served[closing].file = nil }
         }
         return (manifest, file)
@@ -167,7 +177,8 @@ public final class ContentStore: Sendable {
         let partial = state.withLock { state in state.partials[id] }
         if let partial {
             guard partial.arrived.contains(index) else { return nil }
-            return try ContentFile.chunk(index, partial.manifest, of: id, partial.file.descriptor, path(id, "part"))
+            return try ContentFile.chunk(
+                index, partial.manifest, of: id, try partialFile(id).descriptor, path(id, "part"))
         }
         guard has(id), let (manifest, file) = try serving(id), manifest.chunks.indices.contains(index) else {
             return nil

@@ -119,6 +119,15 @@ public final class DurableStore: Sendable {
         }
     }
 
+    /// The lowest height of a chain whose votes are stored: of those below it nothing is known any more; 0 where nothing
+    /// was pruned.
+    public func floor(chain: ChainID) throws(StorageError) -> UInt64 {
+        try file.read { [file] db in
+            try Row.fetchAll(db, sql: "SELECT * FROM slot_floor WHERE chain = ?", arguments: [Data(chain.bytes)])
+                .map { UInt64(try Self.floor($0, file: file)) }.max() ?? 0
+        }
+    }
+
     /// Chains that anything was signed on, in order of their ids.
     public func chains() throws(StorageError) -> [ChainID] {
         try file.read { [file] db in

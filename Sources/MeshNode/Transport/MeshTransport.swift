@@ -66,7 +66,7 @@ public actor MeshTransport {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         self.loop = loop
         var configuration = configuration
-        if let free = OpenFiles.free, configuration.links.fit(descriptors: free) {
+        if let free = configuration.descriptors, configuration.links.fit(descriptors: free) {
             logger.warning(
                 "the limit of open files allows \(configuration.links.dialledMax) dialled and \(configuration.links.acceptedMax) accepted links; raise it (ulimit -n) for more"
             )

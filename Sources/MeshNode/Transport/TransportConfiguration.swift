@@ -21,6 +21,8 @@ public struct TransportConfiguration: Sendable {
     public var allowed: Set<NodeID>?
     /// Bytes of one peer's undelivered payloads in `events` after which reading from it pauses.
     public var inboundBytesMax: Int
+    /// Open files that links may take; nil where nobody needs to count.
+    public var descriptors: Int?
 
     public init(
         listenHost: String, listenPort: UInt16, network: NetworkID, advertisedHost: String? = nil,

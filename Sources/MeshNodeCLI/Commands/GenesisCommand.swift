@@ -101,6 +101,7 @@ struct GenesisCommand: ParsableCommand {
             if validators < 4 {
                 global.output.note("warning: \(validators) validators tolerate no faulty one; use 4 or more")
             }
+            try Files.requireTime(genesis.timeMs, of: "the genesis")
             try Files.write(genesis.wireBytes, to: out)
             let network = genesis.networkID
             global.output.show(

@@ -115,7 +115,11 @@ struct InitCommand: ParsableCommand {
 
     private static func genesis(_ bytes: [UInt8]) throws(CommandFailure) -> Genesis {
         do {
-            return try Genesis.read(bytes)
+            let genesis = try Genesis.read(bytes)
+            try Files.requireTime(genesis.timeMs, of: "the genesis")
+            return genesis
+        } catch let failure as CommandFailure {
+            throw failure
         } catch WireError.otherRules(let found) {
             throw CommandFailure(ExitStatus.configuration, WireError.otherRules(found).description)
         } catch {

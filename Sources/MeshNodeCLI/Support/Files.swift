@@ -43,5 +43,16 @@ enum Files {
     }
 
     static var environment: [String: String] { ProcessInfo.processInfo.environment }
+    /// No block can follow one whose time is ahead of the clocks that vote.
+    static func requireTime(_ timeMs: UInt64, of what: String) throws(CommandFailure) {
+        let now = nowMs
+        guard timeMs > now, timeMs - now > Limits.clockAheadMs else { return }
+        let date = Date(timeIntervalSince1970: Double(timeMs) / 1_000).formatted(.iso8601)
+        throw CommandFailure(
+            ExitStatus.data,
+            "\(what) is dated \(date), \((timeMs - now) / 1_000) s ahead of this machine's clock: nothing could be decided "
+                + "before that time; set the clock, or make a genesis with an earlier --time-ms")
+    }
+
     static var nowMs: UInt64 { UInt64(max(0, Date().timeIntervalSince1970 * 1000)) }
 }

@@ -88,6 +88,9 @@ public struct BlockHeader: WireMessage, Hashable {
         height = try decoder.u64("height")
         parent = try decoder.value()
         timeMs = try decoder.u64("time")
+        guard timeMs <= Limits.timeMs else {
+            throw .invalid(field: "time", reason: "\(timeMs) ms since 1970 is beyond the year 9999")
+        }
         author = try decoder.value()
         originView = try decoder.u32("origin view")
         kind = try decoder.value()

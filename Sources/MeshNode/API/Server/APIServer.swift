@@ -1,6 +1,7 @@
 internal import Glibc
 internal import HTTPTypes
 internal import Hummingbird
+internal import HummingbirdCore
 public import Logging
 internal import NIOCore
 internal import ServiceLifecycle
@@ -13,9 +14,15 @@ public struct APIServer<Service: NodeService>: Sendable {
     private let service: Service
     private let socket: String
     private let logger: Logger
+    private let connections: Int
+    /// A connection that asks for nothing is closed, so that idle ones do not keep others waiting.
+    private static var idleTimeout: TimeAmount { .seconds(30) }
 
-    /// - Parameter socket: absolute path, at most 107 bytes.
-    public init(service: Service, socket: String, logger: Logger) {
+    /// - Parameters:
+    ///   - socket: absolute path, at most 107 bytes.
+    ///   - connections: that are open at the same time; more wait until one of these ends.
+    public init(service: Service, socket: String, logger: Logger, connections: Int = 64) {
+        self.connections = connections
         self.service = service
         self.socket = socket
         self.logger = logger
@@ -40,7 +47,10 @@ public struct APIServer<Service: NodeService>: Sendable {
         quiet.logLevel = max(logger.logLevel, .warning)
         let application = Application(
             router: router,
-            configuration: .init(address: .unixDomainSocket(path: socket), serverName: "meshnode"),
+            server: .http1(configuration: .init(idleTimeout: Self.idleTimeout)),
+            configuration: .init(
+                address: .unixDomainSocket(path: socket), serverName: "meshnode",
+                availableConnectionsDelegate: MaximumAvailableConnections(connections, logger: quiet)),
             onServerRunning: { [socket] _ in
                 // The directory keeps others out until this is done.
                 chmod(socket, 0o600)

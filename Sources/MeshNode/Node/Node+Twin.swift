@@ -1,0 +1,54 @@
+internal import Chain
+internal import Logging
+internal import MeshCrypto
+internal import Wire
+
+/// A key that lives twice: a copied home that runs beside this one, or an older copy of this home that was started after
+/// it had signed more. Each message of the other fills a slot that this one may fill as well, and the bond is gone then.
+/// Whatever proves it is an alarm at once: all links are closed, and nothing is signed any more on any chain. The process
+/// stays, so that its operator reads why.
+extension Node {
+    static let twinAdvice =
+        "run each key in one place: stop all of them, keep the home whose durable.sqlite is the newest, move the others away, "
+        + "then start that one"
+
+    /// What an own message proves that comes from a peer: everything that this node signed for a slot was stored before it
+    /// was sent. Transactions have no slot that evidence could name.
+    func proofOfTwin(_ envelope: Envelope) -> String? {
+        let slot = envelope.slot
+        guard envelope.signer == nodeID, slot.kind != .transaction, envelope.network == genesis.networkID,
+            slot.chain == registry.chain || tasks[slot.chain] != nil
+        else { return nil }
+        do {
+            let stored = try durable.slotMessage(
+                kind: slot.kind.rawValue, chain: slot.chain, major: slot.major, minor: slot.minor)
+            if let stored {
+                guard try Envelope(wireBytes: stored).payload != envelope.payload else { return nil }
+            } else {
+                // Votes of decided heights are not kept.
+                guard try slot.major >= durable.floor(chain: slot.chain) || !Self.votes.contains(slot.kind.rawValue)
+                else { return nil }
+            }
+        } catch { return nil }
+        guard envelope.isSignatureValid else { return nil }
+        return "a \(slot.kind) of this node's key that this node has not signed is going around "
+            + "(chain \(slot.chain.short), \(slot.major)/\(slot.minor))"
+    }
+
+    /// What a transaction proves that the registry has found valid.
+    func proofOfTwin(_ transaction: Transaction) -> String? {
+        guard case .evidence(let first, _) = transaction, first.signer == nodeID else { return nil }
+        return "there is evidence that this node's key has signed two different \(first.slot.kind)s "
+            + "(chain \(first.slot.chain.short), \(first.slot.major)/\(first.slot.minor))"
+    }
+
+    func raiseAlarm(_ reason: String) {
+        guard alarm == nil, !isStopped else { return }
+        let text = "ALARM: \(reason): it is used in another place too; nothing is signed any more"
+        alarm = text
+        isStopped = true
+        logger.critical("\(text); \(Self.twinAdvice)")
+        note("alarm", "\(text); \(Self.twinAdvice)")
+        Task { await transport.shutdown() }
+    }
+}

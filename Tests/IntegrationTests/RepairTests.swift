@@ -1,0 +1,167 @@
+import Foundation
+import Testing
+
+@testable import MeshNode
+
+/// What operators do to homes, by what they are told and by mistake.
+@Suite(.serialized, .timeLimit(.minutes(8))) struct RepairTests {
+    private func lab(_ settings: [String] = []) async throws -> (lab: LabNodes, task: String) {
+        let lab = try LabNodes(
+            5, settings: ["miner.auto_join=true"] + settings,
+            genesis: ["--settle-seconds", "0.3", "--evidence-seconds", "3600"])
+        try await lab.startAll()
+        let task = try lab.publish("n1", as: "repair", ["rounds=1000", "deadlines.submit=\"5s\""])
+        try await rounds(1, of: task, lab)
+        return (lab, task)
+    }
+
+    private func rounds(_ number: UInt32, of task: String, _ lab: LabNodes) async throws {
+        let before = try await lab.task(task, on: "n1").round
+        try await lab.until("\(number) more rounds") {
+            let round = try await lab.task(task, on: "n1").round
+            return round >= before + number ? nil : "round \(round) after \(before)"
+        }
+    }
+
+    /// The repair of chain.sqlite: moved away, imported and fetched again in the middle of a round.
+    @Test func aChainThatIsFetchedAgainSignsNothingAnew() async throws {
+        let (lab, task) = try await lab()
+        defer { lab.stopAll() }
+        let home = lab.home("n5")
+        for repair in 1...5 {
+            try lab.kill("n5")
+            for name in ["chain.sqlite", "chain.sqlite-wal", "chain.sqlite-shm"]
+            where FileManager.default.fileExists(atPath: home + "/" + name) {
+                try FileManager.default.moveItem(atPath: home + "/" + name, toPath: home + "/\(name).\(repair)")
+            }
+            try lab.run("n5", "init", "--genesis", lab.folder.path + "/genesis")
+            try await lab.start("n5")
+            let reached = try await lab.task(task, on: "n1").round
+            try await lab.until("n5 is where the others are") {
+                guard let view = try? await lab.task(task, on: "n5") else { return "it does not know the task" }
+                return view.round >= reached ? nil : "it is in round \(view.round) of \(reached)"
+            }
+            try await rounds(1, of: task, lab)
+            #expect(lab.isRunning("n5"), "repair \(repair): \(lab.log("n5"))")
+        }
+        try lab.run("n1", "task", "stop", task)
+        try await lab.until("the task is paid") {
+            let ledger: LedgerView = try await lab.client("n2").get("/v1/ledger")
+            return ledger.escrows.isEmpty ? nil : "escrow \(ledger.escrows)"
+        }
+        let ledger: LedgerView = try await lab.client("n3").get("/v1/ledger")
+        #expect(ledger.burned == 0, "a bond was lost by evidence")
+    }
+
+    /// A copied home beside the first one.
+    @Test func aHomeThatRunsTwiceIsAnAlarm() async throws {
+        let (lab, task) = try await lab()
+        defer { lab.stopAll() }
+        try lab.kill("n5")
+        let copy = lab.folder.path + "/copy"
+        try FileManager.default.copyItem(atPath: lab.home("n5"), toPath: copy)
+        try await lab.start("n5")
+        let ticket: TicketView = try await lab.client("n1").get("/v1/ticket")
+        let twin = try RunningNode(home: copy, settings: ["mesh.bootstrap=\(ticket.ticket)"])
+        func alarm(_ client: APIClient) async -> String? {
+            (try? await client.get("/v1/node", as: NodeStatus.self))?.notReady.first { $0.hasPrefix("ALARM") }
+        }
+        try await lab.until("one of the two finds out") {
+            if await alarm(lab.client("n5")) != nil { return nil }
+            return await alarm(twin.client()) == nil ? "no alarm" : nil
+        }
+        let (name, client) =
+            await alarm(twin.client()) == nil ? (lab.home("n5"), lab.client("n5")) : (copy, twin.client())
+        let durable = try stored(name)
+        let doctor = try Program.run("doctor", "--home", name)
+        #expect(doctor.code == 1 && doctor.output.contains("key: ALARM"), "\(doctor.output)")
+        #expect(doctor.output.contains("move the others away"), "\(doctor.output)")
+        // The others go on, and the alarmed one signs nothing more, whatever is asked of it.
+        try await rounds(2, of: task, lab)
+        let refused = try Program.run("ledger", "transfer", "--home", name, ticket.node, "1")
+        #expect(refused.code != 0)
+        #expect(await alarm(client) != nil)
+        #expect(try stored(name) == durable)
+    }
+
+    /// Slots that a home has filled.
+    private func stored(_ home: String) throws -> [SlotMessage] {
+        let copy = try Folder()
+        for name in ["durable.sqlite", "durable.sqlite-wal", "identity"]
+        where FileManager.default.fileExists(atPath: home + "/" + name) {
+            try FileManager.default.copyItem(atPath: home + "/" + name, toPath: copy.path + "/" + name)
+        }
+        let owner = try HomeDirectory(path: copy.path).loadIdentity().signingKey().nodeID
+        let store = try DurableStore(path: copy.path + "/durable.sqlite", owner: owner)
+        return try store.chains().flatMap { try store.slotMessages(chain: $0) }
+    }
+
+    /// Once a task is settled nobody keeps it loaded, and who was away at its end still gets it.
+    @Test func anEndedTaskIsUnloadedAndStillServed() async throws {
+        let lab = try LabNodes(
+            5, settings: ["miner.auto_join=true", "log.level=info"], genesis: ["--settle-seconds", "0.3"])
+        defer { lab.stopAll() }
+        try await lab.startAll()
+        let task = try lab.publish("n1", as: "short", ["rounds=3", "deadlines.submit=\"3s\""])
+        try await lab.until("the first round is decided") {
+            try await lab.task(task, on: "n1").round >= 1 ? nil : "round 0"
+        }
+        try lab.kill("n5")
+        func isUnloaded(_ name: String) throws -> Bool {
+            try String(contentsOfFile: lab.folder.path + "/\(name).log", encoding: .utf8).contains("is unloaded")
+        }
+        let rest = lab.names.filter { $0 != "n5" }
+        try await lab.until("the others have let it go") {
+            for name in rest where try !isUnloaded(name) {
+                return "\(name): \(try await lab.task(task, on: name).state)"
+            }
+            return nil
+        }
+        // What people ask for is still there, read from the store.
+        let view = try await lab.task(task, on: "n2")
+        #expect(view.state == .completed && view.round == 3 && view.accuracy != nil)
+        let models: [ModelView] = try await lab.client("n2").get("/v1/tasks/\(task)/models")
+        #expect(models.count == 4)
+        let _: ScoresView = try await lab.client("n2").get("/v1/tasks/\(task)/scores")
+        try await lab.start("n5")
+        try await lab.until("n5 has the end and lets it go too") {
+            let late = try await lab.task(task, on: "n5")
+            guard late.head == view.head else { return "n5 is in round \(late.round)" }
+            return try isUnloaded("n5") ? nil : "still loaded"
+        }
+        // A restart does not replay it, and says the same.
+        try lab.kill("n2")
+        try await lab.start("n2")
+        #expect(try await lab.task(task, on: "n2") == view)
+        #expect(try await lab.status("n2").chains.contains { $0.chain == task && $0.head == view.head })
+        lab.stopAll()
+        for name in lab.names {
+            let verified = try Program.run("chain", "verify", "--full", "--home", lab.home(name))
+            #expect(verified.code == 0, "\(name): \(verified.output)\(verified.errors)")
+        }
+    }
+
+    /// Either the files suffice for a whole catch-up, or the node says before the start how many it needs.
+    @Test(arguments: [24, 64, 96]) func fewOpenFilesSufficeOrAreRefused(limit: Int) async throws {
+        let folder = try Folder()
+        let history = try RegistryHistory(voters: 12, heights: 400)
+        try history.makeHome(folder.path + "/old", heights: 400)
+        try history.makeHome(folder.path + "/late", heights: 0)
+        let old = try RunningNode(home: folder.path + "/old")
+        let ticket = try await old.ticket()
+        let late = try RunningNode(
+            home: folder.path + "/late", settings: ["mesh.bootstrap=\(ticket)"], descriptors: limit)
+        let reached = try await late.status { $0.registryHeight == 400 }
+        if late.process.isRunning {
+            #expect(reached?.registryHeight == 400, "\(late.output.suffix(2_000))")
+            #expect(limit > 24)
+        } else {
+            #expect(late.process.terminationReason == .exit, "\(late.output.suffix(2_000))")
+            #expect(late.process.terminationStatus != 0)
+            #expect(
+                late.output.contains("the limit of open files is \(limit), a node needs ")
+                    && late.output.contains("ulimit -n"), "\(late.output.suffix(2_000))")
+        }
+        #expect(!late.output.contains("Too many open files"), "\(late.output.suffix(2_000))")
+    }
+}
