@@ -181,11 +181,15 @@ final class InvariantLedger {
         let smallest = Int(state.spec.participants.smallestSet)
         check(keys.count >= smallest, .nestedSets, time, "height \(height): a set of \(keys.count)")
         if let last = sets[base]?.last {
-            let gone = last.filter { !keys.contains($0) }
+            // Whose own messages prove it guilty leaves alone: the difference shows the guilty one's vector and nobody
+            // else's. An honest member is never guilty, whatever the blocks say.
+            let guilty = (state.evicted + body.evicted).filter { !honest.contains($0) }
+            let gone = last.filter { !keys.contains($0) && !guilty.contains($0) }
             let isInside = keys.allSatisfy { last.contains($0) }
             check(
                 isInside && (gone.isEmpty || gone.count >= smallest), .nestedSets, time,
-                "height \(height): set \(keys.map(name)) after \(last.map(name)) on one model")
+                "height \(height): set \(keys.map(name)) after \(last.map(name)) on one model, "
+                    + "\(guilty.map(name)) proven guilty")
         } else {
             // Without those who announced twice, and those whose boxes are proven bad.
             let flawed = body.submissions.filter { isFlawed($0.submissionID) }.map(\.signer)
