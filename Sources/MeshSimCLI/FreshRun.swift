@@ -47,6 +47,7 @@ struct FreshRun {
                 (name, failure) = run(chains[(number - number / Self.sweepShare) % chains.count], seed)
             }
             runs[name, default: 0] += 1
+            if (number + 1).isMultiple(of: 1_000) { write("\(number + 1) of \(count) runs, \(failures) failures\n") }
             guard let failure else { continue }
             failures += 1
             violations += failure.problems.count
