@@ -185,7 +185,8 @@ final class InvariantLedger {
         check(keys.count >= smallest, .nestedSets, time, "height \(height): a set of \(keys.count)")
         if let last = sets[base]?.last {
             // Whoever is listed once and not proven bad is present; whoever dropped out hides nobody.
-            let bad = Set(state.provenBad)
+            // An honest member is never guilty, whatever the blocks say.
+            let bad = Set((state.provenBad + body.evicted).filter { !honest.contains($0) })
             let present = body.submissions.map(\.signer).filter { signer in
                 last.contains(signer) && !bad.contains(signer)
                     && body.submissions.count { $0.signer == signer } == 1
@@ -196,7 +197,8 @@ final class InvariantLedger {
             let wanted = max(smallest, (present.count + 2) / 3)
             check(
                 isInside && (isWhole ? left.isEmpty : left.count >= wanted), .nestedSets, time,
-                "height \(height): set \(keys.map(name)) after \(last.map(name)) on one model")
+                "height \(height): set \(keys.map(name)) after \(last.map(name)) on one model, "
+                    + "\(bad.sorted().map(name)) proven guilty")
         } else {
             // Without those who announced twice, and those whose boxes are proven bad.
             let flawed = body.submissions.filter { isFlawed($0.submissionID) }.map(\.signer)

@@ -22,6 +22,9 @@ public enum PlantedBug: String, Sendable, CaseIterable {
     case mint
     /// The sets that were decided on a base model are forgotten with a VOID block.
     case forgetsSets = "forgets-sets"
+    /// A member falls out of the sets that were decided on a base model, and no proof says why: the next set is the
+    /// last one less that member.
+    case forgetsMember = "forgets-member"
     /// Voters accept every candidate unseen.
     case blindVoters = "blind-voters"
     /// Messages of any view ahead are kept.
@@ -30,6 +33,8 @@ public enum PlantedBug: String, Sendable, CaseIterable {
     case noDigests = "no-digests"
     /// The deadline of a phase never comes.
     case noDeadlines = "no-deadlines"
+    /// What only time makes due begins no height of the registry.
+    case noTimers = "no-timers"
     /// One node's account of the ledger drifts from the others'.
     case divergentState = "divergent-state"
     /// A transaction that has become impossible keeps its nonce.
@@ -45,11 +50,11 @@ public enum PlantedBug: String, Sendable, CaseIterable {
         case .listsUnstored: .storedBeforeListed
         case .omitsStored: .listedSubmissions
         case .mint: .credits
-        case .forgetsSets: .nestedSets
+        case .forgetsSets, .forgetsMember: .nestedSets
         case .blindVoters: .exactSum
         case .endlessViews: .boundedQueues
         case .noDigests: .progress
-        case .noDeadlines: .ending
+        case .noDeadlines, .noTimers: .ending
         case .divergentState: .noHalt
         case .stuckNonce: .ordersArrive
         }
@@ -85,7 +90,7 @@ public enum PlantedBug: String, Sendable, CaseIterable {
             ]
         case .lateSync, .omitsStored:
             configuration.nodes = 6
-        case .forgetsSets:
+        case .forgetsSets, .forgetsMember:
             // Where two of three holders keep their keys a decided set ends in VOID. Who could not be heard before it is back
             // in the attempt after it.
             configuration.nodes = 7
@@ -106,6 +111,11 @@ public enum PlantedBug: String, Sendable, CaseIterable {
             configuration.nodes = 5
             configuration.setFaults(.none)
             configuration.script = [.init(.stage(.training, round: 1), .crash(node: nil, restartAfter: nil))]
+        case .noTimers:
+            // Five members of the six that the task needs: it ends when it expires, and only time brings that about.
+            configuration.nodes = 7
+            configuration.setFaults(.none)
+            configuration.script = [5, 6].map { .init(.at(60_000), .crash(node: $0, restartAfter: nil)) }
         case .stuckNonce:
             configuration.nodes = 5
             configuration.rounds = 30

@@ -27,6 +27,15 @@ public struct Scenario: Sendable {
             loudFork && [.oneBlockPerHeight, .noHalt].contains(violation.invariant)
         }
 
+        /// What of it the report of a seed that nobody has chosen does not show: which view decides, how many VOID blocks
+        /// there are and whether colluders get their fork are matters of the seed; the outcome is not, and no fork is silent.
+        public func freshFaults(of report: SimulationReport) -> [String] {
+            var asked = Expectation()
+            asked.outcome = outcome
+            asked.loudFork = loudFork && report.violations.contains { $0.invariant == .oneBlockPerHeight }
+            return asked.faults(of: report)
+        }
+
         /// What of it the report does not show.
         public func faults(of report: SimulationReport) -> [String] {
             var faults: [String] = []

@@ -21,7 +21,7 @@ extension Simulation {
             nodes[index].disk.transactions.removeAll { !(nonce..<free).contains($0.slot.major) }
         }
         guard !nodes[index].disk.transactions.contains(where: { $0.slot.major >= nonce }) else { return }
-        if index == 0, record == nil {
+        if index == 0, record == nil, nonce == 0 {
             propose(
                 KeyRules.publish(spec, sealingKey: SealedScheme.key(of: id), network: network, account: id),
                 node: index)
@@ -55,6 +55,9 @@ extension Simulation {
             propose(
                 .control(TaskControl(task: record.task, sequence: UInt32(decided) + 1, action: action)), node: index)
         }
+        if index == 0, record.paidMs != nil, record.escrow > 0 {
+            return propose(.refund(task: record.task), node: index)
+        }
         guard let place = nodes[index].memory?.taskIndex(record.task),
             nodes[index].memory!.tasks[place].state.isEnded, let last = nodes[index].disk.blocks[record.task]?.last
         else { return }
@@ -62,8 +65,6 @@ extension Simulation {
             let payouts = nodes[index].memory!.tasks[place].state.payouts
             propose(
                 .settle(Settlement(header: last.header, certificate: last.certificate, payouts: payouts)), node: index)
-        } else if index == 0, record.paidMs != nil, record.escrow > 0 {
-            propose(.refund(task: record.task), node: index)
         }
     }
 
@@ -112,9 +113,15 @@ extension Simulation {
     private var allEnded: Bool {
         honestNodes.allSatisfy { index in
             if heldDown.contains(index) { return true }
-            guard let memory = nodes[index].memory, let task = memory.tasks.first else { return false }
-            return task.state.isEnded && memory.registry.state.tasks.allSatisfy { $0.bondsReleased && $0.escrow == 0 }
+            guard let memory = nodes[index].memory else { return false }
+            return hasEnded(memory) && memory.registry.state.tasks.allSatisfy { $0.bondsReleased && $0.escrow == 0 }
         }
+    }
+
+    /// A task ends on its chain; one that too few joined never has a chain and ends when it expires.
+    private func hasEnded(_ memory: SimulatedNode.Memory) -> Bool {
+        if let task = memory.tasks.first { return task.state.isEnded }
+        return memory.registry.state.tasks.first.map { $0.closed == nil && $0.bondsReleased } ?? false
     }
 
     func checkEnding() {
@@ -124,6 +131,7 @@ extension Simulation {
                 continue
             }
             guard let task = memory.tasks.first else {
+                if hasEnded(memory) { continue }
                 ledger.report(
                     .ending, now,
                     "node \(index) has no task at the end: registry height \(memory.registry.height), view "
@@ -155,6 +163,8 @@ extension Simulation {
                 case .ended(.failed(let reason)): .failed("\(reason)")
                 default: .unfinished("round \(task.state.round) attempt \(task.state.attempt), height \(task.height)")
                 }
+        } else if let memory = nodes[best].memory, hasEnded(memory) {
+            outcome = .failed("too few members")
         }
         let blocks = ledger.summaries
         let state = nodes[best].memory?.registry.state

@@ -173,6 +173,11 @@ extension Simulation {
         case .forgetsSets:
             guard decided.header.kind == .void, let place = nodes[index].memory!.taskIndex(chain) else { return }
             nodes[index].memory!.tasks[place].state.decidedSets = []
+        case .forgetsMember:
+            guard decided.header.kind == .void, let place = nodes[index].memory!.taskIndex(chain),
+                let latest = nodes[index].memory!.tasks[place].state.decidedSets.indices.last
+            else { return }
+            nodes[index].memory!.tasks[place].state.decidedSets[latest].removeFirst()
         default: return
         }
     }
@@ -309,7 +314,9 @@ extension Simulation {
         queue.push(.heartbeat(node: index, life: life), at: now + configuration.network.heartbeat)
         actAsClient(index)
         guard isAlive(index, life) else { return }
-        perform(nodes[index].memory!.registry.resume(instant(index)), chain: registryChain, node: index)
+        if configuration.planted != .noTimers {
+            perform(nodes[index].memory!.registry.resume(instant(index)), chain: registryChain, node: index)
+        }
         guard isAlive(index, life) else { return }
         followOrders(index)
         guard isAlive(index, life) else { return }

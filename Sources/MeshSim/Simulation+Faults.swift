@@ -142,10 +142,24 @@ extension Simulation {
     }
 
     func checkProgress(_ total: UInt64) {
-        let isPaused = nodes.contains { $0.memory?.tasks.first?.state.isPaused ?? false }
-        guard heldDown.isEmpty, !isFinished, !isPaused else { return }
+        guard heldDown.isEmpty, !isFinished, honestNodes.contains(where: hasSomethingToDecide) else { return }
         let best = honestNodes.map { heights($0).reduce(0, +) }.max() ?? 0
         ledger.check(best > total, .progress, now, "no height was decided since the faults ended")
+    }
+
+    /// Whether a height of some chain has a reason to be decided now, seen from the outside: by what the node's people
+    /// want and its chains hold, not by what its machines are doing about it. A task that waits for members whose
+    /// enrolments reach nobody has none until it expires.
+    private func hasSomethingToDecide(_ index: Int) -> Bool {
+        guard let memory = nodes[index].memory else { return false }
+        let state = memory.registry.state
+        let wall = instant(index).wallMs
+        if memory.tasks.contains(where: { !$0.state.isEnded && !$0.state.isPaused }) { return true }
+        if state.isDue(atMs: wall) || state.tasks.contains(where: { state.canClose($0, timeMs: wall) }) { return true }
+        return nodes[index].disk.transactions.contains { transaction in
+            RegistryRules.build(
+                pending: [transaction], state: state, author: nodes[index].id, view: 0, timeMs: wall) != nil
+        }
     }
 
     /// Ten seconds after an order, or after the faults if they end later, the registry has it, where it can take it.

@@ -44,6 +44,19 @@ struct SimulateCommand: ParsableCommand {
             """)
     var layer: Layer = .a
 
+    @Option(
+        help: """
+            Runs with fresh seeds that follow from this word, the id of a commit for example: --count of them over all \
+            files of --scenarios and over sizes and faults. Invariants are checked, not what a file says of chosen seeds.
+            """)
+    var fresh: String?
+
+    @Option(help: "With --fresh: how many runs.")
+    var count: Int?
+
+    @Option(help: "With --fresh: the folder of scenario files.")
+    var scenarios: String?
+
     @Flag(help: "One JSON object a seed, then a summary object.")
     var json = false
 
@@ -63,10 +76,24 @@ struct SimulateCommand: ParsableCommand {
                     "--layer b takes --seeds, --nodes, --rounds, --json and --planted amnesia; leave the others out")
             }
         }
+        if fresh != nil {
+            guard scenario == nil, faults == nil, nodes == nil, rounds == nil, planted == nil, !trace, layer == .a
+            else {
+                throw ValidationError("--fresh takes --count, --scenarios and --json; leave the others out")
+            }
+            guard (1...1_000_000).contains(count ?? 1) else {
+                throw ValidationError("--count \(count ?? 0): 1 to 1000000 are allowed")
+            }
+        } else if count != nil || scenarios != nil {
+            throw ValidationError("--count and --scenarios go with --fresh WORD; add it, or use --seeds and --scenario")
+        }
         if let rounds, !(1...100).contains(rounds) { throw ValidationError("--rounds \(rounds): 1 to 100 are allowed") }
     }
 
     func run() throws {
+        if let fresh {
+            return try FreshRun(word: fresh, count: count ?? 400, folder: scenarios ?? "simulations", json: json).run()
+        }
         if layer == .b {
             let run = NodeRun(nodes: nodes ?? 5, rounds: UInt32(rounds ?? 2), planted: planted)
             return try run.run(seeds: seeds.first...seeds.last, json: json)

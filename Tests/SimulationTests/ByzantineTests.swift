@@ -110,6 +110,23 @@ struct ByzantineTests {
         #expect(report.evidence > 0 && report.slashed == [2], "\(strategy): \(report.slashed)")
     }
 
+    /// Whose boxes are proven bad after a set with it was keyed leaves that set alone: the difference of the two sums
+    /// shows the vector of the guilty one only.
+    @Test func whoIsProvenGuiltyLeavesAlone() {
+        let report = run(.badSeeds, nodes: 7, hostile: [2, 5], seed: 489_006_750, faults: .loss)
+        #expect(report.violations.isEmpty && report.outcome == .completed, "\(report.violations) \(report.outcome)")
+        let sets = report.blocks.filter { $0.kind == "manifest" }.map(\.members.count)
+        #expect(report.evicted == [2, 5] && report.voids == 1 && sets.prefix(2) == [6, 5], "\(report.blocks)")
+    }
+
+    /// The enrolments of two nodes that answer nobody are lost: five of the six members that the task needs are
+    /// there. Nothing is left to decide until it expires, and then everything goes back.
+    @Test func aTaskThatTooFewJoinExpires() {
+        let report = run(.silent, nodes: 7, hostile: [2, 5], seed: 700_000_620, faults: .loss)
+        #expect(report.violations.isEmpty, "\(report.violations)")
+        #expect(report.outcome == .failed("too few members") && report.taskHeight == 0 && report.paid == 0)
+    }
+
     /// A box that does not open evicts who sealed it; a complaint about a box that opens evicts nobody.
     @Test func complaintsEvictWhoIsGuilty() {
         var evicted = 0

@@ -91,6 +91,29 @@ struct ProgramTests {
         #expect(summary["nodes"] as? Int == nodes && summary["failures"] as? Int == 0)
     }
 
+    /// Seeds follow from the word alone, another word has others, and what fails is printed with its command.
+    @Test func freshSeedsFollowFromTheWord() throws {
+        let clean = try run(["--fresh", "one", "--count", "60", "--scenarios", "simulations", "--json"])
+        #expect(clean.code == 0, "\(clean.errors)")
+        #expect(try clean.summary()["runs"] as? Int == 60 && clean.summary()["failures"] as? Int == 0)
+        #expect(try clean.summary()["scenarios"] as? Int ?? 0 > 20)
+
+        let folder = NSTemporaryDirectory() + "meshnode-fresh-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        // No task ends within a second.
+        try "nodes = 4\nrounds = 1\nhorizon_ms = 1_000\n".write(
+            toFile: folder + "/short.toml", atomically: true, encoding: .utf8)
+        let words = ["--count", "5", "--scenarios", folder, "--json"]
+        let first = try run(["--fresh", "one"] + words)
+        #expect(first.code == 2 && first.errors.contains("every task ends"))
+        #expect(try run(["--fresh", "one"] + words).errors == first.errors)
+        #expect(try run(["--fresh", "two"] + words).errors != first.errors)
+        let line = try #require(first.errors.split(separator: "\n").first { $0.hasPrefix("repeat: meshnode-sim ") })
+        let again = try run(line.split(separator: " ").dropFirst(2).map(String.init))
+        #expect(again.code == 2 && again.errors.contains("every task ends"))
+    }
+
     @Test func aFailurePrintsItsSeedAndACommandThatRepeatsIt() throws {
         let hopeless = NSTemporaryDirectory() + "meshnode-hopeless-\(UUID().uuidString).toml"
         try "nodes = 5\nrounds = 1\n[expect]\nat_least_voids = 99\n".write(
