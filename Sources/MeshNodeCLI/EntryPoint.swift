@@ -17,7 +17,7 @@ enum EntryPoint {
                 // Help, version and usage errors: ArgumentParser's own, with 0 or 64.
                 MeshNodeCommand.exit(withError: error)
             }
-            if !failure.message.isEmpty { Terminal.error("meshnode: \(failure.message)") }
+            if !failure.message.isEmpty { Terminal.error("meshnode: \(failure.shown)") }
             Terminal.exit(failure.code)
         }
     }

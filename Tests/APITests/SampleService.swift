@@ -58,7 +58,7 @@ final class SampleService: NodeService {
         published.withLock { $0.append(task) }
         return PublishedView(
             task: Self.first.hex, transaction: "tt", model: task.spec.model.initial.id.hex, warnings: task.warnings,
-            readers: "nobody")
+            readers: "nobody", height: 4)
     }
 
     func join(_ task: TaskID, bond: UInt64?) async throws(ServiceError) -> Receipt {
@@ -100,6 +100,12 @@ final class SampleService: NodeService {
 
     func ledgerHistory(of node: NodeID?) async throws(ServiceError) -> [LedgerLine] {
         [LedgerLine(height: 1, timeMs: 5, kind: "sent", credits: -7, other: node?.hex)]
+    }
+
+    func transaction(
+        _ transaction: TransactionID, after height: UInt64
+    ) async throws(ServiceError) -> TransactionView {
+        TransactionView(transaction: transaction.hex, state: .decided, height: height + 1)
     }
 
     func contributors() async -> [ContributorView] {

@@ -31,6 +31,9 @@ public protocol NodeService: NetworkService {
     /// Votes by hand where task and configuration say `manual`; VALID is signed only after the node's own check.
     func vote(_ vote: ManualVote, round: UInt32, task: TaskID) async throws(ServiceError) -> Receipt
 
+    /// What became of a transaction.
+    /// - Parameter height: registry height after which it was sent.
+    func transaction(_ transaction: TransactionID, after height: UInt64) async throws(ServiceError) -> TransactionView
     /// Every account and escrow of the registry.
     func ledger() async -> LedgerView
     /// Changes of one account in order; nil is this node's own.

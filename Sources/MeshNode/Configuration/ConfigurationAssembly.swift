@@ -105,6 +105,8 @@ extension ConfigurationLoader {
                 keepsOwnUpdates: flag("debug.keep_own_updates"), killAggregator: killPoint,
                 dropMiner: dropRound == 0 ? nil : dropRound, attack: attack))
         configuration.allowed = allowed
+        let logFile = text("log.file")
+        configuration.logFile = logFile.isEmpty ? nil : absolute(logFile)
         return configuration
     }
 }

@@ -125,6 +125,8 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var socket: String
     public var logLevel: LogLevel
     public var logFormat: LogFormat
+    /// Absolute path of the log file; nil: stderr.
+    public var logFile: String?
     public var debug: Debug
 
     public init(

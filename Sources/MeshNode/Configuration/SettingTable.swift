@@ -60,7 +60,11 @@ public enum SettingTable {
             meaning: "Unix socket of the HTTP API, mode 0600; relative to the home. The system allows 107 bytes.\n"),
         Setting(
             path: "log.level", kind: .choice(["trace", "debug", "info", "notice", "warning", "error"]),
-            builtIn: .text("info"), meaning: "Least level that is logged to stderr.\n"),
+            builtIn: .text("info"), meaning: "Least level that is logged.\n"),
+        Setting(
+            path: "log.file", kind: .text(4096), builtIn: .text(""),
+            meaning: "File that log lines are appended to, relative to the home; SIGHUP opens it anew, for logrotate.\n"
+                + "Empty: stderr.\n"),
         Setting(
             path: "log.format", kind: .choice(["text", "json"]), builtIn: .text("text"),
             meaning: "Form of a log line.\n"),

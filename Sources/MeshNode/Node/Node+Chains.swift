@@ -232,19 +232,39 @@ extension Node {
     private func joinFittingTasks() {
         guard configuration.miner.isEnabled, configuration.miner.joinsByItself, trainingData != nil else { return }
         for record in registry.state.tasks
-        where record.closed == nil && !record.isCancelled && !joining.contains(record.task) {
-            guard !record.enrolments.contains(where: { $0.node == nodeID }) else { continue }
-            joining.insert(record.task)
-            do {
-                _ = try enrol(record, bond: nil)
-            } catch {
-                note("task", "does not join task \(record.task.short): \(error)", task: record.task)
+        where record.closed == nil && !record.isCancelled && record.windowEndsMs == nil {
+            guard !record.enrolments.contains(where: { $0.node == nodeID }) else {
+                joining.remove(record.task)
+                obstacles.clear(.join, record.task)
+                continue
             }
+            // It was pending and is not any more without having been decided: something made it impossible.
+            let isPending = registry.isPending { transaction in
+                if case .enrol(let one) = transaction { one.task == record.task } else { false }
+            }
+            guard !(joining.contains(record.task) && isPending),
+                obstacles.mayTry(.join, record.task, now: now)
+            else { continue }
+            do {
+                let enrolment = try enrolment(in: record, bond: nil)
+                // What only the present state refuses (nonce, credits, account) is tried again for ever.
+                do {
+                    _ = try submit(.enrol(enrolment))
+                    joining.insert(record.task)
+                } catch { obstacle(.join, task: record.task, "\(error)") }
+            } catch { obstacle(.join, task: record.task, isFinal: true, "\(error)") }
         }
     }
 
     /// Checks this node's own data against a task and signs an Enrol.
     func enrol(_ record: RegistryState.TaskRecord, bond: UInt64?) throws(ServiceError) -> Envelope {
+        try submit(.enrol(try enrolment(in: record, bond: bond)))
+    }
+
+    /// What this node brings to a task; fails where waiting changes nothing: its data, its labels, its owner's policy.
+    private func enrolment(
+        in record: RegistryState.TaskRecord, bond: UInt64?
+    ) throws(ServiceError) -> Enrolment {
         let spec = record.spec
         if let reason = ownerRefusal(of: spec, publisher: record.publisher, isRound: false) {
             throw .denied(
@@ -287,12 +307,10 @@ extension Node {
         do {
             sealing = try sealingKey(for: record.task)
         } catch { throw .failed(reason: "\(error)", next: "see: meshnode doctor") }
-        return try submit(
-            .enrol(
-                KeyRules.enrolment(
-                    task: record.task, sealingKey: sealing, electionKey: electionKey, rows: UInt32(rows),
-                    dataForm: spec.data.form, bond: bond ?? max(configuration.miner.bond, spec.reward.minimumBond),
-                    network: genesis.networkID, account: nodeID)))
+        return KeyRules.enrolment(
+            task: record.task, sealingKey: sealing, electionKey: electionKey, rows: UInt32(rows),
+            dataForm: spec.data.form, bond: bond ?? max(configuration.miner.bond, spec.reward.minimumBond),
+            network: genesis.networkID, account: nodeID)
     }
 
     /// The stored sealing key of a task, or a new one.

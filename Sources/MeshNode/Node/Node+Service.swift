@@ -26,15 +26,28 @@ extension Node: NodeService {
             processNumber: ProcessInfo.processInfo.processIdentifier,
             uptimeSeconds: Double(now.monotonicMs) / 1_000, listening: listening.map { ["\($0)"] } ?? [],
             peers: linked.count,
-            notReady: [alarm, degraded, clockProblem].compactMap { $0 }
-                + (linked.isEmpty && !configuration.bootstrap.isEmpty && degraded == nil && alarm == nil
-                    ? ["no peer yet"] : []),
+            notReady: notReady,
             balance: registry.state.accounts[nodeID]?.balance, chains: await chains(), current: progress,
             bytesIn: traffic.bytesIn, bytesOut: traffic.bytesOut,
-            drops: drops.merging(linkDrops) { $0 + $1 }.sorted { $0.key < $1.key }.map {
-                .init(name: $0.key, count: $0.value)
-            },
-            contentsWanted: transfer.exchange.wanted.count)
+            drops: counters.sorted { $0.key < $1.key }.map { .init(name: $0.key, count: $0.value) },
+            contentsWanted: transfer.exchange.wanted.count, obstacles: obstacles.views)
+    }
+
+    /// Why it takes no part; each keeps `/readyz` at 503.
+    private var notReady: [String] {
+        var reasons = [alarm, degraded, clockProblem].compactMap { $0 }
+        guard alarm == nil, degraded == nil else { return reasons }
+        if linked.isEmpty && !configuration.bootstrap.isEmpty { reasons.append("no peer yet") }
+        reasons += obstacles.views.filter { [.registry, .data].contains($0.what) }.map(\.text)
+        return reasons
+    }
+
+    /// What this node dropped, by reason.
+    private var counters: [String: UInt64] {
+        var all = drops.merging(linkDrops) { $0 + $1 }
+        let lines = environment.logLinesLost()
+        if lines > 0 { all["log lines"] = lines }
+        return all
     }
 
     public func peers() async -> [PeerView] {
@@ -105,11 +118,14 @@ extension Node: NodeService {
         } else if record.closed != nil {
             reason = "enrolment is closed; the two due registry heights follow"
         } else {
-            reason = "\(record.enrolments.count)/\(record.spec.participants.maximum) participants"
+            reason = "\(record.enrolments.count) of \(record.spec.participants.minimum) to "
+                + "\(record.spec.participants.maximum) participants have enrolled"
         }
         let holders = Set(state?.holders.map(\.node) ?? ended?.holders ?? [])
         let electorate = state?.electorate ?? ended?.electorate
         let round = state?.round ?? ended?.round
+        let own = obstacles.views.filter { $0.task == record.task.hex }.map { "this node " + $0.text }
+        if !own.isEmpty { reason = ([reason].compactMap { $0 } + own).joined(separator: "; ") }
         return TaskView(
             task: record.task.hex, name: record.spec.name, state: taskState, reason: reason,
             publisher: record.publisher.hex, round: round.map { $0 - 1 } ?? 0, rounds: record.spec.rounds,
@@ -130,7 +146,17 @@ extension Node: NodeService {
 
     public func publish(_ task: PreparedTask) async throws(ServiceError) -> PublishedView {
         let initial = task.spec.model.initial
-        store(task.initialWeights, initial, .model)
+        // Nobody else has them: a task whose first model is stored nowhere can never start.
+        do {
+            let id = try contentStore.put(
+                task.initialWeights, kind: ContentManifest.Kind(rawValue: ContentRole.model.rawValue))
+            precondition(id == initial.id, "the specification names these weights")
+        } catch {
+            checkRoom()
+            throw .failed(
+                reason: "the initial weights cannot be stored: \(error)",
+                next: "free space (and inodes: df -i) under \(home.path), then publish again")
+        }
         let sealing = RistrettoKey.generate()
         let transaction = KeyRules.publish(
             task.spec, sealingKey: sealing, network: genesis.networkID, account: nodeID)
@@ -147,18 +173,18 @@ extension Node: NodeService {
         note("published", "published task \(id.short) \"\(task.spec.name)\"", task: id)
         return PublishedView(
             task: id.hex, transaction: envelope.transactionID.hex, model: initial.id.hex, warnings: task.warnings,
-            readers: TaskSpecValidator.readers(task.spec))
+            readers: TaskSpecValidator.readers(task.spec), height: registry.state.height)
     }
 
     public func join(_ task: TaskID, bond: UInt64?) async throws(ServiceError) -> Receipt {
         guard let record = registry.state.task(task) else {
             throw .notFound(what: "task \(task.short) is not in the registry", next: "see: meshnode task list")
         }
-        joining.insert(task)
         let envelope = try enrol(record, bond: bond)
-        return Receipt(
-            reference: envelope.transactionID.hex,
-            text: "enrolment in \"\(record.spec.name)\" is on its way; it counts once a registry block holds it")
+        joining.insert(task)
+        obstacles.clear(.join, task)
+        return receipt(
+            envelope, "enrolment in \"\(record.spec.name)\" is on its way; it counts once a registry block holds it")
     }
 
     // MARK: Rounds

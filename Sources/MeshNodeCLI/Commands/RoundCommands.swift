@@ -160,6 +160,7 @@ struct ModelCommand: AsyncParsableCommand {
         @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
         @Option(help: "Round, 0 for the initial weights; the latest without it.") var round: UInt32?
         @Option(help: "File to write.") var out: String
+        @OptionGroup var overwrite: OverwriteArguments
 
         struct Result: Encodable {
             let file: String
@@ -167,9 +168,10 @@ struct ModelCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
+            try Files.refuseExisting([out], force: overwrite.force)
             let query = round.map { "?round=\($0)" } ?? ""
             let bytes = try await global.client.bytes("/v1/tasks/\(NodeClient.part(task))/model\(query)")
-            try Files.write(bytes, to: out)
+            try Files.writeNew(bytes, to: out, force: overwrite.force)
             global.output.show(Result(file: out, bytes: bytes.count)) { "\($0.file)  \($0.bytes) bytes" }
         }
     }

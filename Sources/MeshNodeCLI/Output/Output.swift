@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MeshNode
+internal import Wire
 
 enum OutputFormat: String, CaseIterable, ExpressibleByArgument {
     case text, json, jsonl
@@ -41,7 +42,8 @@ struct Output {
 /// Columns as wide as their widest cell.
 enum Table {
     static func text(_ header: [String], _ rows: [[String]]) -> String {
-        let lines = [header] + rows
+        // Cells may hold names that others chose.
+        let lines = [header] + rows.map { $0.map(\.printable) }
         let widths = header.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
         return lines.map { line in
             var text = ""
@@ -57,7 +59,8 @@ enum Table {
     static func fields(_ fields: [(String, String?)]) -> String {
         let width = fields.map(\.0.count).max() ?? 0
         return fields.map { name, value in
-            name + String(repeating: " ", count: width - name.count + 2) + (value ?? Text.unknown)
+            // Lines of our own are separate fields; within one, what others wrote stays on its line.
+            name + String(repeating: " ", count: width - name.count + 2) + (value?.printable ?? Text.unknown)
         }.joined(separator: "\n")
     }
 }

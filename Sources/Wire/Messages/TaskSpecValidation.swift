@@ -190,8 +190,8 @@ struct SpecCheck {
             path, !bytes.isEmpty && bytes.count <= Limits.name,
             "1 to \(Limits.name) bytes are allowed, found \(bytes.count)")
         require(
-            path, !text.unicodeScalars.contains { $0.properties.generalCategory == .control },
-            "control characters are not allowed")
+            path, text.isPrintable,
+            "control characters, changes of direction and invisible characters are not allowed")
     }
 
     /// - Parameter parts: the value is in millionths and is shown as the fraction that people write.

@@ -53,13 +53,10 @@ enum RouteTable<Service: NodeService> {
             },
             Route(.post, "/v1/shutdown", "Ends the node in order.") { service, _, _ in
                 let answer = APICoding.encode(Receipt(reference: "shutdown", text: "the node is ending"))
-                // Only once the answer is written: the end of the node closes this connection.
-                let body = ResponseBody(contentLength: answer.count) { writer in
-                    try await writer.write(ByteBuffer(bytes: answer))
-                    try await writer.finish(nil)
-                    await service.shutdown()
-                }
-                return Response(status: .accepted, headers: [.contentType: "application/json"], body: body)
+                // The effect comes before the answer: whether its client stays to read it changes nothing. The server
+                // finishes the requests that it has before it closes.
+                await service.shutdown()
+                return .bytes(answer, "application/json", status: .accepted)
             },
         ]
     }

@@ -81,8 +81,13 @@ public struct PublishedView: Codable, Equatable, Sendable {
     public var model: String
     public var warnings: [String]
     public var readers: String
+    /// The registry's height when it was sent; it can only be decided above.
+    public var height: UInt64
 
-    public init(task: String, transaction: String, model: String, warnings: [String], readers: String) {
+    public init(
+        task: String, transaction: String, model: String, warnings: [String], readers: String, height: UInt64
+    ) {
+        self.height = height
         self.task = task
         self.transaction = transaction
         self.model = model
