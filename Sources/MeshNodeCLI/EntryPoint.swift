@@ -17,7 +17,7 @@ enum EntryPoint {
                 // Help, version and usage errors: ArgumentParser's own, with 0 or 64.
                 MeshNodeCommand.exit(withError: error)
             }
-            if !failure.message.isEmpty { Terminal.error("meshnode: \(failure.shown)") }
+            if !failure.message.isEmpty { Terminal.error("meshnode: \(failure.message)") }
             Terminal.exit(failure.code)
         }
     }
@@ -39,7 +39,7 @@ struct MeshNodeCommand: AsyncParsableCommand {
             TaskCommand.self,
             SubmitCommand.self, VoteCommand.self, RevealCommand.self, RateCommand.self, RoundCommand.self,
             ChainCommand.self, LedgerCommand.self, VerifyCommand.self, ContributorsCommand.self, ScoresCommand.self,
-            ModelCommand.self,
+            ModelCommand.self, PredictCommand.self,
             BaselineCommand.self, ProfileCommand.self,
             DataCommand.self, ConfigCommand.self, BenchCommand.self, DemoCommand.self, TestnetCommand.self,
         ])

@@ -236,7 +236,7 @@ def spec(r):
     s["architecture"], _, _, s["initial"] = r.u8(), r.list(lambda r: r.u32()), r.u8(), r.ref()
     # data
     r.blob(), r.list(lambda r: r.u32()), r.list(lambda r: r.blob()), r.u32(), r.list(lambda r: r.blob())
-    r.u64(), r.flag(), r.list(lambda r: r.u64()), r.list(lambda r: r.u64()), r.u32()
+    r.u64(), r.flag(), r.list(lambda r: r.u64()), r.list(lambda r: r.u64()), r.u32(), r.flag()
     s["rounds"] = r.u32()
     s["minimum"], s["maximum"], s["smallest"] = r.u32(), r.u32(), r.u32()
     s["enrol"], _, _, _, s["expiry"] = r.u32(), r.u32(), r.u32(), r.u32(), r.u64()

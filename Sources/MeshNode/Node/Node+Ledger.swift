@@ -193,32 +193,7 @@ extension Node {
             "\(stars) of 5 for \(node.short); the rating counts with its registry block and cannot be changed")
     }
 
-    public func transaction(
-        _ transaction: TransactionID, after height: UInt64
-    ) async throws(ServiceError) -> TransactionView {
-        if registry.isPending(transaction) { return TransactionView(transaction: transaction.hex, state: .pending) }
-        // The newest first: who asks has sent it a moment ago.
-        var next = registry.state.height
-        while next > height, registry.state.height - next < 1_024 {
-            let block: DecidedBlock?
-            do {
-                block = try chainStore.block(chain: registry.chain, height: next).map(ChainReplay.decoded)
-            } catch { throw .failed(reason: "\(error)", next: "run: meshnode chain verify") }
-            let body = block.flatMap { try? RegistryBody(wireBytes: $0.body) }
-            if body?.transactions.contains(where: { $0.transactionID == transaction }) == true {
-                return TransactionView(transaction: transaction.hex, state: .decided, height: next)
-            }
-            next -= 1
-        }
-        return TransactionView(transaction: transaction.hex, state: .gone)
-    }
-
-    /// What a sent transaction is followed by.
-    func receipt(_ transaction: Transaction, _ text: String) throws(ServiceError) -> Receipt {
-        receipt(try submit(transaction), text)
-    }
-
-    func receipt(_ envelope: Envelope, _ text: String) -> Receipt {
-        Receipt(reference: envelope.transactionID.hex, text: text, height: registry.state.height)
+    private func receipt(_ transaction: Transaction, _ text: String) throws(ServiceError) -> Receipt {
+        Receipt(reference: try submit(transaction).transactionID.hex, text: text)
     }
 }

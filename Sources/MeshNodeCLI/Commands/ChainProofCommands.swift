@@ -11,11 +11,9 @@ extension ChainCommand {
         @OptionGroup var global: GlobalArguments
         @Option(help: "File to write.") var out: String
         @Flag(help: "Also submission bodies, sums and models, as far as they are stored here.") var contents = false
-        @OptionGroup var overwrite: OverwriteArguments
 
         func run() throws {
             let path = Files.absolute(out)
-            try Files.refuseExisting([out], force: overwrite.force)
             guard FileManager.default.createFile(atPath: path, contents: nil),
                 let file = FileHandle(forWritingAtPath: path)
             else {

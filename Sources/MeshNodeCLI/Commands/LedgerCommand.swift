@@ -7,11 +7,9 @@ struct LedgerCommand: AsyncParsableCommand {
         commandName: "ledger", abstract: "Credits: who has them, where they went.",
         subcommands: [Balance.self, Transfer.self, Bond.self, Unbond.self, History.self])
 
-    static func post(
-        _ path: String, _ body: LedgerBody, _ global: GlobalArguments, _ order: OrderArguments
-    ) async throws {
+    static func post(_ path: String, _ body: LedgerBody, _ global: GlobalArguments) async throws {
         let receipt = try await global.client.post(path, APICoding.encode(body), as: Receipt.self)
-        try await order.follow(receipt, global.client, global.output)
+        global.output.show(receipt, text: \.text)
     }
 
     struct LedgerBody: Encodable {
@@ -36,32 +34,29 @@ struct LedgerCommand: AsyncParsableCommand {
     struct Transfer: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Moves credits of this node to another account.")
         @OptionGroup var global: GlobalArguments
-        @OptionGroup var order: OrderArguments
         @Argument(help: "Node id, 64 hexadecimal digits.") var to: String
         @Argument(help: "Credits.") var credits: UInt64
 
         func run() async throws {
-            try await LedgerCommand.post("/v1/ledger/transfer", .init(to: to, credits: credits), global, order)
+            try await LedgerCommand.post("/v1/ledger/transfer", .init(to: to, credits: credits), global)
         }
     }
 
     struct Bond: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Puts credits up as a validator of the registry.")
         @OptionGroup var global: GlobalArguments
-        @OptionGroup var order: OrderArguments
         @Argument(help: "Credits.") var credits: UInt64
 
-        func run() async throws { try await LedgerCommand.post("/v1/ledger/bond", .init(credits: credits), global, order) }
+        func run() async throws { try await LedgerCommand.post("/v1/ledger/bond", .init(credits: credits), global) }
     }
 
     struct Unbond: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Takes a validator's credits back; they return after the network's evidence window.")
         @OptionGroup var global: GlobalArguments
-        @OptionGroup var order: OrderArguments
         @Argument(help: "Credits.") var credits: UInt64
 
-        func run() async throws { try await LedgerCommand.post("/v1/ledger/unbond", .init(credits: credits), global, order) }
+        func run() async throws { try await LedgerCommand.post("/v1/ledger/unbond", .init(credits: credits), global) }
     }
 
     struct History: AsyncParsableCommand {
@@ -88,14 +83,13 @@ struct RevealCommand: AsyncParsableCommand {
         commandName: "reveal",
         abstract: "Opens the committed target of a task that this node published, after its end.")
     @OptionGroup var global: GlobalArguments
-    @OptionGroup var order: OrderArguments
     @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
     @Argument(help: "The accuracy that was committed to.") var target: Double
     @Argument(help: "The nonce that `task commit` printed.") var nonce: String
 
     func run() async throws {
         try await LedgerCommand.post(
-            "/v1/tasks/\(NodeClient.part(task))/reveal", .init(target: target, nonce: nonce), global, order)
+            "/v1/tasks/\(NodeClient.part(task))/reveal", .init(target: target, nonce: nonce), global)
     }
 }
 
@@ -104,14 +98,13 @@ struct RateCommand: AsyncParsableCommand {
         commandName: "rate",
         abstract: "Rates a member of a paid task that this node published; once, for everybody to see.")
     @OptionGroup var global: GlobalArguments
-    @OptionGroup var order: OrderArguments
     @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
     @Argument(help: "Node id, 64 hexadecimal digits.") var node: String
     @Argument(help: "1 (bad) to 5 (good).") var stars: Int
 
     func run() async throws {
         try await LedgerCommand.post(
-            "/v1/tasks/\(NodeClient.part(task))/ratings", .init(node: node, stars: stars), global, order)
+            "/v1/tasks/\(NodeClient.part(task))/ratings", .init(node: node, stars: stars), global)
     }
 }
 

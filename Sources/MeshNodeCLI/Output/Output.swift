@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import MeshNode
-internal import Wire
 
 enum OutputFormat: String, CaseIterable, ExpressibleByArgument {
     case text, json, jsonl
@@ -42,8 +41,7 @@ struct Output {
 /// Columns as wide as their widest cell.
 enum Table {
     static func text(_ header: [String], _ rows: [[String]]) -> String {
-        // Cells may hold names that others chose.
-        let lines = [header] + rows.map { $0.map(\.printable) }
+        let lines = [header] + rows.map { $0.map(Text.visible) }
         let widths = header.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
         return lines.map { line in
             var text = ""
@@ -59,8 +57,7 @@ enum Table {
     static func fields(_ fields: [(String, String?)]) -> String {
         let width = fields.map(\.0.count).max() ?? 0
         return fields.map { name, value in
-            // Lines of our own are separate fields; within one, what others wrote stays on its line.
-            name + String(repeating: " ", count: width - name.count + 2) + (value?.printable ?? Text.unknown)
+            name + String(repeating: " ", count: width - name.count + 2) + (value.map(Text.visible) ?? Text.unknown)
         }.joined(separator: "\n")
     }
 }

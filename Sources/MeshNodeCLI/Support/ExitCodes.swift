@@ -23,12 +23,6 @@ struct CommandFailure: Error, Equatable {
     let code: Int32
     let message: String
 
-    /// Lines of our own stay lines; what others wrote in them is written out where it is not shown as itself.
-    var shown: String {
-        message.split(separator: "\n", omittingEmptySubsequences: false).map { String($0).printable }
-            .joined(separator: "\n")
-    }
-
     init(_ code: Int32, _ message: String) {
         self.code = code
         self.message = message
