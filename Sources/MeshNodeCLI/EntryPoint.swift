@@ -17,7 +17,7 @@ enum EntryPoint {
                 // Help, version and usage errors: ArgumentParser's own, with 0 or 64.
                 MeshNodeCommand.exit(withError: error)
             }
-            if !failure.message.isEmpty { Terminal.error("meshnode: \(failure.message)") }
+            if !failure.message.isEmpty { Terminal.error("meshnode: \(failure.shown)") }
             Terminal.exit(failure.code)
         }
     }
@@ -29,8 +29,8 @@ struct MeshNodeCommand: AsyncParsableCommand {
         abstract: "Training without a server: nodes that hold their own data, encrypted sums, voted blocks.",
         discussion: """
             Results go to stdout, progress and logs to stderr.
-            Exit codes: 0 done, 1 failed, 2 verification or gate failed, 64 usage, 65 bad data or specification, \
-            69 node unreachable, 75 temporary, 77 denied, 78 node configuration.
+            Exit codes: 0 done, 1 failed, 2 verification or gate failed, 3 verification incomplete, \
+            64 usage, 65 bad data or specification, 69 node unreachable, 75 temporary, 77 denied, 78 node configuration.
             """,
         version: "meshnode \(programVersion)",
         subcommands: [
@@ -39,7 +39,7 @@ struct MeshNodeCommand: AsyncParsableCommand {
             TaskCommand.self,
             SubmitCommand.self, VoteCommand.self, RevealCommand.self, RateCommand.self, RoundCommand.self,
             ChainCommand.self, LedgerCommand.self, VerifyCommand.self, ContributorsCommand.self, ScoresCommand.self,
-            ModelCommand.self, PredictCommand.self,
+            ModelCommand.self,
             BaselineCommand.self, ProfileCommand.self,
             DataCommand.self, ConfigCommand.self, BenchCommand.self, DemoCommand.self, TestnetCommand.self,
         ])

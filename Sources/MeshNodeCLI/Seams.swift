@@ -3,7 +3,9 @@ internal import MeshNode
 /// Where the command line meets the node, the chain verifier and the demo. This file names them; nothing else does.
 enum Seams {
     /// Runs a node until its task is cancelled or `POST /v1/shutdown` was asked for.
-    static let runner: any NodeRunner = NodeRuntime()
+    ///
+    /// - Parameter log: where the process writes its log lines.
+    static func runner(_ log: LogSink) -> any NodeRunner { NodeRuntime(log: log) }
     /// Checks a home offline.
     static let verification: any ChainVerification = HomeVerifier()
     /// The testnet inside one process.

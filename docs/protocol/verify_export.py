@@ -1,32 +1,43 @@
 #!/usr/bin/env python3
 """Checks an exported chain (docs/protocol/export.md) without any code of this project.
 
-Written from docs/protocol alone: wire.md, consensus.md, registry.md, rounds.md, content.md and the transcripts of crypto.md.
-It needs Python 3.9 and `cryptography` for Ed25519 and ChaCha20.
+Written from docs/protocol alone. It needs Python 3.9 and `cryptography` (pip install cryptography) for Ed25519 and ChaCha20.
 
-Checked: network id; block ids, parents, heights, times; that bodies and contents are the named ones; proposers and beacons (the
-VRF outputs are hashed, their proofs are not verified: that takes a group library); every precommit of every certificate with the
-electorate of its height; signatures, nonces and effects of all registry transactions, with them every balance; sets, scored rounds,
-replaced holders, payout tables by equal, rows and contribution; the state root of every block of every chain. With --contents, of each
-result whose bodies are there: boxes hash and elements root of every body, every affine element on the curve, the digits of e, the block
-equation, and the new model where the task's server step is plain averaging; of each scored round: the direction and every opening.
-Not checked: election proofs, proofs that a key is held, proofs of single boxes, what complaints and blame prove, the other server steps.
-
-    verify_export.py FILE        exit 0 when everything holds, 1 with the first fault
+Checked of every chain: the form of the file; network id; block ids, parents, heights, times; that bodies are the named ones;
+proposers, beacons and election proofs; every precommit of every certificate with the electorate of its height; signatures,
+nonces, conditions and effects of all registry transactions, with them every balance; the context of every attempt; lists,
+announcements with their proofs, Readys, complaints, key statements, opinions, blame, absences, orders and what they rest on;
+sets, buckets, scored rounds, replaced holders, payout tables; the state root of every block; that every task chain is the one
+that the registry settled. With contents: boxes hash, elements root and points of every body; the proof that a later attempt
+repeats its vector; of each result the digits of e, the block equation, and the new model where the server step is plain
+averaging; of each scored round the direction and every opening.
+Not checked: the ranges of a published task's fields, the other server steps, the supports of sparse rounds.
 """
+import argparse
 import base64
 import hashlib
 import json
+import re
 import struct
 import sys
+import time
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+try:
+    from cryptography.exceptions import InvalidSignature, InvalidTag
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+except ImportError:
+    sys.exit("verify_export.py needs the package `cryptography`: pip install cryptography, or apt install python3-cryptography")
 
 CHUNK = 32 * 1024
 # The rules of docs/protocol/README.md that this program follows. An export of another number is refused.
 RULES = 2
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+ROOT = pow(2, (P - 1) // 4, P)
+ZERO = (0, 1, 1, 0)
 
 
 class Fault(Exception):
@@ -55,7 +66,7 @@ def u32(n):
     return struct.pack("<I", n)
 
 
-def transcript(*parts):
+def transcript(*parts, size=32):
     out = b""
     for part in parts:
         if isinstance(part, str):
@@ -63,7 +74,7 @@ def transcript(*parts):
         elif isinstance(part, int):
             part = u64(part)
         out += u64(len(part)) + part
-    return b2(out)
+    return b2(out, size)
 
 
 class Reader:
@@ -101,20 +112,55 @@ class Reader:
     def sig(self):
         return self.take(64)
 
-    def blob(self):
-        return self.take(self.u32())
+    def blob(self, most=None):
+        n = self.u32()
+        need(most is None or n <= most, "bytes beyond their limit")
+        return self.take(n)
+
+    def text(self, most):
+        try:
+            return self.blob(most).decode()
+        except UnicodeDecodeError:
+            raise Fault("a text that is not UTF-8")
+
+    def choice(self, *allowed):
+        n = self.u8()
+        need(n in allowed, "an unknown number %d" % n)
+        return n
 
     def ref(self):
         return self.id(), self.u64()
 
-    def list(self, one):
-        return [one(self) for _ in range(self.u32())]
+    def list(self, one, most=None):
+        n = self.u32()
+        need(most is None or n <= most, "a list beyond its limit")
+        need(n <= len(self.data) - self.at, "truncated")
+        return [one(self) for _ in range(n)]
+
+    def ids(self, most):
+        return self.list(Reader.id, most)
+
+    def envelopes(self, most, what):
+        """Envelopes in ascending order of signer, one each."""
+        found = self.list(envelope, most)
+        ascending([e["signer"] for e in found], what)
+        return found
 
     def domain(self, n, version=1):
         need(self.u16() == n and self.u8() == version, "domain %d" % n)
 
     def end(self):
         need(self.at == len(self.data), "trailing bytes")
+
+
+# Limits of lengths and counts: Sources/Wire/Limits.swift.
+PAYLOAD, VOTERS, SUBMITTERS, HOLDERS, COMPONENTS, NAMED, PATH = 60_000, 32, 256, 7, 35, 8, 26
+ANNOUNCEMENTS = 2 * SUBMITTERS
+TRANSACTIONS, EVICTIONS, BODY, ACCOUNTS, TASKS = 512, 256, 1 << 20, 100_000, 10_000
+
+
+def ascending(keys, what):
+    need(all(a < b for a, b in zip(keys, keys[1:])), "%s are not in ascending order" % what)
 
 
 def content_id(data, kind):
@@ -129,21 +175,23 @@ def header(data):
     r.domain(2)
     h = dict(chain=r.id(), height=r.u64(), parent=r.id(), time=r.u64(), author=r.id(), view=r.u32(), kind=r.u8(),
              round=r.u32(), attempt=r.u16(), body=r.ref(), state=r.id(), payout=r.id(), next=r.id(), second=r.id(),
-             proof=r.blob())
+             proof=r.blob(80))
     r.end()
+    need(h["kind"] <= 4 and h["body"][1] <= BODY, "a header of another form")
     h["id"] = transcript("meshnode/block/1", data)
     return h
 
 
 def certificate(r):
     r.domain(4)
-    return dict(chain=r.id(), height=r.u64(), view=r.u32(), block=r.id(), votes=r.list(lambda r: (r.u8(), r.sig())))
+    return dict(chain=r.id(), height=r.u64(), view=r.u32(), block=r.id(), votes=r.list(lambda r: (r.u8(), r.sig()), VOTERS))
 
 
 def envelope(r):
     start = r.at
     r.domain(1)
-    e = dict(network=r.id(), kind=r.u8(), chain=r.id(), major=r.u64(), minor=r.u32(), signer=r.id(), payload=r.blob())
+    e = dict(network=r.id(), kind=r.u8(), chain=r.id(), major=r.u64(), minor=r.u32(), signer=r.id(), payload=r.blob(PAYLOAD))
+    need(1 <= e["kind"] <= 19, "an envelope of an unknown kind")
     e["signed"] = r.data[start:r.at]
     e["sig"] = r.sig()
     return e
@@ -154,10 +202,24 @@ def signed_bytes(network, kind, chain, major, minor, signer, payload):
             + u32(len(payload)) + payload)
 
 
+GOOD_KEYS = set()
+
+
+def small_order(encoded):
+    """Whether 32 bytes name a point of order 1, 2, 4 or 8, whatever their sign bit."""
+    return int.from_bytes(encoded, "little") % 2**255 % P in SMALL_Y
+
+
 def signature(key, sig, data):
+    """Ed25519 as libsodium has it: S below the order, no key or R of small order, no key that is not canonical, R compared as
+    bytes (which refuses an R that is not canonical), no cofactor."""
+    if key not in GOOD_KEYS:
+        need(int.from_bytes(key, "little") % 2**255 < P and not small_order(key), "a key of small order or not canonical")
+        GOOD_KEYS.add(key)
+    need(int.from_bytes(sig[32:], "little") < L and not small_order(sig[:32]), "a signature of a form that is refused")
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(sig, data)
-    except InvalidSignature:
+    except (InvalidSignature, ValueError):
         raise Fault("a signature of %s does not hold" % key.hex()[:8])
 
 
@@ -180,8 +242,8 @@ class Electorate:
 
 def check_certificate(cert, h, electorate, network):
     need((cert["chain"], cert["height"], cert["block"]) == (h["chain"], h["height"], h["id"]), "certificate of another block")
-    places = [place for place, _ in cert["votes"]]
-    need(places == sorted(set(places)), "votes are not in order")
+    need(cert["view"] >= h["view"], "a certificate of a view before its block was made")
+    ascending([place for place, _ in cert["votes"]], "votes")
     weight = 0
     for place, sig in cert["votes"]:
         need(place < len(electorate.members), "an unknown voter")
@@ -227,51 +289,101 @@ def beacon_after(previous, h):
 
 
 def spec(r):
-    """Fields of a task spec that the ledger needs, and its bytes."""
+    """Fields of a task spec that the chains need, and its bytes."""
     start = r.at
     r.domain(6)
-    s = {}
-    s["name"] = r.blob()
+    s = dict(name=r.text(255))
     r.u64()
-    s["architecture"], _, _, s["initial"] = r.u8(), r.list(lambda r: r.u32()), r.u8(), r.ref()
-    # data
-    r.blob(), r.list(lambda r: r.u32()), r.list(lambda r: r.blob()), r.u32(), r.list(lambda r: r.blob())
-    r.u64(), r.flag(), r.list(lambda r: r.u64()), r.list(lambda r: r.u64()), r.u32(), r.flag()
+    s["architecture"], s["hidden"], _, s["initial"] = r.choice(1, 2, 3, 4), r.list(Reader.u32, 16), r.choice(1, 2), r.ref()
+    form = r.at
+    r.text(255)
+    s["shape"], labels, targets = r.list(Reader.u32, 4), r.list(lambda r: r.text(255), 10_000), r.u32()
+    s["outputs"] = len(labels) or targets
+    r.list(lambda r: r.text(255), 4096), r.u64(), r.flag(), r.list(Reader.u64, 4096), r.list(Reader.u64, 4096)
+    s["least_rows"] = r.u32()
+    s["form"] = transcript("meshnode/data-form/1", r.data[form:r.at])
     s["rounds"] = r.u32()
     s["minimum"], s["maximum"], s["smallest"] = r.u32(), r.u32(), r.u32()
     s["enrol"], _, _, _, s["expiry"] = r.u32(), r.u32(), r.u32(), r.u32(), r.u64()
     # training
-    r.blob(), r.u32(), r.u32(), r.u32(), r.u8(), r.take(5 * 4), r.u64(), r.u8(), r.u32(), r.u32()
-    s["correction"], _ = r.u8(), r.u32()
-    s["server"], s["rate"], _, s["weighting"], s["cap"] = r.u8(), r.u32(), r.take(3 * 4), r.u8(), r.u32()
+    r.text(255), r.u32(), r.u32(), r.u32(), r.choice(1, 2, 3), r.take(5 * 4), r.u64(), r.choice(1, 2, 3, 4), r.u32(), r.u32()
+    s["correction"], _ = r.choice(1, 2), r.u32()
+    s["server"], s["rate"], _, s["weighting"], s["cap"] = r.choice(*range(1, 9)), r.u32(), r.take(3 * 4), r.choice(1, 2), r.u32()
     # Robust rules work on buckets.
     s["buckets"], hostile = (r.u16(), r.u16()) if s["server"] >= 6 else (0, 0)
     s["least"] = {6: 2, 7: 2 * hostile + 1, 8: 2 * hostile + 3}.get(s["server"], 1)
     # update
-    r.u64()
-    s["bits"], s["range"], s["scale"], s["compression"] = r.u8(), r.u32(), r.u8(), r.u8()
-    r.take(4 * 4)
-    s["packing"], s["encoding"] = r.u8(), r.u8()
+    s["clip"] = r.u64()
+    s["bits"], s["range"], s["scale"], s["compression"] = r.u8(), r.u32(), r.choice(1, 2), r.choice(1, 2, 3)
+    s["ratio"], _, s["dense"], _ = r.u32(), r.u32(), r.u32(), r.u32()
+    s["packing"], s["encoding"] = r.u8(), r.choice(1, 2)
     s["holders"], s["threshold"] = r.u8(), r.u8()
     r.u32()
     s["target"] = r.u32()
     s["commitment"] = r.id() if r.flag() else None
     r.u32(), r.u32()
-    s["reward"], s["rule"], s["scored"], s["bond"] = r.u64(), r.u8(), r.u32(), r.u64()
-    r.u32(), r.u8()
+    s["reward"], s["rule"], s["scored"], s["bond"] = r.u64(), r.choice(1, 2, 3), r.u32(), r.u64()
+    r.u32(), r.choice(1, 2)
     s["bytes"] = r.data[start:r.at]
+    # What every rule of a round rests on; the other ranges of a published task are not held here.
+    need((s["holders"], s["threshold"]) in ((1, 0), (3, 1), (5, 2), (7, 3)), "a task with an unknown holder profile")
+    need(4 <= s["smallest"] <= s["minimum"] <= s["maximum"] <= SUBMITTERS, "a task with an impossible number of members")
+    need(1 <= s["rounds"] <= 1000 and 2 <= s["bits"] <= 32 and s["packing"] in (1, 2), "a task with impossible numbers")
+    s["B"] = 2 ** (s["bits"] - 1) - 1
+    s["radix"] = 2 * s["maximum"] * s["B"] + 1
+    need((s["radix"] ** s["packing"] - 1) // 2 <= (2**32 if s["packing"] == 1 else 2**23), "a task whose sums nobody can recover")
+    s["size"] = model_size(s)
     return s
 
 
+def model_size(s):
+    """Trainable parameters, bias included."""
+    total, width = 0, 1
+    for extent in s["shape"]:
+        width *= extent
+    if s["architecture"] == 4:
+        channels = s["shape"][0] if len(s["shape"]) == 3 else 1
+        height, breadth = s["shape"][-2:]
+        for units in s["hidden"]:
+            total += (9 * channels + 1) * units
+            channels, height, breadth = units, height // 2, breadth // 2
+        width = channels * height * breadth
+    else:
+        for units in s["hidden"]:
+            total += (width + 1) * units
+            width = units
+    return total + (width + 1) * s["outputs"]
+
+
+def coordinates(s, number):
+    """Integers of one member in a round."""
+    if s["correction"] == 2:
+        return 2 * s["size"]
+    if s["compression"] == 1 or number <= s["dense"]:
+        return s["size"]
+    return min(s["size"], max(1, (s["size"] * s["ratio"] + 500_000) // 1_000_000))
+
+
+def elements(s, number):
+    return -(-coordinates(s, number) // s["packing"])
+
+
+def subsets(n, size, first=0):
+    if size == 0:
+        return [[]]
+    return [[head] + tail for head in range(first, n - size + 1) for tail in subsets(n, size - 1, head + 1)]
+
+
 def outcome(r):
-    kind = r.u8()
-    return (kind, r.u8()) if kind == 2 else (kind,)
+    kind = r.choice(0, 1, 2, 3)
+    return (kind, r.choice(1, 2, 3, 4)) if kind == 2 else (kind,)
 
 
 def payout_table(r):
     start = r.at
     t = dict(outcome=outcome(r), rounds=r.u32(), accuracy=r.u32(),
-             entries=r.list(lambda r: [r.id(), r.u32(), r.u32(), r.u64()]))
+             entries=r.list(lambda r: [r.id(), r.u32(), r.u32(), r.u64()], SUBMITTERS))
+    ascending([entry[0] for entry in t["entries"]], "members of a payout table")
     t["bytes"] = r.data[start:r.at]
     return t
 
@@ -282,10 +394,23 @@ def encode_table(t):
 
 
 def genesis_account(r):
-    account = r.id(), r.u64(), r.u64(), r.id()
-    if r.flag():
-        r.sig(), r.sig()
-    return account
+    return r.id(), r.u64(), r.u64(), r.id(), (r.sig(), r.sig()) if r.flag() else None
+
+
+def check_member(account, proof_bytes):
+    """A validator has proven both of its keys; a key without a bond has at least to be one."""
+    key, _, bond, election, proofs = account
+    need(is_key(key), "an account that is the key of no node")
+    if proofs is None:
+        need(bond == 0 and election == bytes(32), "a validator that has not proven its keys")
+        return
+    statement = transcript("meshnode/member/1", struct.pack("<H", RULES), key, election)
+    signature(key, proofs[1], statement)
+    if election == bytes(32):
+        need(proofs[0] == bytes(64), "a proof of an election key without the key")
+        need(bond == 0 or proof_bytes == 0, "a validator without an election key")
+    else:
+        check_key(proofs[0], election, statement)
 
 
 class Registry:
@@ -295,19 +420,27 @@ class Registry:
         r.domain(5, 2)
         rules = r.u16()
         need(rules == RULES, other_rules(rules))
-        r.blob()
+        self.name = r.text(255)
         self.time = r.u64()
         self.accounts = {}
-        for key, balance, bond, election in r.list(genesis_account):
+        accounts = r.list(genesis_account, ACCOUNTS)
+        ascending([a[0] for a in accounts], "accounts")
+        need(sum(a[1] + a[2] for a in accounts) < 2**63, "more credits than 2^63 - 1")
+        for key, balance, bond, election, _ in accounts:
             self.accounts[key] = dict(balance=balance, nonce=0, bonded=0, bond=bond, key=election, unbonding=[], below=0)
-        self.proof_bytes, _, _ = r.u8(), r.u32(), r.u32()
+        self.proof_bytes, propose, vote = r.choice(0, 80), r.u32(), r.u32()
+        need(10 <= propose <= 600_000 and 10 <= vote <= 600_000, "timeouts out of range")
         self.settle_ms, self.evidence_ms = r.u64(), r.u64()
+        need(all(1 <= n <= 31_536_000_000 for n in (self.settle_ms, self.evidence_ms)), "windows out of range")
         r.end()
+        for account in accounts:
+            check_member(account, self.proof_bytes)
         self.network = transcript("meshnode/network/1", genesis)
         self.chain = transcript("meshnode/registry/1", self.network)
         self.head, self.height = self.network, 0
         self.beacon = transcript("meshnode/beacon-0/1", self.network)
         self.now = self.later = self.drawn()
+        self.ids, self.settles = [self.network], []
         self.tasks, self.burned = [], 0
         self.total = self.credits()
 
@@ -326,13 +459,23 @@ class Registry:
                 return t
         raise Fault("an unknown task")
 
+    def expires(self, t):
+        return t["published"] + t["spec"]["expiry"]
+
+    def is_due(self, time):
+        """Whether a block of this time would have something to do without any transaction."""
+        timers = [a["unbonding"][0][1] for a in self.accounts.values() if a["unbonding"]]
+        timers += [self.timer(t) for t in self.tasks if self.timer(t) is not None]
+        return (self.now.hash != self.later.hash or any(t["closed"] and t["beacon"] is None for t in self.tasks)
+                or any(at <= time for at in timers))
+
     # Timers, by the time of blocks.
 
     def timer(self, t):
         if t["cancelled"]:
             return None
         if t["window"] is None:
-            return t["published"] + t["spec"]["expiry"]
+            return self.expires(t)
         if t["paid"] is None:
             return t["window"]
         return None if t["released"] else t["paid"] + self.evidence_ms
@@ -344,7 +487,7 @@ class Registry:
         for t in self.tasks:
             while self.timer(t) is not None and self.timer(t) <= time:
                 if t["window"] is None:
-                    t["window"] = t["published"] + t["spec"]["expiry"] + self.settle_ms
+                    t["window"] = self.expires(t) + self.settle_ms
                 elif t["paid"] is None:
                     t["paid"] = time
                     table = t["settled"] and t["settled"][2]
@@ -367,117 +510,187 @@ class Registry:
     def apply(self, e, height, time):
         need((e["kind"], e["chain"], e["minor"]) == (10, self.chain, 0), "not a transaction")
         envelope_signature(e, self.network)
-        a = self.accounts[e["signer"]]
+        a = self.accounts.get(e["signer"])
+        need(a is not None, "a transaction of nobody")
         need(e["major"] == a["nonce"], "nonce")
         a["nonce"] += 1
         r = Reader(e["payload"])
         r.domain(16)
-        kind = r.u8()
-        if kind == 1:
-            s = spec(r)
-            r.id(), r.sig()
-            a["balance"] -= s["reward"]
-            task = transcript("meshnode/task/1", self.network, transcript("meshnode/transaction/1", e["signed"]))
-            self.tasks.append(dict(
-                id=task, spec=s, publisher=e["signer"], published=time, escrow=s["reward"], enrolled=[], closed=0,
-                beacon=None, block=None, orders=[], cancelled=False, settled=None, target=None, window=None, paid=None,
-                released=False, slashed=[], ratings=[]))
-        elif kind == 2:
-            start = r.at
-            n = dict(task=r.id(), sealing=r.id(), election=r.id(), rows=r.u32(), form=r.id(),
-                     bond=r.u64(), proofs=(r.sig(), r.sig()))
-            n["bytes"] = r.data[start:r.at]
-            a["balance"] -= n["bond"]
-            a["bonded"] += n["bond"]
-            self.task(n["task"])["enrolled"].append((e["signer"], height, n))
-        elif kind == 3:
-            t = self.task(r.id())
-            need(not t["closed"], "closed twice")
-            t["closed"] = height
-        elif kind == 4:
-            to, credits = r.id(), r.u64()
-            a["balance"] -= credits
-            other = self.accounts.setdefault(
-                to, dict(balance=0, nonce=0, bonded=0, bond=0, key=bytes(32), unbonding=[], below=0))
-            other["balance"] += credits
-        elif kind == 5:
-            credits, key, _ = r.u64(), r.id(), r.sig()
-            a["balance"] -= credits
-            a["bond"] += credits
-            a["key"] = key
-        elif kind == 6 and r.u8() == 1:
+        kind = r.choice(*range(1, 13))
+        effects = (self.publish, self.enrol, self.close, self.transfer, self.bond, self.unbond, self.order, self.reveal,
+                   self.settle, self.refund, self.evidence, self.rate)
+        effects[kind - 1](r, e, a, height, time)
+        r.end()
+
+    def debit(self, a, credits):
+        need(a["balance"] >= credits, "a balance below zero")
+        a["balance"] -= credits
+
+    def held(self, use, account, content):
+        """What the proof of a key says: its use, whose it is, and the rest of the transaction."""
+        return transcript("meshnode/key-use/1", use, self.network, account, content)
+
+    def held_election(self, use, account, key, proof, content):
+        if self.proof_bytes == 0 and key == bytes(32):
+            need(proof == bytes(64), "a proof of an election key without the key")
+        else:
+            check_key(proof, key, self.held(use, account, content))
+
+    def publish(self, r, e, a, height, time):
+        s, sealing, proof = spec(r), r.id(), r.sig()
+        check_key(proof, sealing, self.held("publish/sealing", e["signer"], s["bytes"]))
+        need(len(self.tasks) < TASKS, "too many tasks")
+        self.debit(a, s["reward"])
+        task = transcript("meshnode/task/1", self.network, transcript("meshnode/transaction/1", e["signed"]))
+        self.tasks.append(dict(
+            id=task, spec=s, publisher=e["signer"], sealing=sealing, published=time, escrow=s["reward"], enrolled=[], closed=0,
+            beacon=None, block=None, anchor=None, orders=[], cancelled=False, settled=None, target=None, window=None,
+            paid=None, released=False, slashed=[], ratings=[]))
+
+    def enrol(self, r, e, a, height, time):
+        start = r.at
+        n = dict(task=r.id(), sealing=r.id(), election=r.id(), rows=r.u32(), form=r.id(), bond=r.u64())
+        stated = r.data[start:r.at]
+        proofs = r.sig(), r.sig()
+        n["bytes"] = r.data[start:r.at]
+        t, key = self.task(n["task"]), e["signer"]
+        s = t["spec"]
+        need(not t["cancelled"] and not t["closed"] and time < self.expires(t), "an enrolment in a task that takes none")
+        need(all(k != key for k, _, _ in t["enrolled"]) and key not in t["slashed"], "enrolled twice, or after a fault")
+        need(len(t["enrolled"]) < s["maximum"], "an enrolment in a full task")
+        need(n["rows"] >= s["least_rows"], "an enrolment with too few rows")
+        need(n["form"] == s["form"], "an enrolment with another data form")
+        need(n["bond"] >= max(1, s["bond"]), "an enrolment with too small a bond")
+        check_key(proofs[0], n["sealing"], self.held("enrol/sealing", key, stated))
+        self.held_election("enrol/election", key, n["election"], proofs[1], stated)
+        self.debit(a, n["bond"])
+        a["bonded"] += n["bond"]
+        t["enrolled"].append((key, height, n))
+
+    def close(self, r, e, a, height, time):
+        t = self.task(r.id())
+        need(not t["closed"] and not t["cancelled"], "closed twice")
+        need(all(h < height for _, h, _ in t["enrolled"]), "closed in the block of an enrolment")
+        s, count = t["spec"], len(t["enrolled"])
+        full = count >= s["maximum"] or count >= s["minimum"] and time >= t["published"] + s["enrol"]
+        need(time < self.expires(t) and full, "closed before its time")
+        t["closed"] = height
+
+    def transfer(self, r, e, a, height, time):
+        to, credits = r.id(), r.u64()
+        if to == e["signer"]:
+            need(credits == 0, "a transfer to oneself")
+            return
+        need(credits > 0, "a transfer of nothing")
+        need(to in self.accounts or len(self.accounts) < ACCOUNTS, "too many accounts")
+        need(to in self.accounts or is_key(to), "a transfer to the key of no node")
+        self.debit(a, credits)
+        other = self.accounts.setdefault(
+            to, dict(balance=0, nonce=0, bonded=0, bond=0, key=bytes(32), unbonding=[], below=0))
+        other["balance"] += credits
+
+    def bond(self, r, e, a, height, time):
+        credits, key, proof = r.u64(), r.id(), r.sig()
+        need(credits > 0, "a bond of nothing")
+        self.held_election("bond/election", e["signer"], key, proof, u64(credits))
+        self.debit(a, credits)
+        new = a["bond"] == 0 and e["signer"] not in self.now.weight and e["signer"] not in self.later.weight
+        need(new or a["key"] == key, "another election key")
+        a["bond"] += credits
+        a["key"] = key
+
+    def unbond(self, r, e, a, height, time):
+        if r.choice(1, 2) == 1:
             credits = r.u64()
+            others = any(x["bond"] > 0 for k, x in self.accounts.items() if k != e["signer"])
+            need(0 < credits <= a["bond"] and (credits < a["bond"] or others), "more unbonded than may be")
+            need(len(a["unbonding"]) < 64, "too many parts unbond")
             a["bond"] -= credits
             a["unbonding"].append((credits, time + self.evidence_ms))
-        elif kind == 6:
-            t = self.task(r.id())
-            mine = [one for one in t["enrolled"] if one[0] == e["signer"]]
-            need(not t["closed"] and len(mine) == 1, "leaves a task that it is not in")
-            t["enrolled"].remove(mine[0])
-            if e["signer"] not in t["slashed"]:
-                a["bonded"] -= mine[0][2]["bond"]
-                a["balance"] += mine[0][2]["bond"]
-        elif kind == 7:
-            t, sequence, action = self.task(r.id()), r.u32(), r.u8()
-            need(e["signer"] == t["publisher"] and sequence == len(t["orders"]) + 1, "an order out of turn")
-            if t["closed"]:
-                t["orders"].append((height, action))
-            else:
-                t["cancelled"] = True
-                self.release(t)
-                self.accounts[t["publisher"]]["balance"] += t["escrow"]
-                t["escrow"] = 0
-        elif kind == 8:
-            t, target, nonce = self.task(r.id()), r.u32(), r.id()
-            need(transcript("meshnode/target/1", target, nonce) == t["spec"]["commitment"], "another target")
-            t["target"] = target
-        elif kind == 9:
-            start = r.at
-            h = self.embedded_header(r)
-            cert, table = certificate(r), payout_table(r)
-            t = self.task(h["chain"])
-            check_certificate(cert, h, self.members(t), self.network)
-            need(transcript("meshnode/payout/1", table["bytes"]) == h["payout"], "another payout root")
-            need(sum(c for _, _, _, c in table["entries"]) <= t["escrow"] and t["paid"] is None, "settled too late or too much")
-            need(not t["settled"] or h["height"] > t["settled"][0], "settled lower")
-            t["settled"] = (h["height"], h["id"], table)
-            if table["outcome"][0] != 0 and t["window"] is None:
-                t["window"] = time + self.settle_ms
-        elif kind == 10:
-            t = self.task(r.id())
-            need(t["paid"] is not None and t["escrow"] > 0, "nothing to refund")
-            self.accounts[t["publisher"]]["balance"] += t["escrow"]
-            t["escrow"] = 0
-        elif kind == 11:
-            one, two = envelope(r), envelope(r)
-            envelope_signature(one, self.network)
-            envelope_signature(two, self.network)
-            place = ("kind", "chain", "major", "minor", "signer")
-            need(all(one[p] == two[p] for p in place) and one["payload"] < two["payload"], "no evidence")
-            need(one["kind"] in (1, 2, 3, 4, 5, 7, 9), "a kind that may be signed again")
-            bad = self.accounts[one["signer"]]
-            if one["chain"] == self.chain:
-                lost = bad["bond"] + sum(c for c, _ in bad["unbonding"])
-                need(lost > 0 and one["major"] >= bad["below"], "nothing to lose")
-                bad.update(bond=0, unbonding=[], below=height + 2)
-            else:
-                t = self.task(one["chain"])
-                need(one["signer"] not in t["slashed"] and not t["released"], "nothing to lose")
-                lost = [n["bond"] for key, _, n in t["enrolled"] if key == one["signer"]][0]
-                t["slashed"] = sorted(t["slashed"] + [one["signer"]])
-                bad["bonded"] -= lost
-            self.burned += lost
-        elif kind == 12:
-            t, key, stars = self.task(r.id()), r.id(), r.u8()
-            need(e["signer"] == t["publisher"] and key != e["signer"] and 1 <= stars <= 5, "a rating by somebody else")
-            need(t["paid"] is not None and t["settled"] is not None, "rated before it was paid")
-            need(any(k == key and a + b > 0 for k, a, b, _ in t["settled"][2]["entries"]), "rated without settled work")
-            need(all(k != key for k, _ in t["ratings"]), "rated twice")
-            t["ratings"] = sorted(t["ratings"] + [(key, stars)])
+            return
+        t = self.task(r.id())
+        mine = [one for one in t["enrolled"] if one[0] == e["signer"]]
+        need(not t["closed"] and not t["released"] and not t["cancelled"] and len(mine) == 1, "leaves a task that it is not in")
+        t["enrolled"].remove(mine[0])
+        if e["signer"] not in t["slashed"]:
+            a["bonded"] -= mine[0][2]["bond"]
+            a["balance"] += mine[0][2]["bond"]
+
+    def order(self, r, e, a, height, time):
+        t, sequence, action = self.task(r.id()), r.u32(), r.choice(1, 2, 3)
+        last = t["orders"][-1][1] if t["orders"] else 0
+        need(e["signer"] == t["publisher"] and sequence == len(t["orders"]) + 1 <= 1000, "an order out of turn")
+        ended = t["settled"] and t["settled"][2]["outcome"][0] != 0
+        need(not t["cancelled"] and last != 3 and t["paid"] is None and not ended, "an order about a task that has ended")
+        need(not t["closed"] or t["beacon"] is not None, "an order before the chain is open")
+        need(action != 1 or t["closed"] and last != 1, "a pause that cannot be")
+        need(action != 2 or last == 1, "a resume that cannot be")
+        if t["closed"]:
+            t["orders"].append((height, action))
+            return
+        t["cancelled"] = True
+        self.release(t)
+        self.accounts[t["publisher"]]["balance"] += t["escrow"]
+        t["escrow"] = 0
+
+    def reveal(self, r, e, a, height, time):
+        t, target, nonce = self.task(r.id()), r.u32(), r.id()
+        need(e["signer"] == t["publisher"] and t["spec"]["commitment"] is not None and t["target"] is None, "no target to open")
+        need(t["settled"] and t["settled"][2]["outcome"][0] != 0 and t["paid"] is None, "a target opened out of its time")
+        need(transcript("meshnode/target/1", target, nonce) == t["spec"]["commitment"], "another target")
+        t["target"] = target
+
+    def settle(self, r, e, a, height, time):
+        h = self.embedded_header(r)
+        cert, table = certificate(r), payout_table(r)
+        t = self.task(h["chain"])
+        need(t["beacon"] is not None, "settled before it started")
+        check_certificate(cert, h, self.members(t), self.network)
+        need(transcript("meshnode/payout/1", table["bytes"]) == h["payout"], "another payout root")
+        need(all(k in self.accounts for k, _, _, _ in table["entries"]), "a payout to nobody")
+        need(sum(c for _, _, _, c in table["entries"]) <= t["escrow"] and t["paid"] is None, "settled too late or too much")
+        need(not t["settled"] or h["height"] > t["settled"][0], "settled lower")
+        t["settled"] = (h["height"], h["id"], table)
+        self.settles.append((h["chain"], h["height"], h["id"], height))
+        if table["outcome"][0] != 0 and t["window"] is None:
+            t["window"] = time + self.settle_ms
+
+    def refund(self, r, e, a, height, time):
+        t = self.task(r.id())
+        need(t["paid"] is not None and t["escrow"] > 0, "nothing to refund")
+        self.accounts[t["publisher"]]["balance"] += t["escrow"]
+        t["escrow"] = 0
+
+    def evidence(self, r, e, a, height, time):
+        one, two = envelope(r), envelope(r)
+        envelope_signature(one, self.network)
+        envelope_signature(two, self.network)
+        place = ("kind", "chain", "major", "minor", "signer")
+        need(all(one[p] == two[p] for p in place) and one["payload"] < two["payload"], "no evidence")
+        need(one["kind"] in (1, 2, 3, 4, 5, 7, 9), "a kind that may be signed again")
+        bad = self.accounts.get(one["signer"])
+        need(bad is not None, "evidence against nobody")
+        if one["chain"] == self.chain:
+            lost = bad["bond"] + sum(c for c, _ in bad["unbonding"])
+            need(lost > 0 and one["major"] >= bad["below"], "nothing to lose")
+            bad.update(bond=0, unbonding=[], below=height + 2)
         else:
-            raise Fault("unknown transaction %d" % kind)
-        r.end()
-        need(all(x["balance"] >= 0 for x in self.accounts.values()), "a balance below zero")
+            t = self.task(one["chain"])
+            lost = [n["bond"] for key, _, n in t["enrolled"] if key == one["signer"]]
+            open_ = not t["released"] and not t["cancelled"] and one["signer"] not in t["slashed"]
+            need(len(lost) == 1 and open_, "nothing to lose")
+            lost = lost[0]
+            t["slashed"] = sorted(t["slashed"] + [one["signer"]])
+            bad["bonded"] -= lost
+        self.burned += lost
+
+    def rate(self, r, e, a, height, time):
+        t, key, stars = self.task(r.id()), r.id(), r.u8()
+        need(e["signer"] == t["publisher"] and key != e["signer"] and 1 <= stars <= 5, "a rating by somebody else")
+        need(t["paid"] is not None and t["settled"] is not None, "rated before it was paid")
+        need(any(k == key and a + b > 0 for k, a, b, _ in t["settled"][2]["entries"]), "rated without settled work")
+        need(all(k != key for k, _ in t["ratings"]), "rated twice")
+        t["ratings"] = sorted(t["ratings"] + [(key, stars)])
 
     @staticmethod
     def embedded_header(r):
@@ -486,7 +699,7 @@ class Registry:
         probe.at = start
         probe.domain(2)
         probe.take(32 + 8 + 32 + 8 + 32 + 4 + 1 + 4 + 2 + 40 + 32 * 4)
-        probe.blob()
+        probe.blob(80)
         r.at = probe.at
         return header(r.data[start:r.at])
 
@@ -516,20 +729,25 @@ class Registry:
     def block(self, h, body, cert):
         need(h["chain"] == self.chain and h["kind"] == 0, "not a registry block")
         need(h["height"] == self.height + 1 and h["parent"] == self.head and h["time"] > self.time, "does not follow")
+        need((h["round"], h["attempt"], h["payout"]) == (0, 0, bytes(32)), "a registry block with a round or payouts")
         order = shuffle(self.now.members, self.beacon, "proposers")
         need(h["author"] == order[h["view"] % len(order)], "another proposer")
-        need(len(h["proof"]) == self.proof_bytes, "election proof of another length")
+        self.election(h, self.beacon, self.accounts[h["author"]]["key"])
         check_certificate(cert, h, self.now, self.network)
+        due = self.is_due(h["time"])
         self.begin(h["time"])
         r = Reader(body)
-        for e in r.list(envelope):
-            self.apply(e, h["height"], h["time"])
+        transactions = r.list(envelope, TRANSACTIONS)
         r.end()
+        need(transactions or due, "an empty block, though no height is due")
+        for e in transactions:
+            self.apply(e, h["height"], h["time"])
         drawn = self.drawn()
         need(h["next"] == self.later.hash and h["second"] == drawn.hash, "other electorates")
         need(h["state"] == self.root(), "another state root")
         need(self.credits() == self.total, "credits were made or lost")
         self.height, self.head, self.time = h["height"], h["id"], h["time"]
+        self.ids.append(h["id"])
         self.beacon = beacon_after(self.beacon, h)
         self.now, self.later = self.later, drawn
         for t in self.tasks:
@@ -538,6 +756,11 @@ class Registry:
             if t["closed"] and t["closed"] + 2 == h["height"]:
                 t["beacon"] = transcript("task", t["id"], self.beacon)
                 t["anchor"] = (h["height"], self.now.hash, self.later.hash)
+
+    def election(self, h, beacon, key):
+        need(len(h["proof"]) == self.proof_bytes, "election proof of another length")
+        if self.proof_bytes:
+            check_election(h, key, beacon)
 
 
 def shares(aggregators, members):
@@ -588,24 +811,71 @@ class Task:
         self.phase, self.paused, self.order = b"\x01", False, 0
         self.sets, self.buckets, self.resubmits, self.current = [], [], [], None
         self.evicted, self.condemned = set(), set()
-        self.anchors = [t["anchor"]]
         self.model, self.results = self.spec["initial"], []
         members = sorted(self.enrolments)
         self.table = dict(outcome=(0,), rounds=0, accuracy=0, entries=[[k, 0, 0, 0] for k in members])
         self.left, self.direction, self.open = self.spec["scored"], None, None
         self.scored, self.authored, self.announced = [], dict.fromkeys(members, 0), {}
-        self.openings = []
+        self.openings, self.repeats, self.earlier, self.ids = [], [], {}, [self.head]
+        self.anchors = [t["anchor"]]
+        # Contents in the order in which blocks name them, with their kinds.
+        self.named = []
+        self.subsets = subsets(self.spec["holders"], self.spec["threshold"])
+
+    def sealing_key(self, holder):
+        return self.t["sealing"] if self.publisher_alone else self.enrolments[holder]["sealing"]
+
+    def components_of(self, place):
+        return [a for a, excluded in enumerate(self.subsets) if place not in excluded]
+
+    def holders_of(self, component):
+        return [p for p in range(self.spec["holders"]) if p not in self.subsets[component]]
+
+    def context(self):
+        """ctx of the present attempt (crypto.md)."""
+        s = self.spec
+        roster = u32(len(self.enrolments)) + b"".join(
+            k + self.enrolments[k]["bytes"] + bytes([k in self.evicted]) for k in sorted(self.enrolments))
+        policy = struct.pack("<HBqBqIIIB", 20, 1, s["B"], s["packing"], s["radix"], coordinates(s, self.round), s["maximum"],
+                             s["smallest"], s["encoding"])
+        policy += u64(s["clip"]) + u32(s["range"]) + bytes([s["threshold"]])
+        policy += u32(len(self.holders)) + b"".join(k + self.sealing_key(k) for k in self.holders)
+        policy += b"\x01" + self.direction if self.direction else b"\x00"
+        return transcript("meshnode/context/1", self.network, self.chain, transcript("meshnode/spec/1", s["bytes"]), self.round,
+                          self.attempt, roster, self.model[0] + u64(self.model[1]), policy)
+
+    def implied(self):
+        """The body of the CONTROL that decided blocks imply; None without one."""
+        s = self.spec
+        if self.rejections >= 3:
+            return b"\x02\x02"
+        if self.round > s["rounds"] or s["target"] > 0 and self.table["accuracy"] >= s["target"]:
+            return b"\x01"
+        if self.phase[0] == 1 and self.keyed >= 3:
+            return b"\x02\x01"
+        return b"\x02\x04" if self.short else None
+
+    def proposers(self):
+        drawn = shuffle(self.electorate.members, self.beacon, "proposers")
+        last = [] if self.publisher_alone else self.holders
+        return [k for k in drawn if k not in last] + [k for k in drawn if k in last]
 
     def block(self, h, body, cert):
         need(h["height"] == self.height + 1 and h["parent"] == self.head and h["time"] > self.time, "does not follow")
         need(self.phase[0] != 3, "a block after the end")
-        drawn = shuffle(self.electorate.members, self.beacon, "proposers")
-        last = [] if self.publisher_alone else self.holders
-        order = [k for k in drawn if k not in last] + [k for k in drawn if k in last]
+        need(h["kind"] != 0 and h["next"] == h["second"] == bytes(32), "a task block that names electorates")
+        if h["kind"] != 4:
+            need(self.implied() is None, "decided blocks imply another control")
+            need(not self.paused, "a block of a paused task")
+            need(self.phase[0] != 1 or self.direction is not None or not self.is_scored(), "a scored round waits for its direction")
+        order = self.proposers()
         need(h["author"] == order[h["view"] % len(order)], "another proposer")
         need((h["round"], h["attempt"]) == (self.round, self.attempt), "another round")
+        self.registry.election(h, self.beacon, self.enrolments[h["author"]]["election"])
         check_certificate(cert, h, self.electorate, self.network)
+        self.late = self.first_void_view(order)
         self.height, self.head, self.time = h["height"], h["id"], h["time"]
+        self.ids.append(h["id"])
         self.beacon = beacon_after(self.beacon, h)
         r = Reader(body)
         getattr(self, {1: "manifest", 2: "result", 3: "void", 4: "control"}[h["kind"]])(h, r)
@@ -639,39 +909,136 @@ class Task:
             out += u32(len(self.buckets)) + b"".join(map(ids, self.buckets))
         return transcript("meshnode/task-state/1", out)
 
+    def first_void_view(self, order):
+        weight = 0
+        for view, key in enumerate(order):
+            if weight >= self.electorate.third:
+                return max(3, view)
+            weight += self.electorate.weight[key]
+        return max(3, len(order))
+
     def lists(self, kind, union, r):
         """Reads the signed lists of voters over a union: the ids in lists of at least T weight."""
-        need(union == sorted(set(union)), "a union out of order")
-        weight, total = dict.fromkeys(union, 0), 0
-        for key, bitmap, sig in r.list(lambda r: (r.id(), r.blob(), r.sig())):
+        ascending(union, "ids of a union")
+        weight, total, self.said = dict.fromkeys(union, 0), 0, []
+        found = r.list(lambda r: (r.id(), r.blob(ANNOUNCEMENTS // 8), r.sig()), VOTERS)
+        ascending([key for key, _, _ in found], "signers of lists")
+        for key, bitmap, sig in found:
+            need(key in self.electorate.weight, "a list of somebody without a vote")
+            need(len(bitmap) == (len(union) + 7) // 8, "a bitmap of another length")
             ids = [one for i, one in enumerate(union) if bitmap[i // 8] >> (i % 8) & 1]
+            need(sum(bin(b).count("1") for b in bitmap) == len(ids), "a bitmap with unused bits")
             payload = u32(len(ids)) + b"".join(ids)
             signature(key, sig, signed_bytes(self.network, kind, self.chain, self.height, 0, key, payload))
             total += self.electorate.weight[key]
+            self.said.append(set(ids))
             for one in ids:
                 weight[one] += self.electorate.weight[key]
+        need(all(weight.values()), "a union with an id that no list has")
         need(total >= self.electorate.quorum, "too few lists")
         return {one for one in union if weight[one] >= self.electorate.third}
 
+    def message(self, e, kind, signers, what, place=None):
+        """A signed message of the present attempt, or of `place` (major, minor): its payload."""
+        envelope_signature(e, self.network)
+        wanted = (kind, self.chain) + (place or (self.round, self.attempt))
+        need((e["kind"], e["chain"], e["major"], e["minor"]) == wanted, "%s of another place" % what)
+        need(signers is None or e["signer"] in signers, "%s of somebody who may not" % what)
+        return Reader(e["payload"])
+
+    def announcement(self, e):
+        """A member's announcement, with its proof of t."""
+        roster = [k for k in self.enrolments if k not in self.evicted]
+        self.message(e, 4, roster, "an announcement")
+        a = submission(e["payload"])
+        need(a["submitter"] == e["signer"], "an announcement of another submitter")
+        need((a["context"], a["round"], a["attempt"]) == (self.context(), self.round, self.attempt),
+             "an announcement of another context")
+        need(a["count"] == elements(self.spec, self.round), "an announcement of another size")
+        earlier = dict(self.resubmits).get(e["signer"])
+        need((a["repeats"] or (None,))[0] == earlier, "an announcement that does not repeat the submission of the latest set")
+        need(len(a["commitments"]) == len(self.subsets), "an announcement of another holder profile")
+        check_proof(a)
+        return a
+
+    def readys(self, found, members):
+        opened = {}
+        for e in found:
+            r = self.message(e, 6, self.holders, "a Ready")
+            need(r.id() == self.context(), "a Ready of another context")
+            ids = r.ids(ANNOUNCEMENTS)
+            r.end()
+            ascending(ids, "ids of a Ready")
+            opened[self.holders.index(e["signer"])] = set(ids)
+        for _, name in members:
+            for component in range(len(self.subsets)):
+                need(any(name in opened.get(place, ()) for place in self.holders_of(component)), "Readys that do not cover the set")
+
+    def complaints(self, found, announced):
+        """Names of the submissions that complaints prove bad."""
+        bad = set()
+        for e in found:
+            r = self.message(e, 11, self.holders, "a complaint")
+            need(r.id() == self.context(), "a complaint of another context")
+            entries = r.list(lambda r: (r.id(), r.u8(), r.id(), r.sig(), r.list(lambda r: r.blob(256), COMPONENTS * HOLDERS)), 8)
+            r.end()
+            need(entries, "a complaint about nothing")
+            ascending([entry[0] for entry in entries], "submissions of a complaint")
+            proven = [x for x in entries if x[0] in announced and self.is_bad_box(x, e["signer"], announced[x[0]])]
+            need(proven, "a complaint that proves nothing")
+            bad |= {entry[0] for entry in proven}
+        return bad
+
+    def is_bad_box(self, entry, holder, a):
+        """Whether the shared point is proven and the box does not open to what the announcement commits to."""
+        name, component, shared, proof, boxes = entry
+        place, public = self.holders.index(holder), self.sealing_key(holder)
+        if component >= len(self.subsets) or place in self.subsets[component]:
+            return False
+        if transcript("meshnode/nddfe/v1/boxes", *boxes) != a["boxes"]:
+            return False
+        try:
+            e, p, d = decode_point(a["ephemeral"]), decode_point(public), decode_point(shared)
+            c, z = scalar(proof[:32], "a complaint"), scalar(proof[32:], "a complaint")
+        except Fault:
+            return False
+        first = encode_point(linear((z, G), (c, minus(p))))
+        second = encode_point(linear((z, e), (c, minus(d))))
+        statement = (name, bytes([component]), bytes([place]), encode_point(G), public, a["ephemeral"], shared)
+        if challenge("meshnode/nddfe/v1/complaint", *statement, first, second) != c:
+            return False
+        key = transcript("meshnode/nddfe/v1/box", shared, a["ephemeral"], public, a["context"], a["submitter"], bytes([component]))
+        holders = self.holders_of(component)
+        index = component * len(holders) + holders.index(place)
+        seed = open_box(key, boxes[index]) if index < len(boxes) and len(boxes[index]) == 48 else None
+        return seed is None or commitment(component, seed, a) != a["commitments"][component]
+
     def manifest(self, h, r):
+        need(self.phase[0] == 1, "a set is already decided")
         context = r.id()
-        listed = self.lists(5, r.list(lambda r: r.id()), r)
-        by_key, announced = {}, {}
-        for e in r.list(envelope):
-            envelope_signature(e, self.network)
+        need(context == self.context(), "a manifest of another context")
+        listed = self.lists(5, r.ids(ANNOUNCEMENTS), r)
+        by_key, announced, order = {}, {}, []
+        for e in r.list(envelope, ANNOUNCEMENTS):
             name = transcript("meshnode/submission/1", e["payload"])
             need(name in listed, "an announcement that is not listed")
             by_key.setdefault(e["signer"], []).append(name)
-            announced[e["signer"]] = submission(e["payload"])
-        for e in r.list(envelope):  # Readys
-            envelope_signature(e, self.network)
-        for e in r.list(envelope):  # complaints: what they prove takes a group library
-            envelope_signature(e, self.network)
-        self.condemned = set(r.list(lambda r: r.id()))
+            announced[name] = self.announcement(e)
+            order.append((e["signer"], name))
+            self.named.append((announced[name]["body"][0], 1))
+        ascending(order, "announcements")
+        need(len(announced) == len(listed), "an announcement is left out")
+        twice = [set(names) for names in by_key.values() if len(names) > 1]
+        need(all(len(names & said) <= 1 for names in twice for said in self.said), "a list with two announcements of one member")
+        readys = r.envelopes(HOLDERS, "Readys")
+        bad = self.complaints(r.envelopes(HOLDERS, "complaints"), announced)
+        condemned = r.ids(EVICTIONS)
+        need(condemned == sorted({announced[name]["submitter"] for name in bad}), "evicted others than complaints prove bad")
         if r.flag():
             self.scores(r)
         else:
             need(self.open is None, "open scores are not decided")
+        self.condemned = set(condemned)
         once = sorted(k for k, names in by_key.items() if len(names) == 1 and k not in self.condemned)
         if self.buckets:
             kept = [self.nested(bucket, once, self.beacon) for bucket in self.buckets]
@@ -680,13 +1047,18 @@ class Task:
         elif self.sets:
             once = self.nested(self.sets[-1], once, self.beacon)
         need(len(once) >= self.spec["smallest"] * self.spec["least"], "too small a set")
+        members = [(k, by_key[k][0]) for k in once]
+        self.readys(readys, members)
         if self.spec["buckets"] and not self.buckets:
             self.buckets = self.draw(once, self.beacon)
         self.sets.append(once)
         self.keyed += 1
-        members = [(k, by_key[k][0]) for k in once]
         self.phase = b"\x02" + u32(len(members)) + b"".join(k + name for k, name in members)
-        self.current = (h["id"], members, context, {k: announced[k] for k in once})
+        self.current = (h["id"], members, context, {k: announced[by_key[k][0]] for k in once})
+        for name, a in announced.items():
+            if a["repeats"]:
+                self.repeats.append((h["height"], a, self.earlier[a["repeats"][0]], by_key[a["submitter"]] == [name]))
+        self.earlier.update(announced)
 
     def nested(self, last, submitters, beacon):
         """A decided set or bucket as it is keyed again: whole, or less the first p of those present by their places."""
@@ -712,22 +1084,25 @@ class Task:
     def result(self, h, r):
         manifest, aggregate, model, opening, rejected = r.id(), r.ref(), r.ref(), r.id(), r.flag()
         need(self.current and manifest == self.current[0], "a result of another manifest")
-        for e in r.list(envelope):
-            envelope_signature(e, self.network)
+        scalar(opening, "an opening")
+        self.named += [(aggregate[0], 4), (model[0], 2)]
+        stated = set()
+        for e in r.envelopes(HOLDERS, "key statements"):
+            stated |= set(self.key_statement(e))
+        need(len(stated) == len(self.subsets), "key statements that do not cover every component")
         form = lambda ref: ref[0] + u64(ref[1])
         payload = transcript("meshnode/payload/1", manifest, form(aggregate), form(model), opening)
         weight = against = 0
         seen = []
-        for e in r.list(envelope):
-            envelope_signature(e, self.network)
-            need((e["kind"], e["chain"], e["major"]) == (9, self.chain, h["height"]), "an opinion of another place")
-            o = Reader(e["payload"])
+        for e in r.envelopes(VOTERS, "opinions"):
+            o = self.message(e, 9, self.electorate.weight, "an opinion", (h["height"], 0))
             need(o.id() == payload, "an opinion of another candidate")
-            verdict, reason, remark = o.u8(), o.u8(), o.blob()
+            verdict, reason, remark = o.choice(1, 2, 3), o.u8(), o.text(255)
             need(reason in {1: (1, 6), 2: (2, 6), 3: (3, 4, 5, 6)}[verdict], "a reason that does not fit the verdict")
-            need(not remark or (reason == 6 and len(remark) <= 255), "a remark without a person")
+            need(not remark or reason == 6, "a remark without a person")
             accuracy, _, rows = o.u32(), o.u64(), o.u32()
             o.end()
+            need(accuracy <= 1_000_000, "an accuracy above 1")
             w = self.electorate.weight[e["signer"]]
             weight += w
             against += w if verdict == 2 else 0
@@ -735,11 +1110,17 @@ class Task:
                 seen.append((accuracy, w))
         need(weight >= self.electorate.quorum, "too few opinions")
         need(rejected == (against >= self.electorate.third), "rejected or not")
+        convicted = []
         if r.flag():
-            blame(r)
-        liars = r.list(lambda r: r.id())
+            proof = blame(r)
+            need(not proof["chunks"], "a result names no client")
+            _, convicted = self.verdict(proof)
+            need(convicted, "a proof that convicts nobody")
+        liars = r.ids(HOLDERS)
+        need(liars == convicted, "convicted others than the proof")
         _, members, context, announced = self.current
-        self.results.append(dict(height=h["height"], manifest=manifest, context=context, set=announced,
+        sums = [[k for k, _ in members]] if not self.buckets else self.buckets
+        self.results.append(dict(height=h["height"], round=self.round, manifest=manifest, context=context, set=announced, sums=sums,
                                  aggregate=aggregate, opening=opening, base=self.model, model=model))
         self.rejections += 1
         scored = self.is_scored()
@@ -760,7 +1141,7 @@ class Task:
         self.direction = None
         self.evict([])
         self.replace(liars, 0)
-        self.resubmits = []
+        self.resubmits, self.earlier = [], {}
         self.round, self.attempt, self.keyed, self.unkeyed = self.round + 1, 0, 0, 0
         self.round_beacon, self.phase, self.current = self.beacon, b"\x01", None
 
@@ -821,19 +1202,62 @@ class Task:
                 left += 1
         self.short = self.short or left > unanswered
 
+    def key_statement(self, e):
+        """A holder's roots by component."""
+        o = self.message(e, 7, self.holders, "a key statement")
+        need(o.id() == self.context() and o.id() == self.current[0], "a key statement of another set")
+        roots = dict(o.list(lambda r: (r.u8(), r.id()), COMPONENTS))
+        count = Reader(e["payload"][64:68]).u32()
+        o.end()
+        need(list(roots) == self.components_of(self.holders.index(e["signer"])) and len(roots) == count,
+             "a key statement of other components than its holder's")
+        return roots
+
     def void(self, h, r):
-        reason, evicted = r.u8(), r.list(lambda r: r.id())
-        union = r.list(lambda r: r.id())
+        reason, evicted = r.choice(1, 2, 3, 4), r.ids(EVICTIONS)
+        union = r.ids(ANNOUNCEMENTS)
+        listed = set()
         if reason == 1:
-            self.lists(5, union, r)
+            need(self.phase[0] == 1, "too few in a set that is decided")
+            listed = self.lists(5, union, r)
         else:
-            need(not union and not r.list(lambda r: None), "lists without a reason")
-        replaced = r.list(lambda r: r.id())
-        for _ in range(3):  # absences, complaints, announcements
-            for e in r.list(envelope):
-                envelope_signature(e, self.network)
-        if r.flag():
-            blame(r)
+            need(not union and not r.list(lambda r: None, 0), "lists without a reason")
+        replaced = r.ids(HOLDERS)
+        absences, complaints = r.envelopes(VOTERS, "absences"), r.envelopes(HOLDERS, "complaints")
+        submissions = r.list(envelope, 8 * HOLDERS)
+        proof = blame(r) if r.flag() else None
+        need(reason == 3 or not absences, "absences without a reason")
+        need(reason == 4 or proof is None, "blame without a reason")
+        need(reason in (3, 4) or not replaced, "replaced holders without a reason")
+        need(reason in (1, 4) or not (complaints or submissions), "complaints without a reason")
+        members = self.current[1] if self.current else []
+        need(reason != 4 or self.current, "blame without a set")
+        announced, order = {}, []
+        for e in submissions:
+            name = transcript("meshnode/submission/1", e["payload"])
+            need(name in listed if reason == 1 else (e["signer"], name) in members, "an announcement that is no part of the attempt")
+            announced[name] = self.announcement(e)
+            order.append((e["signer"], name))
+        ascending(order, "announcements")
+        bad = self.complaints(complaints, announced)
+        need(len(bad) == len(announced), "an announcement that no complaint proves bad")
+        guilty = {announced[name]["submitter"] for name in bad}
+        if reason == 1:
+            need(len(listed) - len(bad) < self.spec["smallest"] * self.spec["least"], "enough submissions for a set")
+            need(evicted == sorted(guilty), "evicted others than complaints prove bad")
+        elif reason == 2:
+            need(not evicted and h["view"] >= self.late, "a deadline that is too early")
+        elif reason == 3:
+            need(not evicted, "silence evicts nobody")
+            missed = self.missing(absences)
+            known = self.spec["holders"] - self.spec["threshold"] - 1
+            need(len(missed) > known, "the other holders know every component")
+            need(replaced == missed, "replaced others than the missing")
+        else:
+            clients, liars = self.verdict(proof) if proof else ([], [])
+            guilty |= set(clients)
+            need(guilty or liars, "nobody is proven bad")
+            need(evicted == sorted(guilty) and replaced == liars, "evicted or replaced others than are proven bad")
         if self.current:
             self.resubmits = self.current[1]
         else:
@@ -843,98 +1267,238 @@ class Task:
         self.attempt += 1
         self.phase, self.current = b"\x01", None
 
-    def control(self, h, r):
-        kind = r.u8()
-        outcome = None
-        if kind == 3:
-            r.list(lambda r: (self.registry.embedded_header(r), certificate(r), r.list(lambda r: (r.id(), r.u64()))))
-            transactions, index = r.list(envelope), r.u32()
-            order = Reader(transactions[index]["payload"])
-            order.domain(16)
-            need(order.u8() == 7 and order.id() == self.chain, "not an order about this task")
-            need(order.u32() == self.order + 1, "an order out of turn")
-            self.order += 1
-            action = order.u8()
-            self.paused = action == 1
-            outcome = (3,) if action == 3 else None
-        elif kind == 4:
-            e = envelope(r)
-            need(self.is_scored() and self.direction is None, "a direction that no round waits for")
-            self.published(e, 16, self.round)
-            o = Reader(e["payload"])
-            self.direction = o.id() if o.flag() else b""
-            o.end()
-        elif kind == 5:
-            self.scores(r)
-        elif kind == 6:
-            self.direction = b""
-        elif kind == 7:
-            steps = r.list(lambda r: (self.registry.embedded_header(r), certificate(r), r.list(lambda r: (r.id(), r.u64()))))
-            need(len(steps) == 64, "an anchor moves by 64 changes of the electorate")
-            height, following, second = self.anchors[-1]
-            for step, cert, members in steps:
-                need(step["chain"] == self.registry.chain and step["height"] > height, "no later registry block")
-                need(step["second"] != second, "the electorate does not change there")
-                electorate = Electorate(members)
-                need(electorate.hash == (following if step["height"] == height + 1 else second), "another electorate")
-                check_certificate(cert, step, electorate, self.network)
-                height, following, second = step["height"], step["next"], step["second"]
-            self.anchors.append((height, following, second))
+    def missing(self, absences):
+        """Holders that voters of at least T weight miss."""
+        weight = dict.fromkeys(self.holders, 0)
+        for e in absences:
+            r = self.message(e, 12, self.electorate.weight, "an absence", (self.height, 0))
+            keys = r.ids(HOLDERS)
+            r.end()
+            need(keys, "an absence of nobody")
+            ascending(keys, "holders of an absence")
+            for key in keys:
+                need(key in weight, "an absence of somebody who is no holder")
+                weight[key] += self.electorate.weight[e["signer"]]
+        return sorted(k for k in weight if weight[k] >= self.electorate.third)
+
+    def verdict(self, proof):
+        """Clients and holders that a blame proof convicts (rounds.md, when the sum fails; crypto.md, blame)."""
+        s, members, context, manifest = self.spec, self.current[1], self.context(), self.current[0]
+        sums = [[k for k, _ in members]] if not self.buckets else self.buckets
+        each = elements(s, self.round)
+        for field in ("statements", "disclosures", "openings", "submissions"):
+            ascending([e["signer"] for e in proof[field]], field)
+        r = self.message(proof["claim"], 13, self.electorate.weight, "a claim")
+        need(r.id() == context and r.id() == manifest, "a claim about another set")
+        recovery, element = r.choice(1, 2) == 1, r.u32()
+        entries = r.list(lambda r: (r.u8(), r.u8(), r.id(), r.ids(PATH)), COMPONENTS)
+        r.end()
+        ascending([(c, p) for p, c, _, _ in entries], "entries of a claim")
+        need(element < len(sums) * each, "a claim about no element")
+        need(all(c < len(self.subsets) and p in self.holders_of(c) for p, c, _, _ in entries),
+             "a claim about a holder that does not know the component")
+        group = [(k, name) for k, name in members if k in sums[element // each]]
+        roots = {}
+        for e in proof["statements"]:
+            roots[self.holders.index(e["signer"])] = self.key_statement(e)
+        keys = {}
+        for place, component, key, path in entries:
+            root = roots.get(place, {}).get(component)
+            need(root is not None, "a claim without the holder's statement")
+            need(merkle_path("meshnode/nddfe/v1/key", element, len(sums) * each, key, path) == root, "a key outside its vector")
+            keys.setdefault(component, {})[root] = key
+        if recovery:
+            need([c for _, c, _, _ in entries] == list(range(len(self.subsets))), "a claim of failed recovery names every component")
+            need(all(stated[c] in keys[c] for stated in roots.values() for c in stated), "roots that differ come first")
         else:
-            outcome = (1,) if kind == 1 else (2, r.u8())
+            need(len(keys) == 1 and len({k for known in keys.values() for k in known.values()}) >= 2, "a dispute without a difference")
+        disclosed = {}
+        for e in proof["disclosures"]:
+            r = self.message(e, 14, self.holders, "a disclosure")
+            need(r.id() == context and r.id() == manifest, "a disclosure about another set")
+            at, masks = r.u32(), r.list(lambda r: (r.u8(), r.ids(SUBMITTERS)), COMPONENTS)
+            r.end()
+            ascending([c for c, _ in masks], "components of a disclosure")
+            place = self.holders.index(e["signer"])
+            need(at // each < len(sums), "a disclosure about no element")
+            need(all(c in self.components_of(place) and len(v) == len(sums[at // each]) for c, v in masks),
+                 "a disclosure of other components or members")
+            if at == element:
+                disclosed[place] = dict(masks)
+        announced = {}
+        for e in proof["submissions"]:
+            name = transcript("meshnode/submission/1", e["payload"])
+            if (e["signer"], name) in group:
+                announced[name] = submission(e["payload"])
+        truths = {}
+        for e in proof["openings"]:
+            r = self.message(e, 15, None, "an opening")
+            need(r.id() == context, "an opening of another context")
+            name, component, seed = r.id(), r.u8(), r.id()
+            r.end()
+            need((e["signer"], name) in members and component < len(self.subsets), "an opening that is not its signer's")
+            if (e["signer"], name) in group and name in announced:
+                a = announced[name]
+                if commitment(component, seed, a) == a["commitments"][component]:
+                    truths[group.index((e["signer"], name)), component] = mask(seed, a, component, element % each)
+        liars, missing, dispute, heard = set(), False, False, {}
+        asked = range(len(self.subsets)) if recovery else sorted(keys)
+        for place in range(s["holders"]):
+            for c in self.components_of(place):
+                if c not in asked or not recovery and c not in roots.get(place, {}):
+                    continue
+                values = disclosed.get(place, {}).get(c)
+                if values is None:
+                    missing = True
+                    continue
+                heard.setdefault(c, []).append((place, values))
+                root = roots.get(place, {}).get(c)
+                if root is not None and root in keys.get(c, {}) and not masks_sum(values, keys[c][root]):
+                    liars.add(place)
+        for c in asked:
+            told = heard.get(c, [])
+            for member in range(len(group)):
+                said = [v for place, v in told if place not in liars]
+                truth = truths.get((member, c))
+                if truth is not None:
+                    liars |= {place for place, v in told if v[member] != truth}
+                elif any(v[member] != said[0][member] for v in said[1:]):
+                    dispute = True
+        convicted = [] if self.publisher_alone else sorted(self.holders[place] for place in liars)
+        if not proof["chunks"]:
+            return [], convicted
+        need(not liars and not missing and not dispute and recovery, "clients are named before the masks are agreed")
+        ascending([name for name, _, _ in proof["chunks"]], "chunks")
+        width = 32 if s["encoding"] == 1 else 64
+        index, at = divmod(element % each, CHUNK // width)
+        clients = []
+        for name, data, path in proof["chunks"]:
+            need(name in announced, "a chunk of no member's announcement")
+            a = announced[name]
+            member = [n for _, n in group].index(name)
+            count = -(-each * width // CHUNK)
+            wanted = min(CHUNK, each * width - index * CHUNK)
+            fits = len(data) == wanted and merkle_path("meshnode/nddfe/v1/chunk", index, count, data, path) == a["root"]
+            need(fits, "a chunk that is not its member's")
+            masks = [heard[c][0][1][member] for c in range(len(self.subsets))]
+            need(not in_range(s, self.round, element % each, data[at * width:(at + 1) * width], masks), "an element within its range")
+            clients.append(a["submitter"])
+        return sorted(clients), convicted
+
+    def control(self, h, r):
+        rest = r.data[r.at:]
+        kind = r.choice(*range(1, 8))
+        outcome, implied = None, self.implied()
+        if kind == 3:
+            need(implied is None, "decided blocks imply another control")
+            outcome = self.ordered(r)
+        elif kind in (4, 6):
+            waits = self.phase[0] == 1 and implied is None and self.is_scored() and self.direction is None
+            need(waits and not self.paused, "a direction that no round waits for")
+            self.direction = b""
+            if kind == 4:
+                o = self.message(envelope(r), 16, [self.t["publisher"]], "a direction", (self.round, 0))
+                self.direction = o.id() if o.flag() else b""
+                o.end()
+        elif kind == 5:
+            need(implied is not None, "the next manifest carries the scores")
+            self.scores(r)
+        elif kind == 7:
+            need(implied is None, "decided blocks imply another control")
+            steps, second = r.list(self.step, 64), self.anchors[-1][2]
+            need(len(steps) == 64, "an anchor moves by 64 changes of the electorate")
+            for h, _, _ in steps:
+                need(h["second"] != second, "an anchor over a height that changes nothing")
+                second = h["second"]
+            self.anchors.append(self.follow(steps, self.anchors[-1]))
+        else:
+            outcome = (1,) if kind == 1 else (2, r.choice(1, 2, 3, 4))
+            if outcome == (2, 3):
+                need(implied is None and h["time"] >= self.registry.expires(self.t), "a task that has not expired")
+            else:
+                need(self.open is None, "open scores come first")
+                need(rest == implied, "a control that decided blocks do not imply")
         if outcome:
             self.table["outcome"] = outcome
             self.phase = b"\x03" + bytes(outcome)
 
-    def published(self, e, kind, number):
-        envelope_signature(e, self.network)
-        place = (e["kind"], e["chain"], e["major"], e["minor"], e["signer"])
-        need(place == (kind, self.chain, number, 0, self.t["publisher"]), "not the publisher's message of this round")
+    def step(self, r):
+        return self.registry.embedded_header(r), certificate(r), r.list(lambda r: (r.id(), r.u64()), VOTERS)
+
+    def follow(self, steps, anchor):
+        """Registry headers, each with the electorate that the one before it names: the anchor that they lead to."""
+        height, following, second = anchor
+        for h, cert, members in steps:
+            need(h["chain"] == self.registry.chain and h["kind"] == 0, "a step that is no registry block")
+            need(h["height"] > height, "steps of a proof out of order")
+            ascending([k for k, _ in members], "members of an electorate")
+            electorate = Electorate(members)
+            need(electorate.members == members, "an electorate of another form")
+            need(electorate.hash == (following if h["height"] == height + 1 else second), "an electorate that is not proven")
+            check_certificate(cert, h, electorate, self.network)
+            ids = self.registry.ids
+            need(h["height"] >= len(ids) or ids[h["height"]] == h["id"], "a step that is not the registry's block")
+            height, following, second = h["height"], h["next"], h["second"]
+        return height, following, second
+
+    def ordered(self, r):
+        """An order of the publisher with the registry headers that prove it; the outcome that it makes."""
+        steps, start = r.list(self.step, 64), r.at
+        transactions = r.list(envelope, TRANSACTIONS)
+        body, index = r.data[start:r.at], r.u32()
+        need(index < len(transactions), "an order that names no transaction")
+        order = Reader(transactions[index]["payload"])
+        order.domain(16)
+        need(order.u8() == 7 and order.id() == self.chain, "not an order about this task")
+        need(order.u32() == self.order + 1, "an order out of turn")
+        action = order.choice(1, 2, 3)
+        order.end()
+        need(action != 1 or not self.paused, "a pause of a paused task")
+        need(action != 2 or self.paused, "a resume of a running task")
+        need(steps, "an order without a proof")
+        below = [anchor for anchor in self.anchors if anchor[0] < steps[-1][0]["height"]]
+        need(below, "an order from before the task")
+        self.follow(steps, below[-1])
+        need(steps[-1][0]["body"] == (content_id(body, 3), len(body)), "an order that its block does not hold")
+        self.order += 1
+        self.paused = action == 1
+        return (3,) if action == 3 else None
 
     def scores(self, r):
         need(self.open is not None, "scores of no round")
+        number, names = self.open["round"], dict(self.open["set"])
         reveal = envelope(r) if r.flag() else None
-        listed = self.lists(19, r.list(lambda r: r.id()), r)
-        opened, names = {}, dict(self.open["set"])
-        for e in r.list(envelope):
-            envelope_signature(e, self.network)
-            place = (e["kind"], e["chain"], e["major"], e["minor"])
-            need(place == (18, self.chain, self.open["round"], 0), "an opening of another place")
-            o = Reader(e["payload"])
+        listed = self.lists(19, r.ids(SUBMITTERS), r)
+        opened = {}
+        for e in r.envelopes(SUBMITTERS, "openings"):
+            o = self.message(e, 18, names, "an opening", (number, 0))
             name, score, mask = o.id(), o.number("q"), o.id()
             o.end()
-            need(names.get(e["signer"]) == name and name in listed, "an opening that is not listed")
+            need(names[e["signer"]] == name and name in listed, "an opening that is not listed")
+            need(abs(score) <= self.spec["B"] * coordinates(self.spec, number), "a score out of range")
             opened[e["signer"]] = (score, mask)
         need(len(opened) == len(listed) and (reveal is not None) == bool(opened), "openings are left out")
         direction = None
         if reveal:
-            self.published(reveal, 17, self.open["round"])
-            o = Reader(reveal["payload"])
+            o = self.message(reveal, 17, [self.t["publisher"]], "a reveal", (number, 0))
             salt, direction = o.id(), o.ref()
             o.end()
+            need(direction[1] == coordinates(self.spec, number), "a direction of another size")
+            self.named.append((direction[0], 7))
             self.openings.append(dict(height=self.height, salt=salt, direction=direction, opened=opened, **self.open))
         entries = [(k, opened[k][0] if k in opened else None) for k in sorted(names)] if opened else []
-        self.scored.append((self.open["round"], direction, entries))
+        self.scored.append((number, direction, entries))
         self.open = None
         self.pay_by_score()
 
 
 def blame(r):
-    """A blame proof is read; what it proves takes a group library."""
-    envelope(r)
-    for _ in range(4):
-        r.list(envelope)
-    r.list(lambda r: (r.id(), r.blob(), r.list(lambda r: r.id())))
+    return dict(claim=envelope(r), statements=r.list(envelope, HOLDERS), disclosures=r.list(envelope, HOLDERS),
+                openings=r.list(envelope, NAMED), submissions=r.list(envelope, 2 * NAMED),
+                chunks=r.list(lambda r: (r.id(), r.blob(CHUNK), r.ids(PATH)), NAMED))
 
 
 # What lies behind the blocks: bodies, sums and models. Edwards points are (X, Y, Z, T) with x = X/Z, y = Y/Z, T = XY/Z.
-
-P = 2**255 - 19
-L = 2**252 + 27742317777372353535851937790883648493
-D = -121665 * pow(121666, P - 2, P) % P
-ROOT = pow(2, (P - 1) // 4, P)
-ZERO = (0, 1, 1, 0)
-
 
 def add(p, q):
     a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
@@ -1003,6 +1567,92 @@ BASE_X = root_ratio(BASE_Y**2 - 1, D * BASE_Y**2 + 1)[1]
 G = (BASE_X, BASE_Y, 1, BASE_X * BASE_Y % P)
 
 
+def small_ys():
+    """y of every point of order 1, 2, 4 and 8: the double of one of order 8 has y = 0, which is d*y^4 + 2*y^2 - 1 = 0."""
+    found = {1, P - 1, 0}
+    _, root = root_ratio(1 + D, 1)
+    for numerator in (-1 + root, -1 - root):
+        square, y = root_ratio(numerator % P, D)
+        if square:
+            found |= {y, P - y}
+    return found
+
+
+SMALL_Y = small_ys()
+
+
+def decode_point(data):
+    """A canonical ristretto255 encoding (RFC 9496, 4.3.1) that is not the identity."""
+    s = int.from_bytes(data, "little")
+    need(len(data) == 32 and s < P and s & 1 == 0 and s != 0, "an encoding that is no group element")
+    u1, u2 = (1 - s * s) % P, (1 + s * s) % P
+    v = (-D * u1 * u1 - u2 * u2) % P
+    square, root = root_ratio(1, v * u2 * u2 % P)
+    x = 2 * s * root * u2 % P
+    x = P - x if x & 1 else x
+    y = u1 * root * root * u2 * v % P
+    need(square and x * y % P & 1 == 0 and y != 0, "an encoding that is no group element")
+    return x, y, 1, x * y % P
+
+
+INVSQRT_A_MINUS_D = 54469307008909316920995813868745141605393597292927456921205312896311721017578
+
+
+def encode_point(p):
+    """RFC 9496, 4.3.2."""
+    x, y, z, t = p
+    u1, u2 = (z + y) * (z - y) % P, x * y % P
+    _, root = root_ratio(1, u1 * u2 * u2 % P)
+    d1, d2 = root * u1 % P, root * u2 % P
+    inverse = d1 * d2 * t % P
+    if t * inverse % P & 1:
+        x, y, d2 = y * ROOT % P, x * ROOT % P, d1 * INVSQRT_A_MINUS_D % P
+    if x * inverse % P & 1:
+        y = P - y
+    s = d2 * (z - y) % P
+    return (P - s if s & 1 else s).to_bytes(32, "little")
+
+
+def scalar(data, what):
+    n = int.from_bytes(data, "little")
+    need(n < L, "%s is no canonical scalar" % what)
+    return n
+
+
+def challenge(*parts):
+    return int.from_bytes(transcript(*parts, size=64), "little") % L
+
+
+def minus(p):
+    return -p[0] % P, p[1], p[2], -p[3] % P
+
+
+def linear(*terms):
+    """The sum of n * p over the terms (n, p), n non-negative, with one chain of doublings."""
+    out = ZERO
+    for bit in range(max(n.bit_length() for n, _ in terms) - 1, -1, -1):
+        out = add(out, out)
+        for n, p in terms:
+            if n >> bit & 1:
+                out = add(out, p)
+    return out
+
+
+def check_election(h, key, beacon):
+    """ECVRF-RISTRETTO255-SHA512 over chain, beacon and height (consensus.md)."""
+    suite = b"\xffc2sp.org/vrf-r255"
+    sha = lambda data: hashlib.sha512(suite + data).digest()
+    data = transcript("meshnode/election/1", h["chain"], beacon, u64(h["height"]))
+    public, gamma = decode_point(key), decode_point(h["proof"][:32])
+    c, s = int.from_bytes(h["proof"][32:48], "little"), scalar(h["proof"][48:80], "an election proof")
+    wide = sha(b"\x82" + key + data)
+    point = add(elligator(wide[:32]), elligator(wide[32:]))
+    first = linear((s, G), (c, minus(public)))
+    second = linear((s, point), (c, minus(gamma)))
+    parts = key + encode_point(point) + h["proof"][:32] + encode_point(first) + encode_point(second)
+    need(c == int.from_bytes(sha(b"\x02" + parts + b"\x00")[:16], "little"), "an election proof of another key")
+
+
 def mask_base():
     data = b2(b"meshnode/nddfe/v1/H", 64)
     p = times(pow(8, L - 2, L), add(elligator(data[:32]), elligator(data[32:])))
@@ -1029,28 +1679,156 @@ def submission(data):
     r.domain(7)
     s = dict(context=r.id(), round=r.u32(), attempt=r.u16(), submitter=r.id(), nonce=r.id(), commitments=r.list(lambda r: r.id()),
              ephemeral=r.id(), proof=r.sig(), boxes=r.id(), count=r.u32(), root=r.id(), body=r.ref())
-    if r.flag():
-        r.id(), r.id()
+    s["repeats"] = (r.id(), r.id()) if r.flag() else None
+    s["bytes"] = data
     r.end()
+    need(len(s["commitments"]) <= COMPONENTS and s["count"] <= 1 << 26, "an announcement beyond its limits")
     return s
 
 
-def body_points(data, s):
-    """The affine elements of a submission's body, checked against its announcement."""
-    r = Reader(data)
-    r.domain(8)
-    boxes, elements = r.list(lambda r: r.blob()), r.blob()
-    r.end()
-    need(transcript("meshnode/nddfe/v1/boxes", *boxes) == s["boxes"], "other boxes than announced")
-    chunks = [elements[i:i + CHUNK] for i in range(0, len(elements), CHUNK)]
-    need(merkle("meshnode/nddfe/v1/chunk", chunks) == s["root"], "other elements than announced")
-    need(len(elements) == 64 * s["count"], "another number of elements")
+def check_proof(a):
+    """Knowledge of t for E = t*G, bound to context, key, nonce, boxes and commitments: step 5 of encrypting."""
+    e, first = decode_point(a["ephemeral"]), decode_point(a["proof"][:32])
+    z = scalar(a["proof"][32:], "a proof of t")
+    c = challenge("meshnode/nddfe/v1/seal-proof", a["ephemeral"], a["context"], a["submitter"], a["nonce"], a["boxes"],
+                  *a["commitments"], a["proof"][:32])
+    need(encode_point(linear((z, G), (c, minus(e)))) == encode_point(first), "an announcement that does not prove its t")
+
+
+def check_key(proof, key, statement):
+    """Knowledge of the secret of a ristretto255 key, bound to a statement."""
+    point, first = decode_point(key), decode_point(proof[:32])
+    z = scalar(proof[32:], "a proof of a key")
+    c = challenge("meshnode/key-proof/1", key, statement, proof[:32])
+    need(encode_point(linear((z, G), (c, minus(point)))) == encode_point(first), "a key that its sender has not proven to hold")
+
+
+def is_key(key):
+    """Whether 32 bytes are an Ed25519 key that can sign: canonical, on the curve, of the prime order."""
+    n = int.from_bytes(key, "little")
+    y = n % 2**255
+    if y >= P or small_order(key):
+        return False
+    square, x = root_ratio((y * y - 1) % P, (D * y * y + 1) % P)
+    if not square:
+        return False
+    return same(times(L, (x, y, 1, x * y % P)), ZERO)
+
+
+def commitment(component, seed, a):
+    return transcript("meshnode/nddfe/v1/com", bytes([component]), seed, a["nonce"], a["context"], a["submitter"])
+
+
+def mask(seed, a, component, element):
+    """R of one component and element."""
+    parts = ("meshnode/nddfe/v1/mask", a["context"], a["submitter"], a["nonce"], bytes([component]))
+    data = b"".join(u64(len(one)) + one for one in (p.encode() if isinstance(p, str) else p for p in parts))
+    key = hashlib.blake2b(data, digest_size=32, key=seed).digest()
+    out = bytearray(stream(key, 32 * element + 32)[32 * element:])
+    out[31] &= 15
+    return bytes(out)
+
+
+def masks_sum(values, key):
+    numbers = [int.from_bytes(one, "little") for one in values + [key]]
+    return all(n < 2**252 for n in numbers[:-1]) and numbers[-1] < L and (sum(numbers[:-1]) - numbers[-1]) % L == 0
+
+
+def affine(p):
+    inverse = pow(p[2], P - 2, P)
+    return p[0] * inverse % P, p[1] * inverse % P
+
+
+def in_range(s, number, element, data, masks):
+    """Whether U - (sum of masks)*Hb is the packed value of one member: digits within B, filling zero."""
+    values = [int.from_bytes(one, "little") for one in masks]
+    try:
+        need(all(v < L for v in values), "a mask")
+        point = element_points(data, s)[0]
+    except Fault:
+        return False
+    point = times(8, add(point, times(-sum(values) % L, mask_base())))
+    step = times(8, G)
+    known, running = {affine(ZERO): 0}, ZERO
+    for n in range(1, s["B"] + 1):
+        running = add(running, step)
+        x, y = affine(running)
+        known[x, y], known[-x % P, y] = n, -n
+    digits = max(0, min(s["packing"], coordinates(s, number) - element * s["packing"]))
+    if digits == 0:
+        return False
+    tops = range(-s["B"], s["B"] + 1) if digits == 2 else (0,)
+    wide = times(s["radix"] % L, step)
+    return any(affine(add(point, times(-top % L, wide))) in known for top in tops)
+
+
+def hchacha(key):
+    """HChaCha20 with a nonce of zeros: the key of XChaCha20 with one."""
+    words = list(struct.unpack("<4I", b"expand 32-byte k")) + list(struct.unpack("<8I", key)) + [0] * 4
+    def quarter(a, b, c, d):
+        for x, y, z, n in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+            words[x] = (words[x] + words[y]) & 0xFFFFFFFF
+            w = words[z] ^ words[x]
+            words[z] = (w << n | w >> (32 - n)) & 0xFFFFFFFF
+    for _ in range(10):
+        for q in ((0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15),
+                  (0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14)):
+            quarter(*q)
+    return struct.pack("<8I", *(words[:4] + words[12:]))
+
+
+def open_box(key, box):
+    try:
+        return ChaCha20Poly1305(hchacha(key)).decrypt(bytes(12), box, None)
+    except InvalidTag:
+        return None
+
+
+def merkle_path(domain, index, count, payload, path):
+    """The root that a leaf and its siblings give; None when their number does not fit."""
+    def tagged(suffix, data):
+        name = (domain + suffix).encode()
+        return b2(bytes([len(name)]) + name + data)
+    node, path = tagged("/leaf", u32(index) + u32(count) + payload), list(path)
+    while count > 1:
+        if index ^ 1 < count:
+            if not path:
+                return None
+            other = path.pop(0)
+            node = tagged("/node", node + other if index % 2 == 0 else other + node)
+        index, count = index // 2, (count + 1) // 2
+    return None if path else node
+
+
+def element_points(data, s):
+    """The points of encoded elements: 32 bytes of ristretto255, or 64 of affine x and y, none of small order."""
+    if s["encoding"] == 1:
+        need(len(data) % 32 == 0, "elements of another length")
+        return [decode_point(data[at:at + 32]) for at in range(0, len(data), 32)]
+    need(len(data) % 64 == 0, "elements of another length")
     points = []
-    for at in range(0, len(elements), 64):
-        x, y = (int.from_bytes(elements[i:i + 32], "little") for i in (at, at + 32))
+    for at in range(0, len(data), 64):
+        x, y = (int.from_bytes(data[i:i + 32], "little") for i in (at, at + 32))
         need(x < P and y < P and (y * y - x * x - 1 - D * x * x * y * y) % P == 0, "an element that is no point")
+        need(y not in SMALL_Y, "an element of small order")
         points.append((x, y, 1, x * y % P))
     return points
+
+
+def body_points(data, a, s):
+    """The elements of a submission's body, checked against its announcement."""
+    need(len(data) == a["body"][1], "a body of another length than announced")
+    r = Reader(data)
+    r.domain(8)
+    boxes, elements = r.list(lambda r: r.blob(256), COMPONENTS * HOLDERS), r.blob()
+    r.end()
+    need(transcript("meshnode/nddfe/v1/boxes", *boxes) == a["boxes"], "other boxes than announced")
+    shape = len(subsets(s["holders"], s["threshold"])) * (s["holders"] - s["threshold"])
+    need(len(boxes) == shape and all(len(box) == 48 for box in boxes), "boxes of another number or length")
+    chunks = [elements[i:i + CHUNK] for i in range(0, len(elements), CHUNK)]
+    need(merkle("meshnode/nddfe/v1/chunk", chunks) == a["root"], "other elements than announced")
+    need(len(elements) == (32 if s["encoding"] == 1 else 64) * a["count"], "another number of elements")
+    return element_points(elements, s)
 
 
 def f32(x):
@@ -1065,141 +1843,354 @@ def tensors(data):
     return data[:8 + size], list(struct.unpack("<%df" % (len(values) // 4), values))
 
 
+def check_repeat(task, a, earlier, contents, mask):
+    """That a later attempt holds the integers of the earlier one; False when a body is not here."""
+    if any(one["body"][0] not in contents for one in (a, earlier)):
+        return False
+    new, old = (body_points(contents[one["body"][0]], one, task.spec) for one in (a, earlier))
+    previous, proof = a["repeats"]
+    draft = a["bytes"][:-32] + bytes(32)
+    key = transcript("meshnode/nddfe/v1/same-vector", previous, transcript("meshnode/submission/1", draft), a["context"],
+                     a["nonce"], a["root"])
+    left = combination(drawn_rho(key, len(new)), [add(n, minus(o)) for n, o in zip(new, old)])
+    right = times(8 * scalar(proof, "a proof of the same vector"), mask)
+    need(same(times(8, left), right), "a later attempt holds another vector")
+    return True
+
+
+def drawn_rho(key, n):
+    data = stream(key, 16 * n)
+    return [int.from_bytes(data[16 * j:16 * j + 16], "little") for j in range(n)]
+
+
 def check_result(task, one, contents, mask):
-    """True when everything of this result was there and holds; None when a body is not part of the export."""
-    s = task.spec
-    wanted = [h["body"][0] for h in one["set"].values()] + [one[k][0] for k in ("aggregate", "base", "model")]
-    if s["encoding"] != 2 or any(w not in contents for w in wanted):
-        return None
-    bodies = [body_points(contents[h["body"][0]], h) for h in one["set"].values()]
-    need(all(h["context"] == one["context"] for h in one["set"].values()), "a submission of another context")
-    bound = 2 ** (s["bits"] - 1) - 1
-    radix = 2 * s["maximum"] * bound + 1
-    wide = (radix ** s["packing"] - 1) // 2 >= 2**31
+    """Whether step and equation of a result could be checked: e, both models, and every body are here."""
+    s, count = task.spec, len(one["sums"])
+    if one["aggregate"][0] not in contents:
+        return False, False
     data = contents[one["aggregate"][0]]
+    wide = (s["radix"] ** s["packing"] - 1) // 2 >= 2**31
+    each = elements(s, one["round"])
+    need(len(data) == one["aggregate"][1] == (8 if wide else 4) * each * count, "a sum of another length")
     e = [n for n, in struct.iter_unpack("<q" if wide else "<i", data)]
-    need(all(len(body) == len(e) for body in bodies), "a sum of another length")
-    rho_key = transcript("meshnode/nddfe/v1/rho", one["context"], one["manifest"], b2(struct.pack("<%dq" % len(e), *e)))
-    drawn = stream(rho_key, 16 * len(e))
-    rho = [int.from_bytes(drawn[16 * j:16 * j + 16], "little") for j in range(len(e))]
-    sums = []
-    for column in zip(*bodies):
-        total = ZERO
-        for point in column:
-            total = add(total, point)
-        sums.append(total)
-    left = times(8, combination(rho, sums))
-    right = add(times(8 * sum(r * n for r, n in zip(rho, e)) % (8 * L), G),
-                times(8 * int.from_bytes(one["opening"], "little"), mask))
-    need(same(left, right), "the block equation does not hold")
-    digits = []
-    for n in e:
-        for _ in range(s["packing"]):
-            digit = (n + radix // 2) % radix - radix // 2
-            need(abs(digit) <= len(bodies) * bound, "a digit out of range")
-            digits.append(digit)
-            n = (n - digit) // radix
-        need(n == 0, "a remainder behind the digits")
-    if (s["server"], s["compression"], s["correction"], s["scale"]) == (1, 1, 1, 1):
+    opening = scalar(one["opening"], "an opening")
+    # Digits of every sum, within what its members can add up to.
+    size, digits = coordinates(s, one["round"]), []
+    for number, members in enumerate(one["sums"]):
+        found = []
+        for n in e[number * each:(number + 1) * each]:
+            for _ in range(s["packing"]):
+                digit = (n + s["radix"] // 2) % s["radix"] - s["radix"] // 2
+                need(abs(digit) <= len(members) * s["B"], "a digit out of range")
+                found.append(digit)
+                n = (n - digit) // s["radix"]
+            need(n == 0, "a remainder behind the digits")
+        need(not any(found[size:]), "filling that is not 0")
+        digits.append(found[:size])
+    stepped = all(one[k][0] in contents for k in ("base", "model"))
+    if stepped:
+        need(len(contents[one["model"][0]]) == one["model"][1], "a model of another length")
+    if stepped and (s["server"], s["compression"], s["correction"], s["scale"]) == (1, 1, 1, 1):
         head, old = tensors(contents[one["base"][0]])
         new_head, new = tensors(contents[one["model"][0]])
-        need(head == new_head and not any(digits[len(old):]), "a model of another form, or filling that is not 0")
-        step = f32(f32(s["range"] / 1e6) / f32(bound))
+        need(head == new_head and len(old) == len(new) == size, "a model of another form")
+        step = f32(f32(s["range"] / 1e6) / f32(s["B"]))
         if s["weighting"] == 1:
-            weight = f32(len(bodies))
+            weight = f32(len(one["set"]))
         else:
             weight = f32(f32(sum(min(task.enrolments[k]["rows"], s["cap"]) for k in one["set"])) / f32(s["cap"]))
         rate = f32(s["rate"] / 1e6)
         for j, w in enumerate(old):
-            d = f32(f32(f32(digits[j]) * step) / weight)
+            d = f32(f32(f32(digits[0][j]) * step) / weight)
             need(f32(w - f32(rate * d)) == new[j], "another model")
-    return True
+    if any(a["body"][0] not in contents for a in one["set"].values()):
+        return stepped, False
+    bodies = {k: body_points(contents[a["body"][0]], a, s) for k, a in one["set"].items()}
+    key = transcript("meshnode/nddfe/v1/rho", one["context"], one["manifest"], b2(struct.pack("<%dq" % len(e), *e)))
+    rho, sums = drawn_rho(key, len(e)), []
+    for members in one["sums"]:
+        for column in zip(*(bodies[k] for k in members)):
+            total = ZERO
+            for point in column:
+                total = add(total, point)
+            sums.append(total)
+    left = times(8, combination(rho, sums))
+    right = add(times(8 * sum(r * n for r, n in zip(rho, e)) % (8 * L), G), times(8 * opening, mask))
+    need(same(left, right), "the block equation does not hold")
+    return stepped, True
 
 
 def check_openings(task, one, contents, mask):
-    """The number of openings of a scored round that were checked against direction and bodies."""
-    wanted = [one["bodies"][key]["body"][0] for key in one["opened"]] + [one["direction"][0]]
-    if task.spec["encoding"] != 2 or any(w not in contents for w in wanted):
-        return 0
+    """The number of openings of a scored round that were checked, and of those that could not be."""
+    if one["direction"][0] not in contents:
+        return 0, len(one["opened"])
     data = contents[one["direction"][0]]
     need(all(n in (0, 1, 255) for n in data), "a direction of another form")
     need(transcript("meshnode/nddfe/v1/direction", one["salt"], data) == one["commitment"], "another direction than committed")
     weight = len(data) - data.count(0)
     need(4 * weight >= len(data), "too narrow a direction")
-    bound = 2 ** (task.spec["bits"] - 1) - 1
+    checked = lacking = 0
     for key, (score, kappa) in one["opened"].items():
+        a = one["bodies"][key]
+        if a["body"][0] not in contents:
+            lacking += 1
+            continue
         total = ZERO
-        for sign, point in zip(data, body_points(contents[one["bodies"][key]["body"][0]], one["bodies"][key])):
+        for sign, point in zip(data, body_points(contents[a["body"][0]], a, task.spec)):
             if sign:
-                total = add(total, point if sign == 1 else (-point[0] % P, point[1], 1, -point[3] % P))
-        need(abs(score) <= bound * weight, "a score out of range")
-        right = add(times(8 * score % (8 * L), G), times(8 * int.from_bytes(kappa, "little"), mask))
+                total = add(total, point if sign == 1 else minus(point))
+        need(abs(score) <= task.spec["B"] * weight, "a score out of range")
+        right = add(times(8 * score % (8 * L), G), times(8 * scalar(kappa, "the mask of a score"), mask))
         need(same(times(8, total), right), "an opening that is not its submission's")
-    return len(one["opened"])
+        checked += 1
+    return checked, lacking
 
 
-def verify(lines):
-    first = json.loads(next(lines))
-    need(first["format"] == "meshnode-export/1", "another format")
-    need(first.get("rules", 1) == RULES, other_rules(first.get("rules", 1)))
-    genesis = bytes.fromhex(first["genesis"])
-    registry = Registry(genesis)
-    need(registry.network.hex() == first["network"], "the network id is not the hash of the genesis")
-    tasks, blocks, contents, ended, held = {}, 0, 0, False, {}
-    for text in lines:
-        line = json.loads(text)
-        if "content" in line:
-            data = base64.b64decode(line["bytes"])
-            need(content_id(data, line["kind"]).hex() == line["content"], "content %s has other bytes" % line["content"][:8])
-            held[bytes.fromhex(line["content"])] = data
-            contents += 1
-            continue
-        if "end" in line:
-            need(line["blocks"] == blocks and line["contents"] == contents, "lines are missing")
-            ended = True
-            continue
+def parse(text, number):
+    """A line as its fields: each once, none unknown, and one text for one value."""
+    fields = {"format": ("format", "rules", "network", "genesis"), "chain": ("chain", "height", "header", "body", "certificate"),
+              "content": ("content", "kind", "bytes"), "end": ("end", "blocks", "contents", "missing")}
+
+    def once(pairs):
+        names = [name for name, _ in pairs]
+        need(len(set(names)) == len(names), "line %d: a field stands twice" % number)
+        return dict(pairs)
+
+    def refuse(text):
+        raise Fault("line %d: numbers are whole" % number)
+
+    need(text.endswith("\n") and text.isascii() and "\\" not in text, "line %d: no end, escapes, or not ASCII" % number)
+    try:
+        line = json.loads(text, object_pairs_hook=once, parse_float=refuse, parse_constant=refuse)
+    except ValueError:
+        raise Fault("line %d is no JSON" % number)
+    wanted = next((names for key, names in fields.items() if isinstance(line, dict) and key in line), ())
+    if wanted and "format" in line:
+        need(line.get("rules", 1) == RULES, other_rules(line.get("rules", 1)))
+    need(wanted and set(line) == set(wanted), "line %d has other fields than docs/protocol/export.md says" % number)
+    for name, value in line.items():
+        if name in ("rules", "height", "kind", "blocks", "contents", "missing"):
+            need(type(value) is int and value >= 0, "line %d: %s is a whole number" % (number, name))
+        elif name == "end":
+            need(value is True, "line %d: end is true" % number)
+        else:
+            need(isinstance(value, str), "line %d: %s is a text" % (number, name))
+            if name not in ("format", "bytes"):
+                need(re.fullmatch("([0-9a-f]{2})*", value), "line %d: %s is no lower case hexadecimal" % (number, name))
+    return line
+
+
+def decoded(text, number):
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise Fault("line %d: no base64" % number)
+    need(base64.b64encode(data).decode() == text, "line %d: base64 in another form" % number)
+    return data
+
+
+class Export:
+    """An export while its lines go by."""
+
+    def __init__(self, anchor=None):
+        self.anchor, self.registry, self.tasks = anchor or {}, None, {}
+        self.named, self.held, self.kinds, self.last = {}, {}, {}, -1
+        self.blocks, self.number, self.missing, self.chain, self.gaps = 0, 0, None, None, []
+
+    def take(self, text):
+        self.number += 1
+        line = parse(text, self.number)
+        need(self.missing is None, "line %d stands behind the end" % self.number)
+        if self.number == 1:
+            need("format" in line and line["format"] == "meshnode-export/1", "another format")
+            self.registry = Registry(bytes.fromhex(line["genesis"]))
+            network = self.registry.network.hex()
+            need(network == line["network"], "the network id is not the hash of the genesis")
+            need(self.anchor.get("network", network) == network, "this is network %s, not the one asked for" % network)
+        elif "chain" in line:
+            self.block(line)
+        elif "content" in line:
+            self.content(line)
+        else:
+            need("end" in line, "line %d: a second head" % self.number)
+            need(line["blocks"] == self.blocks and line["contents"] == len(self.held), "lines are missing")
+            self.missing = line["missing"]
+
+    def block(self, line):
+        registry = self.registry
         try:
+            need(not self.held, "a block behind contents")
             h = header(bytes.fromhex(line["header"]))
             body = bytes.fromhex(line["body"])
-            need(h["body"] == (content_id(body, 3), len(body)), "another body")
+            need(len(body) <= BODY and h["body"] == (content_id(body, 3), len(body)), "another body")
             need(h["chain"].hex() == line["chain"] and h["height"] == line["height"], "another place")
             r = Reader(bytes.fromhex(line["certificate"]))
             cert = certificate(r)
             r.end()
             if h["chain"] == registry.chain:
+                need(self.chain in (None, h["chain"]), "the registry comes first")
                 registry.block(h, body, cert)
+                known = self.anchor.get("checkpoint")
+                need(not known or known[0] != h["height"] or known[1] == h["id"].hex(), "another block than the checkpoint")
             else:
-                if h["chain"] not in tasks:
-                    tasks[h["chain"]] = Task(registry, registry.task(h["chain"]))
-                tasks[h["chain"]].block(h, body, cert)
+                if h["chain"] != self.chain:
+                    order = [t["id"] for t in registry.tasks]
+                    need(h["chain"] in order, "an unknown task")
+                    need(self.chain in (None, registry.chain) or order.index(h["chain"]) > order.index(self.chain),
+                         "chains are not in order of publication")
+                    need(registry.task(h["chain"])["beacon"] is not None, "a task that has not started")
+                    self.tasks[h["chain"]] = Task(registry, registry.task(h["chain"]))
+                self.tasks[h["chain"]].block(h, body, cert)
+            self.chain = h["chain"]
         except Fault as fault:
             raise Fault("chain %s, height %d: %s" % (line["chain"][:8], line["height"], fault))
-        blocks += 1
-    need(ended, "the export has no end")
-    for t in registry.tasks:
-        if t["settled"] and t["id"] in tasks and tasks[t["id"]].height == t["settled"][0]:
-            need(t["settled"][2]["bytes"] == encode_table(tasks[t["id"]].table), "settled otherwise than decided")
-    checked = opened = 0
-    mask = mask_base() if held else None
-    for key, task in sorted(tasks.items()) if held else []:
+        self.blocks += 1
+
+    def name_contents(self):
+        """Every content that the chains name, in the order of the file, with its kind."""
+        for t in self.registry.tasks:
+            if t["beacon"] is not None:
+                self.named.setdefault(t["spec"]["initial"][0], 2)
+                for name, kind in self.tasks[t["id"]].named if t["id"] in self.tasks else []:
+                    self.named.setdefault(name, kind)
+        self.places = {name: place for place, name in enumerate(self.named)}
+
+    def content(self, line):
+        if not self.held:
+            self.name_contents()
+        name, data = bytes.fromhex(line["content"]), decoded(line["bytes"], self.number)
+        short = line["content"][:8]
+        need(name in self.named, "content %s is named by no block" % short)
+        need(name not in self.held, "content %s stands twice" % short)
+        need(self.places[name] > self.last, "content %s is out of order" % short)
+        need(self.named[name] == line["kind"], "content %s is of another kind than its block says" % short)
+        need(content_id(data, line["kind"]) == name, "content %s has other bytes" % short)
+        self.last, self.held[name] = self.places[name], data
+
+    def gap(self, chain, height, what):
+        self.gaps.append("chain %s, height %d: %s" % (chain.hex()[:8], height, what))
+
+    def finish(self, progress=lambda text: None):
+        """What only the whole file tells. Returns the numbers of results, equations, repeated vectors and openings checked."""
+        need(self.missing is not None, "the export has no end")
+        registry = self.registry
+        if not self.held:
+            self.name_contents()
+        lacking = len(self.named) - len(self.held)
+        need(self.missing == lacking or not self.held and self.missing == 0, "%d contents are missing, not %d" % (lacking, self.missing))
+        if registry.height == 0:
+            self.gap(registry.chain, 0, "no block is here")
+        known = self.anchor.get("checkpoint")
+        if known and known[0] > registry.height:
+            self.gap(registry.chain, registry.height, "the blocks up to the checkpoint are not here")
+        for chain, height, block, at in registry.settles:
+            task = self.tasks.get(chain)
+            if task and task.height >= height:
+                need(task.ids[height] == block, "chain %s, height %d: registry block %d settled another block" % (chain.hex()[:8], height, at))
+            else:
+                self.gap(chain, task.height if task else 0, "registry block %d settled height %d, which is not here" % (at, height))
+        results = equations = repeats = opened = 0
+        mask = mask_base() if self.held else None
+        for key, task in sorted(self.tasks.items()) if self.held else []:
+            height = 0
+            try:
+                for height, a, earlier, counts in task.repeats:
+                    progress("chain %s, height %d" % (key.hex()[:8], height))
+                    if check_repeat(task, a, earlier, self.held, mask):
+                        repeats += 1
+                    elif counts:
+                        self.gap(key, height, "a body that a later attempt repeats")
+                for one in task.results:
+                    height = one["height"]
+                    progress("chain %s, height %d" % (key.hex()[:8], height))
+                    stepped, equation = check_result(task, one, self.held, mask)
+                    results, equations = results + stepped, equations + equation
+                    if not (stepped and equation):
+                        self.gap(key, height, "sum, model or bodies of a result")
+                for one in task.openings:
+                    height = one["height"]
+                    checked, lacking = check_openings(task, one, self.held, mask)
+                    opened += checked
+                    if lacking:
+                        self.gap(key, height, "direction or bodies of a scored round")
+            except Fault as fault:
+                raise Fault("chain %s, height %d: %s" % (key.hex()[:8], height, fault))
+        return results, equations, repeats, opened
+
+
+def verify(lines, anchor=None, progress=lambda text: None):
+    export = Export(anchor)
+    for text in lines:
+        export.take(text)
+        progress("%d blocks, %d contents" % (export.blocks, len(export.held)))
+    return export, export.finish(progress)
+
+
+def when(ms):
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(ms // 1000))
+
+
+class Progress:
+    """A line on stderr every two seconds."""
+
+    def __init__(self, quiet):
+        self.quiet, self.next = quiet, time.monotonic() + 2
+
+    def __call__(self, text):
+        if not self.quiet and time.monotonic() >= self.next:
+            self.next = time.monotonic() + 2
+            print("... " + text, file=sys.stderr, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0], formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="exit 0: everything holds; 1: something does not, with the first fault; 3: nothing wrong was found, but what is "
+        "missing in the file was not checked; 2: usage.\n\n" + __doc__.split("\n\n", 1)[1])
+    parser.add_argument("file", help="what `meshnode chain export --contents --out FILE` wrote")
+    parser.add_argument("--genesis", metavar="FILE", help="genesis file of the network that this must be")
+    parser.add_argument("--network", metavar="ID", help="id of the network that this must be, 64 digits")
+    parser.add_argument("--checkpoint", metavar="HEIGHT:BLOCK", help="a registry block that the history must hold")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+    options = parser.parse_args()
+    anchor = {}
+    if options.network:
+        anchor["network"] = options.network.lower()
+    if options.genesis:
         try:
-            for one in task.results:
-                checked += 1 if check_result(task, one, held, mask) else 0
-            for one in task.openings:
-                opened += check_openings(task, one, held, mask)
-        except Fault as fault:
-            raise Fault("chain %s, height %d: %s" % (key.hex()[:8], one["height"], fault))
-    return registry, tasks, blocks, contents, checked, opened
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
+            with open(options.genesis, "rb") as file:
+                network = transcript("meshnode/network/1", file.read()).hex()
+        except OSError as error:
+            parser.error("--genesis: %s" % error)
+        if anchor.setdefault("network", network) != network:
+            parser.error("--genesis and --network name two networks")
+    if options.checkpoint:
+        if not re.fullmatch("[1-9][0-9]*:[0-9a-fA-F]{64}", options.checkpoint):
+            parser.error("--checkpoint: write HEIGHT:BLOCK, the block with 64 digits")
+        height, block = options.checkpoint.lower().split(":")
+        anchor["checkpoint"] = (int(height), block)
     try:
-        with open(sys.argv[1]) as file:
-            registry, tasks, blocks, contents, checked, opened = verify(iter(file))
+        # Line feeds as they are: no other ends of lines are read.
+        with open(options.file, newline="\n", encoding="ascii", errors="surrogateescape") as file:
+            export, (results, equations, repeats, opened) = verify(file, anchor, Progress(options.quiet))
+    except OSError as error:
+        parser.error(str(error))
     except Fault as fault:
         print("FAILED: %s" % fault)
         sys.exit(1)
-    print("%d blocks of %d chains hold, %d contents, %d results with their bodies, %d openings; credits %d, as in genesis"
-          % (blocks, 1 + len(tasks), contents, checked, opened, registry.total))
+    registry = export.registry
+    print('network %s "%s"' % (registry.network.hex(), registry.name.encode("ascii", "backslashreplace").decode()))
+    print("%d blocks of %d chains hold, %d contents, %d results, %d equations, %d repeated vectors, %d openings; credits %d, as in genesis"
+          % (export.blocks, 1 + len(export.tasks), len(export.held), results, equations, repeats, opened, registry.total))
+    if registry.height:
+        print("as of registry block %d:%s, %s" % (registry.height, registry.head.hex(), when(registry.time)))
+        if not options.checkpoint:
+            print("a history signed by validators that have taken their bonds back since cannot be told apart from this one: compare "
+                  "the block above with somebody you trust, or give --checkpoint")
+    for gap in export.gaps:
+        print("NOT HERE: " + gap)
+    sys.exit(3 if export.gaps else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -157,6 +157,9 @@ public struct RegistryMachine: Sendable {
         return trial
     }
 
+    /// Whether this very transaction waits for a block.
+    public func isPending(_ transaction: TransactionID) -> Bool { pending.contains(transaction) }
+
     /// Whether a transaction of this node, or of anybody, is pending that `matches`.
     public func isPending(_ matches: (Transaction) -> Bool) -> Bool { pending.contains(where: matches) }
 

@@ -68,10 +68,7 @@ extension TaskMachine {
             if core.consensus.step == .propose, !silent.isEmpty {
                 return TaskProgress(
                     phase: "opinions",
-                    waiting: "\(opinions.count)/\(state.electorate.members.count) opinions, \(names(silent)) missing"
-                        + (awaitsPerson
-                            ? "; for you: meshnode vote \(chain.short) \(state.round) --valid, or --invalid REASON"
-                            : ""),
+                    waiting: "\(opinions.count)/\(state.electorate.members.count) opinions, \(names(silent)) missing",
                     remainingMs: remaining)
             }
             return TaskProgress(phase: "vote", waiting: waitForVotes("the result"), remainingMs: remaining)

@@ -15,8 +15,7 @@ public struct TaskMachine: Sendable {
     var core: ChainCore
     let participants: [NodeID]
     /// Whether this node votes by hand: opinions wait for `verdict` until their deadline.
-    /// The owner of this node answers candidates, whatever the task says.
-    let isManual: Bool
+    let manual: Bool
     let electionKey: RistrettoKey?
     private let silentBelow: UInt64
     var isHalted: Bool { core.isHalted }
@@ -110,7 +109,7 @@ public struct TaskMachine: Sendable {
     ) {
         self.silentBelow = silentBelow
         self.state = state
-        isManual = manual
+        self.manual = manual
         self.electionKey = electionKey
         participants = state.genesis.participants
         context = RoundContext(state)

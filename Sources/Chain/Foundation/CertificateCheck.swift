@@ -6,6 +6,9 @@ extension Certificate {
     public func check(network: NetworkID, header: BlockHeader, electorate: Electorate) throws(ChainError) {
         try require(chain == header.chain && height == header.height, "certificate names another chain or height")
         try require(block == header.id, "certificate names block \(block.short), not \(header.id.short)")
+        // Nobody could precommit a block before the view in which it was made: such a view names another author.
+        try require(
+            view >= header.originView, "certificate of view \(view) for a block that view \(header.originView) made")
         let payload = Vote(block: block).wireBytes
         let slot = Slot(kind: .precommit, chain: chain, major: height, minor: view)
         var weight: UInt64 = 0

@@ -58,6 +58,9 @@ public enum BlockProof {
         return parts.reduce(Scalar.zero, +).bytes
     }
 
+    /// Whether bytes are a canonical scalar, which every opening must be.
+    public static func isScalar(_ bytes: [UInt8]) -> Bool { bytes.count == 32 && Scalar(canonical: bytes) != nil }
+
     /// Whether `values` are the sums that `bodies` commit to.
     ///
     /// - Parameters:

@@ -59,6 +59,8 @@ public struct LinkSettings: Sendable, Equatable {
     public init(profile: LinkProfile) {
         switch profile {
         case .loopback:
+            // Every pair of the 32 nodes that a testnet may have.
+            dialledMax = 32
             pingInterval = .seconds(2)
             idleLimit = .seconds(10)
             retryBase = .milliseconds(200)

@@ -9,6 +9,9 @@ public enum ReportFiles {
     public static let report = "report.html"
     public static let model = "model.safetensors"
 
+    /// What `write` writes.
+    public static let all = [roundMetrics, summary, curvesTable, curvesPicture, report]
+
     /// Writes everything but the model into a folder, which is made when it is missing.
     public static func write(_ run: RunReport, to folder: String) throws(LearnError) {
         do {

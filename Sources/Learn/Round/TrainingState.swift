@@ -16,6 +16,9 @@ public struct TrainingState: Equatable, Sendable {
     /// What the largest integer of the next round stands for.
     public var range: Float
 
+    /// Whether a tensor of this name is state, and none of the model's.
+    public static func isState(_ tensor: String) -> Bool { tensor.hasPrefix(Name.prefix) }
+
     enum Name {
         static let first = "state.server.first"
         static let second = "state.server.second"

@@ -1,5 +1,4 @@
 internal import Gossip
-internal import Learn
 internal import Wire
 
 extension ConfigurationLoader {
@@ -45,8 +44,6 @@ extension ConfigurationLoader {
         }
         var labels: [String] = []
         if case .list(let items)? = values["data.labels"] { labels = items }
-        var channels: [String] = []
-        if case .list(let items)? = values["data.channels"] { channels = items }
         let kill = text("debug.kill_aggregator")
         let killPoint = NodeConfiguration.KillPoint(parsing: kill)
         if !kill.isEmpty, killPoint == nil {
@@ -88,7 +85,6 @@ extension ConfigurationLoader {
             let voting = NodeConfiguration.VotingMode(rawValue: text("voting.mode")),
             let level = NodeConfiguration.LogLevel(rawValue: text("log.level")),
             let format = NodeConfiguration.LogFormat(rawValue: text("log.format")),
-            let layout = PictureLayout(rawValue: text("data.layout")),
             let port = UInt16(exactly: integer("listen.port")), let bond = UInt64(exactly: integer("miner.bond")),
             let dropRound = UInt32(exactly: integer("debug.drop_miner"))
         else {
@@ -109,8 +105,8 @@ extension ConfigurationLoader {
                 keepsOwnUpdates: flag("debug.keep_own_updates"), killAggregator: killPoint,
                 dropMiner: dropRound == 0 ? nil : dropRound, attack: attack))
         configuration.allowed = allowed
-        configuration.data.layout = layout
-        configuration.data.channels = channels
+        let logFile = text("log.file")
+        configuration.logFile = logFile.isEmpty ? nil : absolute(logFile)
         return configuration
     }
 }

@@ -1,5 +1,4 @@
 public import Gossip
-public import Learn
 public import Wire
 
 /// How one node is set up. Made by ``ConfigurationLoader``, which has checked every value.
@@ -32,10 +31,6 @@ public struct NodeConfiguration: Sendable, Equatable {
         public var type: String
         /// This node's own label map: class i is `labels[i]`; empty takes a task's.
         public var labels: [String]
-        /// How pictures in arrays lie.
-        public var layout: PictureLayout = .auto
-        /// Names of the pictures' channels in the files' order; empty where nothing is said.
-        public var channels: [String] = []
 
         public init(train: String, evaluation: String, label: String, type: String, labels: [String] = []) {
             self.train = train
@@ -130,6 +125,8 @@ public struct NodeConfiguration: Sendable, Equatable {
     public var socket: String
     public var logLevel: LogLevel
     public var logFormat: LogFormat
+    /// Absolute path of the log file; nil: stderr.
+    public var logFile: String?
     public var debug: Debug
 
     public init(

@@ -15,8 +15,7 @@ public enum SettingValue: Equatable, Sendable {
         }
     }
 
-    /// A TOML text in double quotes.
-    public static func quoted(_ text: String) -> String {
+    static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

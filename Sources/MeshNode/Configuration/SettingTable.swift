@@ -44,16 +44,6 @@ public enum SettingTable {
                 + "refused before its first round; files that hold class numbers alone cannot tell. Empty: the task's.\n"
         ),
         Setting(
-            path: "data.layout", kind: .choice(["auto", "channels_first", "channels_last"]), builtIn: .text("auto"),
-            meaning:
-                "How pictures in arrays lie. \"auto\" goes by their extents and the task's, and refuses what may be either.\n"
-        ),
-        Setting(
-            path: "data.channels", kind: .list, builtIn: .list([]),
-            meaning:
-                "Names of the channels of this node's pictures, in the files' order, for example [\"red\", \"green\", \"blue\"].\n"
-                + "A task that names its channels (columns) takes them by name. Empty: nothing is said.\n"),
-        Setting(
             path: "miner.enabled", kind: .flag, builtIn: .flag(true),
             meaning: "Whether this node trains at all.\n"),
         Setting(
@@ -64,16 +54,17 @@ public enum SettingTable {
             meaning: "Credits put up when joining a task. The largest 32 bonds of a task vote.\n"),
         Setting(
             path: "voting.mode", kind: .choice(["automatic", "manual"]), builtIn: .text("automatic"),
-            meaning:
-                "\"manual\": a person answers for this node with `meshnode vote`, in every task. \"automatic\": only in tasks that\n"
-                + "say voting = \"manual\". The node's own check of the sum comes first either way; without an answer by\n"
-                + "deadlines.opinion it abstains.\n"),
+            meaning: "\"manual\" waits for `meshnode vote` in tasks that allow it; its own checks come first.\n"),
         Setting(
             path: "api.socket", kind: .text(107), builtIn: .text("api.sock"),
             meaning: "Unix socket of the HTTP API, mode 0600; relative to the home. The system allows 107 bytes.\n"),
         Setting(
             path: "log.level", kind: .choice(["trace", "debug", "info", "notice", "warning", "error"]),
-            builtIn: .text("info"), meaning: "Least level that is logged to stderr.\n"),
+            builtIn: .text("info"), meaning: "Least level that is logged.\n"),
+        Setting(
+            path: "log.file", kind: .text(4096), builtIn: .text(""),
+            meaning: "File that log lines are appended to, relative to the home; SIGHUP opens it anew, for logrotate.\n"
+                + "Empty: stderr.\n"),
         Setting(
             path: "log.format", kind: .choice(["text", "json"]), builtIn: .text("text"),
             meaning: "Form of a log line.\n"),

@@ -21,7 +21,9 @@ struct ChainReplay {
     ///   - tasks: whether tasks are replayed at all.
     ///   - skipping: tasks that are not replayed.
     /// - Throws: `NodeError.damagedChain` for a block that the rules refuse, `StorageError`.
-    init(store: ChainStore, genesis: Genesis, tasks wanted: Bool = true, skipping: Set<TaskID> = []) throws {
+    init(
+        store: some BlockSource, genesis: Genesis, tasks wanted: Bool = true, skipping: Set<TaskID> = []
+    ) throws {
         registry = RegistryState(genesis: genesis)
         try Self.forEach(store, registry.chain) { block in
             do {
@@ -41,7 +43,7 @@ struct ChainReplay {
     }
 
     /// One task from its stored blocks.
-    static func task(_ genesis: TaskGenesis, store: ChainStore) throws -> TaskEntry {
+    static func task(_ genesis: TaskGenesis, store: some BlockSource) throws -> TaskEntry {
         var entry = TaskEntry(state: Chain.TaskState(genesis: genesis))
         try Self.forEach(store, genesis.task) { block in
             do {
@@ -69,7 +71,9 @@ struct ChainReplay {
     }
 
     /// Every stored block of a chain in order of height.
-    static func forEach(_ store: ChainStore, _ chain: ChainID, _ body: (DecidedBlock) throws -> Void) throws {
+    static func forEach(
+        _ store: some BlockSource, _ chain: ChainID, _ body: (DecidedBlock) throws -> Void
+    ) throws {
         var next: UInt64 = 1
         while true {
             let stored = try store.blocks(chain: chain, from: next, limit: 64)

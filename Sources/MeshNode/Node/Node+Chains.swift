@@ -232,19 +232,39 @@ extension Node {
     private func joinFittingTasks() {
         guard configuration.miner.isEnabled, configuration.miner.joinsByItself, trainingData != nil else { return }
         for record in registry.state.tasks
-        where record.closed == nil && !record.isCancelled && !joining.contains(record.task) {
-            guard !record.enrolments.contains(where: { $0.node == nodeID }) else { continue }
-            joining.insert(record.task)
-            do {
-                _ = try enrol(record, bond: nil)
-            } catch {
-                note("task", "does not join task \(record.task.short): \(error)", task: record.task)
+        where record.closed == nil && !record.isCancelled && record.windowEndsMs == nil {
+            guard !record.enrolments.contains(where: { $0.node == nodeID }) else {
+                joining.remove(record.task)
+                obstacles.clear(.join, record.task)
+                continue
             }
+            // It was pending and is not any more without having been decided: something made it impossible.
+            let isPending = registry.isPending { transaction in
+                if case .enrol(let one) = transaction { one.task == record.task } else { false }
+            }
+            guard !(joining.contains(record.task) && isPending),
+                obstacles.mayTry(.join, record.task, now: now)
+            else { continue }
+            do {
+                let enrolment = try enrolment(in: record, bond: nil)
+                // What only the present state refuses (nonce, credits, account) is tried again for ever.
+                do {
+                    _ = try submit(.enrol(enrolment))
+                    joining.insert(record.task)
+                } catch { obstacle(.join, task: record.task, "\(error)") }
+            } catch { obstacle(.join, task: record.task, isFinal: true, "\(error)") }
         }
     }
 
     /// Checks this node's own data against a task and signs an Enrol.
     func enrol(_ record: RegistryState.TaskRecord, bond: UInt64?) throws(ServiceError) -> Envelope {
+        try submit(.enrol(try enrolment(in: record, bond: bond)))
+    }
+
+    /// What this node brings to a task; fails where waiting changes nothing: its data, its labels, its owner's policy.
+    private func enrolment(
+        in record: RegistryState.TaskRecord, bond: UInt64?
+    ) throws(ServiceError) -> Enrolment {
         let spec = record.spec
         if let reason = ownerRefusal(of: spec, publisher: record.publisher, isRound: false) {
             throw .denied(
@@ -264,27 +284,14 @@ extension Node {
             )
         }
         do {
-            // Flat rows mean something by their titles alone, and a task without any cannot say what.
-            if spec.data.columns.isEmpty, spec.data.shape.count == 1, trainingData?.columnNames.isEmpty == false {
-                throw LearnError.invalid(
-                    field: configuration.data.train,
-                    reason: "has titles, and the task names no columns to compare them with",
-                    next:
-                        "ask \(record.publisher.short) to publish it with columns = [...], as meshnode data inspect FILE "
-                        + "--normalise prints it")
-            }
-            let data = try configuration.data.fitted(.training, to: spec)
+            let data = try DataFiles.fitted(
+                configuration.data.train, label: configuration.data.label, to: spec)
             // Held-out rows that do not fit would only be noticed as missing opinions.
-            if evaluationData != nil { _ = try configuration.data.fitted(.evaluation, to: spec) }
-            rows = data.count
-            let largest = data.features.reduce(Float(0)) { max($0, abs($1)) }
-            if largest > Self.largeFeature {
-                note(
-                    "warning",
-                    "features up to \(largest) after the task's preprocessing: updates will hit their range; data.mean and "
-                        + "data.deviation in the task bring them to about 1 (meshnode data inspect FILE --normalise)",
-                    task: record.task)
+            if evaluationData != nil {
+                _ = try DataFiles.fitted(
+                    configuration.data.evaluation, label: configuration.data.label, to: spec, part: .evaluation)
             }
+            rows = data.count
         } catch {
             throw .conflict(
                 reason: "this node's data do not fit the task: \(error)",
@@ -300,16 +307,11 @@ extension Node {
         do {
             sealing = try sealingKey(for: record.task)
         } catch { throw .failed(reason: "\(error)", next: "see: meshnode doctor") }
-        return try submit(
-            .enrol(
-                KeyRules.enrolment(
-                    task: record.task, sealingKey: sealing, electionKey: electionKey, rows: UInt32(rows),
-                    dataForm: spec.data.form, bond: bond ?? max(configuration.miner.bond, spec.reward.minimumBond),
-                    network: genesis.networkID, account: nodeID)))
+        return KeyRules.enrolment(
+            task: record.task, sealingKey: sealing, electionKey: electionKey, rows: UInt32(rows),
+            dataForm: spec.data.form, bond: bond ?? max(configuration.miner.bond, spec.reward.minimumBond),
+            network: genesis.networkID, account: nodeID)
     }
-
-    /// Values of features above which a linear model's updates leave the usual range.
-    private static let largeFeature: Float = 30
 
     /// The stored sealing key of a task, or a new one.
     func sealingKey(for task: TaskID) throws -> RistrettoKey {
@@ -344,7 +346,6 @@ extension Node {
         switch event {
         case .roundStarted(let round, let attempt):
             text = "round \(round)" + (attempt > 0 ? ", attempt \(attempt)" : "") + ": train"
-            resendByHand(chain)
         case .submission(let node, let stored, let of):
             text = "round \(round): \(stored)/\(of) submissions, \(node.short)'s stored"
         case .listSigned(let count): text = "round \(round): list of \(count) signed"

@@ -104,51 +104,15 @@ extension Node {
 
     // MARK: Asked for
 
-    public func ledger() async -> LedgerView {
-        let state = registry.state
-        return LedgerView(
-            height: state.height, total: state.totalCredits, burned: state.burned,
-            accounts: state.accounts.keys.sorted().compactMap { node in
-                state.accounts[node].map { account in
-                    AccountView(
-                        node: node.hex, balance: account.balance, bonded: account.bonded,
-                        validatorBond: account.validatorBond,
-                        unbonding: account.unbonding.reduce(0) { $0 + $1.credits }, isSelf: node == nodeID)
-                }
-            },
-            escrows: state.tasks.filter { $0.escrow > 0 }.map {
-                LedgerView.Escrow(task: $0.task.hex, name: $0.spec.name, credits: $0.escrow)
-            })
-    }
+    public func ledger() async -> LedgerView { LedgerView(registry.state, own: nodeID) }
 
     public func ledgerHistory(of node: NodeID?) async throws(ServiceError) -> [LedgerLine] {
-        let wanted = node ?? nodeID
-        var state = RegistryState(genesis: genesis)
-        var lines: [LedgerLine] = []
         do {
-            try ChainReplay.forEach(chainStore, registry.chain) { block in
-                // Stored blocks were checked when they were decided: only their effect is wanted here.
-                try state.apply(try RegistryBody(wireBytes: block.body), header: block.header)
-                state.finish(header: block.header, block: block.header.id)
-                for entry in state.journal where entry.node == wanted {
-                    lines.append(
-                        LedgerLine(
-                            height: entry.height, timeMs: entry.timeMs, kind: entry.kind.rawValue,
-                            credits: entry.credits, task: entry.task?.hex, other: entry.other?.hex))
-                }
-            }
+            return try LedgerLine.history(of: node ?? nodeID, genesis: genesis, blocks: chainStore)
         } catch { throw .failed(reason: "\(error)", next: "run: meshnode chain verify") }
-        return lines
     }
 
-    public func contributors() async -> [ContributorView] {
-        registry.state.contributors.map {
-            ContributorView(
-                node: $0.node.hex, tasks: $0.tasks, rounds: $0.rounds, offered: $0.offered, aggregated: $0.aggregated,
-                credits: $0.credits, slashes: $0.slashes, reputation: Double($0.reputationPpm) / 1e6,
-                ratings: $0.ratings, stars: $0.ratings == 0 ? nil : Double($0.stars) / Double($0.ratings))
-        }
-    }
+    public func contributors() async -> [ContributorView] { registry.state.contributors.map { ContributorView($0) } }
 
     public func transfer(_ credits: UInt64, to node: NodeID) async throws(ServiceError) -> Receipt {
         try receipt(.transfer(to: node, credits: credits), "\(credits) credits to \(node.short) are on their way")
@@ -193,7 +157,32 @@ extension Node {
             "\(stars) of 5 for \(node.short); the rating counts with its registry block and cannot be changed")
     }
 
-    private func receipt(_ transaction: Transaction, _ text: String) throws(ServiceError) -> Receipt {
-        Receipt(reference: try submit(transaction).transactionID.hex, text: text)
+    public func transaction(
+        _ transaction: TransactionID, after height: UInt64
+    ) async throws(ServiceError) -> TransactionView {
+        if registry.isPending(transaction) { return TransactionView(transaction: transaction.hex, state: .pending) }
+        // The newest first: who asks has sent it a moment ago.
+        var next = registry.state.height
+        while next > height, registry.state.height - next < 1_024 {
+            let block: DecidedBlock?
+            do {
+                block = try chainStore.block(chain: registry.chain, height: next).map(ChainReplay.decoded)
+            } catch { throw .failed(reason: "\(error)", next: "run: meshnode chain verify") }
+            let body = block.flatMap { try? RegistryBody(wireBytes: $0.body) }
+            if body?.transactions.contains(where: { $0.transactionID == transaction }) == true {
+                return TransactionView(transaction: transaction.hex, state: .decided, height: next)
+            }
+            next -= 1
+        }
+        return TransactionView(transaction: transaction.hex, state: .gone)
+    }
+
+    /// What a sent transaction is followed by.
+    func receipt(_ transaction: Transaction, _ text: String) throws(ServiceError) -> Receipt {
+        receipt(try submit(transaction), text)
+    }
+
+    func receipt(_ envelope: Envelope, _ text: String) -> Receipt {
+        Receipt(reference: envelope.transactionID.hex, text: text, height: registry.state.height)
     }
 }

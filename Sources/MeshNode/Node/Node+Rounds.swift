@@ -60,7 +60,7 @@ extension Node {
     // MARK: Miner
 
     private func train(_ job: RoundJob, chain: ChainID) {
-        guard configuration.miner.isEnabled else { return }
+        guard configuration.miner.isEnabled, hopeless[chain] != job.round else { return }
         let origin = tasks[chain].flatMap { $0.machine.state.genesis.publisher }
         whenStored([job.model], from: origin) { node in node.trainNow(job, chain: chain) }
     }
@@ -73,9 +73,7 @@ extension Node {
         let policy = runtime.policy
         let publisher = runtime.machine.state.genesis.publisher
         if let reason = ownerRefusal(of: policy.spec, publisher: publisher, isRound: true) {
-            note(
-                "warning", "round \(job.round): no submission, the owner's policy refuses it: \(reason)", task: chain,
-                round: job.round)
+            obstacle(.train, task: chain, round: job.round, "round \(job.round): the owner's policy refuses it: \(reason)")
             return
         }
         let name = updateName(job, chain: chain)
@@ -89,8 +87,8 @@ extension Node {
         let cheat = cheatAsClient(chain)
         let earlier: Submitting.Earlier?
         do { earlier = try earlierSubmission(chain) } catch {
-            failed("round \(job.round): no submission", error, chain: chain)
-            return
+            obstacle(.submit, task: chain, round: job.round, "round \(job.round): \(error)")
+            return checkRoom()
         }
         let keepsMemory = policy.recipe.keepsMemory
         let store = contentStore
@@ -134,7 +132,11 @@ extension Node {
             switch result {
             case .success(let (update, trainSeconds, sealed, encryptSeconds)):
                 node.submit(update, sealed, job, name: name, seconds: (trainSeconds, encryptSeconds), chain: chain)
-            case .failure(let error): node.failed("round \(job.round): no submission", error, chain: chain)
+            case .failure(let error):
+                // The same rows, base and seed give the same failure in each attempt of this round.
+                node.hopeless[chain] = job.round
+                node.obstacle(.train, task: chain, round: job.round, "round \(job.round): \(error)")
+                node.checkRoom()
             }
         }
     }
@@ -159,9 +161,11 @@ extension Node {
             keepBody(sealed.header.body, chain: chain, round: job.round)
             try keepSeeds(sealed, chain: chain)
         } catch {
-            failed("round \(job.round): no submission", .failed("\(error)"), chain: chain)
-            return
+            obstacle(.submit, task: chain, round: job.round, "round \(job.round): \(error)")
+            return checkRoom()
         }
+        obstacles.clear(.train, chain)
+        obstacles.clear(.submit, chain)
         tasks[chain]?.stats.train = seconds.0
         tasks[chain]?.stats.encrypt = seconds.1
         if !update.isResent {
@@ -169,11 +173,6 @@ extension Node {
             tasks[chain]?.stats.trainingLoss = update.loss
             tasks[chain]?.stats.norm = update.norm
             tasks[chain]?.stats.wasClipped = update.wasClipped
-        }
-        if !update.isResent, let spec = tasks[chain]?.machine.state.spec,
-            let cut = Self.saturationText(update.saturations, of: update.values.count, spec: spec)
-        {
-            note("saturation", "round \(job.round): \(cut)", task: chain, round: job.round)
         }
         tasks[chain]?.stats.submittedMs = now.monotonicMs
         perform(tasks[chain]!.machine.trained(sealed.header, now), chain: chain)

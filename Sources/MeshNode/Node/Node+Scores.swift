@@ -218,17 +218,7 @@ extension Node {
     }
 
     /// What a round was or will be scored along.
-    func direction(of round: UInt32, task: TaskID) -> String? {
-        guard let state = taskState(task) else { return nil }
-        if let decided = state.scores.rounds.first(where: { $0.round == round }) {
-            return decided.direction.map(\.id.hex) ?? "not revealed: nobody is scored"
-        }
-        if let pending = state.scores.pending, pending.round == round {
-            return "committed as \(pending.commitment.short), scores open"
-        }
-        guard state.round == round else { return nil }
-        return state.directionCommitment.map { "committed as \($0.short)" }
-    }
+    func direction(of round: UInt32, task: TaskID) -> String? { taskState(task)?.direction(of: round) }
 }
 
 extension ScoresView {

@@ -26,15 +26,28 @@ extension Node: NodeService {
             processNumber: ProcessInfo.processInfo.processIdentifier,
             uptimeSeconds: Double(now.monotonicMs) / 1_000, listening: listening.map { ["\($0)"] } ?? [],
             peers: linked.count,
-            notReady: [alarm, degraded, clockProblem].compactMap { $0 }
-                + (linked.isEmpty && !configuration.bootstrap.isEmpty && degraded == nil && alarm == nil
-                    ? ["no peer yet"] : []),
+            notReady: notReady,
             balance: registry.state.accounts[nodeID]?.balance, chains: await chains(), current: progress,
             bytesIn: traffic.bytesIn, bytesOut: traffic.bytesOut,
-            drops: drops.merging(linkDrops) { $0 + $1 }.sorted { $0.key < $1.key }.map {
-                .init(name: $0.key, count: $0.value)
-            },
-            contentsWanted: transfer.exchange.wanted.count)
+            drops: counters.sorted { $0.key < $1.key }.map { .init(name: $0.key, count: $0.value) },
+            contentsWanted: transfer.exchange.wanted.count, obstacles: obstacles.views)
+    }
+
+    /// Why it takes no part; each keeps `/readyz` at 503.
+    private var notReady: [String] {
+        var reasons = [alarm, degraded, clockProblem].compactMap { $0 }
+        guard alarm == nil, degraded == nil else { return reasons }
+        if linked.isEmpty && !configuration.bootstrap.isEmpty { reasons.append("no peer yet") }
+        reasons += obstacles.views.filter { [.registry, .data].contains($0.what) }.map(\.text)
+        return reasons
+    }
+
+    /// What this node dropped, by reason.
+    private var counters: [String: UInt64] {
+        var all = drops.merging(linkDrops) { $0 + $1 }
+        let lines = environment.logLinesLost()
+        if lines > 0 { all["log lines"] = lines }
+        return all
     }
 
     public func peers() async -> [PeerView] {
@@ -78,60 +91,26 @@ extension Node: NodeService {
 
     private func view(of record: RegistryState.TaskRecord) -> TaskView {
         let runtime = tasks[record.task]
-        let state = runtime?.machine.state
-        var taskState = TaskState.enrolling
-        var reason: String?
-        let ended = ended[record.task]
-        if let outcome = ended?.outcome ?? state?.outcome {
-            switch outcome {
-            case .complete: taskState = .completed
-            case .failed(.expired), .running: taskState = .expired
-            case .failed(let failure):
-                taskState = .failed
-                reason = "\(failure)"
-            case .stopped: taskState = .cancelled
-            }
-        } else if state != nil {
-            taskState = .running
-            if let runtime {
-                reason = progress(of: runtime.machine.chain, runtime.machine).waiting
-            }
-        } else if record.isCancelled {
-            taskState = .cancelled
-            reason = "stopped by its publisher before it started; everybody got everything back"
-        } else if record.closed == nil, record.windowEndsMs != nil {
-            taskState = .expired
-            reason = "it expired before enough nodes had enrolled"
-        } else if record.closed != nil {
-            reason = "enrolment is closed; the two due registry heights follow"
-        } else {
-            reason = "\(record.enrolments.count)/\(record.spec.participants.maximum) participants"
-        }
-        let holders = Set(state?.holders.map(\.node) ?? ended?.holders ?? [])
-        let electorate = state?.electorate ?? ended?.electorate
-        let round = state?.round ?? ended?.round
+        let own = obstacles.views.filter { $0.task == record.task.hex }.map { "this node " + $0.text }
         return TaskView(
-            task: record.task.hex, name: record.spec.name, state: taskState, reason: reason,
-            publisher: record.publisher.hex, round: round.map { $0 - 1 } ?? 0, rounds: record.spec.rounds,
-            minimumParticipants: record.spec.participants.minimum,
-            maximumParticipants: record.spec.participants.maximum,
-            participants: record.enrolments.sorted { $0.node < $1.node }.map { enrolled in
-                .init(
-                    node: enrolled.node.hex, rows: enrolled.enrolment.rows, bond: enrolled.enrolment.bond,
-                    votes: electorate?.contains(enrolled.node) ?? true, holdsKeys: holders.contains(enrolled.node)
-                )
-            },
-            isMember: record.enrolments.contains { $0.node == nodeID }, model: (state?.model ?? ended?.model)?.id.hex,
-            accuracy: runtime?.lastRound?.accuracy ?? ended?.accuracy,
-            loss: runtime?.lastRound?.loss ?? ended?.loss, readers: TaskSpecValidator.readers(record.spec.holders),
-            reward: record.spec.reward.credits, head: (state?.head ?? ended?.head)?.hex,
-            specification: TaskFile.text(record.spec))
+            record, state: runtime?.machine.state, ended: ended[record.task],
+            waiting: runtime.flatMap { progress(of: $0.machine.chain, $0.machine).waiting }, obstacles: own,
+            last: runtime?.lastRound, own: nodeID)
     }
 
-    public func publish(_ given: PreparedTask) async throws(ServiceError) -> PublishedView {
-        let task = try namingColumns(given)
+    public func publish(_ task: PreparedTask) async throws(ServiceError) -> PublishedView {
         let initial = task.spec.model.initial
-        store(task.initialWeights, initial, .model)
+        // Nobody else has them: a task whose first model is stored nowhere can never start.
+        do {
+            let id = try contentStore.put(
+                task.initialWeights, kind: ContentManifest.Kind(rawValue: ContentRole.model.rawValue))
+            precondition(id == initial.id, "the specification names these weights")
+        } catch {
+            checkRoom()
+            throw .failed(
+                reason: "the initial weights cannot be stored: \(error)",
+                next: "free space (and inodes: df -i) under \(home.path), then publish again")
+        }
         let sealing = RistrettoKey.generate()
         let transaction = KeyRules.publish(
             task.spec, sealingKey: sealing, network: genesis.networkID, account: nodeID)
@@ -148,29 +127,18 @@ extension Node: NodeService {
         note("published", "published task \(id.short) \"\(task.spec.name)\"", task: id)
         return PublishedView(
             task: id.hex, transaction: envelope.transactionID.hex, model: initial.id.hex, warnings: task.warnings,
-            readers: TaskSpecValidator.readers(task.spec),
-            columns: task.spec.data.columns == given.spec.data.columns ? nil : task.spec.data.columns)
-    }
-
-    /// A task that names no columns means those of its publisher's own rows: they are written out, so that a member
-    /// whose columns are others, or stand in another order, is refused instead of trained with.
-    private func namingColumns(_ task: PreparedTask) throws(ServiceError) -> PreparedTask {
-        let channels = configuration.data.channels
-        do {
-            return try task.naming(
-                columns: channels.isEmpty ? trainingData?.columnNames ?? [] : channels, inOrder: channels.isEmpty)
-        } catch { throw .invalid(error.faults) }
+            readers: TaskSpecValidator.readers(task.spec), height: registry.state.height)
     }
 
     public func join(_ task: TaskID, bond: UInt64?) async throws(ServiceError) -> Receipt {
         guard let record = registry.state.task(task) else {
             throw .notFound(what: "task \(task.short) is not in the registry", next: "see: meshnode task list")
         }
-        joining.insert(task)
         let envelope = try enrol(record, bond: bond)
-        return Receipt(
-            reference: envelope.transactionID.hex,
-            text: "enrolment in \"\(record.spec.name)\" is on its way; it counts once a registry block holds it")
+        joining.insert(task)
+        obstacles.clear(.join, task)
+        return receipt(
+            envelope, "enrolment in \"\(record.spec.name)\" is on its way; it counts once a registry block holds it")
     }
 
     // MARK: Rounds
@@ -195,9 +163,7 @@ extension Node: NodeService {
                 RoundView(
                     task: task.hex, round: machine.state.round, attempt: machine.state.attempt, outcome: .running,
                     reason: progress.waiting, enrolled: machine.state.genesis.members.count,
-                    aggregator: machine.aggregator.hex, views: machine.view + 1,
-                    ownAccuracy: tasks[task]?.stats.ownAccuracy, ownLoss: tasks[task]?.stats.ownLoss,
-                    saturations: tasks[task]?.stats.saturations))
+                    aggregator: machine.aggregator.hex, views: machine.view + 1))
         }
         return views
     }
@@ -209,6 +175,72 @@ extension Node: NodeService {
         }
         view.direction = direction(of: round, task: task)
         return view
+    }
+
+    public func submit(_ update: [UInt8], rows: UInt32?, to task: TaskID) async throws(ServiceError) -> Receipt {
+        try requireRoom()
+        guard let runtime = tasks[task], case .collecting = runtime.machine.state.phase else {
+            throw .conflict(
+                reason: "task \(task.short) is not collecting submissions", next: "see: meshnode round list")
+        }
+        guard runtime.machine.state.spec.voting == .manual else {
+            throw .conflict(
+                reason: "the task says voting = automatic: this node trains and submits by itself",
+                next: "publish the task with voting = \"manual\"")
+        }
+        guard let member = runtime.machine.state.genesis.member(nodeID) else {
+            throw .denied(reason: "this node is not enrolled in the task", next: "join before enrolment closes")
+        }
+        let job = runtime.machine.trainingJob
+        let policy = runtime.policy
+        let share = policy.weight(rows: min(rows ?? member.enrolment.rows, member.enrolment.rows))
+        guard let base = (try? contentStore.get(job.model.id)) ?? nil else {
+            throw .unavailable(reason: "the base model of round \(job.round) is not stored here yet", next: "try again")
+        }
+        let values: [Int32]
+        let saturations: Int
+        do {
+            let delta = try Safetensors.parameters(from: update, manifest: policy.model.manifest, file: "update")
+            let quantised = try policy.recipe.integers(
+                of: delta, state: try policy.state(of: base), round: Int(job.round), share: share,
+                seed: Submitting.trainingSeed(round: job.seed, node: nodeID))
+            values = quantised.values
+            saturations = quantised.saturations
+        } catch { throw .invalid([Fault("update", "\(error)")]) }
+        do {
+            // Encryption starts from the stored vector, as after a crash.
+            try vectorFiles.write(Self.encode(values), name: updateName(job, chain: task))
+        } catch { throw .failed(reason: "\(error)", next: "free disk space and submit again") }
+        perform(.train(job), chain: task)
+        return Receipt(
+            reference: "\(job.round)/\(job.attempt)",
+            text: "update of \(values.count) coordinates for round \(job.round) is being encrypted"
+                + (saturations > 0 ? "; \(saturations) coordinates were cut to the range" : ""))
+    }
+
+    public func vote(_ vote: ManualVote, round: UInt32, task: TaskID) async throws(ServiceError) -> Receipt {
+        try requireRoom()
+        guard let machine = tasks[task]?.machine, machine.state.round == round,
+            case .aggregating = machine.state.phase
+        else {
+            throw .conflict(
+                reason: "round \(round) of task \(task.short) has no candidate to vote on",
+                next: "see: meshnode round show")
+        }
+        guard configuration.voting == .manual || machine.state.spec.voting == .manual else {
+            throw .conflict(
+                reason: "this node votes by itself", next: "set [voting] mode = \"manual\" in \(home.configuration)")
+        }
+        if let reason = vote.reason, reason.utf8.count > Limits.remark {
+            throw .invalid([Fault("reason", "\(reason.utf8.count) bytes, an opinion takes \(Limits.remark)")])
+        }
+        perform(
+            tasks[task]!.machine.verdict(vote.isValid ? .accept : .reject, remark: vote.reason ?? "", now), chain: task)
+        if let reason = vote.reason { note("vote", "round \(round): \(reason)", task: task, round: round) }
+        return Receipt(
+            reference: "\(round)",
+            text: vote.isValid
+                ? "VALID is signed once this node's own check has passed" : "the opinion 'reject' is signed")
     }
 
     // MARK: Chains and models
@@ -263,6 +295,24 @@ extension Node: NodeService {
                 accuracy: view?.accuracy,
                 loss: view?.loss)
         }
+    }
+
+    public func model(of task: TaskID, round: UInt32?) async throws(ServiceError) -> [UInt8] {
+        guard let models = modelTable(task), let wanted = round ?? models.keys.max(), let reference = models[wanted]
+        else {
+            throw .notFound(
+                what: "task \(task.short) has no model of round \(round.map(String.init) ?? "any")",
+                next: "see: meshnode model list")
+        }
+        do {
+            guard let bytes = try contentStore.get(reference.id) else {
+                throw ServiceError.unavailable(
+                    reason: "model \(reference.id.short) is not stored here yet", next: "try again")
+            }
+            return bytes
+        } catch let error as ServiceError {
+            throw error
+        } catch { throw .failed(reason: "\(error)", next: "fetch it from another node") }
     }
 
     public func shutdown() async {

@@ -83,9 +83,14 @@ public actor Node {
     var gossiped = (signed: UInt64(0), copies: UInt64(0))
     var trainingData: Dataset?
     var evaluationData: Dataset?
-    var dataProblem: String?
     var logarithms: [Int64: BoundedLogarithm] = [:]
+    /// Enrolments of this node that are on their way.
     var joining: Set<TaskID> = []
+    var obstacles = ObstacleBook()
+    /// Per task: the round in which this node's own training failed for good.
+    var hopeless: [ChainID: UInt32] = [:]
+    /// Of the chain database that this node has open.
+    let homeInode: UInt64?
     var sentBlocks: [String: UInt64] = [:]
     /// Contents with decided blocks that are being fetched, and their chains.
     var ranges: [ContentID: ChainID] = [:]
@@ -123,6 +128,7 @@ public actor Node {
         worker = environment.worker("\(nodeID.short)")
         lock = try HomeLock(home)
         chainStore = try ChainStore(path: home.chainDatabase)
+        homeInode = try FileSystem.status(home.chainDatabase)?.inode
         durable = try DurableStore(path: home.durableDatabase, owner: key.nodeID)
         files = try environment.openFiles()
         contentStore = try ContentStore(home, openFiles: files.contents)
@@ -261,15 +267,12 @@ public actor Node {
 
     func loadData() {
         do {
-            trainingData = try DataFiles.read(
-                configuration.data.train, label: configuration.data.label, layout: configuration.data.layout)
-        } catch { dataProblem = "\(error)" }
+            trainingData = try DataFiles.read(configuration.data.train, label: configuration.data.label)
+        } catch { obstacle(.data, "training rows: \(error)") }
         do {
             evaluationData = try DataFiles.read(
-                configuration.data.evaluation, label: configuration.data.label, layout: configuration.data.layout,
-                part: .evaluation)
-        } catch { logger.warning("no evaluation data: \(error); this node will abstain in its opinions") }
-        if let dataProblem { logger.warning("no training data: \(dataProblem); this node cannot join as a miner") }
+                configuration.data.evaluation, label: configuration.data.label, part: .evaluation)
+        } catch { obstacle(.vote, "no held-out rows, so it abstains in its opinions: \(error)") }
     }
 
     /// Every heartbeat: what a partition cost is asked for again, and what waits for a clock is looked at.
@@ -283,18 +286,24 @@ public actor Node {
         checkRoom()
         checkClock()
         unloadEndedTasks()
+        lookForObstacles()
         after(configuration.profile == .loopback ? 200 : 1_000) { $0.heartbeat() }
     }
 
     func note(_ kind: String, _ text: String, task: ChainID? = nil, round: UInt32? = nil, detail: String? = nil) {
         let event = events.append(
             timeMs: now.wallMs, kind: kind, text: text, task: task?.hex, round: round, detail: detail)
-        logger.info("\(text)")
+        logger.log(level: Self.logLevel(of: kind), "\(text)")
         // Progress of a phase is for who watches; what is decided is kept.
         guard ["round", "void", "task", "halt", "published", "conflict", "alarm"].contains(kind) else { return }
         if let json = try? JSONEncoder().encode(event) {
             try? chainStore.store([.event(time: event.timeMs, kind: kind, json: String(decoding: json, as: UTF8.self))])
         }
+    }
+
+    /// What an operator should look at is a warning; a halt is logged by `halt` itself.
+    static func logLevel(of kind: String) -> Logger.Level {
+        ["warning", "conflict", "blame", "cut-off", "refused"].contains(kind) ? .warning : .info
     }
 
     /// What is not durable must not be signed into the world: nothing leaves any more.

@@ -15,6 +15,8 @@ package struct NodeEnvironment: Sendable {
     var openFiles: @Sendable () throws(NodeError) -> OpenFiles = { () throws(NodeError) in .plentiful }
     /// Told of every decided block as soon as this node has stored it.
     package let committed: (@Sendable (DecidedBlock) -> Void)?
+    /// Log lines that this process could not write.
+    package var logLinesLost: @Sendable () -> UInt64 = { 0 }
 
     package init(
         executor: @escaping @Sendable (String) -> any NodeExecutor,

@@ -4,7 +4,10 @@ internal import Logging
 public struct NodeRuntime: NodeRunner {
     private enum End { case done, startAnew }
 
-    public init() {}
+    private let log: LogSink?
+
+    /// - Parameter log: where this process writes its log lines; the node's status counts what it lost.
+    public init(log: LogSink? = nil) { self.log = log }
 
     public func run(_ configuration: NodeConfiguration, home: HomeDirectory) async throws {
         while try await runOnce(configuration, home: home) == .startAnew {}
@@ -12,7 +15,9 @@ public struct NodeRuntime: NodeRunner {
 
     private func runOnce(_ configuration: NodeConfiguration, home: HomeDirectory) async throws -> End {
         let logger = Logger(label: "meshnode")
-        let node = try Node(configuration: configuration, home: home, logger: logger)
+        var environment = NodeEnvironment.process
+        if let log { environment.logLinesLost = { log.lost } }
+        let node = try Node(configuration: configuration, home: home, logger: logger, environment: environment)
         _ = try await node.start()
         let server = APIServer(
             service: node, socket: configuration.socket, logger: logger, connections: node.files.connections)

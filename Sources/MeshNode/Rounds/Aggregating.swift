@@ -70,39 +70,3 @@ enum Aggregating {
         return .sum(Outcome(candidate: candidate, aggregate: aggregate, model: model))
     }
 }
-
-/// What anybody checks of a result, without a secret: the block equation, the digits, the new model bit for bit.
-enum ResultCheck {
-    /// - Returns: the model that the server step gives.
-    static func model(
-        policy: RoundPolicy, context: Digest, manifest: BlockID, set: SetContent, aggregate: [UInt8], opening: Digest,
-        base: [UInt8]
-    ) throws(RoundError) -> [UInt8] {
-        guard let round = set.headers.first?.round else { throw .rejected("an empty set") }
-        let values = try policy.decode(aggregate: aggregate, round: round, sums: set.sums.count)
-        do {
-            // Exactly k_p balanced digits each, every one within its members·B.
-            _ = try policy.digits(values, round: round, sums: set.sums)
-            let seed = BlockProof.seed(context: context.bytes, manifest: manifest.bytes, values: values)
-            guard
-                try BlockProof.verify(
-                    bodies: set.source(elements: policy.elementCount(round: round)), encoding: policy.encoding,
-                    values: values, kHat: opening.bytes, seed: seed)
-            else { throw RoundError.rejected("the block equation does not hold: e is not the sum of the submissions") }
-        } catch let error as RoundError {
-            throw error
-        } catch { throw .rejected("\(error)") }
-        return try policy.nextModel(
-            base: base, aggregate: values, rows: set.rows, sums: set.sums, round: round)
-    }
-
-    static func check(
-        policy: RoundPolicy, context: Digest, manifest: BlockID, set: SetContent, aggregate: [UInt8], opening: Digest,
-        base: [UInt8], model: [UInt8]
-    ) throws(RoundError) {
-        let expected = try Self.model(
-            policy: policy, context: context, manifest: manifest, set: set, aggregate: aggregate, opening: opening,
-            base: base)
-        guard expected == model else { throw .rejected("the new model is not what the server step gives") }
-    }
-}

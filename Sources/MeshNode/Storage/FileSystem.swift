@@ -7,6 +7,8 @@ enum FileSystem {
         let size: UInt64
         let owner: UInt32
         let isDirectory: Bool
+        /// The file's number on its file system: another one at the same path is another file.
+        let inode: UInt64
 
         /// Permission bits as `chmod` takes them.
         var permissions: String { "0" + String(mode & 0o777, radix: 8) }
@@ -21,7 +23,7 @@ enum FileSystem {
         }
         return Status(
             mode: UInt32(info.st_mode), size: UInt64(max(0, info.st_size)), owner: UInt32(info.st_uid),
-            isDirectory: info.st_mode & S_IFMT == S_IFDIR)
+            isDirectory: info.st_mode & S_IFMT == S_IFDIR, inode: UInt64(info.st_ino))
     }
 
     static func exists(_ path: String) throws(StorageError) -> Bool { try status(path) != nil }

@@ -35,7 +35,7 @@ struct GossipBenchCommand: AsyncParsableCommand {
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        LogOutput.start(level: .error, format: .text)
+        LogOutput.start(level: .error, format: .text, sink: try LogSink())
         let directory = NSTemporaryDirectory() + "/meshnode-bench-\(getpid())"
         let output = global.output
         var misses: [String] = []

@@ -28,6 +28,7 @@ struct BaselineCommand: ParsableCommand {
         @Option(help: "Held-out rows, with --part.") var evaluation: String?
         @Option(help: "Column of the class in CSV and TSV.") var label = "label"
         @Option(help: "Directory for baseline.json and baseline.csv.") var out: String?
+        @OptionGroup var overwrite: OverwriteArguments
 
         func validate() throws {
             guard (data != nil) != (!part.isEmpty) else { throw ValidationError("give either --data or --part") }
@@ -37,6 +38,9 @@ struct BaselineCommand: ParsableCommand {
         }
 
         func run() throws {
+            if let out {
+                try Files.refuseExisting(["\(out)/baseline.json", "\(out)/baseline.csv"], force: overwrite.force)
+            }
             let spec = try TaskCommand.read(task, assignments: assignments).spec
             LinearAlgebra.setThreadCount(1)
             let (rows, test) = try load(spec)

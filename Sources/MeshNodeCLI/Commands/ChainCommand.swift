@@ -6,7 +6,7 @@ internal import Wire
 struct ChainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "chain", abstract: "Blocks of the registry and of tasks.",
-        subcommands: [Head.self, Show.self, Verify.self, Replay.self, Export.self])
+        subcommands: [Head.self, Show.self, Verify.self, Replay.self, Export.self, Import.self])
 
     struct Head: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Heads of all chains; works without the node, too.")
@@ -59,54 +59,6 @@ struct ChainCommand: AsyncParsableCommand {
                     ("time", "\(block.timeMs) ms since 1970"), ("body", block.body), ("state", block.stateRoot),
                     ("voters", block.voters.map { String($0.prefix(8)) }.joined(separator: " ")),
                 ] + block.summary.map { ("", $0) })
-        }
-    }
-
-    struct Verify: ParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Checks every block of a home, offline and without secrets; exit 2 names height and cause.")
-        @OptionGroup var global: GlobalArguments
-        @Flag(help: "Also the block equation and every new model.") var full = false
-
-        func run() throws {
-            let output = global.output
-            let verification = Seams.verification
-            let report: VerificationReport
-            do {
-                report = try verification.verify(home: global.homeDirectory, isFull: full) { progress in
-                    output.detail("chain \(progress.chain.prefix(8))  \(progress.height)/\(progress.head)")
-                }
-            } catch let error as StorageError {
-                // A home whose files do not hold what was written has failed the check.
-                switch error {
-                case .damaged, .damagedContent, .blockConflict, .blockGap:
-                    throw CommandFailure(ExitStatus.verification, error.description)
-                default: throw error
-                }
-            }
-            output.show(report, text: Self.text)
-            guard report.failures.isEmpty else {
-                let first = report.failures[0]
-                throw CommandFailure(
-                    ExitStatus.verification,
-                    "chain \(first.chain.prefix(8)), height \(first.height): \(first.cause); "
-                        + "fetch the chain again from peers, or restore the home")
-            }
-        }
-
-        static func text(_ report: VerificationReport) -> String {
-            var lines = report.chains.map { chain in
-                var line = "chain \(chain.chain.prefix(8))  \(chain.kind)\(chain.name.map { " \($0)" } ?? "")  "
-                line += "\(chain.blocks) blocks  head \(Text.short(chain.head))"
-                if report.isFull { line += "  \(chain.resultsChecked) results computed again" }
-                if !chain.heightsWithoutBodies.isEmpty {
-                    line += "  bodies gone at " + chain.heightsWithoutBodies.map(String.init).joined(separator: ", ")
-                }
-                return line
-            }
-            lines += report.failures.map { "chain \($0.chain.prefix(8))  height \($0.height)  FAILED: \($0.cause)" }
-            lines.append(report.failures.isEmpty ? "every block holds" : "\(report.failures.count) failures")
-            return lines.joined(separator: "\n")
         }
     }
 }

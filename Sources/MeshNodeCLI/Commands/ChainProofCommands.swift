@@ -11,9 +11,11 @@ extension ChainCommand {
         @OptionGroup var global: GlobalArguments
         @Option(help: "File to write.") var out: String
         @Flag(help: "Also submission bodies, sums and models, as far as they are stored here.") var contents = false
+        @OptionGroup var overwrite: OverwriteArguments
 
         func run() throws {
             let path = Files.absolute(out)
+            try Files.refuseExisting([out], force: overwrite.force)
             guard FileManager.default.createFile(atPath: path, contents: nil),
                 let file = FileHandle(forWritingAtPath: path)
             else {
@@ -27,6 +29,33 @@ extension ChainCommand {
                 "\(summary.blocks) blocks of \(summary.chains) chains and \(summary.contents) contents written to \(out)"
                     + (summary.missing > 0 ? "; \(summary.missing) contents are not stored here any more" : "")
             }
+        }
+    }
+
+    struct Import: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Puts an exported file into a home: a new one to look at, or one that is behind.",
+            discussion: """
+                The file is checked first, as chain verify FILE does. A home that does not exist is made, without keys: \
+                chain, verify, scores, ledger and other reading commands work on it. In a home that has blocks, those of \
+                the file must be the same, and longer chains are continued. The node must not run.
+                Example: meshnode chain import lab.export --genesis lab.genesis --home audit
+                """)
+        @OptionGroup var global: GlobalArguments
+        @OptionGroup var known: AnchorArguments
+        @Argument(help: "A file that chain export wrote.") var file: String
+
+        func run() throws {
+            let (output, anchor) = (global.output, try known.anchor())
+            let report = try Verify.verify(
+                file: file, home: global.homeDirectory, isFull: false, anchor: anchor, output: output)
+            if !report.failures.isEmpty { try Verify.judge(report, subject: file) }
+            let summary = try ChainImport.run(file, home: HomeDirectory(path: global.homePath))
+            output.show(summary) { summary in
+                "\(summary.newBlocks) of \(summary.blocks) blocks and \(summary.newContents) of \(summary.contents) contents "
+                    + "are new in \(global.homePath)"
+            }
+            for gap in report.gaps { output.note("not in the file: chain \(gap.chain.prefix(8)), \(gap.missing)") }
         }
     }
 
@@ -51,10 +80,7 @@ extension ChainCommand {
             let started = ContinuousClock.now
             let home = global.homeDirectory
             let report = try HomeVerifier().verify(home: home, isFull: true) { _ in }
-            if let first = report.failures.first {
-                throw CommandFailure(
-                    ExitStatus.verification, "chain \(first.chain.prefix(8)), height \(first.height): \(first.cause)")
-            }
+            try ChainCommand.Verify.judge(report, subject: home.path)
             let ledger = try DecidedLedger(home: home)
             guard ledger.total == ledger.genesisTotal else {
                 throw CommandFailure(
@@ -87,32 +113,74 @@ extension ChainCommand {
 
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Tells where a model file comes from: task, round, contributors, votes.",
-        discussion: "Works offline on the chains of a home; exit 2 when no decided round made this file.")
+        commandName: "verify", abstract: "Tells where a model comes from: task, round, contributors, votes.",
+        discussion: """
+            Works offline on the chains of a home, or of a file that chain export wrote. The tensors count, not the file: \
+            one that PyTorch or NumPy saved again, with other metadata, is found. Exit 2 when no decided round has \
+            these tensors.
+            Example: meshnode verify model.safetensors --export lab.export --genesis lab.genesis
+            """)
     @OptionGroup var global: GlobalArguments
+    @OptionGroup var known: AnchorArguments
     @Argument(help: "Model file (safetensors).") var model: String
+    @Option(help: "A file that chain export wrote, instead of a home.") var export: String?
 
     func run() throws {
         let bytes = try Files.read(model, limit: 1 << 33)
-        let origins = try ModelOrigin.find(bytes, home: global.homeDirectory)
-        guard !origins.isEmpty else {
-            throw CommandFailure(
+        let anchor = try known.anchor()
+        if export != nil || anchor != .none {
+            // A home has checked its blocks when it took them; a file is worth what its check says.
+            let report = try ChainCommand.Verify.verify(
+                file: export, home: global.homeDirectory, isFull: false, anchor: anchor, output: global.output)
+            if !report.failures.isEmpty || (anchor.checkpoint != nil && report.checkpoint == nil) {
+                try ChainCommand.Verify.judge(report, subject: export ?? global.homePath)
+            }
+        }
+        let search =
+            try export.map { try ModelOrigin.find(bytes, export: $0) }
+            ?? ModelOrigin.find(bytes, home: global.homeDirectory)
+        guard !search.origins.isEmpty else { throw Self.unknown(search, model: model) }
+        global.output.show(search) { search in
+            (search.origins.map(Self.text)
+                + [
+                    "network \(search.network) \"\(search.networkName)\", as of registry block "
+                        + "\(search.asOf ?? Text.unknown), \(Text.time(search.asOfMs))"
+                ]).joined(separator: "\n\n")
+        }
+    }
+
+    private static func text(_ origin: ModelOrigin) -> String {
+        Table.fields([
+            ("task", "\(origin.task) \"\(origin.name)\""),
+            ("round", origin.round == 0 ? "0, the initial weights" : "\(origin.round)"),
+            ("block", origin.block.map { "\($0), height \(origin.height ?? 0), \(Text.time(origin.timeMs))" }),
+            ("contributors", origin.contributors.map { String($0.prefix(8)) }.joined(separator: " ")),
+            ("aggregator", origin.aggregator),
+            ("votes", "\(origin.votedWeight) of weight \(origin.totalWeight) signed its block"),
+            ("accuracy", Text.share(origin.accuracy)),
+        ])
+    }
+
+    /// The two things that a person must not mix up: tensors that somebody changed, and a model of another place.
+    private static func unknown(_ search: ModelOrigin.Search, model: String) -> CommandFailure {
+        let lacking =
+            search.modelsNotHere == 0
+            ? ""
+            : "; \(search.modelsNotHere) decided models are not here, so of those only an unchanged file is known: look "
+                + "where they are (chain export --contents)"
+        guard let near = search.nearest else {
+            return CommandFailure(
                 ExitStatus.verification,
-                "\(model): no decided round of this home's chains made this file; fetch the chains first, or the file was changed"
-            )
+                "\(model): no chain here knows it: "
+                    + (search.likeTasks.isEmpty
+                        ? "no task of network \(search.network.prefix(8)) \"\(search.networkName)\" has tensors of these "
+                            + "names and shapes"
+                        : "its tensors are like those of task \(search.likeTasks[0].prefix(8))") + lacking)
         }
-        global.output.show(origins, empty: "") { origins in
-            origins.map { origin in
-                Table.fields([
-                    ("task", "\(origin.task) \"\(origin.name)\""),
-                    ("round", origin.round == 0 ? "0, the initial weights" : "\(origin.round)"),
-                    ("block", origin.block.map { "\($0), height \(origin.height ?? 0)" }),
-                    ("contributors", origin.contributors.map { String($0.prefix(8)) }.joined(separator: " ")),
-                    ("aggregator", origin.aggregator),
-                    ("votes", "\(origin.votedWeight) of weight \(origin.totalWeight) signed its block"),
-                    ("accuracy", Text.share(origin.accuracy)),
-                ])
-            }.joined(separator: "\n\n")
-        }
+        return CommandFailure(
+            ExitStatus.verification,
+            "\(model): the tensors were changed: they have names and shapes of task \(near.task.prefix(8)), and the values "
+                + "of none of its decided rounds; nearest is round \(near.round), \(near.differing) of \(near.values) values "
+                + "differ\(lacking)")
     }
 }

@@ -49,6 +49,7 @@ struct GenesisCommand: ParsableCommand {
         var withoutElectionProofs = false
         @Option(help: "Milliseconds since 1970; now without it.") var timeMs: UInt64?
         @Option(help: "File to write.") var out: String
+        @OptionGroup var overwrite: OverwriteArguments
 
         enum Profile: String, ExpressibleByArgument, CaseIterable { case loopback, wan }
 
@@ -102,7 +103,7 @@ struct GenesisCommand: ParsableCommand {
                 global.output.note("warning: \(validators) validators tolerate no faulty one; use 4 or more")
             }
             try Files.requireTime(genesis.timeMs, of: "the genesis")
-            try Files.write(genesis.wireBytes, to: out)
+            try Files.writeNew(genesis.wireBytes, to: out, force: overwrite.force)
             let network = genesis.networkID
             global.output.show(
                 Result(

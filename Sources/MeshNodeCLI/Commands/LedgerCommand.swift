@@ -7,9 +7,11 @@ struct LedgerCommand: AsyncParsableCommand {
         commandName: "ledger", abstract: "Credits: who has them, where they went.",
         subcommands: [Balance.self, Transfer.self, Bond.self, Unbond.self, History.self])
 
-    static func post(_ path: String, _ body: LedgerBody, _ global: GlobalArguments) async throws {
+    static func post(
+        _ path: String, _ body: LedgerBody, _ global: GlobalArguments, _ order: OrderArguments
+    ) async throws {
         let receipt = try await global.client.post(path, APICoding.encode(body), as: Receipt.self)
-        global.output.show(receipt, text: \.text)
+        try await order.follow(receipt, global.client, global.output)
     }
 
     struct LedgerBody: Encodable {
@@ -26,7 +28,7 @@ struct LedgerCommand: AsyncParsableCommand {
         @OptionGroup var global: GlobalArguments
 
         func run() async throws {
-            let ledger = try await global.client.get("/v1/ledger", as: LedgerView.self)
+            let ledger = try await global.read("/v1/ledger", as: LedgerView.self) { $0.ledger() }
             global.output.show(ledger, text: LedgerText.balances)
         }
     }
@@ -34,29 +36,32 @@ struct LedgerCommand: AsyncParsableCommand {
     struct Transfer: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Moves credits of this node to another account.")
         @OptionGroup var global: GlobalArguments
+        @OptionGroup var order: OrderArguments
         @Argument(help: "Node id, 64 hexadecimal digits.") var to: String
         @Argument(help: "Credits.") var credits: UInt64
 
         func run() async throws {
-            try await LedgerCommand.post("/v1/ledger/transfer", .init(to: to, credits: credits), global)
+            try await LedgerCommand.post("/v1/ledger/transfer", .init(to: to, credits: credits), global, order)
         }
     }
 
     struct Bond: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Puts credits up as a validator of the registry.")
         @OptionGroup var global: GlobalArguments
+        @OptionGroup var order: OrderArguments
         @Argument(help: "Credits.") var credits: UInt64
 
-        func run() async throws { try await LedgerCommand.post("/v1/ledger/bond", .init(credits: credits), global) }
+        func run() async throws { try await LedgerCommand.post("/v1/ledger/bond", .init(credits: credits), global, order) }
     }
 
     struct Unbond: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Takes a validator's credits back; they return after the network's evidence window.")
         @OptionGroup var global: GlobalArguments
+        @OptionGroup var order: OrderArguments
         @Argument(help: "Credits.") var credits: UInt64
 
-        func run() async throws { try await LedgerCommand.post("/v1/ledger/unbond", .init(credits: credits), global) }
+        func run() async throws { try await LedgerCommand.post("/v1/ledger/unbond", .init(credits: credits), global, order) }
     }
 
     struct History: AsyncParsableCommand {
@@ -66,7 +71,9 @@ struct LedgerCommand: AsyncParsableCommand {
 
         func run() async throws {
             let query = node.map { "?node=\(NodeClient.part($0))" } ?? ""
-            let lines = try await global.client.get("/v1/ledger/history\(query)", as: [LedgerLine].self)
+            let lines = try await global.read("/v1/ledger/history\(query)", as: [LedgerLine].self) {
+                try $0.ledgerHistory(of: node)
+            }
             global.output.show(lines, empty: "nothing has changed this account yet") { lines in
                 Table.text(
                     ["HEIGHT", "WHAT", "CREDITS", "TASK", "OTHER"],
@@ -83,13 +90,14 @@ struct RevealCommand: AsyncParsableCommand {
         commandName: "reveal",
         abstract: "Opens the committed target of a task that this node published, after its end.")
     @OptionGroup var global: GlobalArguments
+    @OptionGroup var order: OrderArguments
     @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
     @Argument(help: "The accuracy that was committed to.") var target: Double
     @Argument(help: "The nonce that `task commit` printed.") var nonce: String
 
     func run() async throws {
         try await LedgerCommand.post(
-            "/v1/tasks/\(NodeClient.part(task))/reveal", .init(target: target, nonce: nonce), global)
+            "/v1/tasks/\(NodeClient.part(task))/reveal", .init(target: target, nonce: nonce), global, order)
     }
 }
 
@@ -98,13 +106,14 @@ struct RateCommand: AsyncParsableCommand {
         commandName: "rate",
         abstract: "Rates a member of a paid task that this node published; once, for everybody to see.")
     @OptionGroup var global: GlobalArguments
+    @OptionGroup var order: OrderArguments
     @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
     @Argument(help: "Node id, 64 hexadecimal digits.") var node: String
     @Argument(help: "1 (bad) to 5 (good).") var stars: Int
 
     func run() async throws {
         try await LedgerCommand.post(
-            "/v1/tasks/\(NodeClient.part(task))/ratings", .init(node: node, stars: stars), global)
+            "/v1/tasks/\(NodeClient.part(task))/ratings", .init(node: node, stars: stars), global, order)
     }
 }
 
@@ -114,7 +123,7 @@ struct ContributorsCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalArguments
 
     func run() async throws {
-        let table = try await global.client.get("/v1/contributors", as: [ContributorView].self)
+        let table = try await global.read("/v1/contributors", as: [ContributorView].self) { $0.contributors() }
         global.output.show(table, empty: "no task has been paid out yet") { table in
             Table.text(
                 ["NODE", "TASKS", "ROUNDS", "AGGREGATED", "CREDITS", "BONDS LOST", "REPUTATION", "STARS"],

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MeshNode
+internal import Wire
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "status", abstract: "The node as it sees itself.")
@@ -23,8 +24,11 @@ struct StatusCommand: AsyncParsableCommand {
             ("ready", status.notReady.isEmpty ? "yes" : "no: " + status.notReady.joined(separator: ", ")),
         ])
         for chain in status.chains {
-            lines += "\nchain \(Text.short(chain.chain))  \(chain.kind)\(chain.name.map { " \($0)" } ?? "")  "
+            lines += "\nchain \(Text.short(chain.chain))  \(chain.kind)\(chain.name.map { " \($0.printable)" } ?? "")  "
             lines += "height \(Text.number(chain.height))  head \(Text.short(chain.head))"
+        }
+        for obstacle in status.obstacles {
+            lines += "\nwaits    \(obstacle.task.map { "task \(Text.short($0)) " } ?? "")\(obstacle.text.printable)"
         }
         for current in status.current { lines += "\n" + text(current) }
         for drop in status.drops where drop.count > 0 { lines += "\ndropped  \(drop.name) \(drop.count)" }
@@ -32,7 +36,7 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     static func text(_ current: NodeStatus.Current) -> String {
-        var line = "task \(current.name)  \(current.state.rawValue)  round \(current.round)/\(current.rounds)"
+        var line = "task \(current.name.printable)  \(current.state.rawValue)  round \(current.round)/\(current.rounds)"
         if current.attempt > 0 { line += "  attempt \(current.attempt)" }
         line += "  \(current.phase)"
         if let waiting = current.waiting { line += "  waiting: \(waiting)" }

@@ -31,6 +31,7 @@ extension TaskCommand {
         @Option(help: "Held-out rows; those of the node's configuration without it.") var evaluation: String?
         @Option(help: "Column of the class in CSV and TSV.") var label: String?
         @Option(help: "Directory to write into.") var out: String
+        @OptionGroup var overwrite: OverwriteArguments
 
         struct Result: Encodable {
             let task: String
@@ -41,6 +42,8 @@ extension TaskCommand {
         }
 
         func run() throws {
+            let files = ReportFiles.all.map { "\(out)/\($0)" }
+            try Files.refuseExisting(files, force: overwrite.force)
             let home = try HomeDirectory.open(at: global.homePath)
             let data = try global.configuration(flags: [:]).configuration.data
             let id = try TaskCommand.find(task, in: home)
@@ -53,11 +56,7 @@ extension TaskCommand {
             global.output.show(
                 Result(
                     task: id.hex, rounds: last?.round ?? 0, accuracy: last?.test.accuracy, loss: last?.test.loss,
-                    files: [
-                        ReportFiles.roundMetrics, ReportFiles.summary, ReportFiles.curvesTable,
-                        ReportFiles.curvesPicture,
-                        ReportFiles.report,
-                    ].map { "\(out)/\($0)" })
+                    files: files)
             ) { result in
                 "\(result.rounds) rounds, accuracy \(Text.share(result.accuracy)), loss \(Text.share(result.loss)); "
                     + "open \(out)/\(ReportFiles.report)"
@@ -73,6 +72,7 @@ extension TaskCommand {
         @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
         @Option(help: "all, last or every:N (and the last).") var keep = "last"
         @Option(help: "Directory to write into.") var out: String
+        @OptionGroup var overwrite: OverwriteArguments
 
         struct Written: Encodable {
             let round: UInt32
@@ -85,6 +85,8 @@ extension TaskCommand {
         func run() throws {
             let home = try HomeDirectory.open(at: global.homePath)
             let models = try TaskReport.models(home: home, task: try TaskCommand.find(task, in: home), keep: keep)
+            try Files.refuseExisting(
+                models.map { "\(out)/round-\($0.round).safetensors" }, force: overwrite.force)
             try Files.makeDirectory(out)
             var written: [Written] = []
             for model in models {

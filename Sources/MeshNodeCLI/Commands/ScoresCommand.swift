@@ -10,7 +10,9 @@ struct ScoresCommand: AsyncParsableCommand {
     @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
 
     func run() async throws {
-        let view = try await global.client.get("/v1/tasks/\(NodeClient.part(task))/scores", as: ScoresView.self)
+        let view = try await global.read(
+            "/v1/tasks/\(NodeClient.part(task))/scores", as: ScoresView.self
+        ) { try $0.scores(of: task) }
         global.output.show(view, text: Self.text)
     }
 

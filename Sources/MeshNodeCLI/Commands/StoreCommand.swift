@@ -62,6 +62,7 @@ struct StoreCommand: AsyncParsableCommand {
         @OptionGroup var global: GlobalArguments
         @Argument(help: "CONTENT, or CONTENT:LENGTH as `store put` printed it.") var content: String
         @Option(help: "The file to write.") var out: String
+        @OptionGroup var overwrite: OverwriteArguments
         @Option(help: "Seconds to wait for peers.") var wait = 60
 
         func run() async throws {
@@ -83,7 +84,7 @@ struct StoreCommand: AsyncParsableCommand {
                 }
             }
             let bytes = try await client.bytes("/v1/store/\(NodeClient.part(id))/bytes")
-            try Files.write(bytes, to: out)
+            try Files.writeNew(bytes, to: out, force: overwrite.force)
             global.output.note("\(bytes.count) bytes written to \(out)")
         }
     }

@@ -46,6 +46,7 @@ struct TaskCommand: AsyncParsableCommand {
         var assignments: [String] = []
         @Option(help: "File to write; the weights go beside it as FILE.safetensors. Nothing is written without it.")
         var out: String?
+        @OptionGroup var overwrite: OverwriteArguments
 
         struct Result: Encodable {
             let name: String
@@ -60,6 +61,8 @@ struct TaskCommand: AsyncParsableCommand {
         }
 
         func run() throws {
+            let files = out.map { [$0, $0 + ".safetensors"] } ?? []
+            try Files.refuseExisting(files, force: overwrite.force)
             let task = try TaskCommand.read(file, assignments: assignments)
             if let out {
                 try Files.write(task.spec.wireBytes, to: out)
@@ -84,6 +87,7 @@ struct TaskCommand: AsyncParsableCommand {
     struct Publish: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Publishes a task and puts its reward into escrow.")
         @OptionGroup var global: GlobalArguments
+        @OptionGroup var order: OrderArguments
         @Argument(help: "Task file (TOML), or what `task create` wrote.") var file: String
         @Option(
             name: .customLong("set"), parsing: .singleValue,
@@ -99,21 +103,20 @@ struct TaskCommand: AsyncParsableCommand {
                 contentType: isGiven ? "application/x-meshnode-task" : "application/octet-stream",
                 as: PublishedView.self)
             for warning in published.warnings { global.output.note("warning: \(warning)") }
-            if let columns = published.columns {
-                let shown = columns.prefix(8).map(Text.visible).joined(separator: ", ")
-                global.output.note(
-                    "columns: data.columns was empty, so the \(columns.count) of this node's own rows were written into the task: "
-                        + "\(shown)\(columns.count > 8 ? ", ..." : ""). Every member's table must have them in this order; with "
-                        + "columns = [...] in the task file they are found by their titles, in any order")
-            }
             global.output.note("privacy: \(published.readers)")
             global.output.show(published, text: \.task)
+            // The task is there for other commands once its block is.
+            let block = try await order.decided(published.transaction, after: published.height, global.client)
+            global.output.note(
+                (block.map { "published in registry block \($0)" } ?? "on its way")
+                    + "; next: meshnode watch --home \(global.homePath) --task \(published.task.prefix(8))")
         }
     }
 
     struct Join: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Enrols this node with its own rows.")
         @OptionGroup var global: GlobalArguments
+        @OptionGroup var order: OrderArguments
         @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
         @Option(help: "Credits to put up; miner.bond without it.") var bond: UInt64?
 
@@ -121,7 +124,7 @@ struct TaskCommand: AsyncParsableCommand {
             let query = bond.map { "?bond=\($0)" } ?? ""
             let receipt = try await global.client.post(
                 "/v1/tasks/\(NodeClient.part(task))/join\(query)", as: Receipt.self)
-            global.output.show(receipt, text: \.text)
+            try await order.follow(receipt, global.client, global.output)
         }
     }
 
@@ -130,7 +133,7 @@ struct TaskCommand: AsyncParsableCommand {
         @OptionGroup var global: GlobalArguments
 
         func run() async throws {
-            let tasks = try await global.client.get("/v1/tasks", as: [TaskView].self)
+            let tasks = try await global.read("/v1/tasks", as: [TaskView].self) { try $0.tasks() }
             global.output.show(
                 tasks, empty: "no tasks yet; publish one with: meshnode task publish examples/digits.toml"
             ) {
@@ -154,7 +157,9 @@ struct TaskCommand: AsyncParsableCommand {
         @Flag(help: "Print only the specification, as a task file.") var specification = false
 
         func run() async throws {
-            let view = try await global.client.get("/v1/tasks/\(NodeClient.part(task))", as: TaskView.self)
+            let view = try await global.read("/v1/tasks/\(NodeClient.part(task))", as: TaskView.self) {
+                try $0.task(task)
+            }
             if specification, global.output.format == .text { return Terminal.result(view.specification) }
             global.output.show(view, text: Self.text)
         }

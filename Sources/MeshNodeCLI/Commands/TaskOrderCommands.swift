@@ -6,44 +6,50 @@ internal import Wire
 
 /// What members and publishers do with a task that exists.
 extension TaskCommand {
-    static func post(_ verb: String, _ task: String, _ global: GlobalArguments) async throws {
+    static func post(
+        _ verb: String, _ task: String, _ global: GlobalArguments, _ order: OrderArguments
+    ) async throws {
         let receipt = try await global.client.post("/v1/tasks/\(NodeClient.part(task))/\(verb)", as: Receipt.self)
-        global.output.show(receipt, text: \.text)
+        try await order.follow(receipt, global.client, global.output)
     }
 
     struct Leave: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Takes this node's enrolment back, before the task has all participants.")
         @OptionGroup var global: GlobalArguments
+        @OptionGroup var order: OrderArguments
         @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
 
-        func run() async throws { try await TaskCommand.post("leave", task, global) }
+        func run() async throws { try await TaskCommand.post("leave", task, global, order) }
     }
 
     struct Pause: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Pauses a task that this node published; what was submitted stays.")
         @OptionGroup var global: GlobalArguments
+        @OptionGroup var order: OrderArguments
         @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
 
-        func run() async throws { try await TaskCommand.post("pause", task, global) }
+        func run() async throws { try await TaskCommand.post("pause", task, global, order) }
     }
 
     struct Resume: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Resumes a paused task that this node published.")
         @OptionGroup var global: GlobalArguments
+        @OptionGroup var order: OrderArguments
         @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
 
-        func run() async throws { try await TaskCommand.post("resume", task, global) }
+        func run() async throws { try await TaskCommand.post("resume", task, global, order) }
     }
 
     struct Stop: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Ends a task that this node published: decided rounds are paid, the rest comes back.")
         @OptionGroup var global: GlobalArguments
+        @OptionGroup var order: OrderArguments
         @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
 
-        func run() async throws { try await TaskCommand.post("stop", task, global) }
+        func run() async throws { try await TaskCommand.post("stop", task, global, order) }
     }
 
     struct Commit: ParsableCommand {

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import MeshNode
 internal import Synchronization
+internal import Wire
 
 struct WatchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,7 +16,7 @@ struct WatchCommand: AsyncParsableCommand {
         let output = global.output
         var wanted: TaskView?
         if let task {
-            let view = try await client.get("/v1/tasks/\(NodeClient.part(task))", as: TaskView.self)
+            let view = try await Self.find(task, client, output)
             if let end = Self.end(view) { return try Self.finish(end) }
             wanted = view
         }
@@ -44,6 +45,21 @@ struct WatchCommand: AsyncParsableCommand {
             ExitStatus.unreachable, "the node ended; start it with: meshnode run --home \(global.homePath)")
     }
 
+    /// A task that was published a moment ago is there once its block is decided.
+    private static func find(_ task: String, _ client: NodeClient, _ output: Output) async throws -> TaskView {
+        let end = ContinuousClock.now + .seconds(20)
+        var isTold = false
+        while true {
+            do {
+                return try await client.get("/v1/tasks/\(NodeClient.part(task))", as: TaskView.self)
+            } catch APIError.problem(let problem) where problem.status == 404 && ContinuousClock.now < end {
+                if !isTold { output.note("waiting: no task is called \(task) yet") }
+                isTold = true
+                try await Task.sleep(for: .milliseconds(100))
+            }
+        }
+    }
+
     private enum End {
         case completed
         case failed(String)
@@ -68,7 +84,7 @@ struct WatchCommand: AsyncParsableCommand {
         func two(_ number: UInt64) -> String { number < 10 ? "0\(number)" : "\(number)" }
         let milliseconds = String(1_000 + day % 1_000).dropFirst()
         return "\(two(day / 3_600_000)):\(two(day / 60_000 % 60)):\(two(day / 1_000 % 60)).\(milliseconds) "
-            + "\(event.kind)  \(Text.visible(event.text))"
+            + "\(event.kind)  \(event.text.printable)"
     }
 
     /// Once a second, on stderr: what the node is doing and why it waits. On a terminal one line that is rewritten,
@@ -80,10 +96,16 @@ struct WatchCommand: AsyncParsableCommand {
             try? await Task.sleep(for: .seconds(1))
             guard let status = try? await client.get("/v1/node", as: NodeStatus.self) else { continue }
             let lines = status.current.filter { task == nil || $0.task == task }
+            let obstacles = status.obstacles.filter { task == nil || $0.task == nil || $0.task == task }.map(\.text)
+            var enrolling: [String] = []
+            if lines.isEmpty, let task, let view = try? await client.get("/v1/tasks/\(task)", as: TaskView.self) {
+                enrolling = [view.reason].compactMap { $0 }
+            }
             if Terminal.errorIsTerminal {
-                if let line = lines.first { Terminal.raw("\r\u{1b}[K\(StatusCommand.text(line).prefix(110))\r") }
+                let line = lines.first.map(StatusCommand.text) ?? (enrolling + obstacles).first ?? ""
+                Terminal.raw("\r\u{1b}[K\(line.printable.prefix(110))\r")
             } else {
-                let reasons = lines.compactMap(\.waiting).joined(separator: "; ")
+                let reasons = (lines.compactMap(\.waiting) + enrolling + obstacles).joined(separator: "; ").printable
                 if reasons != last, !reasons.isEmpty { Terminal.error("waiting: \(reasons)") }
                 last = reasons
             }

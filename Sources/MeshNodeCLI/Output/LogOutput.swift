@@ -1,27 +1,22 @@
 internal import Foundation
 internal import Logging
 internal import MeshNode
+internal import Wire
 
 /// Log lines, for people or as JSON; once a process.
 enum LogOutput {
-    /// On stderr.
-    static func start(level: NodeConfiguration.LogLevel, format: NodeConfiguration.LogFormat) {
+    /// Of a node: a line that cannot be written never ends it.
+    static func start(level: NodeConfiguration.LogLevel, format: NodeConfiguration.LogFormat, sink: LogSink) {
         let threshold = Logger.Level(rawValue: level.rawValue) ?? .info
         LoggingSystem.bootstrap { label in
-            LineLogHandler(label: label, logLevel: threshold, isJSON: format == .json, write: Terminal.error)
+            LineLogHandler(label: label, logLevel: threshold, isJSON: format == .json, write: sink.write)
         }
     }
 
     /// In a new file: for nodes inside a command that has a terminal of its own.
     static func start(file path: String) throws {
         try Files.write([], to: path)
-        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-        let lock = NSLock()
-        LoggingSystem.bootstrap { label in
-            LineLogHandler(label: label, logLevel: .info, isJSON: false) { line in
-                lock.withLock { _ = try? file.write(contentsOf: Data((line + "\n").utf8)) }
-            }
-        }
+        start(level: .info, format: .text, sink: try LogSink(path: path))
     }
 }
 
@@ -46,7 +41,8 @@ struct LineLogHandler: LogHandler {
 
     func log(event: LogEvent) {
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
-        let pairs = all.map { (key: $0.key, value: "\($0.value)") }.sorted { $0.key < $1.key }
+        // Messages and values may hold text of peers: a line stays one line, whatever it says.
+        let pairs = all.map { (key: $0.key, value: "\($0.value)".printable) }.sorted { $0.key < $1.key }
         let time = Date().formatted(.iso8601.time(includingFractionalSeconds: true).dateTimeSeparator(.standard))
         if isJSON {
             var line = ["time": time, "level": event.level.rawValue, "label": label, "message": "\(event.message)"]
@@ -54,7 +50,7 @@ struct LineLogHandler: LogHandler {
             write(APICoding.text(line))
         } else {
             let data = pairs.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
-            write("\(time) \(event.level.rawValue) \(event.message)\(data.isEmpty ? "" : "  \(data)")")
+            write("\(time) \(event.level.rawValue) \("\(event.message)".printable)\(data.isEmpty ? "" : "  \(data)")")
         }
     }
 }

@@ -1,5 +1,7 @@
 internal import ArgumentParser
+internal import Foundation
 internal import MeshNode
+internal import Wire
 
 enum OutputFormat: String, CaseIterable, ExpressibleByArgument {
     case text, json, jsonl
@@ -41,7 +43,8 @@ struct Output {
 /// Columns as wide as their widest cell.
 enum Table {
     static func text(_ header: [String], _ rows: [[String]]) -> String {
-        let lines = [header] + rows.map { $0.map(Text.visible) }
+        // Cells may hold names that others chose.
+        let lines = [header] + rows.map { $0.map(\.printable) }
         let widths = header.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
         return lines.map { line in
             var text = ""
@@ -57,7 +60,8 @@ enum Table {
     static func fields(_ fields: [(String, String?)]) -> String {
         let width = fields.map(\.0.count).max() ?? 0
         return fields.map { name, value in
-            name + String(repeating: " ", count: width - name.count + 2) + (value.map(Text.visible) ?? Text.unknown)
+            // Lines of our own are separate fields; within one, what others wrote stays on its line.
+            name + String(repeating: " ", count: width - name.count + 2) + (value?.printable ?? Text.unknown)
         }.joined(separator: "\n")
     }
 }
@@ -70,6 +74,15 @@ enum Text {
     static func number<Number: BinaryInteger>(_ value: Number?) -> String { value.map { "\($0)" } ?? unknown }
     static func seconds(_ value: Double?) -> String { value.map { fixed($0, 2) } ?? unknown }
     static func short(_ id: String?) -> String { id.map { String($0.prefix(8)) } ?? unknown }
+
+    /// `2026-11-29 08:15:02 UTC`.
+    static func time(_ ms: UInt64?) -> String {
+        guard let ms, ms < 253_402_300_800_000 else { return unknown }
+        let date = Date(timeIntervalSince1970: Double(ms / 1000))
+        let form = Date.ISO8601FormatStyle(dateTimeSeparator: .space, timeZone: .gmt).year().month().day()
+            .time(includingFractionalSeconds: false)
+        return date.formatted(form) + " UTC"
+    }
 
     static func bytes(_ count: UInt64?) -> String {
         guard let count else { return unknown }

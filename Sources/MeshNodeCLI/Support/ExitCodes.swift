@@ -10,6 +10,8 @@ let programVersion = ProgramVersion.text
 enum ExitStatus {
     static let failed: Int32 = 1
     static let verification: Int32 = 2
+    /// Nothing wrong was found, but not everything could be checked.
+    static let incomplete: Int32 = 3
     static let usage: Int32 = 64
     static let data: Int32 = 65
     static let unreachable: Int32 = 69
@@ -23,6 +25,12 @@ struct CommandFailure: Error, Equatable {
     let code: Int32
     let message: String
 
+    /// Lines of our own stay lines; what others wrote in them is written out where it is not shown as itself.
+    var shown: String {
+        message.split(separator: "\n", omittingEmptySubsequences: false).map { String($0).printable }
+            .joined(separator: "\n")
+    }
+
     init(_ code: Int32, _ message: String) {
         self.code = code
         self.message = message
@@ -33,6 +41,7 @@ struct CommandFailure: Error, Equatable {
         switch error {
         case let failure as CommandFailure: self = failure
         case let error as APIError: self.init(error)
+        case let error as ServiceError: self.init(APIError.problem(Problem(error)))
         case let error as StorageError: self.init(error)
         case let error as ConfigurationError: self.init(ExitStatus.configuration, error.description)
         case let error as TaskError: self.init(ExitStatus.data, error.description)

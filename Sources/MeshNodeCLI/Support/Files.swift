@@ -1,10 +1,12 @@
 internal import Foundation
+internal import Wire
 
 /// A file that a person named and that cannot be used.
 struct FileError: Error, Equatable, CustomStringConvertible {
     let path: String
     let reason: String
-    var description: String { "\(path): \(reason); check the path" }
+    var next = "check the path"
+    var description: String { "\(path): \(reason); \(next)" }
 }
 
 enum Files {
@@ -25,6 +27,19 @@ enum Files {
         } catch {
             throw FileError(path: path, reason: "cannot be written: \(error.localizedDescription)")
         }
+    }
+
+    /// The one rule of every command that writes a file which a person named: what is there stays, unless forced.
+    static func writeNew(_ bytes: [UInt8], to path: String, force: Bool) throws(FileError) {
+        try refuseExisting([path], force: force)
+        try write(bytes, to: path)
+    }
+
+    /// Call before anything is computed or written, with every file that will be.
+    static func refuseExisting(_ paths: [String], force: Bool) throws(FileError) {
+        guard !force, let path = paths.first(where: exists) else { return }
+        throw FileError(
+            path: path, reason: "exists already, and nothing was written", next: "give another name, or --force")
     }
 
     static func makeDirectory(_ path: String) throws(FileError) {

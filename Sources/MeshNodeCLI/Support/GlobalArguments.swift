@@ -38,6 +38,20 @@ struct GlobalArguments: ParsableArguments {
         return NodeClient(api: APIClient(socket: configured ?? homeDirectory.apiSocket), home: homePath)
     }
 
+    /// What the node of this home answers; while no node serves it, the same from the home's files.
+    func read<Value: Decodable & Sendable>(
+        _ path: String, as type: Value.Type = Value.self, offline: (OfflineHome) throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await client.api.get(path, as: type)
+        } catch APIError.unreachable where Files.exists(homeDirectory.chainDatabase) {
+            return try offline(try OfflineHome(homeDirectory))
+        } catch APIError.unreachable {
+            // Says how to make or start the node.
+            return try await client.get(path, as: type)
+        }
+    }
+
     private static let withValue: Set<String> = ["--home", "--format"]
     private static let flags: Set<String> = ["--json", "-q", "--quiet", "-v", "--verbose", "--no-color"]
 

@@ -10,12 +10,15 @@ final class MeshMember: Sendable {
     let home: HomeDirectory
     let log: String
     let inProcess: Bool
+    /// Whether its process goes on when this one has ended.
+    let outlivesLauncher: Bool
     /// Set by `init`.
     let node: NodeID
     private let state = Mutex(State())
 
     private struct State {
         var process: Process?
+        var line: Pipe?
         var task: Task<Void, any Error>?
     }
 
@@ -25,11 +28,12 @@ final class MeshMember: Sendable {
         case killed(Int32)
     }
 
-    init(index: Int, home: HomeDirectory, log: String, inProcess: Bool, node: NodeID) {
+    init(index: Int, home: HomeDirectory, log: String, inProcess: Bool, outlivesLauncher: Bool = false, node: NodeID) {
         self.index = index
         self.home = home
         self.log = log
         self.inProcess = inProcess
+        self.outlivesLauncher = outlivesLauncher
         self.node = node
     }
 
@@ -54,6 +58,15 @@ final class MeshMember: Sendable {
             fileURLWithPath: CommandLine.arguments[0].hasPrefix("/")
                 ? CommandLine.arguments[0] : Bundle.main.executablePath ?? CommandLine.arguments[0])
         process.arguments = ["run", "--home", home.path] + settings.flatMap { ["--set", $0] }
+        if outlivesLauncher {
+            process.standardInput = FileHandle.nullDevice
+        } else {
+            // The other end closes with this process, however it ends: the node then ends in order.
+            process.arguments?.append("--until-input-ends")
+            let line = Pipe()
+            process.standardInput = line
+            state.withLock { $0.line = line }
+        }
         if !FileManager.default.fileExists(atPath: log) {
             _ = FileManager.default.createFile(atPath: log, contents: nil)
         }
@@ -61,7 +74,6 @@ final class MeshMember: Sendable {
         try handle.seekToEnd()
         process.standardOutput = handle
         process.standardError = handle
-        process.standardInput = FileHandle.nullDevice
         var environment = ProcessInfo.processInfo.environment
         // Several nodes share the machine: one BLAS thread each.
         environment["OPENBLAS_NUM_THREADS"] = "1"
@@ -113,7 +125,3 @@ final class MeshMember: Sendable {
 }
 
 func getProcessID() -> Int32 { ProcessInfo.processInfo.processIdentifier }
-
-extension Files {
-    static func removeTree(_ path: String) { try? FileManager.default.removeItem(atPath: path) }
-}

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import Learn
 internal import MeshNode
+internal import Synchronization
 internal import Wire
 
 /// What a testnet run is asked to do. Checked as a whole before anything starts.
@@ -64,7 +65,7 @@ struct TestnetOptions: Sendable {
 
     var scale: Int {
         if divisor > 0 { return divisor }
-        return data == "digits" ? 16 : DataSource.holdsPixels(data) ? 255 : 1
+        return data == "digits" ? 16 : data.contains("npz") || data.contains("idx") ? 255 : 1
     }
 
     /// Softmax on digits with nothing changed: what the anchors are about.
@@ -252,8 +253,12 @@ struct TestnetCommand: AsyncParsableCommand {
         options.label = label
         options.divisor = divisor
         options.ownerPolicy = owner.map(Files.absolute)
-        let held = try await TestnetRun(options: options, report: { Terminal.result($0) }).run()
-        if !held { throw CommandFailure(ExitStatus.verification, "a gate failed, see above") }
+        let run = TestnetRun(options: options, report: { Terminal.result($0) })
+        try await SignalStop.runMesh(in: options.out) {
+            guard try await run.run() else {
+                throw CommandFailure(ExitStatus.verification, "a gate failed, see above")
+            }
+        }
     }
 }
 
@@ -269,6 +274,12 @@ struct InProcessDemo: DemoRunner {
             holders: nodes >= 5 ? "3,1" : "1,0", killAggregator: nil, dropMiner: nil, attack: nil, out: out,
             keep: false,
             inProcess: true, limitSeconds: 600)
-        return try await TestnetRun(options: options, report: report).run()
+        let run = TestnetRun(options: options, report: report)
+        let held = Mutex(false)
+        try await SignalStop.runMesh(in: out) {
+            let result = try await run.run()
+            held.withLock { $0 = result }
+        }
+        return held.withLock { $0 }
     }
 }

@@ -29,7 +29,7 @@ struct TestnetPlan: Sendable {
     var rowsText: String { parts.map { "\($0.count)" }.joined(separator: "+") + " rows" }
 
     static func prepare(_ options: TestnetOptions) throws -> TestnetPlan {
-        if Files.exists(options.out + "/nodes") { Files.removeTree(options.out + "/nodes") }
+        try TestnetFolder(path: options.out).prepare()
         try Files.makeDirectory(options.out + "/nodes")
         let isRegression = try ModelArchitecture(parsing: options.model) == .linear
         let (split, hasOwnTest) = try rows(options)
@@ -81,7 +81,7 @@ struct TestnetPlan: Sendable {
             members.append(
                 MeshMember(
                     index: index, home: home, log: log,
-                    inProcess: options.inProcess, node: node))
+                    inProcess: options.inProcess, outlivesLauncher: options.keep, node: node))
             // Equal bonds: five votes, quorum four.
             accounts.append(
                 KeyRules.member(key: identity.signingKey(), electionKey: try identity.electionKey())

@@ -77,16 +77,8 @@ public enum TaskSpecValidator {
                 "participants.minimum is below \(wanted), twice the smallest set and one: with fewer, a member that is "
                     + "lost for good after its round was keyed and voided ends the task")
         }
-        if spec.data.columns.isEmpty, spec.data.shape.count == 1 {
-            lines.append(
-                "data.columns is empty: where the publisher's own rows are a table, its titles are written out at publication, "
-                    + "and every member's table must have them in the same order; name the columns to have them found by title"
-            )
-        }
         if spec.voting == .manual {
-            lines.append(
-                "voting = manual: every round waits for people, up to deadlines.opinion; whoever has not answered by then "
-                    + "abstains, and a round on which nobody votes is accepted where its sum is right")
+            lines.append("voting = manual: every round waits for people, up to deadlines.opinion")
         }
         return lines + scoreWarnings(spec)
     }
@@ -198,8 +190,8 @@ struct SpecCheck {
             path, !bytes.isEmpty && bytes.count <= Limits.name,
             "1 to \(Limits.name) bytes are allowed, found \(bytes.count)")
         require(
-            path, !text.unicodeScalars.contains { $0.properties.generalCategory == .control },
-            "control characters are not allowed")
+            path, text.isPrintable,
+            "control characters, changes of direction and invisible characters are not allowed")
     }
 
     /// - Parameter parts: the value is in millionths and is shown as the fraction that people write.

@@ -42,6 +42,14 @@ extension RouteTable {
                 }
                 return .json(try await service.ledgerHistory(of: node))
             },
+            Route(.get, "/v1/transactions/{transaction}", "What became of a transaction; ?after=HEIGHT of its receipt.") {
+                service, request, context in
+                guard let text = context.parameters.get("transaction"), let id = TransactionID(hex: text) else {
+                    throw ServiceError.invalid([Fault("transaction", "is not 64 hexadecimal digits")])
+                }
+                let after = try request.number("after", UInt64.self) ?? 0
+                return .json(try await service.transaction(id, after: after))
+            },
             Route(.get, "/v1/contributors", "What each node did for all paid tasks.") { service, _, _ in
                 .json(await service.contributors())
             },

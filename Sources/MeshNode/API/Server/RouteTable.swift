@@ -53,13 +53,10 @@ enum RouteTable<Service: NodeService> {
             },
             Route(.post, "/v1/shutdown", "Ends the node in order.") { service, _, _ in
                 let answer = APICoding.encode(Receipt(reference: "shutdown", text: "the node is ending"))
-                // Only once the answer is written: the end of the node closes this connection.
-                let body = ResponseBody(contentLength: answer.count) { writer in
-                    try await writer.write(ByteBuffer(bytes: answer))
-                    try await writer.finish(nil)
-                    await service.shutdown()
-                }
-                return Response(status: .accepted, headers: [.contentType: "application/json"], body: body)
+                // The effect comes before the answer: whether its client stays to read it changes nothing. The server
+                // finishes the requests that it has before it closes.
+                await service.shutdown()
+                return .bytes(answer, "application/json", status: .accepted)
             },
         ]
     }
@@ -93,30 +90,20 @@ enum RouteTable<Service: NodeService> {
                 let bond = try request.number("bond", UInt64.self)
                 return .json(try await service.join(try await context.task(service), bond: bond), status: .accepted)
             },
-            Route(
-                .post, "/v1/tasks/{task}/submissions",
-                "Hands in an update made elsewhere, safetensors; ?rows=N, ?round=N, ?base=ID."
-            ) {
+            Route(.post, "/v1/tasks/{task}/submissions", "Hands in an update made elsewhere, safetensors; ?rows=N.") {
                 service, request, context in
                 let rows = try request.number("rows", UInt32.self)
-                let round = try request.number("round", UInt32.self)
-                let base = request.uri.queryParameters["base"].map(String.init)
                 let task = try await context.task(service)
                 let update = try await request.body(upTo: 4 * Limits.elements + (1 << 20))
-                return .json(
-                    try await service.submit(update, rows: rows, round: round, base: base, to: task), status: .accepted)
+                return .json(try await service.submit(update, rows: rows, to: task), status: .accepted)
             },
             Route(.get, "/v1/tasks/{task}/models", "Models stored here.") { service, _, context in
                 .json(try await service.models(of: try await context.task(service)))
             },
-            Route(
-                .get, "/v1/tasks/{task}/model", "A model as safetensors; ?round=N, the latest without it; ?candidate=1."
-            ) {
+            Route(.get, "/v1/tasks/{task}/model", "A model as safetensors; ?round=N, the latest without it.") {
                 service, request, context in
                 let round = try request.number("round", UInt32.self)
-                let candidate = try request.number("candidate", UInt32.self)
-                let bytes = try await service.model(
-                    of: try await context.task(service), round: round, isCandidate: candidate == 1)
+                let bytes = try await service.model(of: try await context.task(service), round: round)
                 return .bytes(bytes, "application/octet-stream")
             },
         ]
@@ -136,11 +123,6 @@ enum RouteTable<Service: NodeService> {
             Route(.get, "/v1/tasks/{task}/rounds/{round}", "One round.") { service, _, context in
                 let round = try context.number("round", UInt32.self)
                 return .json(try await service.round(round, of: try await context.task(service)))
-            },
-            Route(.get, "/v1/tasks/{task}/rounds/{round}/candidate", "What there is to vote on, measured here.") {
-                service, _, context in
-                let round = try context.number("round", UInt32.self)
-                return .json(try await service.candidate(of: round, task: try await context.task(service)))
             },
             Route(
                 .post, "/v1/tasks/{task}/rounds/{round}/vote", "A vote by hand: {\"is_valid\": BOOL, \"reason\": TEXT}."

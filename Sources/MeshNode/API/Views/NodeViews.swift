@@ -61,13 +61,16 @@ public struct NodeStatus: Codable, Equatable, Sendable {
     public var drops: [Counter]
     /// Contents that are being fetched from peers.
     public var contentsWanted: Int
+    /// Why it does not do what is expected of it; empty when nothing is in the way.
+    public var obstacles: [Obstacle]
 
     public init(
         node: String, name: String, network: String, version: String = ProgramVersion.text, processNumber: Int32,
         uptimeSeconds: Double, listening: [String], peers: Int, notReady: [String] = [], balance: UInt64? = nil,
         chains: [ChainView] = [], current: [Current] = [], bytesIn: UInt64 = 0, bytesOut: UInt64 = 0,
-        drops: [Counter] = [], contentsWanted: Int = 0
+        drops: [Counter] = [], contentsWanted: Int = 0, obstacles: [Obstacle] = []
     ) {
+        self.obstacles = obstacles
         self.contentsWanted = contentsWanted
         self.node = node
         self.name = name
@@ -141,9 +144,73 @@ public struct Receipt: Codable, Equatable, Sendable {
     public var reference: String
     /// One line for people.
     public var text: String
+    /// Of a transaction: the registry's height when it was sent; it can only be decided above.
+    public var height: UInt64?
 
-    public init(reference: String, text: String) {
+    public init(reference: String, text: String, height: UInt64? = nil) {
         self.reference = reference
         self.text = text
+        self.height = height
     }
+}
+
+/// What became of a transaction of this node.
+public struct TransactionView: Codable, Equatable, Sendable {
+    public enum State: String, Codable, Sendable {
+        /// It waits for a block.
+        case pending
+        case decided
+        /// Neither: something that was decided before it made it impossible.
+        case gone
+    }
+
+    public var transaction: String
+    public var state: State
+    /// Registry height of its block.
+    public var height: UInt64?
+
+    public init(transaction: String, state: State, height: UInt64? = nil) {
+        self.transaction = transaction
+        self.state = state
+        self.height = height
+    }
+}
+
+/// Why a node does not do something that its operator expects of it.
+public struct Obstacle: Codable, Equatable, Sendable {
+    public enum What: String, Codable, Sendable {
+        case join, train, submit, vote, registry, data, store
+
+        /// As the beginning of a sentence.
+        public var words: String {
+            switch self {
+            case .join: "does not join"
+            case .train: "does not train"
+            case .submit: "submits nothing"
+            case .vote: "does not vote"
+            case .registry: "the registry stands still"
+            case .data: "no usable data"
+            case .store: "cannot store"
+            }
+        }
+    }
+
+    public var what: What
+    /// Hexadecimal id; absent where it concerns the whole node.
+    public var task: String?
+    public var reason: String
+    /// Milliseconds since 1970.
+    public var sinceMs: UInt64
+    /// It is not tried again by itself.
+    public var isFinal: Bool
+
+    public init(what: What, task: String?, reason: String, sinceMs: UInt64, isFinal: Bool) {
+        self.what = what
+        self.task = task
+        self.reason = reason
+        self.sinceMs = sinceMs
+        self.isFinal = isFinal
+    }
+
+    public var text: String { "\(what.words): \(reason)" + (isFinal ? " (not tried again by itself)" : "") }
 }

@@ -81,19 +81,18 @@ public struct PublishedView: Codable, Equatable, Sendable {
     public var model: String
     public var warnings: [String]
     public var readers: String
-    /// The columns of the publisher's own rows, where the task named none: every table must have them in this order.
-    public var columns: [String]?
+    /// The registry's height when it was sent; it can only be decided above.
+    public var height: UInt64
 
     public init(
-        task: String, transaction: String, model: String, warnings: [String], readers: String,
-        columns: [String]? = nil
+        task: String, transaction: String, model: String, warnings: [String], readers: String, height: UInt64
     ) {
+        self.height = height
         self.task = task
         self.transaction = transaction
         self.model = model
         self.warnings = warnings
         self.readers = readers
-        self.columns = columns
     }
 }
 

@@ -1,0 +1,79 @@
+internal import Chain
+internal import Wire
+
+/// A task for people: the same words from a running node and from a home on disk.
+extension TaskView {
+    /// - Parameters:
+    ///   - state: of its chain; nil before it has one, and where only `ended` is kept.
+    ///   - ended: what is kept of a chain that has ended.
+    ///   - waiting: what a running task waits for.
+    ///   - obstacles: why the own node does not take part.
+    ///   - last: the last round whose figures this home has.
+    ///   - own: the node that is called this one.
+    init(
+        _ record: RegistryState.TaskRecord, state: Chain.TaskState?, ended: EndedTask? = nil, waiting: String?,
+        obstacles: [String] = [], last: RoundView?, own: NodeID?
+    ) {
+        var taskState = TaskState.enrolling
+        var reason: String?
+        if let outcome = ended?.outcome ?? state?.outcome {
+            switch outcome {
+            case .complete: taskState = .completed
+            case .failed(.expired), .running: taskState = .expired
+            case .failed(let failure):
+                taskState = .failed
+                reason = "\(failure)"
+            case .stopped: taskState = .cancelled
+            }
+        } else if state != nil {
+            taskState = .running
+            reason = waiting
+        } else if record.isCancelled {
+            taskState = .cancelled
+            reason = "stopped by its publisher before it started; everybody got everything back"
+        } else if record.closed == nil, record.windowEndsMs != nil {
+            taskState = .expired
+            reason = "it expired before enough nodes had enrolled"
+        } else if record.closed != nil {
+            reason = "enrolment is closed; the two due registry heights follow"
+        } else {
+            reason =
+                "\(record.enrolments.count) of \(record.spec.participants.minimum) to "
+                + "\(record.spec.participants.maximum) participants have enrolled"
+        }
+        let holders = Set(state?.holders.map(\.node) ?? ended?.holders ?? [])
+        let electorate = state?.electorate ?? ended?.electorate
+        let round = state?.round ?? ended?.round
+        if !obstacles.isEmpty { reason = ([reason].compactMap { $0 } + obstacles).joined(separator: "; ") }
+        self.init(
+            task: record.task.hex, name: record.spec.name, state: taskState, reason: reason,
+            publisher: record.publisher.hex, round: round.map { $0 - 1 } ?? 0, rounds: record.spec.rounds,
+            minimumParticipants: record.spec.participants.minimum,
+            maximumParticipants: record.spec.participants.maximum,
+            participants: record.enrolments.sorted { $0.node < $1.node }.map { enrolled in
+                .init(
+                    node: enrolled.node.hex, rows: enrolled.enrolment.rows, bond: enrolled.enrolment.bond,
+                    votes: electorate?.contains(enrolled.node) ?? true, holdsKeys: holders.contains(enrolled.node)
+                )
+            },
+            isMember: own.map { node in record.enrolments.contains { $0.node == node } } ?? false,
+            model: (state?.model ?? ended?.model)?.id.hex, accuracy: last?.accuracy ?? ended?.accuracy,
+            loss: last?.loss ?? ended?.loss, readers: TaskSpecValidator.readers(record.spec.holders),
+            reward: record.spec.reward.credits, head: (state?.head ?? ended?.head)?.hex,
+            specification: TaskFile.text(record.spec))
+    }
+}
+
+extension Chain.TaskState {
+    /// What a round was or will be scored along, for people.
+    func direction(of round: UInt32) -> String? {
+        if let decided = scores.rounds.first(where: { $0.round == round }) {
+            return decided.direction.map(\.id.hex) ?? "not revealed: nobody is scored"
+        }
+        if let pending = scores.pending, pending.round == round {
+            return "committed as \(pending.commitment.short), scores open"
+        }
+        guard self.round == round else { return nil }
+        return directionCommitment.map { "committed as \($0.short)" }
+    }
+}

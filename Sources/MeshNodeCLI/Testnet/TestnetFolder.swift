@@ -1,0 +1,62 @@
+internal import Foundation
+internal import Glibc
+internal import Learn
+internal import MeshNode
+
+/// The `--out` folder of a testnet: what a run may remove there, and which nodes of an earlier run still use it.
+///
+/// A run writes a marker with the numbers of its processes before anything else. A later run removes what is there only
+/// where it finds the marker; anything else belongs to somebody.
+struct TestnetFolder {
+    let path: String
+
+    /// What a run makes in its folder.
+    static let contents = [
+        "nodes", "genesis", "task.toml", "ticket", ReportFiles.model, ReportFiles.summary, ReportFiles.report,
+        ReportFiles.roundMetrics, ReportFiles.curvesTable, ReportFiles.curvesPicture,
+    ]
+    private var marker: String { path + "/.testnet" }
+
+    /// Makes the folder ready for a run: removes what an earlier run made, or refuses.
+    func prepare() throws {
+        let found = Self.contents.filter { Files.exists("\(path)/\($0)") }
+        if Files.exists(marker) {
+            let alive = runningNodes
+            guard alive.isEmpty else {
+                throw CommandFailure(
+                    ExitStatus.configuration,
+                    "nodes of an earlier run in \(path) still run; end them with: kill "
+                        + alive.map { "\($0)" }.joined(separator: " "))
+            }
+            for name in found {
+                do {
+                    try FileManager.default.removeItem(atPath: "\(path)/\(name)")
+                } catch {
+                    throw CommandFailure(
+                        ExitStatus.failed,
+                        "\(path)/\(name) of an earlier run cannot be removed: \(error.localizedDescription)")
+                }
+            }
+        } else if !found.isEmpty {
+            throw CommandFailure(
+                ExitStatus.configuration,
+                "\(path) holds \(found.joined(separator: ", ")), which no testnet of this release made: nothing was "
+                    + "touched; give another --out, or move these away")
+        }
+        try Files.makeDirectory(path)
+        try Files.write(Array("made by: meshnode testnet\n".utf8), to: marker)
+    }
+
+    /// Processes whose home lies in this folder.
+    var runningNodes: [Int32] {
+        let numbers = ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { Int32($0) }
+        let own = getpid()
+        return numbers.filter { number in
+            guard number != own, let line = FileManager.default.contents(atPath: "/proc/\(number)/cmdline") else {
+                return false
+            }
+            let arguments = line.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+            return arguments.dropFirst().first == "run" && arguments.contains { $0.hasPrefix(path + "/nodes/") }
+        }.sorted()
+    }
+}

@@ -1,0 +1,31 @@
+/// Text of others, as it may be shown: names, remarks and reasons come from whoever wrote them, and a terminal, a log and a
+/// page obey some characters instead of showing them.
+extension String {
+    /// Whether every character is shown as itself: no control, no change of direction, no invisible mark.
+    public var isPrintable: Bool { unicodeScalars.allSatisfy(\.isPrintable) }
+
+    /// The same text with everything that is not shown as itself written out, as `\u{1B}`; it stays on its line.
+    public var printable: String {
+        guard !isPrintable else { return self }
+        var text = ""
+        for scalar in unicodeScalars {
+            if scalar.isPrintable {
+                text.unicodeScalars.append(scalar)
+            } else {
+                text += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
+            }
+        }
+        return text
+    }
+}
+
+extension Unicode.Scalar {
+    /// Control characters (Cc), formats (Cf: direction marks, zero-width characters, tags), line and paragraph
+    /// separators, surrogates, private and unassigned code points are not.
+    fileprivate var isPrintable: Bool {
+        switch properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: false
+        default: true
+        }
+    }
+}

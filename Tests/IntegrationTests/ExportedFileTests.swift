@@ -1,0 +1,176 @@
+import Foundation
+import Learn
+import MeshCrypto
+import Testing
+import Wire
+
+@testable import MeshNode
+
+/// What somebody can prove who has a genesis, an exported file and a model, and no node.
+@Suite(.serialized) final class ExportedFileTests {
+    private static let source: Folder? = {
+        guard let folder = try? Folder(),
+            let run = try? Program.run("testnet", "--rounds", "2", "--server", "fedavgm", "--out", folder.path),
+            run.code == 0,
+            let export = try? Program.run(
+                "chain", "export", "--contents", "--home", folder.path + "/nodes/node2", "--out", folder.path + "/full"),
+            export.code == 0,
+            let bare = try? Program.run(
+                "chain", "export", "--home", folder.path + "/nodes/node2", "--out", folder.path + "/bare"),
+            bare.code == 0
+        else { return nil }
+        return folder
+    }()
+
+    private let folder: Folder
+    private let out: String
+
+    init() throws {
+        folder = try #require(Self.source, "the testnet run that makes the files did not pass")
+        out = folder.path
+    }
+
+    private func lines(_ name: String = "full") throws -> [String] {
+        try String(contentsOfFile: "\(out)/\(name)", encoding: .utf8).split(separator: "\n").map(String.init)
+    }
+
+    private func write(_ lines: [String]) throws -> String {
+        let path = out + "/altered"
+        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(fileURLWithPath: path))
+        return path
+    }
+
+    private func expect(
+        _ outcome: Program.Outcome, _ code: Int32, _ words: String..., location: SourceLocation = #_sourceLocation
+    ) {
+        let text = outcome.output + outcome.errors
+        #expect(outcome.code == code, "\(text)", sourceLocation: location)
+        for word in words { #expect(text.contains(word), "\(word) is not in: \(text)", sourceLocation: location) }
+    }
+
+    @Test func aFileIsVerifiedWithoutAHome() throws {
+        let genesis = out + "/genesis"
+        let network = try Genesis(wireBytes: [UInt8](Data(contentsOf: URL(fileURLWithPath: genesis)))).networkID
+        let found = try Program.run("chain", "verify", out + "/full", "--genesis", genesis)
+        expect(
+            found, 0, "every block holds", network.hex, "2 results computed again, 2 block equations",
+            "as of registry block", "UTC", "cannot be told apart")
+        let line = try #require(found.output.split(separator: "\n").first { $0.hasPrefix("as of registry block ") })
+        let block = String(line.dropFirst("as of registry block ".count).prefix { $0 != "," })
+        expect(
+            try Program.run("chain", "verify", out + "/full", "--network", network.hex, "--checkpoint", block), 0,
+            "is in this history")
+        expect(
+            try Program.run("chain", "verify", out + "/full", "--genesis", "\(genesis)@\(block)"), 0,
+            "is in this history")
+        // Without contents the chains are proven and the sums are not; that is said.
+        expect(try Program.run("chain", "verify", out + "/bare"), 0, "sums, equations and models were not computed")
+        expect(try Program.run("chain", "verify", "--full", out + "/bare"), 3, "NOT HERE", "nothing wrong was found")
+    }
+
+    @Test func anotherNetworkOrHistoryIsRefused() throws {
+        let other = String(repeating: "0", count: 64)
+        expect(try Program.run("chain", "verify", out + "/full", "--network", other), 2, "not \(other)")
+        expect(
+            try Program.run("chain", "verify", out + "/full", "--checkpoint", "3:\(other)"), 2, "height 3",
+            "another history of the network")
+        expect(
+            try Program.run("chain", "verify", out + "/full", "--checkpoint", "5000:\(other)"), 3,
+            "up to the checkpoint at height 5000")
+        expect(try Program.run("chain", "verify", out + "/full", "--checkpoint", "3"), 64, "HEIGHT:BLOCK")
+    }
+
+    /// One form for one value, and nothing that the writer did not write.
+    @Test func anotherFormIsRefused() throws {
+        let whole = try lines()
+        let contents = whole.indices.filter { whole[$0].hasPrefix("{\"content\"") }
+        let (first, second) = (contents[0], contents[1])
+        func altered(_ change: (inout [String]) -> Void, _ words: String) throws {
+            var copy = whole
+            change(&copy)
+            let outcome = try Program.run("chain", "verify", try write(copy))
+            #expect(outcome.code == 2, "\(words): \(outcome.output)\(outcome.errors)")
+            #expect((outcome.output + outcome.errors).contains(words), "\(words): \(outcome.errors)")
+        }
+        try altered({ $0.removeLast() }, "there is no last line")
+        try altered({ $0.append($0[1]) }, "behind the last line")
+        try altered({ $0.insert($0[0], at: 1) }, "a second head")
+        try altered({ $0.remove(at: 3) }, "the next height is 3")
+        try altered({ $0.swapAt(2, 3) }, "the next height is 2")
+        try altered({ $0[2] = $0[2].replacing("\"height\":2", with: "\"height\":2,\"height\":2") }, "stands twice")
+        try altered({ $0[2] = $0[2].replacing("{\"chain\"", with: "{\"note\":1,\"chain\"") }, "is unknown here")
+        try altered({ $0[2] = $0[2].replacing("\"height\":2", with: "\"height\":02") }, "leading zeros")
+        try altered({ $0[2] = $0[2].replacing("\"height\":2", with: "\"height\":\"2\"") }, "whole number")
+        try altered(
+            { $0[2] = $0[2].replacing("\"header\":\"02", with: "\"header\":\"0A") }, "lower case hexadecimal")
+        try altered({ $0[2] = $0[2].replacing("\"chain\"", with: "\"ch\\u0061in\"") }, "escapes")
+        try altered({ $0[0] = $0[0].replacing("export/1", with: "export/2") }, "another format")
+        try altered({ $0.swapAt(first, second) }, "not in this order")
+        try altered({ $0.insert($0[first], at: second) }, "stands twice")
+        try altered({ $0.insert($0[1], at: first + 1) }, "a block behind contents")
+        try altered({ $0[first] = $0[first].replacing("\"kind\":2", with: "\"kind\":5") }, "kind")
+        let end = whole.count - 1
+        try altered({ $0[end] = $0[end].replacing("\"missing\":0", with: "\"missing\":1") }, "contents are missing")
+        try altered({ $0.remove(at: first) }, "were written")
+    }
+
+    @Test func aCutFileNamesItsLine() throws {
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: out + "/full"))
+        for length in [0, 1, bytes.count / 3, bytes.count - 2, bytes.count - 1] {
+            try bytes.prefix(length).write(to: URL(fileURLWithPath: out + "/cut"))
+            let outcome = try Program.run("chain", "verify", out + "/cut")
+            #expect(outcome.code == 2, "\(length): \(outcome.output)\(outcome.errors)")
+            #expect(outcome.errors.contains("the file was cut"), "\(length): \(outcome.errors)")
+        }
+    }
+
+    @Test func aFileIsImportedIntoANewHomeAndContinuesAnOldOne() throws {
+        let home = out + "/imported"
+        expect(
+            try Program.run("chain", "import", out + "/full", "--home", home, "--genesis", out + "/genesis"), 0,
+            "blocks")
+        expect(try Program.run("chain", "verify", "--full", "--home", home), 0, "every block holds")
+        let heads = try Program.run("chain", "head", "--home", home)
+        #expect(heads.output == (try Program.run("chain", "head", "--home", out + "/nodes/node2")).output)
+        // Again: everything is there. From a file that ends earlier: nothing is lost.
+        expect(try Program.run("chain", "import", out + "/full", "--home", home), 0, "0 of ")
+        // Another network's home is refused before anything is written.
+        let other = out + "/other"
+        let made = try Program.run(
+            "genesis", "create", "--name", "x", "--account", String(repeating: "1", count: 64) + "=100", "--out",
+            out + "/x.genesis")
+        try #require(made.code == 0, "\(made.errors)")
+        _ = try Program.run("init", "--home", other, "--genesis", out + "/x.genesis")
+        expect(try Program.run("chain", "import", out + "/full", "--home", other), 78, "another network")
+    }
+
+    @Test func aModelIsFoundByItsTensors() throws {
+        let model = out + "/model.safetensors"
+        let genesis = out + "/genesis"
+        expect(
+            try Program.run("verify", model, "--export", out + "/full", "--genesis", genesis), 0, "round",
+            "contributors", "as of registry block", "UTC")
+        // As other programs save it: with metadata, and without the state that the server rule keeps in the decided file.
+        let tensors = try Safetensors(bytes: [UInt8](Data(contentsOf: URL(fileURLWithPath: model))))
+        let weights = tensors.tensors.filter { !TrainingState.isState($0.name) }
+        #expect(weights.count < tensors.tensors.count, "fedavgm keeps state in the decided file")
+        func save(_ change: (inout [Float]) -> Void, named: (String) -> String = { $0 }) throws -> String {
+            var values = try weights.map { try tensors.floats($0) }
+            change(&values[0])
+            let bytes = try Safetensors.encode(
+                zip(weights, values).map { (named($0.name), $0.shape, $1) }, metadata: [("format", "pt")])
+            try Data(bytes).write(to: URL(fileURLWithPath: out + "/saved"))
+            return out + "/saved"
+        }
+        expect(try Program.run("verify", try save { _ in }, "--export", out + "/full"), 0, "contributors")
+        expect(
+            try Program.run("verify", try save { _ in }, "--home", out + "/nodes/node3"), 0, "contributors")
+        // What was changed and what belongs elsewhere are two answers.
+        expect(
+            try Program.run("verify", try save { $0[0] += 1 }, "--export", out + "/full"), 2,
+            "the tensors were changed", "nearest is round 2, 1 of 650 values differ")
+        expect(
+            try Program.run("verify", try save({ _ in }, named: { "x." + $0 }), "--export", out + "/full"), 2,
+            "no chain here knows it")
+    }
+}
