@@ -9,7 +9,9 @@ import Wire
 @Suite("Own messages of what is fetched again")
 struct RecallTests {
     private func signed(_ directives: [ChainDirective]) -> [Envelope] {
-        directives.flatMap { if case .persist(let envelopes, _) = $0 { envelopes } else { [] } }
+        directives.flatMap { (directive) -> [Envelope] in
+            if case .persist(let envelopes, _) = directive { envelopes } else { [] }
+        }
     }
 
     @Test func whatWasSignedIsSentAgainAndNothingElse() throws {
