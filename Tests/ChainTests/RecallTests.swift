@@ -9,7 +9,10 @@ import Wire
 @Suite("Own messages of what is fetched again")
 struct RecallTests {
     private func signed(_ directives: [ChainDirective]) -> [Envelope] {
-        directives.flatMap { if case .persist(let envelopes, _) = $0 { envelopes } else { [] } }
+        directives.flatMap { directive -> [Envelope] in
+            guard case .persist(let envelopes, _) = directive else { return [] }
+            return envelopes
+        }
     }
 
     @Test func whatWasSignedIsSentAgainAndNothingElse() throws {
