@@ -26,6 +26,8 @@ need_swift() {
 # install_packages INSTALL: INSTALL is yes or no.
 install_packages() {
     local wanted=(libsodium-dev libzstd-dev libopenblas-dev libsqlite3-dev zlib1g-dev pkg-config) missing=()
+    # The tests run the examples in Python; any NumPy will do.
+    if [ "${NEEDS_NUMPY:-no}" = yes ] && ! python3 -c 'import numpy' 2>/dev/null; then wanted+=(python3-numpy); fi
     for package in "${wanted[@]}"; do
         dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
     done

@@ -15,7 +15,7 @@ while [ $# -gt 0 ]; do
 done
 
 need_swift
-install_packages "$install"
+NEEDS_NUMPY=yes install_packages "$install"
 build --build-tests
 export MESHNODE_DATA="$PWD/data"
 export MESHNODE_BINARY="$PWD/$BINARY"

@@ -39,7 +39,7 @@ struct MeshNodeCommand: AsyncParsableCommand {
             TaskCommand.self,
             SubmitCommand.self, VoteCommand.self, RevealCommand.self, RateCommand.self, RoundCommand.self,
             ChainCommand.self, LedgerCommand.self, VerifyCommand.self, ContributorsCommand.self, ScoresCommand.self,
-            ModelCommand.self,
+            ModelCommand.self, PredictCommand.self,
             BaselineCommand.self, ProfileCommand.self,
             DataCommand.self, ConfigCommand.self, BenchCommand.self, DemoCommand.self, TestnetCommand.self,
         ])

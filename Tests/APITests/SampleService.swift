@@ -78,9 +78,15 @@ final class SampleService: NodeService {
             loss: .infinity, seconds: .init(train: 0.25))
     }
 
-    func submit(_ update: [UInt8], rows: UInt32?, to task: TaskID) async throws(ServiceError) -> Receipt {
+    func submit(
+        _ update: [UInt8], rows: UInt32?, round: UInt32?, base: String?, to task: TaskID
+    ) async throws(ServiceError) -> Receipt {
         updates.withLock { $0.append(update.count) }
         return Receipt(reference: task.hex, text: "\(rows ?? 0) rows")
+    }
+
+    func candidate(of round: UInt32, task: TaskID) async throws(ServiceError) -> CandidateView {
+        throw .conflict(reason: "round \(round) has no candidate", next: "wait")
     }
 
     func vote(_ vote: ManualVote, round: UInt32, task: TaskID) async throws(ServiceError) -> Receipt {
@@ -159,7 +165,7 @@ final class SampleService: NodeService {
 
     func models(of task: TaskID) async throws(ServiceError) -> [ModelView] { [] }
 
-    func model(of task: TaskID, round: UInt32?) async throws(ServiceError) -> [UInt8] {
+    func model(of task: TaskID, round: UInt32?, isCandidate: Bool) async throws(ServiceError) -> [UInt8] {
         [UInt8](repeating: UInt8(truncatingIfNeeded: round ?? 255), count: 100_000)
     }
 

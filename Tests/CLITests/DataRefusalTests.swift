@@ -21,7 +21,19 @@ import Testing
         for command in [["data", "inspect", file], ["data", "audit", file]] {
             let outcome = try await Executable().run(command)
             #expect(outcome.status == 65, "\(name): \(outcome.status) \(outcome.output)")
-            for word in [file] + words { #expect(outcome.errors.contains(word), "\(name): \(outcome.errors)") }
+            let text = outcome.output + outcome.errors
+            for word in [file] + words { #expect(text.contains(word), "\(name): \(text)") }
+        }
+    }
+
+    /// `audit` reads on: one run tells them all.
+    @Test func everyFaultOfATableIsToldAtOnce() async throws {
+        let scratch = try Scratch()
+        let file = try scratch.write(Self.header + "NA,2,0\n1,x,1\n1,2\n1,2,\n3,4,1\n4,5,0\n", "rows.csv")
+        let outcome = try await Executable().run(["data", "audit", file])
+        #expect(outcome.status == 65)
+        for word in ["row 2, field a", "row 3, field b", "row 4: expected 3 fields", "row 5, field label"] {
+            #expect(outcome.output.contains(word), "\(outcome.output)")
         }
     }
 

@@ -48,6 +48,86 @@ import Testing
         #expect(curves.split(separator: "\n").count == 4)
     }
 
+    /// Titles and class names go through `partition` and `convert`, and nothing of the user's is overwritten.
+    @Test func namesAreKeptAndFilesAreNotReplaced() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        var text = "a,b,c,d,kind\n"
+        for row in 0..<40 { text += "\(row % 7),\(row % 5),\(row % 3),\(row),\(row % 2 == 0 ? "ill" : "well")\n" }
+        let file = try scratch.write(text, "plain.csv")
+        let source = [file, "--label", "kind"]
+        let parts = scratch.path + "/parts"
+        let partition = ["data", "partition"] + source + ["--parts", "4", "--out", parts]
+        #expect(try await executable.run(partition).status == 0)
+        for name in ["part-0", "part-3", "holdout"] {
+            let part = try String(contentsOfFile: "\(parts)/\(name).csv", encoding: .utf8)
+            #expect(part.hasPrefix("a,b,c,d,kind\n") && part.contains(",ill\n"), "\(part.prefix(80))")
+        }
+        let again = try await executable.run(partition)
+        #expect(again.status == 1 && again.errors.contains("part-0.csv exists already"), "\(again.errors)")
+        #expect(try await executable.run(partition + ["--force"]).status == 0)
+        let same = try await executable.run(["data", "convert"] + source + ["--out", file])
+        #expect(same.status == 1 && same.errors.contains("exists already"), "\(same.errors)")
+        #expect(try String(contentsOfFile: file, encoding: .utf8) == text)
+        let archive = scratch.path + "/x.npz"
+        #expect(try await executable.run(["data", "convert"] + source + ["--out", archive]).status == 0)
+        let shown = try await executable.run(["data", "inspect", archive])
+        #expect(
+            shown.output.contains("class ill: 20") && shown.output.contains("columns: \"a\", \"b\""), "\(shown.output)")
+        let back = scratch.path + "/back.csv"
+        #expect(try await executable.run(["data", "convert", archive, "--out", back]).status == 0)
+        #expect(try String(contentsOfFile: back, encoding: .utf8) == text)
+    }
+
+    /// What `inspect --normalise` prints is TOML that a task takes, whatever the classes and columns are called.
+    @Test func normalisedLinesAreATask() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        var text = "size,\"a \"\"b\"\" \\ c\",label\n"
+        for row in 0..<40 { text += "\(row * 3),0.\(row),\(row % 2 == 0 ? "well" : "\"5\"\" \\ pipe\"")\n" }
+        let file = try scratch.write(text, "quote.csv")
+        let lines = try await executable.run(["data", "inspect", file, "--normalise", "-q"])
+        #expect(lines.status == 0)
+        let keys = ["shape", "labels", "columns", "scale", "mean", "deviation"]
+        let printed = Dictionary(
+            uniqueKeysWithValues: lines.output.split(separator: "\n").compactMap { line -> (String, String)? in
+                let parts = line.components(separatedBy: " = ")
+                return keys.contains(parts[0]) ? (parts[0], parts.dropFirst().joined(separator: " = ")) : nil
+            })
+        #expect(printed.count == keys.count, "\(lines.output)")
+        let task = try await executable.run(
+            ["task", "create", repository + "/examples/digits.toml"]
+                + keys.flatMap { ["--set", "data.\($0)=\(printed[$0] ?? "")"] })
+        #expect(task.status == 0, "\(task.errors)")
+        // What a task cannot take is named with what to do about it.
+        let large = try scratch.write(
+            "ns,label\n" + (0..<40).map { "\(10_000_000_000 + $0 * 4096),\($0 % 2)\n" }.joined(), "ns.csv")
+        let advice = try await executable.run(["data", "inspect", large, "--normalise"])
+        #expect(advice.errors.contains("\"ns\"") && advice.errors.contains("divide the column"), "\(advice.errors)")
+    }
+
+    /// Parts whose columns differ are no experiment.
+    @Test func partsWithOtherColumnsAreRefused() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        func rows(_ header: String, _ turned: Bool) -> String {
+            header + "\n"
+                + (0..<30).map { turned ? "\($0 % 4),\($0),\($0 % 2)\n" : "\($0),\($0 % 4),\($0 % 2)\n" }.joined()
+        }
+        let one = try scratch.write(rows("a,b,label", false), "one.csv")
+        let other = try scratch.write(rows("b,a,label", true), "other.csv")
+        let common = [
+            "baseline", "run", "--task", repository + "/examples/digits.toml", "--set", "rounds=1", "--set",
+            "data.shape=[2]", "--set", "data.labels=[\"0\", \"1\"]", "--part", one, "--part", other, "--evaluation",
+            one,
+        ]
+        let refused = try await executable.run(common)
+        #expect(
+            refused.status == 65 && refused.errors.contains("column 1: is \"b\" here and \"a\""), "\(refused.errors)")
+        let byName = try await executable.run(common + ["--set", "data.columns=[\"a\", \"b\"]"])
+        #expect(byName.status == 0, "\(byName.errors)")
+    }
+
     @Test func badDataIs65AndNamesTheRow() async throws {
         let scratch = try Scratch()
         let executable = try Executable()

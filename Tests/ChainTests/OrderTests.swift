@@ -78,9 +78,8 @@ struct OrderTests {
     @Test func aStopArrivesBehindThreeHundredChangesOfTheElectorate() throws {
         var world = LedgerWorld()
         let genesis = try world.openTask { $0.deadlines.expiryMs = 300 * 86_400_000 }
-        let key = try #require(world.state.accounts[world.node(1)]).electionKey
         // Late enough for every change to count at once, whatever an epoch is.
-        for _ in 0..<300 { try world.decide([(.bond(credits: 1, electionKey: key), 1)], after: 7_200_000) }
+        for _ in 0..<300 { try world.decide([(world.bonding(1, 1), 1)], after: 7_200_000) }
         try world.decide([control(genesis.task, 1, .stop)])
         #expect(world.state.electorateChanges.count > 290)
         var state = TaskState(genesis: genesis)
@@ -117,9 +116,8 @@ struct OrderTests {
     @Test func anAnchorThatMovesPastAnOrderLosesNothing() throws {
         var world = LedgerWorld()
         let genesis = try world.openTask { $0.deadlines.expiryMs = 300 * 86_400_000 }
-        let key = try #require(world.state.accounts[world.node(1)]).electionKey
         try world.decide([control(genesis.task, 1, .stop)])
-        for _ in 0..<66 { try world.decide([(.bond(credits: 1, electionKey: key), 1)], after: 7_200_000) }
+        for _ in 0..<66 { try world.decide([(world.bonding(1, 1), 1)], after: 7_200_000) }
         var state = TaskState(genesis: genesis)
         let block = { (height: UInt64) in world.blocks[Int(height) - 1] }
         let steps = try #require(world.state.anchorSteps(for: state, block: block))
@@ -133,8 +131,7 @@ struct OrderTests {
     @Test func aNodeProposesTheMove() throws {
         var world = LedgerWorld()
         let genesis = try world.openTask { $0.deadlines.expiryMs = 300 * 86_400_000 }
-        let key = try #require(world.state.accounts[world.node(1)]).electionKey
-        for _ in 0..<70 { try world.decide([(.bond(credits: 1, electionKey: key), 1)], after: 7_200_000) }
+        for _ in 0..<70 { try world.decide([(world.bonding(1, 1), 1)], after: 7_200_000) }
         let state = TaskState(genesis: genesis)
         let steps = try #require(world.state.anchorSteps(for: state) { world.blocks[Int($0) - 1] })
         let proposer = world.keys[world.place(state.nextProposers[0])]

@@ -9,9 +9,8 @@ import Wire
 @Suite("Own messages of what is fetched again")
 struct RecallTests {
     private func signed(_ directives: [ChainDirective]) -> [Envelope] {
-        directives.flatMap { directive -> [Envelope] in
-            guard case .persist(let envelopes, _) = directive else { return [] }
-            return envelopes
+        directives.flatMap { (directive) -> [Envelope] in
+            if case .persist(let envelopes, _) = directive { envelopes } else { [] }
         }
     }
 

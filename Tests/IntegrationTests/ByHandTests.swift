@@ -16,10 +16,24 @@ import Testing
 
         func home(_ name: String) -> String { folder.path + "/" + name }
 
-        init(rounds: Int) throws {
+        /// - Parameters:
+        ///   - make: writes part-0 to part-3 and holdout into a folder; nil deals the shipped digits.
+        ///   - changes: further lines of the task file, old and new.
+        init(
+            rounds: Int, make: ((String) throws -> Void)? = nil,
+            changes: [(String, String)] = [
+                ("voting = \"automatic\"", "voting = \"manual\""), ("opinion = \"10s\"", "opinion = \"60s\""),
+                ("submit = \"20s\"", "submit = \"60s\""),
+            ]
+        ) throws {
             folder = try Folder()
             let path = folder.path
-            try Self.expect("data", "partition", "digits", "--parts", "4", "--out", path + "/parts")
+            if let make {
+                try FileManager.default.createDirectory(atPath: path + "/parts", withIntermediateDirectories: true)
+                try make(path + "/parts")
+            } else {
+                try Self.expect("data", "partition", "digits", "--parts", "4", "--out", path + "/parts")
+            }
             for (index, name) in ByHandTests.names.enumerated() {
                 try Self.expect(
                     "init", "--home", path + "/" + name, "--name", name, "--listen", "127.0.0.1:0", "--set",
@@ -46,9 +60,7 @@ import Testing
                 ("name = \"digits\"", "name = \"leaves\""), ("\ntype = \"digits\"", "\ntype = \"leaves\""),
                 ("minimum = 5", "minimum = 4"), ("maximum = 5", "maximum = 4"), ("count = 3", "count = 1"),
                 ("threshold = 1", "threshold = 0"), ("rounds = 30", "rounds = \(rounds)"),
-                ("voting = \"automatic\"", "voting = \"manual\""), ("opinion = \"10s\"", "opinion = \"60s\""),
-                ("submit = \"20s\"", "submit = \"60s\""),
-            ] {
+            ] + changes {
                 try #require(text.contains(old), "examples/digits.toml has no line \(old)")
                 text = text.replacingOccurrences(of: old, with: new)
             }
@@ -109,9 +121,11 @@ import Testing
         }
     }
 
-    /// What somebody's own trainer hands in: old minus new, as safetensors.
-    private func update(model: String, rows: String, spec: String, out: String) throws {
-        let task = try TaskFile.read(spec, file: "leaves.toml").spec
+    /// What somebody's own trainer hands in: old minus new, as safetensors that name the base model.
+    private func update(model: String, rows: String, out: String) throws {
+        let base = try Safetensors.read(path: model)
+        let card = try ModelCard(base, name: model)
+        let task = card.spec
         let learner = try task.learnModel()
         let old = try Safetensors.parameters(
             from: Array(Data(contentsOf: URL(fileURLWithPath: model))), manifest: learner.manifest)
@@ -119,7 +133,95 @@ import Testing
         let trained = try Trainer(model: learner).train(
             parameters: old, data: data, settings: task.learnSettings, seed: Array("by hand".utf8))
         let delta = zip(old, trained.parameters).map { $0 - $1 }
-        try Safetensors.write(parameters: delta, manifest: learner.manifest, path: out)
+        try Safetensors.write(
+            parameters: delta, manifest: learner.manifest, metadata: [("content", card.content)], path: out)
+    }
+
+    /// A member whose columns stand in another order: refused where the task takes the publisher's order, put in order where
+    /// it names them.
+    @Test func columnsMeanTheSameAtEveryMember() throws {
+        func table(_ first: Int, turned: Bool) -> String {
+            var lines = [turned ? "c,b,a,label" : "a,b,c,label"]
+            for row in first..<first + 40 {
+                let cells = ["\(row % 2 * 3)", "0.\(row % 9)", "\(row % 5)"]
+                lines.append((turned ? cells.reversed() : cells).joined(separator: ",") + ",\(row % 2)")
+            }
+            return lines.joined(separator: "\n") + "\n"
+        }
+        let lab = try Lab(
+            rounds: 2,
+            make: { folder in
+                for index in 0..<4 {
+                    try table(index * 40, turned: index == 3).write(
+                        toFile: "\(folder)/part-\(index).csv", atomically: true, encoding: .utf8)
+                }
+                try table(500, turned: false).write(toFile: folder + "/holdout.csv", atomically: true, encoding: .utf8)
+            },
+            changes: [
+                ("shape = [1, 8, 8]", "shape = [3]"), ("scale = 16", "scale = 1"),
+                (
+                    "labels = [\"0\", \"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\", \"9\"]",
+                    "labels = [\"0\", \"1\"]"
+                ),
+            ])
+        defer { lab.stop() }
+        try lab.start()
+        let path = lab.folder.path
+        let published = try lab.retry("task", "publish", path + "/leaves.toml", "--home", lab.home("a1"))
+        #expect(published.errors.contains("columns: data.columns was empty"), "\(published.errors)")
+        let shown = try lab.retry(
+            until: { $0.output.contains("columns_in_order = true") }, "task", "show", "leaves", "--specification",
+            "--home", lab.home("b2"))
+        #expect(shown.output.contains("columns = [\"a\", \"b\", \"c\"]"))
+        let refused = try Program.run("task", "join", "leaves", "--home", lab.home("b2"))
+        #expect(refused.code == 1, "\(refused.code): \(refused.output)")
+        #expect(refused.errors.contains("column 1: is \"c\" here and \"a\" in the task"), "\(refused.errors)")
+
+        let named = try Lab.expect(
+            "task", "publish", path + "/leaves.toml", "--set", "name=\"named\"", "--set",
+            "data.columns=[\"b\", \"a\", \"c\"]", "--home", lab.home("a1"))
+        #expect(!named.errors.contains("data.columns was empty"), "\(named.errors)")
+        let tasks = try lab.retry(
+            until: { Self.line("named", $0.output).contains("completed") }, "task",
+            "list", "--home", lab.home("b2"))
+        let line = Self.line("named", tasks.output)
+        #expect(line.contains("4 of 4-4") && line.contains("yes"), "\(line)")
+        #expect(Self.line("leaves", tasks.output).contains("enrolling"), "\(tasks.output)")
+    }
+
+    private static func line(_ name: String, _ text: String) -> String {
+        text.split(separator: "\n").first { $0.contains(" \(name) ") }.map(String.init) ?? ""
+    }
+
+    /// Wrong updates are told from each other before anything is written.
+    private func refusedUpdates(_ lab: Lab) throws {
+        let path = lab.folder.path
+        func submit(_ arguments: String...) throws -> Program.Outcome {
+            try Program.run(["submit", "leaves", "--home", lab.home("a1")] + arguments)
+        }
+        let good = ["--update", path + "/a1.update"]
+        let base = try submit("--update", path + "/a1.model")
+        #expect(base.code == 65 && base.errors.contains("the base model itself"), "\(base.code): \(base.errors)")
+        for rows in ["0", "99999999"] {
+            let outcome = try Program.run(
+                ["submit", "leaves", "--home", lab.home("a1"), "--rows", rows] + good)
+            #expect(outcome.code == 65 && outcome.errors.contains("rows"), "\(outcome.errors)")
+        }
+        for other in [["--round", "2"], ["--base", String(repeating: "ab", count: 32)]] {
+            let outcome = try Program.run(["submit", "leaves", "--home", lab.home("a1")] + other + good)
+            #expect(outcome.code == 1 && outcome.errors.contains("round 1 starts from model"), "\(outcome.errors)")
+        }
+        // An update that does not say what it was trained on.
+        let task = try ModelCard(try Safetensors.read(path: path + "/a1.model"), name: "a1").spec
+        let learner = try task.learnModel()
+        try Safetensors.write(
+            parameters: [Float](repeating: 0.1, count: learner.manifest.count), manifest: learner.manifest,
+            path: path + "/bare.update")
+        let bare = try submit("--update", path + "/bare.update")
+        #expect(bare.code == 65 && bare.errors.contains("--round 1"), "\(bare.code): \(bare.errors)")
+        // Nothing of these was stored.
+        let files = try FileManager.default.contentsOfDirectory(atPath: lab.home("a1") + "/secrets")
+        #expect(!files.contains { $0.hasPrefix("update-") }, "\(files)")
     }
 
     @Test func peopleDriveARoundOnRunningNodes() throws {
@@ -134,8 +236,7 @@ import Testing
         for (index, name) in Self.names.enumerated() {
             let model = path + "/\(name).model"
             try lab.retry("model", "export", "leaves", "--round", "0", "--home", lab.home(name), "--out", model)
-            try update(
-                model: model, rows: path + "/parts/part-\(index).csv", spec: lab.task, out: path + "/\(name).update")
+            try update(model: model, rows: path + "/parts/part-\(index).csv", out: path + "/\(name).update")
         }
         // What a running task needs stays through a collection, also where no pin holds it.
         for name in Self.names {
@@ -148,13 +249,31 @@ import Testing
         let wrong = try Program.run(
             "submit", "leaves", "--update", path + "/leaves.toml", "--home", lab.home("a1"))
         #expect(wrong.code == 65 && wrong.errors.contains("update"), "\(wrong.code): \(wrong.errors)")
+        try refusedUpdates(lab)
         for name in Self.names {
             try lab.retry(
                 "submit", "leaves", "--update", path + "/\(name).update", "--home", lab.home(name))
         }
+        // The first update counts: another one, also the same, is refused and leaves the stored vector alone.
+        let second = try Program.run("submit", "leaves", "--update", path + "/a2.update", "--home", lab.home("a1"))
+        #expect(second.code == 1, "\(second.code): \(second.output)\(second.errors)")
+        // What there is to vote on, before anybody has voted.
+        let shown = try lab.retry(
+            until: { $0.output.contains("the sum is right") }, "vote", "leaves", "1", "--home", lab.home("a1"))
+        #expect(shown.output.contains("own measurement") && shown.output.contains("on 360 held-out rows"))
+        #expect(shown.output.contains("none yet") && shown.errors.contains("--valid, or --invalid"), "\(shown.errors)")
+        let candidate = path + "/candidate.safetensors"
+        try Lab.expect("model", "export", "leaves", "--candidate", "--home", lab.home("a1"), "--out", candidate)
+        #expect(try ModelCard(try Safetensors.read(path: candidate), name: candidate).isCandidate)
+        let waits = try lab.retry(
+            until: { $0.output.contains("for you: meshnode vote") }, "status", "--home", lab.home("a1"))
+        #expect(waits.code == 0)
         // Three accept; one rejects, which is its opinion and below a third.
+        let reason = "looks odd\u{1b}[31m\nopinion of ffffffff  accept: forged"
+        try lab.retry("vote", "leaves", "1", "--invalid", reason, "--home", lab.home("b2"))
+        let twice = try Program.run("vote", "leaves", "1", "--valid", "--home", lab.home("b2"))
+        #expect(twice.code == 1 && twice.errors.contains("'reject' already"), "\(twice.code): \(twice.errors)")
         for name in ["a1", "a2", "b1"] { try lab.retry("vote", "leaves", "1", "--valid", "--home", lab.home(name)) }
-        try lab.retry("vote", "leaves", "1", "--invalid", "looks odd", "--home", lab.home("b2"))
         let rounds = try lab.retry(
             until: { $0.output.contains("accepted") }, "round", "list", "leaves", "--home", lab.home("b2"))
         #expect(rounds.output.contains("4/4"))
@@ -162,7 +281,11 @@ import Testing
         for name in Self.names {
             let shown = try lab.retry(
                 until: { $0.output.contains("looks odd") }, "round", "show", "leaves", "1", "--home", lab.home(name))
-            #expect(shown.output.contains("reject: decided by hand: \"looks odd\""), "\(shown.output)")
+            // On one line, with its control characters visible.
+            #expect(
+                shown.output.contains("reject: decided by hand: \"looks odd\\e[31m\\nopinion of ffffffff"),
+                "\(shown.output)")
+            #expect(!shown.output.contains("\u{1b}"))
             #expect(shown.output.components(separatedBy: "accept: decided by hand").count == 4)
         }
         let watched = try Lab.expect("watch", "--task", "leaves", "--after", "0", "--json", "--home", lab.home("a2"))

@@ -48,7 +48,8 @@ struct Samples {
             model: .init(architecture: .mlp, hidden: [16, 8], start: .given, initial: reference()),
             data: .init(
                 type: "digits", shape: [1, 8, 8], labels: ["0", "1", "zwei"], targets: 0, columns: ["f0", "f1"],
-                scalePpm: 16_000_000, resizes: true, meanPpm: [-1_500_000], deviationPpm: [2_000_000], minimumRows: 10),
+                scalePpm: 16_000_000, resizes: true, meanPpm: [-1_500_000], deviationPpm: [2_000_000], minimumRows: 10,
+                columnsInOrder: true),
             rounds: 30, participants: .init(minimum: 5, maximum: 9, smallestSet: 4),
             deadlines: .init(
                 enrolMs: 60_000, submitMs: 30_000, aggregateMs: 10_000, opinionMs: 5_000, expiryMs: 3_600_000),

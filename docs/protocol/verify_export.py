@@ -300,7 +300,7 @@ def spec(r):
     s["shape"], labels, targets = r.list(Reader.u32, 4), r.list(lambda r: r.text(255), 10_000), r.u32()
     s["outputs"] = len(labels) or targets
     r.list(lambda r: r.text(255), 4096), r.u64(), r.flag(), r.list(Reader.u64, 4096), r.list(Reader.u64, 4096)
-    s["least_rows"] = r.u32()
+    s["least_rows"], _ = r.u32(), r.flag()
     s["form"] = transcript("meshnode/data-form/1", r.data[form:r.at])
     s["rounds"] = r.u32()
     s["minimum"], s["maximum"], s["smallest"] = r.u32(), r.u32(), r.u32()

@@ -288,7 +288,7 @@ extension TaskMachine {
         var verdict = check.verdict
         var reason = check.because
         var remark = ""
-        if manual || state.spec.voting == .manual {
+        if asksPerson {
             if let manualVerdict {
                 (verdict, remark) = manualVerdict
                 reason = .byHand
@@ -308,7 +308,7 @@ extension TaskMachine {
     }
 
     /// The candidate that passed this node's own check; there is at most one good payload a manifest.
-    private var goodCandidate: (PayloadID, CandidateCheck)? {
+    var goodCandidate: (PayloadID, CandidateCheck)? {
         checked.filter { $0.value.isValid }.min { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 

@@ -68,7 +68,10 @@ extension TaskMachine {
             if core.consensus.step == .propose, !silent.isEmpty {
                 return TaskProgress(
                     phase: "opinions",
-                    waiting: "\(opinions.count)/\(state.electorate.members.count) opinions, \(names(silent)) missing",
+                    waiting: "\(opinions.count)/\(state.electorate.members.count) opinions, \(names(silent)) missing"
+                        + (awaitsPerson
+                            ? "; for you: meshnode vote \(chain.short) \(state.round) --valid, or --invalid REASON"
+                            : ""),
                     remainingMs: remaining)
             }
             return TaskProgress(phase: "vote", waiting: waitForVotes("the result"), remainingMs: remaining)

@@ -15,7 +15,8 @@ public struct TaskMachine: Sendable {
     var core: ChainCore
     let participants: [NodeID]
     /// Whether this node votes by hand: opinions wait for `verdict` until their deadline.
-    let manual: Bool
+    /// The owner of this node answers candidates, whatever the task says.
+    let isManual: Bool
     let electionKey: RistrettoKey?
     private let silentBelow: UInt64
     var isHalted: Bool { core.isHalted }
@@ -109,7 +110,7 @@ public struct TaskMachine: Sendable {
     ) {
         self.silentBelow = silentBelow
         self.state = state
-        self.manual = manual
+        isManual = manual
         self.electionKey = electionKey
         participants = state.genesis.participants
         context = RoundContext(state)

@@ -14,6 +14,12 @@ public struct Dataset: Sendable, Equatable {
     public let sampleShape: [Int]
     /// Row-major regression targets, `count` x `targetCount`; empty for classification.
     public let targets: [Float]
+    /// Title of each feature where the file has titles, else empty: what the numbers are, wherever they stand.
+    public let columnNames: [String]
+    /// Title of the label or target where the file has one.
+    public let labelName: String
+    /// The file names its classes; else they are bare numbers, whatever these mean.
+    let namesClasses: Bool
 
     /// Rows.
     public var count: Int { featureCount == 0 ? 0 : features.count / featureCount }
@@ -28,9 +34,10 @@ public struct Dataset: Sendable, Equatable {
     /// - Throws: `LearnError.badData` naming the first row that is wrong, `.mismatch` for lengths.
     public init(
         name: String, features: [Float], labels: [Int32], featureCount: Int, classCount: Int,
-        classNames: [String]? = nil, sampleShape: [Int]? = nil
+        classNames: [String]? = nil, sampleShape: [Int]? = nil, columnNames: [String] = [], labelName: String = "label"
     ) throws(LearnError) {
-        try Self.checkMatrix(name: name, features: features, width: featureCount, shape: sampleShape)
+        try Self.checkMatrix(
+            name: name, features: features, width: featureCount, shape: sampleShape, columns: columnNames)
         guard classCount >= 2, classCount <= DataLimits.classes else {
             throw .badData(
                 DataFault(
@@ -52,14 +59,17 @@ public struct Dataset: Sendable, Equatable {
         }
         self.init(
             unchecked: name, features: features, labels: labels, featureCount: featureCount, classCount: classCount,
-            classNames: names, sampleShape: sampleShape ?? [featureCount], targets: [])
+            classNames: names, sampleShape: sampleShape ?? [featureCount], targets: [], columnNames: columnNames,
+            labelName: labelName, namesClasses: classNames != nil)
     }
 
     /// A regression set with `targets.count / rows` outputs a row.
     public init(
-        name: String, features: [Float], featureCount: Int, targets: [Float], sampleShape: [Int]? = nil
+        name: String, features: [Float], featureCount: Int, targets: [Float], sampleShape: [Int]? = nil,
+        columnNames: [String] = [], labelName: String = "label"
     ) throws(LearnError) {
-        try Self.checkMatrix(name: name, features: features, width: featureCount, shape: sampleShape)
+        try Self.checkMatrix(
+            name: name, features: features, width: featureCount, shape: sampleShape, columns: columnNames)
         let rows = features.count / featureCount
         guard !targets.isEmpty, targets.count.isMultiple(of: rows) else {
             throw .mismatch(field: "targets of \(name)", expected: rows, found: targets.count)
@@ -72,12 +82,14 @@ public struct Dataset: Sendable, Equatable {
         }
         self.init(
             unchecked: name, features: features, labels: [], featureCount: featureCount, classCount: 0, classNames: [],
-            sampleShape: sampleShape ?? [featureCount], targets: targets)
+            sampleShape: sampleShape ?? [featureCount], targets: targets, columnNames: columnNames,
+            labelName: labelName, namesClasses: false)
     }
 
     private init(
         unchecked name: String, features: [Float], labels: [Int32], featureCount: Int, classCount: Int,
-        classNames: [String], sampleShape: [Int], targets: [Float]
+        classNames: [String], sampleShape: [Int], targets: [Float], columnNames: [String], labelName: String,
+        namesClasses: Bool
     ) {
         self.name = name
         self.features = features
@@ -87,14 +99,20 @@ public struct Dataset: Sendable, Equatable {
         self.classNames = classNames
         self.sampleShape = sampleShape
         self.targets = targets
+        self.columnNames = columnNames
+        self.labelName = labelName
+        self.namesClasses = namesClasses
     }
 
     private static func checkMatrix(
-        name: String, features: [Float], width: Int, shape: [Int]?
+        name: String, features: [Float], width: Int, shape: [Int]?, columns: [String]
     ) throws(LearnError) {
         guard width > 0, width <= DataLimits.features else {
             throw .badData(
                 DataFault(file: name, expected: "1 to \(DataLimits.features) features", found: "\(width)"))
+        }
+        guard columns.isEmpty || columns.count == width else {
+            throw .mismatch(field: "column names of \(name)", expected: width, found: columns.count)
         }
         guard !features.isEmpty else {
             throw .badData(DataFault(file: name, expected: "at least one row", found: "an empty set"))
@@ -139,14 +157,70 @@ public struct Dataset: Sendable, Equatable {
         }
         return Dataset(
             unchecked: name ?? self.name, features: chosen, labels: chosenLabels, featureCount: featureCount,
-            classCount: classCount, classNames: classNames, sampleShape: sampleShape, targets: chosenTargets)
+            classCount: classCount, classNames: classNames, sampleShape: sampleShape, targets: chosenTargets,
+            columnNames: columnNames, labelName: labelName, namesClasses: namesClasses)
+    }
+
+    /// The same rows with the features at `places`, in that order, as flat rows; each must be below `featureCount`.
+    public func selectingFeatures(_ places: [Int]) -> Dataset {
+        var chosen: [Float] = []
+        chosen.reserveCapacity(places.count * count)
+        for row in 0..<count {
+            for place in places { chosen.append(features[row * featureCount + place]) }
+        }
+        return Dataset(
+            unchecked: name, features: chosen, labels: labels, featureCount: places.count, classCount: classCount,
+            classNames: classNames, sampleShape: [places.count], targets: targets,
+            columnNames: columnNames.isEmpty ? [] : places.map { columnNames[$0] }, labelName: labelName,
+            namesClasses: namesClasses)
     }
 
     /// The same rows with other feature values; the width may change with `sampleShape`.
     func replacing(features: [Float], sampleShape: [Int]) -> Dataset {
-        Dataset(
-            unchecked: name, features: features, labels: labels, featureCount: sampleShape.reduce(1, *),
-            classCount: classCount, classNames: classNames, sampleShape: sampleShape, targets: targets)
+        let width = sampleShape.reduce(1, *)
+        return Dataset(
+            unchecked: name, features: features, labels: labels, featureCount: width, classCount: classCount,
+            classNames: classNames, sampleShape: sampleShape, targets: targets,
+            columnNames: width == featureCount ? columnNames : [], labelName: labelName,
+            namesClasses: namesClasses)
+    }
+
+    /// The same rows with what their file says about them; nil keeps what is there.
+    func named(columns: [String]?, classes: [String]?, label: String?) throws(LearnError) -> Dataset {
+        let columns = columns.flatMap { $0.isEmpty ? nil : $0 } ?? columnNames
+        guard columns.isEmpty || columns.count == featureCount else {
+            throw .mismatch(field: "column names of \(name)", expected: featureCount, found: columns.count)
+        }
+        guard classes.map({ $0.count == classCount }) ?? true else {
+            throw .mismatch(field: "class names of \(name)", expected: classCount, found: classes?.count ?? 0)
+        }
+        return Dataset(
+            unchecked: name, features: features, labels: labels, featureCount: featureCount, classCount: classCount,
+            classNames: classes ?? classNames, sampleShape: sampleShape, targets: targets, columnNames: columns,
+            labelName: label ?? labelName, namesClasses: classes != nil || namesClasses)
+    }
+
+    /// The same rows with their classes numbered as in `names`, found by name.
+    func renumbered(_ names: [String]) throws(LearnError) -> Dataset {
+        guard names != classNames else { return self }
+        var place: [String: Int32] = [:]
+        for (index, name) in names.enumerated() { place[name] = Int32(clamping: index) }
+        var renumbered: [Int32] = []
+        renumbered.reserveCapacity(labels.count)
+        for (row, label) in labels.enumerated() {
+            guard let index = place[classNames[Int(label)]] else {
+                throw .badData(
+                    DataFault(
+                        file: name, row: row + 1, field: labelName,
+                        expected: "one of the task's \(names.count) classes",
+                        found: NumberText.shown(classNames[Int(label)])))
+            }
+            renumbered.append(index)
+        }
+        return Dataset(
+            unchecked: name, features: features, labels: renumbered, featureCount: featureCount,
+            classCount: names.count, classNames: names, sampleShape: sampleShape, targets: targets,
+            columnNames: columnNames, labelName: labelName, namesClasses: true)
     }
 
     /// The same rows under another sample shape.

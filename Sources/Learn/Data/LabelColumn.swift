@@ -6,6 +6,11 @@ struct LabelColumn {
     private var lines: [Int] = []
     private var known: [String: Int32] = [:]
 
+    /// Whether `append` takes the text.
+    func isUsable(_ text: String) -> Bool {
+        known[text] != nil || (!text.isEmpty && texts.count < DataLimits.classes && NumberText.isPlain(text))
+    }
+
     /// - Parameter text: without space around it.
     mutating func append(_ text: String, line: Int, column: String, file: String) throws(LearnError) {
         if let index = known[text] {
@@ -14,6 +19,12 @@ struct LabelColumn {
         }
         guard !text.isEmpty else {
             throw .badData(DataFault(file: file, row: line, field: column, expected: "a label", found: "nothing"))
+        }
+        guard NumberText.isPlain(text) else {
+            throw .badData(
+                DataFault(
+                    file: file, row: line, field: column, expected: "a label without control characters",
+                    found: NumberText.shown(text)))
         }
         guard texts.count < DataLimits.classes else {
             throw .badData(
@@ -26,6 +37,16 @@ struct LabelColumn {
         texts.append(text)
         lines.append(line)
         indices.append(index)
+    }
+
+    /// Every label that is no class of the task, where it stands first.
+    func faults(against names: [String], column: String, file: String) -> [DataFault] {
+        let allowed = Set(names)
+        return zip(texts, lines).filter { !allowed.contains($0.0) }.map { text, line in
+            DataFault(
+                file: file, row: line, field: column, expected: "one of the task's \(names.count) classes",
+                found: NumberText.shown(text))
+        }
     }
 
     /// The class of every row and the written form of every class.
@@ -49,7 +70,7 @@ struct LabelColumn {
                 throw .badData(
                     DataFault(
                         file: file, row: lines[index], field: column,
-                        expected: "one of the task's \(order.count) classes", found: "\"\(text.prefix(40))\""))
+                        expected: "one of the task's \(order.count) classes", found: NumberText.shown(text)))
             }
             classes.append(label)
         }

@@ -9,6 +9,10 @@ public struct TableReader: Sendable {
     public var classNames: [String]?
     /// The task's feature columns in order; nil takes every column but the label.
     public var featureColumns: [String]?
+    /// The file's own columns must be `featureColumns` in that order; otherwise they are found by their titles.
+    public var columnsInOrder = false
+    /// Without a label column every row is the first class, or the target 0: for rows that a model is asked about.
+    public var needsLabel = true
     /// Reads the label as a regression target instead of a class.
     public var regression: Bool
     /// Comma for CSV, tab for TSV; nil chooses by the file's name.
@@ -35,7 +39,39 @@ public struct TableReader: Sendable {
         try read(try ByteStream(bytes: bytes, file: file), name: name)
     }
 
+    /// Whether the header line has the label column.
+    public func hasLabel(path: String) throws(LearnError) -> Bool {
+        let stream = try ByteStream(ByteSource(path: path))
+        guard let mark = try separatorByte(file: stream.file) else { return false }
+        var records = try DelimitedText(stream, separator: mark)
+        return try records.next()?.fields.contains { NumberText.trimmed($0) == labelColumn } ?? false
+    }
+
+    /// Reads on behind a fault: everything that is wrong with the file, and the rows that are well formed.
+    /// - Returns: nil rows where no row is usable.
+    public func examine(path: String) throws(LearnError) -> (faults: FaultList, rows: Dataset?) {
+        try examine(try ByteStream(ByteSource(path: path)), name: path)
+    }
+
+    func examine(_ stream: ByteStream, name: String) throws(LearnError) -> (faults: FaultList, rows: Dataset?) {
+        var faults: FaultList? = FaultList()
+        do {
+            let rows = try read(stream, name: name, faults: &faults)
+            return (faults ?? FaultList(), rows)
+        } catch .badData(let fault) {
+            // What ends the reading comes last, and is not told twice.
+            if faults?.faults.contains(fault) != true { faults?.add(fault) }
+            return (faults ?? FaultList(), nil)
+        }
+    }
+
     private func read(_ stream: ByteStream, name: String) throws(LearnError) -> Dataset {
+        var none: FaultList?
+        return try read(stream, name: name, faults: &none)
+    }
+
+    /// - Parameter faults: nil throws the first fault; else they are collected and their rows left out.
+    private func read(_ stream: ByteStream, name: String, faults: inout FaultList?) throws(LearnError) -> Dataset {
         let file = stream.file
         guard let mark = try separatorByte(file: file) else {
             throw .invalid(field: "separator", reason: "is not an ASCII character", next: "use a comma or a tab")
@@ -44,33 +80,69 @@ public struct TableReader: Sendable {
         guard let header = try records.next() else {
             throw .badData(DataFault(file: file, expected: "a header line", found: "an empty file"))
         }
-        let columns = try Columns(header: header, reader: self, file: file)
+        let columns = try TableColumns(header: header, reader: self, separator: mark, file: file)
         var features: [Float] = []
         var rows = 0
         var labels = LabelColumn()
         var targets: [Float] = []
+        var unlabelled = 0
+        func meet(_ fault: DataFault) throws(LearnError) {
+            guard faults != nil else { throw .badData(fault) }
+            faults?.add(fault)
+        }
         while let record = try records.next() {
-            guard record.fields.count == header.fields.count else {
-                throw .badData(
+            guard record.fields.count == columns.titles.count else {
+                try meet(
                     DataFault(
-                        file: file, row: record.line, expected: "\(header.fields.count) fields",
+                        file: file, row: record.line, expected: "\(columns.titles.count) fields",
                         found: "\(record.fields.count)"))
+                continue
             }
             guard rows < DataLimits.rows, features.count <= DataLimits.values - columns.features.count else {
                 throw .badData(
                     DataFault(
                         file: file, row: record.line, expected: "at most \(DataLimits.values) numbers", found: "more"))
             }
+            let before = features.count
+            var isWhole = true
             for column in columns.features {
-                features.append(
-                    try Self.number(
-                        record.fields[column], file: file, row: record.line, field: header.fields[column]))
+                let text = NumberText.trimmed(record.fields[column])
+                if let value = NumberText.finite(text) {
+                    features.append(value)
+                } else {
+                    isWhole = false
+                    try meet(
+                        DataFault(
+                            file: file, row: record.line, field: columns.titles[column], expected: "a finite number",
+                            found: NumberText.found(text)))
+                }
             }
-            let label = Self.trimmed(record.fields[columns.label])
-            if regression {
-                targets.append(try Self.number(label, file: file, row: record.line, field: labelColumn))
+            let label = columns.label.map { NumberText.trimmed(record.fields[$0]) } ?? ""
+            if columns.label == nil {
+                if isWhole { unlabelled += 1 }
+            } else if regression {
+                if let value = NumberText.finite(label) {
+                    if isWhole { targets.append(value) }
+                } else {
+                    isWhole = false
+                    try meet(
+                        DataFault(
+                            file: file, row: record.line, field: labelColumn, expected: "a finite number",
+                            found: NumberText.found(label)))
+                }
             } else {
-                try labels.append(label, line: record.line, column: labelColumn, file: file)
+                do {
+                    if isWhole || !labels.isUsable(label) {
+                        try labels.append(label, line: record.line, column: labelColumn, file: file)
+                    }
+                } catch .badData(let fault) {
+                    isWhole = false
+                    try meet(fault)
+                }
+            }
+            guard isWhole else {
+                features.removeSubrange(before...)
+                continue
             }
             rows += 1
             if rows == 1_000 {
@@ -80,80 +152,37 @@ public struct TableReader: Sendable {
             }
         }
         guard rows > 0 else {
-            throw .badData(DataFault(file: file, row: 2, expected: "at least one row below the header", found: "none"))
+            let expected = "at least one row below the header"
+            throw .badData(DataFault(file: file, row: 2, expected: expected, found: "none"))
         }
+        let titles = columns.features.map { columns.titles[$0] }
+        if columns.label == nil, !regression {
+            return try Dataset(
+                name: name, features: features, labels: [Int32](repeating: 0, count: unlabelled),
+                featureCount: titles.count, classCount: max(2, classNames?.count ?? 2), classNames: classNames,
+                columnNames: titles)
+        }
+        if columns.label == nil { targets = [Float](repeating: 0, count: unlabelled) }
         if regression {
             return try Dataset(
-                name: name, features: features, featureCount: columns.features.count, targets: targets)
+                name: name, features: features, featureCount: titles.count, targets: targets, columnNames: titles,
+                labelName: labelColumn)
         }
-        let (indices, names) = try labels.classes(given: classNames, column: labelColumn, file: file)
+        var wanted = classNames
+        if faults != nil, let names = classNames {
+            let unknown = labels.faults(against: names, column: labelColumn, file: file)
+            for fault in unknown { try meet(fault) }
+            if !unknown.isEmpty { wanted = nil }
+        }
+        let (indices, names) = try labels.classes(given: wanted, column: labelColumn, file: file)
         return try Dataset(
-            name: name, features: features, labels: indices, featureCount: columns.features.count,
-            classCount: names.count, classNames: names)
+            name: name, features: features, labels: indices, featureCount: titles.count, classCount: names.count,
+            classNames: names, columnNames: titles, labelName: labelColumn)
     }
 
     private func separatorByte(file: String) throws(LearnError) -> UInt8? {
         if let separator { return separator.asciiValue }
         let lower = file.lowercased()
         return lower.hasSuffix(".tsv") || lower.hasSuffix(".tsv.gz") ? 0x09 : 0x2c
-    }
-
-    private struct Columns {
-        let label: Int
-        let features: [Int]
-
-        init(header: DelimitedText.Record, reader: TableReader, file: String) throws(LearnError) {
-            var positions: [String: Int] = [:]
-            for (index, title) in header.fields.enumerated() {
-                guard positions.updateValue(index, forKey: title) == nil else {
-                    throw .badData(
-                        DataFault(
-                            file: file, row: header.line, field: title, expected: "each column once", found: "twice"))
-                }
-            }
-            guard let label = positions[reader.labelColumn] else {
-                let known = header.fields.prefix(8).joined(separator: ", ")
-                throw .badData(
-                    DataFault(
-                        file: file, row: header.line, field: reader.labelColumn, expected: "a column of this name",
-                        found: "\(header.fields.count) columns: \(known)\(header.fields.count > 8 ? ", ..." : "")"))
-            }
-            var chosen: [Int] = []
-            if let wanted = reader.featureColumns {
-                for title in wanted {
-                    guard let index = positions[title], index != label else {
-                        throw .badData(
-                            DataFault(
-                                file: file, row: header.line, field: title, expected: "a feature column of this name",
-                                found: "none"))
-                    }
-                    chosen.append(index)
-                }
-            } else {
-                chosen = header.fields.indices.filter { $0 != label }
-            }
-            guard !chosen.isEmpty else {
-                throw .badData(
-                    DataFault(file: file, row: header.line, expected: "at least one feature column", found: "none"))
-            }
-            self.label = label
-            features = chosen
-        }
-    }
-
-    private static func trimmed(_ text: String) -> String {
-        var view = Substring(text)
-        while view.first == " " || view.first == "\t" { view.removeFirst() }
-        while view.last == " " || view.last == "\t" { view.removeLast() }
-        return String(view)
-    }
-
-    private static func number(_ text: String, file: String, row: Int, field: String) throws(LearnError) -> Float {
-        let plain = trimmed(text)
-        guard let value = Float(plain), value.isFinite, !plain.contains("x"), !plain.contains("X") else {
-            let shown = plain.isEmpty ? "nothing" : "\"\(plain.prefix(40))\""
-            throw .badData(DataFault(file: file, row: row, field: field, expected: "a finite number", found: shown))
-        }
-        return value
     }
 }

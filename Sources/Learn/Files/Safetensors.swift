@@ -116,6 +116,7 @@ public struct Safetensors: Sendable {
         case "BF16": Float(bitPattern: UInt32(truncatingIfNeeded: word) << 16)
         case "I8": Float(Int8(truncatingIfNeeded: word))
         case "U8": Float(UInt8(truncatingIfNeeded: word))
+        case "BOOL": word <= 1 ? Float(word) : nil
         case "I16": Float(Int16(truncatingIfNeeded: word))
         case "U16": Float(UInt16(truncatingIfNeeded: word))
         case "I32": Float(Int32(truncatingIfNeeded: word))

@@ -1,11 +1,12 @@
 /// Faults that training would not notice: repeated rows, contradicting labels, rows of the test set in the training
-/// set, absent classes. For `data audit`.
+/// set, absent classes, columns that are no measurement. For `data audit`.
 public struct DataAudit: Equatable, Sendable, Codable {
     public enum Severity: String, Codable, Sendable { case error, warning, note }
 
     public struct Finding: Equatable, Sendable, Codable {
         public let severity: Severity
-        /// A fixed word: duplicate, contradiction, leakage, absent-class, constant, imbalance, tiny.
+        /// A fixed word: malformed, duplicate, contradiction, leakage, absent-class, imbalance, tiny, and of columns: constant,
+        /// unnamed, index, identifier, merged, leaking.
         public let kind: String
         public let message: String
         /// How many rows, classes or features are concerned.
@@ -15,9 +16,25 @@ public struct DataAudit: Equatable, Sendable, Codable {
     public let findings: [Finding]
     public var isClean: Bool { !findings.contains { $0.severity == .error } }
 
-    /// - Parameter splits: each is searched in itself; validation and test also for rows of the training set.
-    public init(_ splits: DataSplits) {
+    /// - Parameters:
+    ///   - splits: each is searched in itself; validation and test also for rows of the training set.
+    ///   - faults: what the reader found wrong in the file of each part; its rows are left out of `splits`.
+    public init(_ splits: DataSplits?, faults: [(part: String, list: FaultList)] = []) {
         var findings: [Finding] = []
+        for (part, list) in faults {
+            for fault in list.faults {
+                findings.append(Finding(severity: .error, kind: "malformed", message: "\(part): \(fault)", count: 1))
+            }
+            if list.count > list.faults.count {
+                let more = list.count - list.faults.count
+                findings.append(
+                    Finding(severity: .error, kind: "malformed", message: "\(part): \(more) more of them", count: more))
+            }
+        }
+        guard let splits else {
+            self.findings = findings
+            return
+        }
         var trainRows: Set<[UInt32]> = []
         for (name, data) in splits.all {
             let rows = (0..<data.count).map { Self.key(of: $0, in: data) }
@@ -49,7 +66,9 @@ public struct DataAudit: Equatable, Sendable, Codable {
             add(
                 .warning, "absent-class", absent.count,
                 "no rows of \(absent.map(\.name).prefix(10).joined(separator: ", "))")
-            add(.note, "constant", inspection.constantFeatures, "\(inspection.constantFeatures) features never change")
+            for finding in ColumnAudit(data, isTraining: name == "train").findings {
+                add(finding.severity, finding.kind, finding.count, finding.message)
+            }
             if let imbalance = inspection.imbalance, imbalance > 10 {
                 add(
                     .warning, "imbalance", inspection.classes.count,

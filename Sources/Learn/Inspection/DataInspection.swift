@@ -12,6 +12,8 @@ public struct DataInspection: Equatable, Sendable, Codable {
     public let mean: Double
     /// Features that have the same value in every row.
     public let constantFeatures: Int
+    /// Titles of the features, where the file has them.
+    public let columns: [String]
 
     public struct ClassBalance: Equatable, Sendable, Codable {
         public let name: String
@@ -24,6 +26,7 @@ public struct DataInspection: Equatable, Sendable, Codable {
         rows = data.count
         features = data.featureCount
         sampleShape = data.sampleShape
+        columns = data.columnNames
         let counts = data.classCounts
         classes = zip(data.classNames, counts).map {
             ClassBalance(name: $0, rows: $1, share: Double($1) / Double(data.count))
@@ -50,6 +53,10 @@ public struct DataInspection: Equatable, Sendable, Codable {
                 + "values \(minimum) to \(maximum), mean \(mean.rounded(to: 4))"
         ]
         if constantFeatures > 0 { lines.append("constant features: \(constantFeatures) of \(features)") }
+        if !columns.isEmpty {
+            let shown = columns.prefix(12).map(NumberText.shown).joined(separator: ", ")
+            lines.append("columns: \(shown)\(columns.count > 12 ? ", and \(columns.count - 12) more" : "")")
+        }
         for entry in classes {
             let bar = String(repeating: "#", count: Int((entry.share * 40).rounded()))
             lines.append("  class \(entry.name): \(entry.rows) (\((entry.share * 100).rounded(to: 1)) %) \(bar)")

@@ -1,4 +1,4 @@
-/// Writes a data set in another form, for `data convert`. Values are kept as they are.
+/// Writes a data set in another form, for `data convert`. Values, titles and class names are kept as they are.
 public enum DatasetWriter {
     public static let allowed = "FILE.csv, FILE.npz, FILE.safetensors"
 
@@ -22,9 +22,13 @@ public enum DatasetWriter {
         try FileBytes.write(bytes, to: path)
     }
 
-    /// Columns f0, f1, ... and label with the class names.
+    /// The set's own titles, else f0, f1, ...; the label last, with the class names.
     static func csv(_ data: Dataset) -> [UInt8] {
-        var text = (0..<data.featureCount).map { "f\($0)" }.joined(separator: ",") + ",label\n"
+        let titles = data.columnNames.isEmpty ? (0..<data.featureCount).map { "f\($0)" } : data.columnNames
+        // A feature may be called as the label is in another file.
+        var label = data.labelName
+        while titles.contains(label) { label += "_" }
+        var text = (titles + [label]).map(quoted).joined(separator: ",") + "\n"
         for row in 0..<data.count {
             for column in 0..<data.featureCount {
                 let value = data.features[row * data.featureCount + column]
@@ -36,20 +40,33 @@ public enum DatasetWriter {
     }
 
     private static func quoted(_ text: String) -> String {
-        guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
+        guard
+            text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) || text.first == " " || text.last == " "
+        else { return text }
         return "\"" + text.replacing("\"", with: "\"\"") + "\""
     }
 
     static func npz(_ data: Dataset) throws(LearnError) -> [UInt8] {
-        try ZipArchive.stored([
+        var entries: [(name: String, content: [UInt8])] = [
             ("X.npy", try NPYArray(data.features, shape: [data.count] + data.sampleShape).encoded),
             ("y.npy", try NPYArray(data.labels.map { Int64($0) }, shape: [data.count]).encoded),
-        ])
+            ("classes.npy", NPYText.encoded(data.classNames)), ("label_name.npy", NPYText.encoded([data.labelName])),
+        ]
+        if !data.columnNames.isEmpty { entries.append(("columns.npy", NPYText.encoded(data.columnNames))) }
+        if data.sampleShape.count == 3 {
+            entries.append(("layout.npy", NPYText.encoded([PictureLayout.channelsFirst.rawValue])))
+        }
+        return try ZipArchive.stored(entries)
     }
 
     static func safetensors(_ data: Dataset) throws(LearnError) -> [UInt8] {
-        try Safetensors.encode([
-            ("X", [data.count] + data.sampleShape, data.features), ("y", [data.count], data.labels.map { Float($0) }),
-        ])
+        var metadata = [(key: "classes", value: JSONText.list(data.classNames)), ("label", data.labelName)]
+        if !data.columnNames.isEmpty { metadata.append(("columns", JSONText.list(data.columnNames))) }
+        if data.sampleShape.count == 3 { metadata.append(("layout", PictureLayout.channelsFirst.rawValue)) }
+        return try Safetensors.encode(
+            [
+                ("X", [data.count] + data.sampleShape, data.features),
+                ("y", [data.count], data.labels.map { Float($0) }),
+            ], metadata: metadata)
     }
 }

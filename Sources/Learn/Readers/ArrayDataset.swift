@@ -1,32 +1,108 @@
+/// How pictures lie in an array of samples.
+public enum PictureLayout: String, Sendable, CaseIterable {
+    /// By the extents, and refused where they leave it open.
+    case auto
+    /// channels x height x width, as PyTorch has it.
+    case channelsFirst = "channels_first"
+    /// height x width x channels, as TensorFlow and most files have it.
+    case channelsLast = "channels_last"
+}
+
+/// What is known about samples before their file is read.
+public struct PictureForm: Sendable, Equatable {
+    public var layout: PictureLayout
+    /// One sample as the task says, channels first; nil without a task.
+    public var shape: [Int]?
+    /// Pictures of another size are resized: only the channels tell.
+    public var resizes: Bool
+    /// The form of the file says so where the extents do not.
+    var prefersChannelsLast = false
+
+    public init(layout: PictureLayout = .auto, shape: [Int]? = nil, resizes: Bool = false) {
+        self.layout = layout
+        self.shape = shape
+        self.resizes = resizes
+    }
+
+    /// Whether samples of `shape` have their channels last.
+    /// - Throws: `.invalid` where both readings are plausible.
+    func isChannelsLast(_ shape: [Int], file: String) throws(LearnError) -> Bool {
+        guard shape.count == 3, layout != .channelsFirst else { return false }
+        if layout == .channelsLast { return true }
+        let usual = [1, 3, 4]
+        guard usual.contains(shape[2]) else { return false }
+        if let wanted = self.shape, wanted.count == 3 {
+            let asLast = [shape[2], shape[0], shape[1]]
+            let fitsFirst = resizes ? shape[0] == wanted[0] : shape == wanted
+            let fitsLast = resizes ? asLast[0] == wanted[0] : asLast == wanted
+            if fitsFirst != fitsLast { return fitsLast }
+        }
+        // A width of one is no picture; a side of one, three or four may be either.
+        if shape[2] == 1 || prefersChannelsLast { return true }
+        if !usual.contains(shape[0]), shape[0] == shape[1] || min(shape[0], shape[1]) >= 8 { return true }
+        throw .invalid(
+            field: file,
+            reason: "samples of shape \(shape.map(String.init).joined(separator: "x")) may have their channels first "
+                + "or last",
+            next: "say which: --layout channels_first or channels_last, [data] layout in a node's configuration")
+    }
+}
+
 /// Shared steps from arrays to a data set.
 enum ArrayDataset {
     /// - Parameters:
-    ///   - images: rows first, still unread; (n, h, w, c) with c of 1, 3 or 4 becomes channels first.
-    ///   - labels: of shape (n) or (n, 1), each a class, in the file `labelsFile`.
+    ///   - images: rows first, still unread; pictures end up channels first.
+    ///   - labels: one class a row in any shape, or one-hot rows, in the file `labelsFile`.
     ///   - classCount: the task's; nil counts from the labels.
     static func make(
-        name: String, images: NPYStream, labels: [Int64], labelShape: [Int], labelsFile: String, classCount: Int?
+        name: String, images: NPYStream, labels: [Int64], labelShape: [Int], labelsFile: String, classCount: Int?,
+        form: PictureForm
     ) throws(LearnError) -> Dataset {
         guard let rows = images.shape.first, rows > 0, images.count > 0, images.shape.count >= 2 else {
             throw .badData(
                 DataFault(
                     file: images.file, expected: "a shape (rows, ...) with at least one row", found: "\(images.shape)"))
         }
-        guard labelShape == [rows] || labelShape == [rows, 1] else {
-            throw .badData(
-                DataFault(file: labelsFile, expected: "\(rows) labels, one a row", found: "shape \(labelShape)"))
-        }
-        let classes = try classes(of: labels, file: labelsFile)
-        var values = try images.floats()
+        let classes = try classes(of: labels, shape: labelShape, rows: rows, file: labelsFile)
         var shape = Array(images.shape.dropFirst())
-        if shape.count == 3, [1, 3, 4].contains(shape[2]) {
-            channelsFirst(&values, rows: rows, pixels: shape[0] * shape[1], channels: shape[2])
-            shape = [shape[2], shape[0], shape[1]]
-        }
+        let isLast = try form.isChannelsLast(shape, file: images.file)
+        var values = try images.floats()
+        if isLast { shape = putChannelsFirst(&values, rows: rows, shape: shape) }
         let count = classCount ?? max(2, (classes.max().map { Int($0) } ?? 0) + 1)
         return try Dataset(
             name: name, features: values, labels: classes, featureCount: shape.reduce(1, *), classCount: count,
             sampleShape: shape)
+    }
+
+    /// - Returns: the shape afterwards.
+    static func putChannelsFirst(_ values: inout [Float], rows: Int, shape: [Int]) -> [Int] {
+        channelsFirst(&values, rows: rows, pixels: shape[0] * shape[1], channels: shape[2])
+        return [shape[2], shape[0], shape[1]]
+    }
+
+    /// One class a row from labels of any shape: one number a row, or one-hot rows.
+    static func classes(
+        of values: [Int64], shape: [Int], rows: Int, file: String
+    ) throws(LearnError) -> [Int32] {
+        if values.count == rows { return try classes(of: values, file: file) }
+        guard shape.count == 2, shape[0] == rows, shape[1] >= 2 else {
+            throw .badData(DataFault(file: file, expected: "\(rows) labels, one a row", found: "shape \(shape)"))
+        }
+        var result: [Int64] = []
+        result.reserveCapacity(rows)
+        for row in 0..<rows {
+            let line = values[row * shape[1]..<(row + 1) * shape[1]]
+            guard line.allSatisfy({ $0 == 0 || $0 == 1 }), line.count(where: { $0 == 1 }) == 1,
+                let place = line.firstIndex(of: 1)
+            else {
+                throw .badData(
+                    DataFault(
+                        file: file, row: row + 1, field: "label", expected: "one class a row, a single 1 among zeros",
+                        found: "\(Array(line.prefix(20)))"))
+            }
+            result.append(Int64(place - line.startIndex))
+        }
+        return try classes(of: result, file: file)
     }
 
     static func classes(of values: [Int64], file: String) throws(LearnError) -> [Int32] {

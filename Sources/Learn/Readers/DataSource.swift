@@ -10,8 +10,12 @@ public struct DataSource: Sendable {
     public var classCount: Int?
     /// The task's feature columns in order, for tables; nil takes every column but the label.
     public var featureColumns: [String]?
+    /// Tables must have `featureColumns` in that order; otherwise the columns are found by their titles.
+    public var columnsInOrder = false
     /// Reads the label of tables as a target; other forms have classes only.
     public var regression = false
+    /// How pictures lie, for arrays.
+    public var form = PictureForm()
     /// Folder of the shipped sets; nil searches.
     public var shippedFolder: String?
 
@@ -38,34 +42,56 @@ public struct DataSource: Sendable {
             throw .unreadable(
                 path: name, reason: "there is no such file and no shipped set of this name (\(Self.allowed))")
         }
-        if isFolder.boolValue { return DataSplits(train: try FolderReader.read(path: name, classCount: classCount)) }
-        let lower = name.lowercased()
-        func ends(_ endings: String...) -> Bool { endings.contains { lower.hasSuffix($0) } }
-        if ends(".csv", ".csv.gz", ".tsv", ".tsv.gz") {
-            return DataSplits(
-                train: try TableReader(
-                    labelColumn: labelColumn, classNames: classNames, featureColumns: featureColumns,
-                    regression: regression
-                ).read(path: name))
+        if isFolder.boolValue {
+            return DataSplits(train: try FolderReader.read(path: name, classCount: classCount, form: form))
         }
+        if let reader = table(name) { return DataSplits(train: try reader.read(path: name)) }
         guard !regression else {
             throw .invalid(
                 field: "data", reason: "\(name) has classes, and the task asks for a regression",
                 next: "give a CSV or TSV file whose label column is a number")
         }
-        if ends(".npz") { return try NPZReader.read(path: name, classCount: classCount) }
-        if ends(".safetensors") { return DataSplits(train: try Self.tensors(path: name, classCount: classCount)) }
-        if lower.contains("-idx3-ubyte") || ends(".idx3", ".idx3.gz") || lower.contains("images-idx") {
-            func labels(_ images: String) -> String {
-                images.replacing("images-idx3", with: "labels-idx1").replacing(".idx3", with: ".idx1")
-            }
-            let train = try IDXReader.read(images: name, labels: labels(name), classCount: classCount)
-            // MNIST's held-out rows lie beside it under their own name.
-            let other = name.replacing("train-images", with: "t10k-images")
-            guard other != name, FileManager.default.fileExists(atPath: other) else { return DataSplits(train: train) }
+        let splits = try arrays(name)
+        // A file that names its classes is understood by their names, whatever their numbers.
+        guard let classNames, splits.train.namesClasses else { return splits }
+        func renumbered(_ part: Dataset?) throws(LearnError) -> Dataset? { try part?.renumbered(classNames) }
+        return DataSplits(
+            train: try splits.train.renumbered(classNames), validation: try renumbered(splits.validation),
+            test: try renumbered(splits.test))
+    }
+
+    /// The reader of a table, told by the ending of the file's name; nil for another form.
+    public func table(_ name: String) -> TableReader? {
+        let lower = name.lowercased()
+        guard [".csv", ".csv.gz", ".tsv", ".tsv.gz"].contains(where: { lower.hasSuffix($0) }) else { return nil }
+        var reader = TableReader(
+            labelColumn: labelColumn, classNames: classNames, featureColumns: featureColumns, regression: regression)
+        reader.columnsInOrder = columnsInOrder
+        return reader
+    }
+
+    /// Whether a source holds pixels of 0 to 255: an NPZ archive or IDX arrays. The form is told by the ending of the
+    /// file's own name or by its first bytes, never by the folders above it.
+    public static func holdsPixels(_ name: String) -> Bool {
+        guard ShippedData(rawValue: name) == nil else { return false }
+        return name.lowercased().hasSuffix(".npz") || IDXReader.isImages(path: name)
+    }
+
+    private func arrays(_ name: String) throws(LearnError) -> DataSplits {
+        let lower = name.lowercased()
+        func ends(_ endings: String...) -> Bool { endings.contains { lower.hasSuffix($0) } }
+        if ends(".npz") { return try NPZReader.read(path: name, classCount: classCount, form: form) }
+        if ends(".safetensors") {
+            return DataSplits(train: try Self.tensors(path: name, classCount: classCount, form: form))
+        }
+        if IDXReader.isImages(path: name) {
+            let other = IDXReader.siblings(of: name)
+            let train = try IDXReader.read(images: name, labels: other.labels, classCount: classCount, form: form)
+            guard let test = other.test else { return DataSplits(train: train) }
             return DataSplits(
                 train: train,
-                test: try IDXReader.read(images: other, labels: labels(other), classCount: train.classCount))
+                test: try IDXReader.read(
+                    images: test.images, labels: test.labels, classCount: train.classCount, form: form))
         }
         if ends(".pt", ".pth", ".pkl", ".pickle", ".joblib") {
             throw .badTensors(file: name, reason: "is a pickle, which is never loaded")
@@ -73,21 +99,37 @@ public struct DataSource: Sendable {
         throw .invalid(field: "data", reason: "the form of \(name) is unknown", next: "use \(Self.allowed)")
     }
 
-    /// Tensors X (rows first) and y (rows).
-    private static func tensors(path: String, classCount: Int?) throws(LearnError) -> Dataset {
+    /// Tensors X (rows first) and y (one label a row, or one-hot rows), numbers or BOOL; names in the metadata.
+    private static func tensors(path: String, classCount: Int?, form: PictureForm) throws(LearnError) -> Dataset {
         let file = try Safetensors.read(path: path, limit: DataLimits.fileBytes)
         guard let x = file.tensor(named: "X"), let y = file.tensor(named: "y"), let rows = x.shape.first, rows > 0,
-            x.shape.count >= 2, y.shape == [rows]
+            x.shape.count >= 2
         else {
             throw .badData(
                 DataFault(
                     file: path, expected: "tensors X (rows, ...) and y (rows)",
                     found: file.tensors.prefix(8).map { "\($0.name) \($0.shape)" }.joined(separator: ", ")))
         }
-        let labels = try ArrayDataset.classes(of: try file.floats(y).map { Int64(exactly: $0) ?? -1 }, file: path)
-        let shape = Array(x.shape.dropFirst())
-        return try Dataset(
-            name: path, features: try file.floats(x), labels: labels, featureCount: shape.reduce(1, *),
-            classCount: classCount ?? max(2, (labels.max().map { Int($0) } ?? 0) + 1), sampleShape: shape)
+        func texts(_ key: String) -> [String]? {
+            file.metadata.first { $0.key == key }.flatMap { JSONText.texts($0.value) }
+        }
+        var form = form
+        if form.layout == .auto, let text = file.metadata.first(where: { $0.key == "layout" })?.value {
+            form.layout = PictureLayout(rawValue: text) ?? .auto
+        }
+        let whole = try file.floats(y).map { Int64(exactly: $0) ?? -1 }
+        let labels = try ArrayDataset.classes(of: whole, shape: y.shape, rows: rows, file: path)
+        var shape = Array(x.shape.dropFirst())
+        var values = try file.floats(x)
+        if try form.isChannelsLast(shape, file: path) {
+            shape = ArrayDataset.putChannelsFirst(&values, rows: rows, shape: shape)
+        }
+        let classes = texts("classes")
+        let bare = try Dataset(
+            name: path, features: values, labels: labels, featureCount: shape.reduce(1, *),
+            classCount: classes?.count ?? classCount ?? max(2, (labels.max().map { Int($0) } ?? 0) + 1),
+            sampleShape: shape)
+        return try bare.named(
+            columns: texts("columns"), classes: classes, label: file.metadata.first { $0.key == "label" }?.value)
     }
 }

@@ -7,7 +7,9 @@ public enum FolderReader {
     /// - Parameters:
     ///   - path: the folder that holds `images` and `labels.json`.
     ///   - classCount: the task's; nil takes the largest label plus one.
-    public static func read(path: String, classCount: Int? = nil) throws(LearnError) -> Dataset {
+    public static func read(
+        path: String, classCount: Int? = nil, form: PictureForm = PictureForm()
+    ) throws(LearnError) -> Dataset {
         let labelsPath = path + "/labels.json"
         let imagesPath = path + "/images"
         let labels = try labels(at: labelsPath)
@@ -51,7 +53,10 @@ public enum FolderReader {
             features += try array.floats()
             classes.append(labels[stem] ?? 0)
         }
-        let sample = shape ?? []
+        var sample = shape ?? []
+        if try form.isChannelsLast(sample, file: imagesPath) {
+            sample = ArrayDataset.putChannelsFirst(&features, rows: classes.count, shape: sample)
+        }
         return try Dataset(
             name: path, features: features, labels: classes, featureCount: sample.reduce(1, *),
             classCount: classCount ?? max(2, (classes.max().map { Int($0) } ?? 0) + 1),

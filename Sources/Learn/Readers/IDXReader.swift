@@ -1,14 +1,42 @@
+import Foundation
+
 /// The IDX format of MNIST, plain or gzip: images (rows, ...) and labels (rows) in two files.
 public enum IDXReader {
     /// - Parameter classCount: the task's; nil takes the largest label plus one.
     public static func read(
-        images: String, labels: String, classCount: Int? = nil, name: String? = nil
+        images: String, labels: String, classCount: Int? = nil, name: String? = nil, form: PictureForm = PictureForm()
     ) throws(LearnError) -> Dataset {
         let classes = try array(ByteStream(ByteSource(path: labels)))
         let pictures = try array(ByteStream(ByteSource(path: images)))
         return try dataset(
             name: name ?? images, images: pictures, imagesFile: images, labels: classes, labelsFile: labels,
-            classCount: classCount)
+            classCount: classCount, form: form)
+    }
+
+    /// Whether a file, plain or gzip, starts as IDX arrays of two or more axes do.
+    static func isImages(path: String) -> Bool {
+        guard let stream = try? ByteStream(ByteSource(path: path)), let start = try? stream.take(4) else {
+            return false
+        }
+        return start[0] == 0 && start[1] == 0 && [8, 9, 11, 12, 13, 14].contains(start[2]) && (2...8).contains(start[3])
+    }
+
+    /// The label file beside an image file, and the files of held-out rows where the name is that of a training part.
+    /// Only the file's own name is looked at, with a dot or a hyphen before "idx".
+    static func siblings(of images: String) -> (labels: String, test: (images: String, labels: String)?) {
+        let slash = images.lastIndex(of: "/").map { images.index(after: $0) } ?? images.startIndex
+        let (folder, name) = (images[..<slash], String(images[slash...]))
+        func labels(_ images: String) -> String {
+            images.replacing("images", with: "labels").replacing("idx3", with: "idx1").replacing("idx4", with: "idx1")
+        }
+        var test: (images: String, labels: String)?
+        for (train, other) in [("train-images", "t10k-images"), ("-train-", "-test-"), ("train-", "test-")] {
+            let candidate = name.replacing(train, with: other)
+            guard candidate != name, FileManager.default.fileExists(atPath: folder + candidate) else { continue }
+            test = (folder + candidate, folder + labels(candidate))
+            break
+        }
+        return (folder + labels(name), test)
     }
 
     struct Content: Equatable {
@@ -17,21 +45,23 @@ public enum IDXReader {
     }
 
     static func dataset(
-        name: String, images: Content, imagesFile: String, labels: Content, labelsFile: String, classCount: Int?
+        name: String, images: Content, imagesFile: String, labels: Content, labelsFile: String, classCount: Int?,
+        form: PictureForm = PictureForm()
     ) throws(LearnError) -> Dataset {
         guard images.shape.count >= 2, let rows = images.shape.first, rows > 0 else {
             throw .badData(
                 DataFault(
                     file: imagesFile, expected: "a shape (rows, ...) with at least one row", found: "\(images.shape)"))
         }
-        guard labels.shape == [rows] else {
-            throw .badData(DataFault(file: labelsFile, expected: "\(rows) labels", found: "shape \(labels.shape)"))
-        }
         let whole = labels.values.map { Int64(exactly: $0) ?? -1 }
-        let classes = try ArrayDataset.classes(of: whole, file: labelsFile)
-        let shape = Array(images.shape.dropFirst())
+        let classes = try ArrayDataset.classes(of: whole, shape: labels.shape, rows: rows, file: labelsFile)
+        var shape = Array(images.shape.dropFirst())
+        var values = images.values
+        if try form.isChannelsLast(shape, file: imagesFile) {
+            shape = ArrayDataset.putChannelsFirst(&values, rows: rows, shape: shape)
+        }
         return try Dataset(
-            name: name, features: images.values, labels: classes, featureCount: shape.reduce(1, *),
+            name: name, features: values, labels: classes, featureCount: shape.reduce(1, *),
             classCount: classCount ?? max(2, (classes.max().map { Int($0) } ?? 0) + 1),
             sampleShape: shape.count == 2 ? [1] + shape : shape)
     }

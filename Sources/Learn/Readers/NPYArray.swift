@@ -1,11 +1,19 @@
-/// One NumPy array, read from or written as NPY (versions 1.0 to 3.0, C order, little-endian).
+/// One NumPy array, read from NPY (versions 1.0 to 3.0, either order of bytes and of axes) or written as it.
 ///
-/// Object arrays are pickles and refused; so are Fortran order and big-endian files, with the line that converts them.
+/// Object arrays are pickles and refused.
 public struct NPYArray: Sendable, Equatable {
     public enum ElementType: String, Sendable, CaseIterable {
         case float32 = "<f4", float64 = "<f8", float16 = "<f2"
         case uint8 = "|u1", int8 = "|i1", bool = "|b1"
         case int16 = "<i2", uint16 = "<u2", int32 = "<i4", uint32 = "<u4", int64 = "<i8", uint64 = "<u8"
+
+        /// By NumPy's word with any mark of the byte order in front.
+        init?(descriptor: String) {
+            guard let mark = descriptor.first, "<>|=".contains(mark) else { return nil }
+            let word = descriptor.dropFirst()
+            guard let known = Self.allCases.first(where: { $0.rawValue.dropFirst() == word }) else { return nil }
+            self = known
+        }
 
         var size: Int {
             switch self {

@@ -2,13 +2,18 @@
 struct NPYStream {
     let shape: [Int]
     let type: NPYArray.ElementType
+    /// Elements lie big-endian.
+    let isSwapped: Bool
+    /// The first index runs fastest, as pandas and MATLAB write; results are in C order all the same.
+    let isFortran: Bool
     /// Elements.
     let count: Int
     let stream: ByteStream
 
     var file: String { stream.file }
 
-    init(_ stream: ByteStream) throws(LearnError) {
+    /// The header at the start of a stream; the elements follow.
+    static func header(_ stream: ByteStream) throws(LearnError) -> NPYHeader {
         func refuse(_ expected: String, _ found: String) -> LearnError {
             .badData(DataFault(file: stream.file, expected: expected, found: found))
         }
@@ -23,15 +28,27 @@ struct NPYStream {
         guard length <= 1 << 20, let raw = try stream.take(length) else {
             throw refuse("a complete NPY header", "a truncated one")
         }
-        guard let header = NPYHeader(raw) else { throw refuse("a NumPy header dictionary", "something else") }
-        guard !header.isFortranOrder else {
-            throw refuse("C order", "Fortran order (convert with numpy.ascontiguousarray)")
+        guard let header = NPYHeader(raw) else {
+            let text = String(decoding: raw.prefix(80), as: UTF8.self)
+            guard text.contains("'descr': [") else { throw refuse("a NumPy header dictionary", "something else") }
+            throw refuse("an array of numbers", "a structured array, one with named fields; save each field alone")
         }
-        guard let type = NPYArray.ElementType(rawValue: header.descriptor) else {
+        return header
+    }
+
+    init(_ stream: ByteStream) throws(LearnError) {
+        func refuse(_ expected: String, _ found: String) -> LearnError {
+            .badData(DataFault(file: stream.file, expected: expected, found: found))
+        }
+        let header = try Self.header(stream)
+        guard let type = NPYArray.ElementType(descriptor: header.descriptor) else {
             throw refuse(
                 "one of \(NPYArray.ElementType.allCases.map(\.rawValue).joined(separator: " "))",
-                "\"\(header.descriptor.prefix(20))\"")
+                "\"\(header.descriptor.prefix(20))\""
+                    + (header.descriptor.contains("O") ? ", objects, which are pickles and never loaded" : ""))
         }
+        isSwapped = header.descriptor.first == ">" && type.size > 1
+        isFortran = header.isFortranOrder && header.shape.count > 1
         var count = 1
         for extent in header.shape {
             let (next, overflow) = count.multipliedReportingOverflow(by: extent)
@@ -57,6 +74,10 @@ struct NPYStream {
         let isWhole = try stream.elements(count, size: type.size) { (bytes, run) throws(LearnError) in
             let first = result.count
             switch type {
+            case _ where isSwapped:
+                for index in 0..<run {
+                    result.append(NPYArray.float(word(bytes + index * type.size), type))
+                }
             case .uint8:
                 for index in 0..<run { result.append(Float(bytes.load(fromByteOffset: index, as: UInt8.self))) }
             case .float32:
@@ -71,19 +92,21 @@ struct NPYStream {
                 }
             default:
                 for index in 0..<run {
-                    result.append(NPYArray.float(Self.word(bytes + index * type.size, type.size), type))
+                    result.append(NPYArray.float(word(bytes + index * type.size), type))
                 }
             }
             if let bad = result[first...].firstIndex(where: { !$0.isFinite }) {
                 let inner = max(1, shape.dropFirst().reduce(1, *))
+                let rows = max(1, shape.first ?? 1)
                 throw .badData(
                     DataFault(
-                        file: file, row: bad / inner + 1, field: "element \(bad % inner)", expected: "a finite number",
+                        file: file, row: (isFortran ? bad % rows : bad / inner) + 1,
+                        field: "element \(isFortran ? bad / rows : bad % inner)", expected: "a finite number",
                         found: "\(result[bad])"))
             }
         }
         try checkEnd(isWhole)
-        return result
+        return isFortran ? Self.inCOrder(result, shape: shape) : result
     }
 
     /// All elements as whole numbers; a float type must hold whole numbers.
@@ -92,7 +115,7 @@ struct NPYStream {
         result.reserveCapacity(count)
         let isWhole = try stream.elements(count, size: type.size) { (bytes, run) throws(LearnError) in
             for index in 0..<run {
-                let word = Self.word(bytes + index * type.size, type.size)
+                let word = word(bytes + index * type.size)
                 guard let value = NPYArray.integer(word, type) else {
                     throw .badData(
                         DataFault(
@@ -103,14 +126,47 @@ struct NPYStream {
             }
         }
         try checkEnd(isWhole)
-        return result
+        return isFortran ? Self.inCOrder(result, shape: shape) : result
     }
 
-    /// The elements as they are, for an array that is kept.
+    /// The elements little-endian in C order, for an array that is kept.
     func raw() throws(LearnError) -> [UInt8] {
-        let bytes = try stream.take(count * type.size)
-        try checkEnd(bytes != nil)
-        return bytes ?? []
+        let taken = try stream.take(count * type.size)
+        try checkEnd(taken != nil)
+        guard var bytes = taken, isSwapped || isFortran else { return taken ?? [] }
+        let size = type.size
+        if isSwapped {
+            for start in stride(from: 0, to: bytes.count, by: size) { bytes[start..<start + size].reverse() }
+        }
+        guard isFortran else { return bytes }
+        let order = Self.inCOrder(Array(0..<count), shape: shape)
+        return order.flatMap { bytes[$0 * size..<($0 + 1) * size] }
+    }
+
+    /// Elements whose first index runs fastest, put so that the last one does.
+    static func inCOrder<Element>(_ values: [Element], shape: [Int]) -> [Element] {
+        var strides: [Int] = []
+        var step = 1
+        for extent in shape {
+            strides.append(step)
+            step *= extent
+        }
+        guard values.count == step, step > 0 else { return values }
+        var result: [Element] = []
+        result.reserveCapacity(step)
+        var place = [Int](repeating: 0, count: shape.count)
+        var source = 0
+        for _ in 0..<step {
+            result.append(values[source])
+            for axis in shape.indices.reversed() {
+                place[axis] += 1
+                source += strides[axis]
+                if place[axis] < shape[axis] { break }
+                source -= strides[axis] * shape[axis]
+                place[axis] = 0
+            }
+        }
+        return result
     }
 
     private func checkEnd(_ isWhole: Bool) throws(LearnError) {
@@ -122,10 +178,11 @@ struct NPYStream {
         }
     }
 
-    private static func word(_ bytes: UnsafeRawPointer, _ size: Int) -> UInt64 {
+    private func word(_ bytes: UnsafeRawPointer) -> UInt64 {
         var word: UInt64 = 0
-        for offset in (0..<size).reversed() {
-            word = word << 8 | UInt64(bytes.load(fromByteOffset: offset, as: UInt8.self))
+        for offset in 0..<type.size {
+            let place = isSwapped ? offset : type.size - 1 - offset
+            word = word << 8 | UInt64(bytes.load(fromByteOffset: place, as: UInt8.self))
         }
         return word
     }

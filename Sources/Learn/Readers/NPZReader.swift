@@ -1,16 +1,25 @@
 /// NumPy archives with MedMNIST's keys {train,val,test}_{images,labels}, with Keras' x_train, y_train, x_test, y_test,
 /// or with one pair X, y (also images, labels; features, labels).
+///
+/// Arrays of texts beside them, as `data convert` writes: `columns` (titles of the features), `classes` (what each number
+/// of y means), `label_name`, and `layout` ("channels_first").
 public enum NPZReader {
     /// - Parameter classCount: the task's; nil takes the largest label of all parts plus one.
-    public static func read(path: String, classCount: Int? = nil) throws(LearnError) -> DataSplits {
-        try read(ByteSource(path: path), classCount: classCount)
+    public static func read(path: String, classCount: Int? = nil, form: PictureForm = PictureForm()) throws(LearnError)
+        -> DataSplits
+    {
+        try read(ByteSource(path: path), classCount: classCount, form: form)
     }
 
-    public static func read(bytes: [UInt8], file: String, classCount: Int? = nil) throws(LearnError) -> DataSplits {
-        try read(ByteSource(bytes: bytes, file: file), classCount: classCount)
+    public static func read(bytes: [UInt8], file: String, classCount: Int? = nil, form: PictureForm = PictureForm())
+        throws(LearnError) -> DataSplits
+    {
+        try read(ByteSource(bytes: bytes, file: file), classCount: classCount, form: form)
     }
 
-    private static func read(_ source: ByteSource, classCount: Int?) throws(LearnError) -> DataSplits {
+    private static func read(
+        _ source: ByteSource, classCount: Int?, form: PictureForm
+    ) throws(LearnError) -> DataSplits {
         let file = source.file
         let archive = try ZipArchive(source)
         let conventions: [(train: (String, String), validation: (String, String)?, test: (String, String)?)] = [
@@ -32,6 +41,23 @@ public enum NPZReader {
             }
             return entry
         }
+        func texts(_ key: String, most: Int) throws(LearnError) -> [String]? {
+            guard has(key) else { return nil }
+            let entry = try entry(key)
+            let stream = try archive.stream(entry, file: "\(file), \(key)")
+            let texts = try NPYText.read(stream, most: most)
+            try archive.verify(stream, entry)
+            return texts
+        }
+        var form = form
+        if form.layout == .auto, let layout = try texts("layout", most: 1)?.first.flatMap(PictureLayout.init) {
+            form.layout = layout
+        }
+        // MedMNIST's archives have their channels last, whatever the size of the pictures.
+        form.prefersChannelsLast = keys.train.0 == "train_images"
+        let columns = try texts("columns", most: DataLimits.features)
+        let names = try texts("classes", most: DataLimits.classes)
+        let labelName = try texts("label_name", most: 1)?.first
         var pairs = [("train", keys.train)]
         if let names = keys.validation, has(names.0) || has(names.1) { pairs.append(("val", names)) }
         if let names = keys.test, has(names.0) || has(names.1) { pairs.append(("test", names)) }
@@ -51,15 +77,16 @@ public enum NPZReader {
                 DataFault(
                     file: file, field: "labels", expected: "classes below \(DataLimits.classes)", found: "\(largest)"))
         }
-        let classes = classCount ?? Int(largest) + 1
+        let classes = names?.count ?? classCount ?? Int(largest) + 1
         var parts: [String: Dataset] = [:]
-        for ((name, names), labels) in zip(pairs, labels) {
-            let entry = try entry(names.0)
-            let stream = try archive.stream(entry, file: "\(file), \(names.0)")
-            let part = try ArrayDataset.make(
+        for ((name, keys), labels) in zip(pairs, labels) {
+            let entry = try entry(keys.0)
+            let stream = try archive.stream(entry, file: "\(file), \(keys.0)")
+            let bare = try ArrayDataset.make(
                 name: "\(file)/\(name)", images: try NPYStream(stream), labels: labels.values,
-                labelShape: labels.shape, labelsFile: "\(file), \(names.1)", classCount: classes)
+                labelShape: labels.shape, labelsFile: "\(file), \(keys.1)", classCount: classes, form: form)
             try archive.verify(stream, entry)
+            let part = try bare.named(columns: columns, classes: names, label: labelName)
             if let train = parts["train"], part.sampleShape != train.sampleShape {
                 throw .badData(
                     DataFault(

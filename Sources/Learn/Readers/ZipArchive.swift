@@ -1,6 +1,7 @@
 /// Just enough of ZIP (PKWARE APPNOTE) for NPZ files: stored and deflated entries, read through the central directory.
 ///
-/// Refused: encryption, ZIP64 sizes (an NPZ above 4 GiB), several disks, entries that decompress beyond the limit.
+/// ZIP64 sizes are read, as an NPZ above 4 GiB has them. Refused: encryption, several disks, entries that decompress
+/// beyond the limit.
 struct ZipArchive {
     struct Entry {
         let name: String
@@ -26,33 +27,80 @@ struct ZipArchive {
         let end = tailStart + found
         var tail = ByteReader(Array(last[found...].prefix(22)))
         guard tail.u32() == 0x0605_4b50, tail.u16() == 0, tail.u16() == 0, let here = tail.u16(),
-            let total = tail.u16(),
-            here == total, let size = tail.u32(), let start = tail.u32(), size != .max, start != .max,
-            Int(start) + Int(size) <= end
-        else { throw refuse("a single-disk ZIP archive below 4 GiB", "another layout") }
-        var directory = ByteReader(try source.bytes(at: Int(start), count: Int(size)))
+            let narrowTotal = tail.u16(), here == narrowTotal, let narrowSize = tail.u32(),
+            let narrowStart = tail.u32()
+        else { throw refuse("a single-disk ZIP archive", "another layout") }
+        var (total, size, start) = (Int(narrowTotal), Int(narrowSize), Int(narrowStart))
+        if narrowTotal == .max || narrowSize == .max || narrowStart == .max {
+            guard let wide = try Self.wideEnd(source, before: end) else {
+                throw refuse("a ZIP64 archive on one disk", "another layout")
+            }
+            (total, size, start) = wide
+        }
+        guard start <= end, size <= end - start, total <= size / 46 else {
+            throw refuse("a central directory inside the file", "another layout")
+        }
+        var directory = ByteReader(try source.bytes(at: start, count: size))
         var entries: [Entry] = []
-        for _ in 0..<Int(total) {
+        for _ in 0..<total {
             guard directory.u32() == 0x0201_4b50, directory.take(4) != nil, let flags = directory.u16(),
                 let method = directory.u16(), directory.take(4) != nil, let checksum = directory.u32(),
                 let compressed = directory.u32(), let plain = directory.u32(), let nameLength = directory.u16(),
                 let extraLength = directory.u16(), let commentLength = directory.u16(), directory.take(8) != nil,
                 let offset = directory.u32(), let name = directory.take(Int(nameLength)),
-                directory.take(Int(extraLength) + Int(commentLength)) != nil
+                let extra = directory.take(Int(extraLength)), directory.take(Int(commentLength)) != nil
             else { throw refuse("a complete central directory", "a truncated one") }
-            guard compressed != .max, plain != .max, offset != .max else {
-                throw refuse("entries below 4 GiB", "a ZIP64 entry")
+            guard let wide = Self.wideSizes(plain: plain, compressed: compressed, offset: offset, Array(extra)) else {
+                throw refuse("the sizes of a ZIP64 entry", "none")
             }
             guard let text = String(validating: name, as: UTF8.self) else {
                 throw refuse("UTF-8 entry names", "other bytes")
             }
             entries.append(
                 Entry(
-                    name: text, method: method, flags: flags, checksum: checksum, compressedSize: Int(compressed),
-                    size: Int(plain), offset: Int(offset)))
+                    name: text, method: method, flags: flags, checksum: checksum, compressedSize: wide.compressed,
+                    size: wide.plain, offset: wide.offset))
         }
         self.entries = entries
         self.source = source
+    }
+
+    /// Number of entries, bytes and start of the central directory by the ZIP64 records before the end record.
+    private static func wideEnd(
+        _ source: ByteSource, before end: Int
+    ) throws(LearnError) -> (total: Int, size: Int, start: Int)? {
+        var locator = ByteReader(try source.bytes(at: end - 20, count: end >= 20 ? 20 : 0))
+        guard locator.u32() == 0x0706_4b50, locator.u32() == 0, let place = locator.u64().flatMap({ Int(exactly: $0) })
+        else { return nil }
+        var record = ByteReader(try source.bytes(at: place, count: 56))
+        guard record.u32() == 0x0606_4b50, record.take(12) != nil, record.u32() == 0, record.u32() == 0,
+            let here = record.u64(), let total = record.u64().flatMap({ Int(exactly: $0) }), here == UInt64(total),
+            let size = record.u64().flatMap({ Int(exactly: $0) }),
+            let start = record.u64().flatMap({ Int(exactly: $0) })
+        else { return nil }
+        return (total, size, start)
+    }
+
+    /// Sizes and offset of an entry; those that do not fit 32 bits stand in its extra field 1, in this order.
+    private static func wideSizes(
+        plain: UInt32, compressed: UInt32, offset: UInt32, _ extra: [UInt8]
+    ) -> (plain: Int, compressed: Int, offset: Int)? {
+        guard plain == .max || compressed == .max || offset == .max else {
+            return (Int(plain), Int(compressed), Int(offset))
+        }
+        var reader = ByteReader(extra)
+        while let kind = reader.u16(), let length = reader.u16(), let content = reader.take(Int(length)) {
+            guard kind == 1 else { continue }
+            var fields = ByteReader(Array(content))
+            func field(_ narrow: UInt32) -> Int? {
+                narrow == .max ? fields.u64().flatMap { Int(exactly: $0) } : Int(narrow)
+            }
+            guard let plain = field(plain), let compressed = field(compressed), let offset = field(offset) else {
+                return nil
+            }
+            return (plain, compressed, offset)
+        }
+        return nil
     }
 
     private static func endRecord(in bytes: [UInt8]) -> Int? {
@@ -72,12 +120,14 @@ struct ZipArchive {
             .badData(DataFault(file: file, expected: expected, found: found))
         }
         guard entry.flags & 1 == 0 else { throw refuse("a plain entry", "an encrypted one") }
+        guard entry.offset <= source.size else { throw refuse("a local header", "none") }
         var reader = ByteReader(try source.bytes(at: entry.offset, count: 30))
         guard reader.u32() == 0x0403_4b50, reader.take(22) != nil, let nameLength = reader.u16(),
             let extraLength = reader.u16()
         else { throw refuse("a local header", "other bytes") }
         let start = entry.offset + 30 + Int(nameLength) + Int(extraLength)
-        guard start <= source.size, entry.compressedSize <= source.size - start else {
+        guard start <= source.size, entry.compressedSize <= source.size - start, entry.size <= DataLimits.streamedBytes
+        else {
             throw refuse("\(entry.compressedSize) bytes", "a truncated entry")
         }
         let container: ByteStream.Container

@@ -44,12 +44,8 @@ final class Inflater {
             switch Zlib.inflate(stream, Z_NO_FLUSH) {
             case Z_OK: continue
             case Z_STREAM_END:
-                if stream.pointee.avail_in == 0, container == .gzip {
-                    stream.pointee.avail_in = UInt32(try more(input))
-                    stream.pointee.next_in = input.baseAddress?.assumingMemoryBound(to: UInt8.self)
-                }
-                // A gzip file may hold several members one after the other.
-                guard container == .gzip, stream.pointee.avail_in > 0, inflateReset(stream) == Z_OK else {
+                // A gzip file may hold several members one after the other, and zeros that fill its last block up.
+                guard container == .gzip, try skipZeros(more), inflateReset(stream) == Z_OK else {
                     isDone = true
                     return target.count - Int(stream.pointee.avail_out)
                 }
@@ -61,6 +57,22 @@ final class Inflater {
             }
         }
         return target.count
+    }
+
+    /// Goes on to the next byte that is not zero; false at the end.
+    private func skipZeros(
+        _ more: (UnsafeMutableRawBufferPointer) throws(LearnError) -> Int
+    ) throws(LearnError) -> Bool {
+        while true {
+            if stream.pointee.avail_in == 0 {
+                stream.pointee.avail_in = UInt32(try more(input))
+                stream.pointee.next_in = input.baseAddress?.assumingMemoryBound(to: UInt8.self)
+                guard stream.pointee.avail_in > 0 else { return false }
+            }
+            guard stream.pointee.next_in?.pointee == 0 else { return true }
+            stream.pointee.next_in = stream.pointee.next_in?.advanced(by: 1)
+            stream.pointee.avail_in -= 1
+        }
     }
 }
 

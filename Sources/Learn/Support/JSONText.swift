@@ -1,3 +1,5 @@
+import Foundation
+
 /// JSON strings and numbers for canonical writers.
 enum JSONText {
     /// The text in double quotes; control characters, quote and backslash escaped, all else as it is.
@@ -17,6 +19,14 @@ enum JSONText {
             }
         }
         return result + "\""
+    }
+
+    /// A list of texts.
+    static func list(_ texts: [String]) -> String { "[" + texts.map(quote).joined(separator: ",") + "]" }
+
+    /// The texts of a JSON list of texts; nil for everything else.
+    static func texts(_ json: String) -> [String]? {
+        try? JSONDecoder().decode([String].self, from: Data(json.utf8))
     }
 
     /// The shortest decimal that reads back as the same number; null for NaN and infinities.

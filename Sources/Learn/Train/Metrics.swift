@@ -90,4 +90,25 @@ extension Trainer {
             accuracy: model.loss == .crossEntropy ? Double(correct) / Double(data.count) : nil,
             loss: loss / Double(data.count), rows: data.count, confusion: confusion)
     }
+
+    /// The last layer's values of each row, row-major: logits of the classes, or a regression's outputs.
+    public func outputs(parameters: [Float], data: Dataset) throws(LearnError) -> [Float] {
+        try model.check(parameters)
+        try model.check(data)
+        let batch = min(256, data.count)
+        let engine = NetworkEngine(model, capacity: batch)
+        let source = BatchSource(data: data, capacity: batch)
+        var result: [Float] = []
+        result.reserveCapacity(data.count * model.outputs)
+        for start in stride(from: 0, to: data.count, by: batch) {
+            let rows = start..<min(start + batch, data.count)
+            source.fill(rows)
+            parameters.withUnsafeBufferPointer { weights in
+                guard let weights = weights.baseAddress else { return }
+                let outputs = engine.forward(weights, source.features, rows: rows.count)
+                result.append(contentsOf: UnsafeBufferPointer(start: outputs, count: rows.count * model.outputs))
+            }
+        }
+        return result
+    }
 }

@@ -26,9 +26,19 @@ public protocol NodeService: NetworkService {
     func scores(of task: TaskID) async throws(ServiceError) -> ScoresView
 
     /// Hands in an update made elsewhere: the safetensors of Δ = old − new in the task's manifest.
-    /// - Parameter rows: rows it was trained on; nil takes the enrolled number.
-    func submit(_ update: [UInt8], rows: UInt32?, to task: TaskID) async throws(ServiceError) -> Receipt
-    /// Votes by hand where task and configuration say `manual`; VALID is signed only after the node's own check.
+    ///
+    /// The update says what it was trained on: its metadata names the base model (`content`), or one of the parameters does.
+    /// - Parameters:
+    ///   - rows: rows it was trained on; nil takes the enrolled number.
+    ///   - round: the round that it is for.
+    ///   - base: id of the base model, or its first digits.
+    func submit(
+        _ update: [UInt8], rows: UInt32?, round: UInt32?, base: String?, to task: TaskID
+    ) async throws(ServiceError) -> Receipt
+    /// The candidate of the present round and this node's own measurement of it.
+    func candidate(of round: UInt32, task: TaskID) async throws(ServiceError) -> CandidateView
+    /// Votes by hand where the task or this node's configuration says `manual`, once; VALID is signed only after the node's
+    /// own check.
     func vote(_ vote: ManualVote, round: UInt32, task: TaskID) async throws(ServiceError) -> Receipt
 
     /// What became of a transaction.
@@ -58,8 +68,9 @@ public protocol NodeService: NetworkService {
 
     /// Models of decided rounds that are stored here, in ascending order of round.
     func models(of task: TaskID) async throws(ServiceError) -> [ModelView]
-    /// The safetensors file after `round`; nil: the latest, 0: the initial weights.
-    func model(of task: TaskID, round: UInt32?) async throws(ServiceError) -> [UInt8]
+    /// The safetensors file after `round`; nil: the latest, 0: the initial weights. Its metadata are a ``ModelCard``.
+    /// - Parameter isCandidate: the one of the present round instead, which nobody has decided yet.
+    func model(of task: TaskID, round: UInt32?, isCandidate: Bool) async throws(ServiceError) -> [UInt8]
 
     /// What happens here, numbered.
     var events: EventLog { get }

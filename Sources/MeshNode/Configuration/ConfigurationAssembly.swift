@@ -1,4 +1,5 @@
 internal import Gossip
+internal import Learn
 internal import Wire
 
 extension ConfigurationLoader {
@@ -44,6 +45,8 @@ extension ConfigurationLoader {
         }
         var labels: [String] = []
         if case .list(let items)? = values["data.labels"] { labels = items }
+        var channels: [String] = []
+        if case .list(let items)? = values["data.channels"] { channels = items }
         let kill = text("debug.kill_aggregator")
         let killPoint = NodeConfiguration.KillPoint(parsing: kill)
         if !kill.isEmpty, killPoint == nil {
@@ -85,6 +88,7 @@ extension ConfigurationLoader {
             let voting = NodeConfiguration.VotingMode(rawValue: text("voting.mode")),
             let level = NodeConfiguration.LogLevel(rawValue: text("log.level")),
             let format = NodeConfiguration.LogFormat(rawValue: text("log.format")),
+            let layout = PictureLayout(rawValue: text("data.layout")),
             let port = UInt16(exactly: integer("listen.port")), let bond = UInt64(exactly: integer("miner.bond")),
             let dropRound = UInt32(exactly: integer("debug.drop_miner"))
         else {
@@ -107,6 +111,8 @@ extension ConfigurationLoader {
         configuration.allowed = allowed
         let logFile = text("log.file")
         configuration.logFile = logFile.isEmpty ? nil : absolute(logFile)
+        configuration.data.layout = layout
+        configuration.data.channels = channels
         return configuration
     }
 }

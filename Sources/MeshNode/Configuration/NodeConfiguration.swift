@@ -1,4 +1,5 @@
 public import Gossip
+public import Learn
 public import Wire
 
 /// How one node is set up. Made by ``ConfigurationLoader``, which has checked every value.
@@ -31,6 +32,10 @@ public struct NodeConfiguration: Sendable, Equatable {
         public var type: String
         /// This node's own label map: class i is `labels[i]`; empty takes a task's.
         public var labels: [String]
+        /// How pictures in arrays lie.
+        public var layout: PictureLayout = .auto
+        /// Names of the pictures' channels in the files' order; empty where nothing is said.
+        public var channels: [String] = []
 
         public init(train: String, evaluation: String, label: String, type: String, labels: [String] = []) {
             self.train = train

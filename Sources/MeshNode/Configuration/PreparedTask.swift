@@ -50,6 +50,24 @@ public struct PreparedTask: Sendable, Equatable {
         initialWeights = bytes
     }
 
+    /// The same task with the titles of its publisher's own rows written out, so that nobody trains on other columns.
+    /// - Returns: itself where it names columns already, or where the titles are not those of its features.
+    func naming(columns: [String], inOrder: Bool) throws(TaskError) -> PreparedTask {
+        guard spec.data.columns.isEmpty, !columns.isEmpty, columns.count <= Limits.columns else { return self }
+        var named = spec
+        named.data.columns = columns
+        named.data.columnsInOrder = inOrder
+        guard columns.count == Int(spec.data.features) || named.data.namesChannels else { return self }
+        let faults = TaskSpecValidator.faults(named)
+        guard faults.isEmpty else { throw TaskError(file: nil, faults: faults) }
+        return PreparedTask(spec: named, initialWeights: initialWeights)
+    }
+
+    private init(spec: TaskSpec, initialWeights: [UInt8]) {
+        self.spec = spec
+        self.initialWeights = initialWeights
+    }
+
     private static func reference(_ bytes: [UInt8]) -> ContentReference {
         ContentReference(id: ContentManifest(of: bytes, kind: .model).contentID, length: UInt64(bytes.count))
     }

@@ -15,7 +15,8 @@ public enum SettingValue: Equatable, Sendable {
         }
     }
 
-    static func quoted(_ text: String) -> String {
+    /// A TOML text in double quotes.
+    public static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

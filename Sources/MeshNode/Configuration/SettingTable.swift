@@ -44,6 +44,16 @@ public enum SettingTable {
                 + "refused before its first round; files that hold class numbers alone cannot tell. Empty: the task's.\n"
         ),
         Setting(
+            path: "data.layout", kind: .choice(["auto", "channels_first", "channels_last"]), builtIn: .text("auto"),
+            meaning:
+                "How pictures in arrays lie. \"auto\" goes by their extents and the task's, and refuses what may be either.\n"
+        ),
+        Setting(
+            path: "data.channels", kind: .list, builtIn: .list([]),
+            meaning:
+                "Names of the channels of this node's pictures, in the files' order, for example [\"red\", \"green\", \"blue\"].\n"
+                + "A task that names its channels (columns) takes them by name. Empty: nothing is said.\n"),
+        Setting(
             path: "miner.enabled", kind: .flag, builtIn: .flag(true),
             meaning: "Whether this node trains at all.\n"),
         Setting(
@@ -54,7 +64,10 @@ public enum SettingTable {
             meaning: "Credits put up when joining a task. The largest 32 bonds of a task vote.\n"),
         Setting(
             path: "voting.mode", kind: .choice(["automatic", "manual"]), builtIn: .text("automatic"),
-            meaning: "\"manual\" waits for `meshnode vote` in tasks that allow it; its own checks come first.\n"),
+            meaning:
+                "\"manual\": a person answers for this node with `meshnode vote`, in every task. \"automatic\": only in tasks that\n"
+                + "say voting = \"manual\". The node's own check of the sum comes first either way; without an answer by\n"
+                + "deadlines.opinion it abstains.\n"),
         Setting(
             path: "api.socket", kind: .text(107), builtIn: .text("api.sock"),
             meaning: "Unix socket of the HTTP API, mode 0600; relative to the home. The system allows 107 bytes.\n"),

@@ -36,6 +36,19 @@ public enum TaskFile {
         }
     }
 
+    /// The specification alone, whose weights are elsewhere; it is judged like one that is published.
+    public static func specification(_ text: String, file: String) throws(TaskError) -> TaskSpec {
+        let document = TOMLDocument(text)
+        guard document.faults.isEmpty else { throw TaskError(file: file, faults: document.faults) }
+        var reader = TaskFileReader(document.root)
+        let spec = reader.spec()
+        let faults =
+            reader.faults
+            + TaskSpecValidator.faults(spec, ignoring: Set(reader.faults.map(\.path)).union(["model.initial"]))
+        guard faults.isEmpty else { throw TaskError(file: file, faults: faults) }
+        return spec
+    }
+
     private static func replacing(
         _ path: [String], in table: [String: TOMLNode], by node: TOMLNode
     ) -> [String: TOMLNode] {
@@ -73,7 +86,7 @@ public enum TaskFile {
             shape = [\(spec.data.shape.map { "\($0)" }.joined(separator: ", "))]
             labels = [\(spec.data.labels.map(quoted).joined(separator: ", "))]
             targets = \(spec.data.targets)
-            columns = [\(spec.data.columns.map(quoted).joined(separator: ", "))]
+            columns = [\(spec.data.columns.map(quoted).joined(separator: ", "))]\(inOrder(spec.data))
             scale = \(Ppm.text(spec.data.scalePpm))
             resize = \(spec.data.resizes)
             mean = [\(spec.data.meanPpm.map { ($0 < 0 ? "-" : "") + Ppm.text($0.magnitude) }.joined(separator: ", "))]
@@ -154,6 +167,10 @@ public enum TaskFile {
     private static func robust(_ training: TaskSpec.Training) -> String {
         guard training.server.isRobust else { return "" }
         return "\nbuckets = \(training.robust.buckets)\nhostile = \(training.robust.hostile)"
+    }
+
+    private static func inOrder(_ data: TaskSpec.Data) -> String {
+        data.columnsInOrder ? "\ncolumns_in_order = true" : ""
     }
 
     private static func commitment(_ spec: TaskSpec) -> String {

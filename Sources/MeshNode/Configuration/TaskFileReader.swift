@@ -20,7 +20,7 @@ struct TaskFileReader {
                 targets: whole("data.targets"), columns: texts("data.columns"), scalePpm: parts("data.scale"),
                 resizes: flag("data.resize"), meanPpm: signedParts("data.mean"),
                 deviationPpm: signedParts("data.deviation").map { UInt64(clamping: $0) },
-                minimumRows: whole("data.minimum_rows")),
+                minimumRows: whole("data.minimum_rows"), columnsInOrder: optionalFlag("data.columns_in_order")),
             rounds: whole("rounds"),
             participants: TaskSpec.Participants(
                 minimum: whole("participants.minimum"), maximum: whole("participants.maximum"),
@@ -168,6 +168,20 @@ struct TaskFileReader {
         }
         if result.count != items.count { document.fault(path, "not every item is a whole number") }
         return result
+    }
+
+    /// A flag that publication adds; absent is false.
+    private mutating func optionalFlag(_ path: String) -> Bool {
+        let before = document.faults.count
+        guard let node = document.value(path) else {
+            if document.faults.count != before { document.fault(path, "cannot be read, its table is something else") }
+            return false
+        }
+        guard case .flag(let flag) = node else {
+            wrong(path, "true or false", node)
+            return false
+        }
+        return flag
     }
 
     private mutating func flag(_ path: String) -> Bool {

@@ -7,32 +7,74 @@ public enum DataFiles {
     public enum Part: Sendable { case training, evaluation }
 
     /// Rows as the file has them, its own label map.
-    public static func read(_ path: String, label: String, part: Part = .training) throws(LearnError) -> Dataset {
-        chosen(part, try DataSource(labelColumn: label).load(path))
+    public static func read(
+        _ path: String, label: String, layout: PictureLayout = .auto, part: Part = .training
+    ) throws(LearnError) -> Dataset {
+        var source = DataSource(labelColumn: label)
+        source.form.layout = layout
+        return chosen(part, try source.load(path))
     }
 
     /// Rows in the form of a task: its classes in its order, its columns, its shape, its preprocessing.
+    ///
+    /// - Parameters:
+    ///   - layout: how pictures in arrays lie.
+    ///   - channels: names of the pictures' channels, in the file's order.
     /// - Throws: file, row and field of the first thing that does not fit.
     public static func fitted(
-        _ path: String, label: String, to spec: TaskSpec, part: Part = .training
+        _ path: String, label: String, layout: PictureLayout = .auto, channels: [String] = [], to spec: TaskSpec,
+        part: Part = .training
     ) throws(LearnError) -> Dataset {
         var source = DataSource(labelColumn: label)
-        source.featureColumns = spec.data.columns.isEmpty ? nil : spec.data.columns
+        source.form = PictureForm(
+            layout: layout, shape: spec.data.shape.map { Int($0) }, resizes: spec.data.resizes)
+        if !spec.data.namesChannels {
+            source.featureColumns = spec.data.columns.isEmpty ? nil : spec.data.columns
+            source.columnsInOrder = spec.data.columnsInOrder
+        }
         if spec.data.labels.isEmpty {
             source.regression = true
         } else {
             source.classNames = spec.data.labels
             source.classCount = spec.data.labels.count
         }
-        return try fitted(chosen(part, try source.load(path)), to: spec)
+        return try fitted(chosen(part, try source.load(path)), channels: channels, to: spec)
+    }
+
+    /// The same for rows that need no label, as a model is asked about them; then every row counts as the first class.
+    /// - Parameter isNamed: somebody named the label column, so it must be there.
+    static func unlabelled(
+        _ path: String, label: String, isNamed: Bool, layout: PictureLayout, to spec: TaskSpec
+    ) throws(LearnError) -> (rows: Dataset, hasLabel: Bool) {
+        guard ShippedData(rawValue: path) == nil, !isNamed, let reader = DataSource(labelColumn: label).table(path),
+            try !reader.hasLabel(path: path)
+        else { return (try fitted(path, label: label, layout: layout, to: spec), true) }
+        var table = reader
+        table.needsLabel = false
+        table.regression = spec.data.labels.isEmpty
+        table.classNames = spec.data.labels.isEmpty ? nil : spec.data.labels
+        if !spec.data.columns.isEmpty, !spec.data.namesChannels {
+            table.featureColumns = spec.data.columns
+            table.columnsInOrder = spec.data.columnsInOrder
+        }
+        return (try fitted(try table.read(path: path), to: spec), false)
     }
 
     /// Rows that are already in memory, raw.
-    public static func fitted(_ raw: Dataset, to spec: TaskSpec) throws(LearnError) -> Dataset {
+    public static func fitted(
+        _ raw: Dataset, channels: [String] = [], to spec: TaskSpec
+    ) throws(LearnError) -> Dataset {
         let shape = spec.data.shape.map { Int($0) }
-        var rows = raw
+        var rows = try named(raw, channels: channels, to: spec)
         // Tables have no pictures; where the numbers fit, the task says how they lie.
         if !spec.data.resizes, rows.featureCount == Int(spec.data.features), rows.sampleShape != shape {
+            // Pictures the other way round would have as many numbers.
+            guard rows.sampleShape.count < 3 || shape.count < 3 else {
+                throw .badData(
+                    DataFault(
+                        file: raw.name, field: "shape", expected: "samples of \(shape) as the task says",
+                        found: "\(rows.sampleShape)"))
+            }
             rows = try rows.reshaped(shape)
         }
         if spec.data.resizes, shape.count == 3, rows.sampleShape.count == 2 {
@@ -54,7 +96,65 @@ public enum DataFiles {
         return rows.sampleShape == shape ? rows : try rows.reshaped(shape)
     }
 
+    /// The rows with their features where the task's names say.
+    ///
+    /// - Throws: naming the first column or channel that differs; also where the task has names and the rows have none, for
+    ///   then nobody can tell whether the numbers mean the same.
+    private static func named(
+        _ raw: Dataset, channels: [String], to spec: TaskSpec
+    ) throws(LearnError) -> Dataset {
+        let wanted = spec.data.columns
+        if spec.data.namesChannels || !channels.isEmpty {
+            return try arranged(raw, channels: channels, wanted: spec.data.namesChannels ? wanted : [])
+        }
+        if wanted.isEmpty { return raw }
+        guard !raw.columnNames.isEmpty else {
+            throw .invalid(
+                field: raw.name, reason: "has no titles, and the task names its \(wanted.count) columns",
+                next: "give a table with a header, or an NPZ with an array `columns` of their names")
+        }
+        guard raw.columnNames != wanted else { return raw }
+        return raw.selectingFeatures(
+            try ColumnOrder.places(
+                of: wanted, in: raw.columnNames, inOrder: spec.data.columnsInOrder, file: raw.name))
+    }
+
+    private static func arranged(
+        _ raw: Dataset, channels: [String], wanted: [String]
+    ) throws(LearnError) -> Dataset {
+        guard !channels.isEmpty else {
+            throw .invalid(
+                field: raw.name, reason: "does not say what its channels are, and the task's are \(wanted)",
+                next: "set [data] channels to the names in your files' order")
+        }
+        guard !wanted.isEmpty else {
+            throw .invalid(
+                field: raw.name, reason: "has channels \(channels), and the task names none to compare them with",
+                next: "have the task published with columns = [...], the names of its channels")
+        }
+        guard raw.sampleShape.count == 3, raw.sampleShape[0] == channels.count else {
+            throw .badData(
+                DataFault(
+                    file: raw.name, field: "channels", expected: "pictures with channels \(channels)",
+                    found: "samples of \(raw.sampleShape)"))
+        }
+        guard channels != wanted else { return raw }
+        let places = try ColumnOrder.places(of: wanted, in: channels, inOrder: false, file: raw.name)
+        let plane = raw.sampleShape[1] * raw.sampleShape[2]
+        let order = places.flatMap { channel in (0..<plane).map { channel * plane + $0 } }
+        return try raw.selectingFeatures(order).reshaped([places.count] + raw.sampleShape.dropFirst())
+    }
+
     private static func chosen(_ part: Part, _ splits: DataSplits) -> Dataset {
         part == .training ? splits.train : splits.test ?? splits.validation ?? splits.train
+    }
+}
+
+extension NodeConfiguration.Data {
+    /// A node's own rows in the form of a task, read as its configuration says.
+    func fitted(_ part: DataFiles.Part, to spec: TaskSpec) throws(LearnError) -> Dataset {
+        try DataFiles.fitted(
+            part == .training ? train : evaluation, label: label, layout: layout, channels: channels, to: spec,
+            part: part)
     }
 }

@@ -284,14 +284,27 @@ extension Node {
             )
         }
         do {
-            let data = try DataFiles.fitted(
-                configuration.data.train, label: configuration.data.label, to: spec)
-            // Held-out rows that do not fit would only be noticed as missing opinions.
-            if evaluationData != nil {
-                _ = try DataFiles.fitted(
-                    configuration.data.evaluation, label: configuration.data.label, to: spec, part: .evaluation)
+            // Flat rows mean something by their titles alone, and a task without any cannot say what.
+            if spec.data.columns.isEmpty, spec.data.shape.count == 1, trainingData?.columnNames.isEmpty == false {
+                throw LearnError.invalid(
+                    field: configuration.data.train,
+                    reason: "has titles, and the task names no columns to compare them with",
+                    next:
+                        "ask \(record.publisher.short) to publish it with columns = [...], as meshnode data inspect FILE "
+                        + "--normalise prints it")
             }
+            let data = try configuration.data.fitted(.training, to: spec)
+            // Held-out rows that do not fit would only be noticed as missing opinions.
+            if evaluationData != nil { _ = try configuration.data.fitted(.evaluation, to: spec) }
             rows = data.count
+            let largest = data.features.reduce(Float(0)) { max($0, abs($1)) }
+            if largest > Self.largeFeature {
+                note(
+                    "warning",
+                    "features up to \(largest) after the task's preprocessing: updates will hit their range; data.mean and "
+                        + "data.deviation in the task bring them to about 1 (meshnode data inspect FILE --normalise)",
+                    task: record.task)
+            }
         } catch {
             throw .conflict(
                 reason: "this node's data do not fit the task: \(error)",
@@ -312,6 +325,9 @@ extension Node {
             dataForm: spec.data.form, bond: bond ?? max(configuration.miner.bond, spec.reward.minimumBond),
             network: genesis.networkID, account: nodeID)
     }
+
+    /// Values of features above which a linear model's updates leave the usual range.
+    private static let largeFeature: Float = 30
 
     /// The stored sealing key of a task, or a new one.
     func sealingKey(for task: TaskID) throws -> RistrettoKey {
@@ -346,6 +362,7 @@ extension Node {
         switch event {
         case .roundStarted(let round, let attempt):
             text = "round \(round)" + (attempt > 0 ? ", attempt \(attempt)" : "") + ": train"
+            resendByHand(chain)
         case .submission(let node, let stored, let of):
             text = "round \(round): \(stored)/\(of) submissions, \(node.short)'s stored"
         case .listSigned(let count): text = "round \(round): list of \(count) signed"

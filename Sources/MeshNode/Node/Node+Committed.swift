@@ -105,7 +105,7 @@ extension Node {
         tasks[chain]?.releases.removeAll()
         tasks[chain]?.released = [:]
         let detail = (try? JSONEncoder().encode(view)).map { String(decoding: $0, as: UTF8.self) }
-        let text: String
+        var text: String
         if view.outcome == .void {
             text = "round \(view.round), attempt \(view.attempt): VOID (\(view.reason ?? "no reason"))"
         } else {
@@ -114,6 +114,11 @@ extension Node {
             text =
                 "round \(view.round): \(view.outcome.rawValue), accuracy \(accuracy), loss \(loss), "
                 + "\(view.submitted ?? 0)/\(view.enrolled) submissions, aggregator \(block.header.author.short)"
+            if let cut = Self.saturationText(
+                view.saturations ?? 0, of: view.coordinates ?? 0, spec: tasks[chain]?.policy.spec)
+            {
+                text += "; " + cut
+            }
         }
         note(view.outcome == .void ? "void" : "round", text, task: chain, round: view.round, detail: detail)
     }

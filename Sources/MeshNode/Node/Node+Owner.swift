@@ -83,7 +83,7 @@ extension Node {
     ) throws(RoundError) -> (Double, Double) {
         let rows: Dataset
         do {
-            rows = try DataFiles.fitted(data.train, label: data.label, to: policy.spec)
+            rows = try data.fitted(.training, to: policy.spec)
         } catch { throw .failed("\(error)") }
         let sample = rows.selecting(Array(0..<min(rows.count, 256)))
         var settings = policy.spec.learnSettings

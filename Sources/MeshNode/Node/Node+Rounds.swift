@@ -174,6 +174,11 @@ extension Node {
             tasks[chain]?.stats.norm = update.norm
             tasks[chain]?.stats.wasClipped = update.wasClipped
         }
+        if !update.isResent, let spec = tasks[chain]?.machine.state.spec,
+            let cut = Self.saturationText(update.saturations, of: update.values.count, spec: spec)
+        {
+            note("saturation", "round \(job.round): \(cut)", task: chain, round: job.round)
+        }
         tasks[chain]?.stats.submittedMs = now.monotonicMs
         perform(tasks[chain]!.machine.trained(sealed.header, now), chain: chain)
     }

@@ -98,7 +98,8 @@ extension Node: NodeService {
             last: runtime?.lastRound, own: nodeID)
     }
 
-    public func publish(_ task: PreparedTask) async throws(ServiceError) -> PublishedView {
+    public func publish(_ given: PreparedTask) async throws(ServiceError) -> PublishedView {
+        let task = try namingColumns(given)
         let initial = task.spec.model.initial
         // Nobody else has them: a task whose first model is stored nowhere can never start.
         do {
@@ -127,7 +128,18 @@ extension Node: NodeService {
         note("published", "published task \(id.short) \"\(task.spec.name)\"", task: id)
         return PublishedView(
             task: id.hex, transaction: envelope.transactionID.hex, model: initial.id.hex, warnings: task.warnings,
-            readers: TaskSpecValidator.readers(task.spec), height: registry.state.height)
+            readers: TaskSpecValidator.readers(task.spec), height: registry.state.height,
+            columns: task.spec.data.columns == given.spec.data.columns ? nil : task.spec.data.columns)
+    }
+
+    /// A task that names no columns means those of its publisher's own rows: they are written out, so that a member
+    /// whose columns are others, or stand in another order, is refused instead of trained with.
+    private func namingColumns(_ task: PreparedTask) throws(ServiceError) -> PreparedTask {
+        let channels = configuration.data.channels
+        do {
+            return try task.naming(
+                columns: channels.isEmpty ? trainingData?.columnNames ?? [] : channels, inOrder: channels.isEmpty)
+        } catch { throw .invalid(error.faults) }
     }
 
     public func join(_ task: TaskID, bond: UInt64?) async throws(ServiceError) -> Receipt {
@@ -163,7 +175,9 @@ extension Node: NodeService {
                 RoundView(
                     task: task.hex, round: machine.state.round, attempt: machine.state.attempt, outcome: .running,
                     reason: progress.waiting, enrolled: machine.state.genesis.members.count,
-                    aggregator: machine.aggregator.hex, views: machine.view + 1))
+                    aggregator: machine.aggregator.hex, views: machine.view + 1,
+                    ownAccuracy: tasks[task]?.stats.ownAccuracy, ownLoss: tasks[task]?.stats.ownLoss,
+                    saturations: tasks[task]?.stats.saturations))
         }
         return views
     }
@@ -175,72 +189,6 @@ extension Node: NodeService {
         }
         view.direction = direction(of: round, task: task)
         return view
-    }
-
-    public func submit(_ update: [UInt8], rows: UInt32?, to task: TaskID) async throws(ServiceError) -> Receipt {
-        try requireRoom()
-        guard let runtime = tasks[task], case .collecting = runtime.machine.state.phase else {
-            throw .conflict(
-                reason: "task \(task.short) is not collecting submissions", next: "see: meshnode round list")
-        }
-        guard runtime.machine.state.spec.voting == .manual else {
-            throw .conflict(
-                reason: "the task says voting = automatic: this node trains and submits by itself",
-                next: "publish the task with voting = \"manual\"")
-        }
-        guard let member = runtime.machine.state.genesis.member(nodeID) else {
-            throw .denied(reason: "this node is not enrolled in the task", next: "join before enrolment closes")
-        }
-        let job = runtime.machine.trainingJob
-        let policy = runtime.policy
-        let share = policy.weight(rows: min(rows ?? member.enrolment.rows, member.enrolment.rows))
-        guard let base = (try? contentStore.get(job.model.id)) ?? nil else {
-            throw .unavailable(reason: "the base model of round \(job.round) is not stored here yet", next: "try again")
-        }
-        let values: [Int32]
-        let saturations: Int
-        do {
-            let delta = try Safetensors.parameters(from: update, manifest: policy.model.manifest, file: "update")
-            let quantised = try policy.recipe.integers(
-                of: delta, state: try policy.state(of: base), round: Int(job.round), share: share,
-                seed: Submitting.trainingSeed(round: job.seed, node: nodeID))
-            values = quantised.values
-            saturations = quantised.saturations
-        } catch { throw .invalid([Fault("update", "\(error)")]) }
-        do {
-            // Encryption starts from the stored vector, as after a crash.
-            try vectorFiles.write(Self.encode(values), name: updateName(job, chain: task))
-        } catch { throw .failed(reason: "\(error)", next: "free disk space and submit again") }
-        perform(.train(job), chain: task)
-        return Receipt(
-            reference: "\(job.round)/\(job.attempt)",
-            text: "update of \(values.count) coordinates for round \(job.round) is being encrypted"
-                + (saturations > 0 ? "; \(saturations) coordinates were cut to the range" : ""))
-    }
-
-    public func vote(_ vote: ManualVote, round: UInt32, task: TaskID) async throws(ServiceError) -> Receipt {
-        try requireRoom()
-        guard let machine = tasks[task]?.machine, machine.state.round == round,
-            case .aggregating = machine.state.phase
-        else {
-            throw .conflict(
-                reason: "round \(round) of task \(task.short) has no candidate to vote on",
-                next: "see: meshnode round show")
-        }
-        guard configuration.voting == .manual || machine.state.spec.voting == .manual else {
-            throw .conflict(
-                reason: "this node votes by itself", next: "set [voting] mode = \"manual\" in \(home.configuration)")
-        }
-        if let reason = vote.reason, reason.utf8.count > Limits.remark {
-            throw .invalid([Fault("reason", "\(reason.utf8.count) bytes, an opinion takes \(Limits.remark)")])
-        }
-        perform(
-            tasks[task]!.machine.verdict(vote.isValid ? .accept : .reject, remark: vote.reason ?? "", now), chain: task)
-        if let reason = vote.reason { note("vote", "round \(round): \(reason)", task: task, round: round) }
-        return Receipt(
-            reference: "\(round)",
-            text: vote.isValid
-                ? "VALID is signed once this node's own check has passed" : "the opinion 'reject' is signed")
     }
 
     // MARK: Chains and models
@@ -295,24 +243,6 @@ extension Node: NodeService {
                 accuracy: view?.accuracy,
                 loss: view?.loss)
         }
-    }
-
-    public func model(of task: TaskID, round: UInt32?) async throws(ServiceError) -> [UInt8] {
-        guard let models = modelTable(task), let wanted = round ?? models.keys.max(), let reference = models[wanted]
-        else {
-            throw .notFound(
-                what: "task \(task.short) has no model of round \(round.map(String.init) ?? "any")",
-                next: "see: meshnode model list")
-        }
-        do {
-            guard let bytes = try contentStore.get(reference.id) else {
-                throw ServiceError.unavailable(
-                    reason: "model \(reference.id.short) is not stored here yet", next: "try again")
-            }
-            return bytes
-        } catch let error as ServiceError {
-            throw error
-        } catch { throw .failed(reason: "\(error)", next: "fetch it from another node") }
     }
 
     public func shutdown() async {

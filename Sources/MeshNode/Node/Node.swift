@@ -267,11 +267,13 @@ public actor Node {
 
     func loadData() {
         do {
-            trainingData = try DataFiles.read(configuration.data.train, label: configuration.data.label)
+            trainingData = try DataFiles.read(
+                configuration.data.train, label: configuration.data.label, layout: configuration.data.layout)
         } catch { obstacle(.data, "training rows: \(error)") }
         do {
             evaluationData = try DataFiles.read(
-                configuration.data.evaluation, label: configuration.data.label, part: .evaluation)
+                configuration.data.evaluation, label: configuration.data.label, layout: configuration.data.layout,
+                part: .evaluation)
         } catch { obstacle(.vote, "no held-out rows, so it abstains in its opinions: \(error)") }
     }
 

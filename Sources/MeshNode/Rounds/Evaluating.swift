@@ -37,8 +37,7 @@ final class FittedRows: Sendable {
     ) throws(RoundError) -> Dataset {
         if let known = kept.withLock({ $0[part] }) { return known }
         do {
-            let read = try DataFiles.fitted(
-                part == .training ? data.train : data.evaluation, label: data.label, to: spec, part: part)
+            let read = try data.fitted(part, to: spec)
             kept.withLock { $0[part] = read }
             return read
         } catch { throw .failed("\(error)") }

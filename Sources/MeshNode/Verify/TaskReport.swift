@@ -103,11 +103,21 @@ public enum TaskReport {
         } else {
             throw LearnError.invalid(field: "keep", reason: "\"\(keep)\" is unknown", next: "use all, last or every:N")
         }
+        let store = try ChainStore.openReadOnly(path: home.chainDatabase)
+        let network = try store.genesis().map { try Genesis(wireBytes: $0).networkID.hex } ?? ""
+        var views: [UInt32: RoundView] = [:]
+        for row in try store.roundMetrics(chain: task) {
+            let view = try? JSONDecoder().decode(RoundView.self, from: Data(row.json.utf8))
+            if let view, view.outcome == .accepted { views[view.round] = view }
+        }
         return try wanted.map { round in
             guard let bytes = try content.get(round.model.id) else {
                 throw RoundError.failed("the model of round \(round.round) is not stored in \(home.path)")
             }
-            return (round.round, try policy.recipe.weightsFile(of: bytes), round.model.id)
+            let card = ModelCard(
+                spec: decided.spec, task: task.hex, network: network, round: round.round,
+                content: round.model.id.hex, accuracy: views[round.round]?.accuracy, loss: views[round.round]?.loss)
+            return (round.round, try card.written(into: try policy.recipe.weightsFile(of: bytes)), round.model.id)
         }
     }
 }

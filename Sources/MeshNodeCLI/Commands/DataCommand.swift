@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import Learn
 internal import MeshNode
 
@@ -16,6 +17,21 @@ struct DataCommand: ParsableCommand {
             parsing: .singleValue,
             help: "A class of the task in its order, again for each; without it the file decides.")
         var `class`: [String] = []
+        @Option(
+            parsing: .singleValue,
+            help: ArgumentHelp(
+                "A feature column of a table, again for each; every column but the label without it.",
+                valueName: "TITLE"))
+        var column: [String] = []
+        @Option(help: "How pictures in arrays lie: auto, channels_first or channels_last.") var layout = "auto"
+
+        func form() throws(CommandFailure) -> PictureForm {
+            guard let layout = PictureLayout(rawValue: layout) else {
+                throw CommandFailure(
+                    ExitStatus.usage, "--layout \(Text.visible(layout)): auto, channels_first or channels_last")
+            }
+            return PictureForm(layout: layout)
+        }
 
         var isInstructions: Bool {
             let lower = source.lowercased()
@@ -29,11 +45,26 @@ struct DataCommand: ParsableCommand {
                     "\(source): instruction records are text; inspect and audit read them, the built-in models do not")
             }
             if let shipped = ShippedData(rawValue: source) { return DataSplits(train: try shipped.load()) }
-            return try DataSource(
-                labelColumn: label, classNames: `class`.isEmpty ? nil : `class`,
-                classCount: `class`.isEmpty ? nil : `class`.count
-            ).load(source)
+            return try reader().load(source)
         }
+
+        func reader() throws -> DataSource {
+            var reader = DataSource(
+                labelColumn: label, classNames: `class`.isEmpty ? nil : `class`,
+                classCount: `class`.isEmpty ? nil : `class`.count)
+            reader.form = try form()
+            if !column.isEmpty { reader.featureColumns = column }
+            return reader
+        }
+    }
+
+    /// Nothing is written where one of the files is there already.
+    static func requireFree(_ paths: [String], force: Bool) throws(CommandFailure) {
+        guard !force, let taken = paths.first(where: Files.exists) else { return }
+        throw CommandFailure(
+            ExitStatus.failed,
+            "\(Text.visible(taken)) exists already and is not overwritten; give another --out, or --force to replace it"
+        )
     }
 
     struct Inspect: ParsableCommand {
@@ -45,6 +76,10 @@ struct DataCommand: ParsableCommand {
         @Flag(help: "Print the [data] lines of a task that fit the training rows, mean and deviation included.")
         var normalise = false
         @Option(help: "With --normalise: features are divided by this first.") var scale = 1.0
+        @Option(
+            help: ArgumentHelp(
+                "With --normalise: print this whole task file, with its [data] lines replaced.", valueName: "FILE"))
+        var task: String?
 
         func run() throws {
             if source.isInstructions {
@@ -53,43 +88,68 @@ struct DataCommand: ParsableCommand {
             }
             let splits = try source.load()
             let found = splits.all.map { DataInspection($0.data) }
+            if let task, normalise {
+                // The task file alone goes to stdout, so that it can go into a file.
+                global.output.note(found.map(\.text).joined(separator: "\n"))
+                return Terminal.result(try replaced(in: task, by: try lines(splits.train)))
+            }
             global.output.show(found, empty: "") { $0.map(\.text).joined(separator: "\n") }
             if normalise { Terminal.result(try lines(splits.train)) }
         }
 
-        /// One figure for all where samples are pictures, one a feature in tables.
+        private func replaced(in task: String, by lines: String) throws -> String {
+            guard let text = String(validating: try Files.read(task, limit: 1 << 20), as: UTF8.self) else {
+                throw FileError(path: task, reason: "is no UTF-8 text")
+            }
+            let new = lines.split(separator: "\n").map(String.init)
+            func key(_ line: String) -> String? {
+                let parts = line.split(separator: "=", maxSplits: 1)
+                return parts.count == 2 ? parts[0].trimmingCharacters(in: .whitespaces) : nil
+            }
+            var section = ""
+            var left = Set(new.compactMap(key))
+            var result: [String] = []
+            for line in text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) {
+                if line.hasPrefix("[") { section = line }
+                guard section.hasPrefix("[data]"), let name = key(line), !line.hasPrefix("#") else {
+                    result.append(line)
+                    continue
+                }
+                // Titles in the order of one publisher's file belong to that file.
+                guard name != "columns_in_order" else { continue }
+                guard left.remove(name) != nil, let own = new.first(where: { key($0) == name }) else {
+                    result.append(line)
+                    continue
+                }
+                result.append(own)
+            }
+            guard left.isEmpty else {
+                throw CommandFailure(
+                    ExitStatus.data, "\(Text.visible(task)): its [data] has no \(left.sorted().joined(separator: ", "))"
+                )
+            }
+            while result.last == "" { result.removeLast() }
+            return result.joined(separator: "\n")
+        }
+
         private func lines(_ rows: Dataset) throws -> String {
             guard scale > 0, scale.isFinite else {
                 throw CommandFailure(ExitStatus.usage, "--scale \(scale): a positive number")
             }
-            let scaled = rows.scaled(by: Float(1 / scale))
-            var figures = try Standardisation(fitting: scaled)
-            if rows.sampleShape.count > 1 {
-                let count = Double(scaled.features.count)
-                let mean = scaled.features.reduce(0.0) { $0 + Double($1) } / count
-                let squares = scaled.features.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / count
-                figures = try Standardisation(mean: [Float(mean)], deviation: [Float(max(squares.squareRoot(), 1e-6))])
-            }
-            func list(_ values: [Float], least: Double) -> String {
-                values.map { value in
-                    let parts = (Double(value) * 1e6).rounded() / 1e6
-                    return "\(least > 0 ? max(least, parts) : parts)"
-                }.joined(separator: ", ")
-            }
-            return """
-                shape = [\(rows.sampleShape.map(String.init).joined(separator: ", "))]
-                labels = [\(rows.classNames.map { "\"\($0)\"" }.joined(separator: ", "))]
-                scale = \(scale)
-                mean = [\(list(figures.mean, least: 0))]
-                deviation = [\(list(figures.deviation, least: 1e-6))]
-                """
+            let lines = try TaskDataLines(rows, scale: scale)
+            for advice in lines.advice { global.output.note("warning: \(advice)") }
+            return lines.text
         }
     }
 
     struct Audit: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Repeated rows, contradictions, rows of the test set in the training set, absent classes.",
-            discussion: "Exits with 65 when it finds an error; warnings and notes do not.")
+            abstract: "Everything that is wrong with a source, all of it at once.",
+            discussion: """
+                Cells that are no numbers, repeated rows, contradictions, rows of the test set in the training set, absent
+                classes, and columns that are no measurement: index, identifiers, constants, the class in another form.
+                Exits with 65 when it finds an error; warnings and notes do not.
+                """)
         @OptionGroup var global: GlobalArguments
         @OptionGroup var source: Source
         @Option(help: "Held-out rows in a file of their own.") var evaluation: String?
@@ -99,13 +159,25 @@ struct DataCommand: ParsableCommand {
                 let found = InstructionSummary(try InstructionReader.read(path: source.source))
                 return global.output.show(found, text: \.text)
             }
-            var splits = try source.load()
+            var faults: [(part: String, list: FaultList)] = []
+            let reader = try source.reader()
+            var splits = try rows(source.source, reader, part: "train", &faults)
             if let evaluation {
-                let other = try DataSource(labelColumn: source.label, classNames: splits.train.classNames).load(
-                    evaluation)
-                splits = DataSplits(train: splits.train, validation: splits.validation, test: other.test ?? other.train)
+                var other = reader
+                other.classNames = reader.classNames ?? splits?.train.classNames
+                let rows = try rows(evaluation, other, part: "test", &faults)
+                if let train = splits, let rows {
+                    splits = DataSplits(
+                        train: train.train, validation: train.validation, test: rows.test ?? rows.train)
+                    let (own, held) = (train.train.columnNames, (rows.test ?? rows.train).columnNames)
+                    if !own.isEmpty, !held.isEmpty {
+                        try ColumnOrder.requireEqual(held, own, file: evaluation)
+                    }
+                } else {
+                    splits = splits ?? rows
+                }
             }
-            let audit = DataAudit(splits)
+            let audit = DataAudit(splits, faults: faults)
             global.output.show(audit.findings, empty: "nothing is wrong with \(source.source)") { findings in
                 findings.map { "\($0.severity.rawValue)  \($0.kind): \($0.message)" }.joined(separator: "\n")
             }
@@ -113,16 +185,32 @@ struct DataCommand: ParsableCommand {
                 throw CommandFailure(ExitStatus.data, "\(source.source) has errors, see above; correct the file")
             }
         }
+
+        /// Tables are read on behind a fault; other forms end at the first.
+        private func rows(
+            _ path: String, _ reader: DataSource, part: String, _ faults: inout [(part: String, list: FaultList)]
+        ) throws -> DataSplits? {
+            guard ShippedData(rawValue: path) == nil, Files.exists(path), let table = reader.table(path) else {
+                return path == source.source ? try source.load() : try reader.load(path)
+            }
+            let found = try table.examine(path: path)
+            if found.faults.count > 0 { faults.append((part, found.faults)) }
+            return found.rows.map { DataSplits(train: $0) }
+        }
     }
 
     struct Convert: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Writes a source in another form, values as they are.",
             discussion:
-                "Forms: \(DatasetWriter.allowed). A source with several parts gives one file each: OUT-test.npz.")
+                """
+                Forms: \(DatasetWriter.allowed). A source with several parts gives one file each: OUT-test.npz. Titles and class
+                names are kept. A file that is there already is refused unless --force is given.
+                """)
         @OptionGroup var global: GlobalArguments
         @OptionGroup var source: Source
         @Option(help: "File to write; its ending says the form.") var out: String
+        @Flag(help: "Replace files that are there already.") var force = false
 
         struct Written: Encodable {
             let file: String
@@ -131,8 +219,11 @@ struct DataCommand: ParsableCommand {
 
         func run() throws {
             var written: [Written] = []
-            for (name, data) in try source.load().all {
-                let path = name == "train" ? out : Self.inserted("-\(name)", into: out)
+            let parts = try source.load().all.map { name, data in
+                (path: name == "train" ? out : Self.inserted("-\(name)", into: out), data: data)
+            }
+            try DataCommand.requireFree(parts.map(\.path), force: force)
+            for (path, data) in parts {
                 try DatasetWriter.write(data, to: path)
                 written.append(Written(file: path, rows: data.count))
             }
@@ -149,8 +240,9 @@ struct DataCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Cuts a data set into a holdout and one file a node.",
             discussion: """
-                Writes part-0, part-1, ... and holdout as CSV or NPZ; values stay as they are. Held-out rows of the source
-                itself (MedMNIST's test part, MNIST's t10k files) are kept apart instead of a share of the training rows.
+                Writes part-0, part-1, ... and holdout as CSV or NPZ; values, titles and class names stay as they are. Held-out
+                rows of the source itself (MedMNIST's test part, MNIST's t10k files) are kept apart instead of a share of the
+                training rows. Files that are there already are refused unless --force is given.
                 Example: meshnode data partition digits --parts 5 --partition shards:2 --out parts
                 """)
 
@@ -162,6 +254,7 @@ struct DataCommand: ParsableCommand {
         @Option(help: "Share of the rows that is held out, where the source holds out none itself.") var holdout = 0.2
         @Option(name: .customLong("as"), help: "csv or npz.") var form = "csv"
         @Option(help: "Directory to write into.") var out: String
+        @Flag(help: "Replace files that are there already.") var force = false
 
         struct Part: Encodable {
             let file: String
@@ -180,6 +273,8 @@ struct DataCommand: ParsableCommand {
                 ?? TrainTestSplit(splits.train, testShare: holdout)
             let settings = try PartitionSettings(parsing: partition, parts: parts, seed: Seed.number(seed))
             let plan = try Partitioner.plan(split.train, settings: settings)
+            try DataCommand.requireFree(
+                plan.parts.indices.map { "\(out)/part-\($0).\(form)" } + ["\(out)/holdout.\(form)"], force: force)
             try Files.makeDirectory(out)
             var written: [Part] = []
             func write(_ rows: Dataset, _ name: String) throws {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Learn
 internal import MeshNode
 
 struct RoundCommand: AsyncParsableCommand {
@@ -94,26 +95,41 @@ struct RoundCommand: AsyncParsableCommand {
 struct SubmitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "submit", abstract: "Hands in an update that was trained elsewhere.",
-        discussion: "The file holds the difference old minus new of every tensor of the task, as safetensors.")
+        discussion: """
+            The file holds the difference old minus new of every tensor of the task, as safetensors. It belongs to one base
+            model: its metadata name it (content, as in what model export writes), or --round or --base does. A second update of
+            a round, one of another round, the base model itself and wrong numbers of rows are refused; nothing is written then.
+            Example: meshnode submit leaves --update update.safetensors --round 3
+            """)
     @OptionGroup var global: GlobalArguments
     @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
     @Option(help: "The update, safetensors.") var update: String
-    @Option(help: "Rows that it was trained on; the enrolled number without it.") var rows: UInt32?
+    @Option(help: "Rows that it was trained on, at most the enrolled number; that number without it.") var rows: UInt32?
+    @Option(help: "The round that it was trained for.") var round: UInt32?
+    @Option(help: ArgumentHelp("The base model that it was trained on, as model export prints.", valueName: "ID"))
+    var base: String?
 
     func run() async throws {
         let bytes = try Files.read(update)
-        let query = rows.map { "?rows=\($0)" } ?? ""
+        let query = [
+            rows.map { "rows=\($0)" }, round.map { "round=\($0)" }, base.map { "base=\(NodeClient.part($0))" },
+        ].compactMap { $0 }.joined(separator: "&")
         let receipt = try await global.client.post(
-            "/v1/tasks/\(NodeClient.part(task))/submissions\(query)", bytes, contentType: "application/octet-stream",
-            as: Receipt.self)
+            "/v1/tasks/\(NodeClient.part(task))/submissions" + (query.isEmpty ? "" : "?" + query), bytes,
+            contentType: "application/octet-stream", as: Receipt.self)
         global.output.show(receipt, text: \.text)
     }
 }
 
 struct VoteCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vote", abstract: "Votes by hand where task and configuration say manual.",
-        discussion: "A vote for validity is only signed after the node's own check of the candidate.")
+        commandName: "vote", abstract: "Answers for this node by hand; without an answer: what there is to vote on.",
+        discussion: """
+            A person answers where the task says voting = "manual", or this node's configuration says voting.mode = "manual":
+            either is enough. A node answers once a round. Its own check of the sum comes first; whoever has not answered
+            by deadlines.opinion abstains, and a round on which nobody votes is accepted where its sum is right.
+            The candidate itself: meshnode model export TASK --candidate --out FILE
+            """)
     @OptionGroup var global: GlobalArguments
     @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
     @Argument(help: "Number of the round, from 1.") var round: UInt32
@@ -121,14 +137,40 @@ struct VoteCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Reject the candidate.", valueName: "REASON")) var invalid: String?
 
     func validate() throws {
-        guard valid != (invalid != nil) else { throw ValidationError("give either --valid or --invalid REASON") }
+        guard !valid || invalid == nil else { throw ValidationError("give either --valid or --invalid REASON") }
     }
 
     func run() async throws {
+        let path = "/v1/tasks/\(NodeClient.part(task))/rounds/\(round)"
+        let candidate = try await global.client.get(path + "/candidate", as: CandidateView.self)
+        guard valid || invalid != nil else {
+            global.output.show(candidate, text: Self.text)
+            if candidate.ownAnswer == nil, candidate.asksPerson {
+                global.output.note("answer with: meshnode vote \(task) \(round) --valid, or --invalid REASON")
+            }
+            return
+        }
+        if candidate.ownAnswer == nil { global.output.note(Self.text(candidate)) }
         let vote = ManualVote(isValid: valid, reason: invalid)
-        let receipt = try await global.client.post(
-            "/v1/tasks/\(NodeClient.part(task))/rounds/\(round)/vote", APICoding.encode(vote), as: Receipt.self)
+        let receipt = try await global.client.post(path + "/vote", APICoding.encode(vote), as: Receipt.self)
         global.output.show(receipt, text: \.text)
+    }
+
+    static func text(_ candidate: CandidateView) -> String {
+        let measured =
+            candidate.accuracy.map {
+                "accuracy \(Text.share($0)), loss \(Text.share(candidate.loss)) on \(candidate.rows) held-out rows"
+            } ?? (candidate.isChecked ? "no held-out rows of its own" : "not done yet")
+        return Table.fields([
+            ("candidate", "\(candidate.model), round \(candidate.round), attempt \(candidate.attempt)"),
+            ("from", candidate.base),
+            (
+                "own check",
+                candidate.isValid.map { $0 ? "the sum is right" : "refused: \(candidate.reason ?? "no reason")" }
+                    ?? "running"
+            ), ("own measurement", measured), ("round before", Text.share(candidate.accuracyBefore)),
+            ("own answer", candidate.ownAnswer ?? "none yet"),
+        ])
     }
 }
 
@@ -157,24 +199,46 @@ struct ModelCommand: AsyncParsableCommand {
     }
 
     struct Export: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Writes a model as safetensors.")
+        static let configuration = CommandConfiguration(
+            abstract: "Writes a model as safetensors, with everything that is needed to use it.",
+            discussion: """
+                Labels, columns, preprocessing, architecture, task, round, network and accuracy are in the file's metadata:
+                meshnode predict MODEL --data rows.csv and examples/predict.py read them. The tensors are those that the chain
+                decided.
+                """)
         @OptionGroup var global: GlobalArguments
         @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
         @Option(help: "Round, 0 for the initial weights; the latest without it.") var round: UInt32?
+        @Flag(help: "The candidate of the present round instead, before anybody has decided it.") var candidate = false
         @Option(help: "File to write.") var out: String
         @OptionGroup var overwrite: OverwriteArguments
 
         struct Result: Encodable {
             let file: String
             let bytes: Int
+            let round: UInt32
+            /// Content id, as `submit --base` takes it.
+            let model: String
+            let accuracy: Double?
+        }
+
+        func validate() throws {
+            guard !candidate || round == nil else { throw ValidationError("give either --round or --candidate") }
         }
 
         func run() async throws {
             try Files.refuseExisting([out], force: overwrite.force)
-            let query = round.map { "?round=\($0)" } ?? ""
+            let query = candidate ? "?candidate=1" : round.map { "?round=\($0)" } ?? ""
             let bytes = try await global.client.bytes("/v1/tasks/\(NodeClient.part(task))/model\(query)")
+            let card = try ModelCard(try Safetensors(bytes: bytes, file: out), name: out)
             try Files.writeNew(bytes, to: out, force: overwrite.force)
-            global.output.show(Result(file: out, bytes: bytes.count)) { "\($0.file)  \($0.bytes) bytes" }
+            global.output.show(
+                Result(
+                    file: out, bytes: bytes.count, round: card.round, model: card.content, accuracy: card.accuracy)
+            ) { result in
+                "\(result.file)  \(result.bytes) bytes, \(candidate ? "candidate of round" : "round") \(result.round), model "
+                    + "\(Text.short(result.model)), accuracy \(Text.share(result.accuracy))"
+            }
         }
     }
 }

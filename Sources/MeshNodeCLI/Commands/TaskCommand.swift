@@ -103,6 +103,13 @@ struct TaskCommand: AsyncParsableCommand {
                 contentType: isGiven ? "application/x-meshnode-task" : "application/octet-stream",
                 as: PublishedView.self)
             for warning in published.warnings { global.output.note("warning: \(warning)") }
+            if let columns = published.columns {
+                let shown = columns.prefix(8).map(Text.visible).joined(separator: ", ")
+                global.output.note(
+                    "columns: data.columns was empty, so the \(columns.count) of this node's own rows were written into the task: "
+                        + "\(shown)\(columns.count > 8 ? ", ..." : ""). Every member's table must have them in this order; with "
+                        + "columns = [...] in the task file they are found by their titles, in any order")
+            }
             global.output.note("privacy: \(published.readers)")
             global.output.show(published, text: \.task)
             // The task is there for other commands once its block is.

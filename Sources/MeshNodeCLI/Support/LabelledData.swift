@@ -9,6 +9,12 @@ enum LabelledData {
         return splits.train
     }
 
+    /// Rows that will be trained on or judged together must mean the same by their columns.
+    static func requireSameColumns(_ rows: Dataset, _ first: Dataset) throws(LearnError) {
+        guard !rows.columnNames.isEmpty, !first.columnNames.isEmpty else { return }
+        try ColumnOrder.requireEqual(rows.columnNames, first.columnNames, file: rows.name, other: first.name)
+    }
+
     /// Rows under each other; they must have the same features and classes.
     static func joined(_ parts: [Dataset], name: String) throws(LearnError) -> Dataset {
         guard let first = parts.first else {
@@ -19,6 +25,7 @@ enum LabelledData {
                 throw .mismatch(
                     field: "features of \(part.name)", expected: first.featureCount, found: part.featureCount)
             }
+            try requireSameColumns(part, first)
             guard part.classCount == first.classCount else {
                 throw .mismatch(field: "classes of \(part.name)", expected: first.classCount, found: part.classCount)
             }
@@ -26,11 +33,12 @@ enum LabelledData {
         guard !first.isRegression else {
             return try Dataset(
                 name: name, features: parts.flatMap(\.features), featureCount: first.featureCount,
-                targets: parts.flatMap(\.targets), sampleShape: first.sampleShape)
+                targets: parts.flatMap(\.targets), sampleShape: first.sampleShape, columnNames: first.columnNames,
+                labelName: first.labelName)
         }
         return try Dataset(
             name: name, features: parts.flatMap(\.features), labels: parts.flatMap(\.labels),
             featureCount: first.featureCount, classCount: first.classCount, classNames: first.classNames,
-            sampleShape: first.sampleShape)
+            sampleShape: first.sampleShape, columnNames: first.columnNames, labelName: first.labelName)
     }
 }

@@ -65,7 +65,7 @@ struct TestnetOptions: Sendable {
 
     var scale: Int {
         if divisor > 0 { return divisor }
-        return data == "digits" ? 16 : data.contains("npz") || data.contains("idx") ? 255 : 1
+        return data == "digits" ? 16 : DataSource.holdsPixels(data) ? 255 : 1
     }
 
     /// Softmax on digits with nothing changed: what the anchors are about.

@@ -91,7 +91,8 @@ extension TaskSpec {
             deviationPpm: try decoder.list(limit: Limits.columns, "data.deviation") {
                 (decoder: inout WireDecoder) throws(WireError) in try decoder.u64("data.deviation")
             },
-            minimumRows: try decoder.u32("data.minimum_rows"))
+            minimumRows: try decoder.u32("data.minimum_rows"),
+            columnsInOrder: try decoder.bool("data.columns_in_order"))
     }
 
     public init(fieldsFrom decoder: inout WireDecoder) throws(WireError) {
@@ -183,5 +184,6 @@ extension TaskSpec.Data {
         encoder.list(meanPpm) { encoder, value in encoder.i64(value) }
         encoder.list(deviationPpm) { encoder, value in encoder.u64(value) }
         encoder.u32(minimumRows)
+        encoder.bool(columnsInOrder)
     }
 }

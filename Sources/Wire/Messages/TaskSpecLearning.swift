@@ -36,8 +36,11 @@ extension TaskSpec {
         public var labels: [String]
         /// Outputs of a regression; 0 for classes.
         public var targets: UInt32
-        /// Feature columns of tables in their order; empty takes every column but the label in the file's order.
+        /// Feature columns of tables in their order, or the channels of a picture; empty where nothing names them.
         public var columns: [String]
+        /// Every table must have just these columns in this order: the titles of the publisher's own rows, written out at
+        /// publication where its task named none. Otherwise columns are found by their titles.
+        public var columnsInOrder: Bool
         /// Features are divided by this many millionths.
         public var scalePpm: UInt64
         /// Pictures of another size are resized to `shape` (bilinear) instead of refused.
@@ -49,13 +52,14 @@ extension TaskSpec {
 
         public init(
             type: String, shape: [UInt32], labels: [String], targets: UInt32, columns: [String], scalePpm: UInt64,
-            resizes: Bool, meanPpm: [Int64], deviationPpm: [UInt64], minimumRows: UInt32
+            resizes: Bool, meanPpm: [Int64], deviationPpm: [UInt64], minimumRows: UInt32, columnsInOrder: Bool = false
         ) {
             self.type = type
             self.shape = shape
             self.labels = labels
             self.targets = targets
             self.columns = columns
+            self.columnsInOrder = columnsInOrder
             self.scalePpm = scalePpm
             self.resizes = resizes
             self.meanPpm = meanPpm
@@ -68,6 +72,14 @@ extension TaskSpec {
             self.init(
                 type: type, shape: [features], labels: labels, targets: 0, columns: [], scalePpm: scalePpm,
                 resizes: false, meanPpm: [], deviationPpm: [], minimumRows: minimumRows)
+        }
+
+        /// Channels of a picture; 1 for everything else.
+        public var channels: UInt32 { shape.count == 3 ? shape[0] : 1 }
+
+        /// `columns` names the channels of pictures and not each feature.
+        public var namesChannels: Bool {
+            shape.count == 3 && columns.count == Int(channels) && columns.count != Int(features)
         }
 
         /// Product of the shape; the largest number where it has no product.

@@ -74,8 +74,13 @@ extension TaskSpecValidator {
         unique("data.labels", data.labels, &check)
         unique("data.columns", data.columns, &check)
         check.require(
-            "data.columns", data.columns.isEmpty || data.columns.count == Int(data.features), uses: ["data.shape"],
-            "\(data.columns.count) columns for \(data.features) features; name every one, or none")
+            "data.columns", data.columns.isEmpty || data.columns.count == Int(data.features) || data.namesChannels,
+            uses: ["data.shape"],
+            "\(data.columns.count) columns for \(data.features) features; name every one, "
+                + (data.shape.count == 3 ? "the \(data.channels) channels, " : "") + "or none")
+        check.require(
+            "data.columns_in_order", !data.columnsInOrder || (!data.columns.isEmpty && !data.namesChannels),
+            uses: ["data.columns"], "true belongs to named columns of tables; write false, or columns = [...]")
         check.range("data.scale", data.scalePpm, 1, 1_000_000_000_000, parts: true)
         check.require(
             "data.resize", !data.resizes || data.shape.count >= 2, uses: ["data.shape"],

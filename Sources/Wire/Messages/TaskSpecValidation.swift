@@ -77,8 +77,16 @@ public enum TaskSpecValidator {
                 "participants.minimum is below \(wanted), twice the smallest set and one: with fewer, a member that is "
                     + "lost for good after its round was keyed and voided ends the task")
         }
+        if spec.data.columns.isEmpty, spec.data.shape.count == 1 {
+            lines.append(
+                "data.columns is empty: where the publisher's own rows are a table, its titles are written out at publication, "
+                    + "and every member's table must have them in the same order; name the columns to have them found by title"
+            )
+        }
         if spec.voting == .manual {
-            lines.append("voting = manual: every round waits for people, up to deadlines.opinion")
+            lines.append(
+                "voting = manual: every round waits for people, up to deadlines.opinion; whoever has not answered by then "
+                    + "abstains, and a round on which nobody votes is accepted where its sum is right")
         }
         return lines + scoreWarnings(spec)
     }

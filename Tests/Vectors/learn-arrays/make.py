@@ -36,3 +36,16 @@ with gzip.GzipFile("train-images-idx3-ubyte.gz", "wb", mtime=0) as f:
     f.write(struct.pack(">BBBBIII", 0, 0, 8, 3, 5, 3, 2) + pictures.tobytes())
 with gzip.GzipFile("train-labels-idx1-ubyte.gz", "wb", mtime=0) as f:
     f.write(struct.pack(">BBBBI", 0, 0, 8, 1, 5) + bytes([7, 2, 1, 0, 4]))
+
+# Forms that other programs write: either order of axes and of bytes, wide ZIP records, names beside the numbers.
+import zipfile
+
+np.save("fortran-big.npy", np.asfortranarray(base.astype(">i2")))
+zipfile.ZIP64_LIMIT = 64  # the module then writes every size and offset as ZIP64 does above 4 GiB
+np.savez("wide.npz", X=base.reshape(6, 4).astype(">f8"), y=np.array([[0], [1], [2], [0], [1], [2]], dtype=">i2"))
+zipfile.ZIP64_LIMIT = (1 << 31) - 1
+np.savez("frame.npz", X=np.asfortranarray(base.reshape(6, 4).astype("<f8")), y=np.array([0, 1, 0, 1, 0, 1], dtype=bool))
+np.savez(
+    "named.npz", X=base.reshape(6, 4).astype("<f4"), y=np.eye(3, dtype="<u1")[[0, 1, 2, 0, 1, 2]],
+    columns=np.array(["a", "b", "Größe", "d"]), classes=np.array(["ill", "well", "5\" \\ pipe"]))
+np.savez("chw.npz", X=np.arange(60 * 48).reshape(60, 3, 4, 4).astype("u1"), y=np.arange(60) % 2)

@@ -90,20 +90,30 @@ enum RouteTable<Service: NodeService> {
                 let bond = try request.number("bond", UInt64.self)
                 return .json(try await service.join(try await context.task(service), bond: bond), status: .accepted)
             },
-            Route(.post, "/v1/tasks/{task}/submissions", "Hands in an update made elsewhere, safetensors; ?rows=N.") {
+            Route(
+                .post, "/v1/tasks/{task}/submissions",
+                "Hands in an update made elsewhere, safetensors; ?rows=N, ?round=N, ?base=ID."
+            ) {
                 service, request, context in
                 let rows = try request.number("rows", UInt32.self)
+                let round = try request.number("round", UInt32.self)
+                let base = request.uri.queryParameters["base"].map(String.init)
                 let task = try await context.task(service)
                 let update = try await request.body(upTo: 4 * Limits.elements + (1 << 20))
-                return .json(try await service.submit(update, rows: rows, to: task), status: .accepted)
+                return .json(
+                    try await service.submit(update, rows: rows, round: round, base: base, to: task), status: .accepted)
             },
             Route(.get, "/v1/tasks/{task}/models", "Models stored here.") { service, _, context in
                 .json(try await service.models(of: try await context.task(service)))
             },
-            Route(.get, "/v1/tasks/{task}/model", "A model as safetensors; ?round=N, the latest without it.") {
+            Route(
+                .get, "/v1/tasks/{task}/model", "A model as safetensors; ?round=N, the latest without it; ?candidate=1."
+            ) {
                 service, request, context in
                 let round = try request.number("round", UInt32.self)
-                let bytes = try await service.model(of: try await context.task(service), round: round)
+                let candidate = try request.number("candidate", UInt32.self)
+                let bytes = try await service.model(
+                    of: try await context.task(service), round: round, isCandidate: candidate == 1)
                 return .bytes(bytes, "application/octet-stream")
             },
         ]
@@ -123,6 +133,11 @@ enum RouteTable<Service: NodeService> {
             Route(.get, "/v1/tasks/{task}/rounds/{round}", "One round.") { service, _, context in
                 let round = try context.number("round", UInt32.self)
                 return .json(try await service.round(round, of: try await context.task(service)))
+            },
+            Route(.get, "/v1/tasks/{task}/rounds/{round}/candidate", "What there is to vote on, measured here.") {
+                service, _, context in
+                let round = try context.number("round", UInt32.self)
+                return .json(try await service.candidate(of: round, task: try await context.task(service)))
             },
             Route(
                 .post, "/v1/tasks/{task}/rounds/{round}/vote", "A vote by hand: {\"is_valid\": BOOL, \"reason\": TEXT}."

@@ -143,3 +143,50 @@ public struct OpinionView: Codable, Equatable, Sendable {
         self.rows = rows
     }
 }
+
+/// What there is to vote on, and what this node found when it checked it.
+public struct CandidateView: Codable, Equatable, Sendable {
+    public var task: String
+    public var round: UInt32
+    public var attempt: UInt16
+    /// Content id of the model that the round would give.
+    public var model: String
+    /// Content id of the model that it starts from.
+    public var base: String
+    /// The node's own check is done.
+    public var isChecked: Bool
+    public var isValid: Bool?
+    /// Why it is not valid.
+    public var reason: String?
+    /// On this node's own held-out rows.
+    public var accuracy: Double?
+    public var loss: Double?
+    public var rows: UInt32
+    /// The same for the model of the round before.
+    public var accuracyBefore: Double?
+    /// accept, reject or abstain, where this node has answered.
+    public var ownAnswer: String?
+    /// A person answers for this node.
+    public var asksPerson: Bool
+
+    public init(
+        task: String, round: UInt32, attempt: UInt16, model: String, base: String, isChecked: Bool, isValid: Bool?,
+        reason: String?, accuracy: Double?, loss: Double?, rows: UInt32, accuracyBefore: Double?, ownAnswer: String?,
+        asksPerson: Bool
+    ) {
+        self.task = task
+        self.round = round
+        self.attempt = attempt
+        self.model = model
+        self.base = base
+        self.isChecked = isChecked
+        self.isValid = isValid
+        self.reason = reason
+        self.accuracy = accuracy
+        self.loss = loss
+        self.rows = rows
+        self.accuracyBefore = accuracyBefore
+        self.ownAnswer = ownAnswer
+        self.asksPerson = asksPerson
+    }
+}

@@ -83,9 +83,12 @@ public struct PublishedView: Codable, Equatable, Sendable {
     public var readers: String
     /// The registry's height when it was sent; it can only be decided above.
     public var height: UInt64
+    /// The columns of the publisher's own rows, where the task named none: every table must have them in this order.
+    public var columns: [String]?
 
     public init(
-        task: String, transaction: String, model: String, warnings: [String], readers: String, height: UInt64
+        task: String, transaction: String, model: String, warnings: [String], readers: String, height: UInt64,
+        columns: [String]? = nil
     ) {
         self.height = height
         self.task = task
@@ -93,6 +96,7 @@ public struct PublishedView: Codable, Equatable, Sendable {
         self.model = model
         self.warnings = warnings
         self.readers = readers
+        self.columns = columns
     }
 }
 

@@ -1,0 +1,55 @@
+/// Numbers as text files write them.
+enum NumberText {
+    /// A finite decimal number and nothing else.
+    ///
+    /// The standard library's conversion stops at a NUL, which half-written files hold, and takes hexadecimal digits and
+    /// words: every byte is looked at first.
+    static func finite(_ text: some StringProtocol) -> Float? {
+        for byte in text.utf8 {
+            switch byte {
+            case 0x30...0x39, 0x2b, 0x2d, 0x2e, 0x45, 0x65: continue
+            default: return nil
+            }
+        }
+        guard let value = Float(text), value.isFinite else { return nil }
+        return value
+    }
+
+    /// What stands there instead of a number, in words that name the usual causes.
+    static func found(_ text: String) -> String {
+        guard !text.isEmpty else { return "nothing" }
+        let shown = shown(text)
+        if text.utf8.contains(0) { return "\(shown), which holds a NUL byte, as half-written files do" }
+        let pieces = text.split(separator: ",", omittingEmptySubsequences: false)
+        if pieces.count == 2, pieces.allSatisfy({ finite($0) != nil && !$0.isEmpty }) {
+            return "\(shown), a decimal comma; write a point"
+        }
+        return shown
+    }
+
+    /// A text of a file in quotes, cut, control characters as escapes.
+    static func shown(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars.prefix(40) {
+            if scalar.properties.generalCategory == .control {
+                result += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return "\"\(result)\""
+    }
+
+    /// Without the blanks around it.
+    static func trimmed(_ text: String) -> String {
+        var view = Substring(text)
+        while view.first == " " || view.first == "\t" { view.removeFirst() }
+        while view.last == " " || view.last == "\t" { view.removeLast() }
+        return String(view)
+    }
+
+    /// Whether a title or label can be shown and compared: no control characters.
+    static func isPlain(_ text: String) -> Bool {
+        !text.unicodeScalars.contains { $0.properties.generalCategory == .control }
+    }
+}

@@ -1,0 +1,110 @@
+internal import ArgumentParser
+internal import Learn
+internal import MeshNode
+internal import Wire
+
+/// `meshnode predict`: a model file and rows, nothing else.
+struct PredictCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "predict", abstract: "What an exported model says of rows.",
+        discussion: """
+            The model says itself what its columns, labels and preprocessing are; columns of a table are found by their
+            titles, in any order. Where the label column is there, the accuracy is told. Needs no node and no home.
+            Example: meshnode predict leaves.safetensors --data rows.csv --out answers.csv
+            """)
+    @OptionGroup var global: GlobalArguments
+    @Argument(help: ArgumentHelp("Model, as model export writes it.", valueName: "MODEL")) var model: String
+    @Option(help: ArgumentHelp("Rows: CSV, TSV, NPZ or another source.", valueName: "SOURCE")) var data: String
+    @Option(help: "Column of the class; the one of the node that wrote the model, if it is there.") var label: String?
+    @Option(help: "How pictures in arrays lie: auto, channels_first or channels_last.") var layout = "auto"
+    @Option(help: "CSV file to write: the class of each row and the probability of every class.") var out: String?
+    @Flag(help: "Replace a file that is there already.") var force = false
+
+    struct Row: Encodable {
+        let row: Int
+        /// Nil for a regression.
+        let `class`: String?
+        let probability: Double?
+        let value: Double?
+        let label: String?
+    }
+
+    struct Summary: Encodable {
+        let task: String
+        let round: UInt32
+        let rows: Int
+        let accuracy: Double?
+        let file: String?
+    }
+
+    func run() throws {
+        guard let layout = PictureLayout(rawValue: layout) else {
+            throw CommandFailure(ExitStatus.usage, "--layout: auto, channels_first or channels_last")
+        }
+        LinearAlgebra.setThreadCount(1)
+        let answer = try Prediction(
+            model: try Files.read(model), name: model, rows: data, label: label, layout: layout)
+        let labels = answer.card.spec.data.labels
+        let rows = answer.outputs.indices.map { index -> Row in
+            let known = answer.known?[index]
+            guard !labels.isEmpty else {
+                return Row(
+                    row: index + 1, class: nil, probability: nil, value: answer.outputs[index].first,
+                    label: known.map { "\($0)" })
+            }
+            let place = answer.classes[index]
+            return Row(
+                row: index + 1, class: labels[place], probability: answer.outputs[index][place], value: nil,
+                label: known.map { labels[Int($0)] })
+        }
+        let summary = Summary(
+            task: answer.card.spec.name, round: answer.card.round, rows: rows.count, accuracy: answer.accuracy,
+            file: out)
+        let told =
+            "\(rows.count) rows, model of round \(summary.round) of task \(Text.visible(summary.task))"
+            + (summary.accuracy.map { ", accuracy \(Text.share($0))" } ?? "")
+        if let out {
+            guard force || !Files.exists(out) else {
+                throw CommandFailure(
+                    ExitStatus.failed,
+                    "\(Text.visible(out)) exists already and is not overwritten; give another --out, or --force to replace it"
+                )
+            }
+            try Files.write(Array(Self.table(rows, answer).utf8), to: out)
+            global.output.show(summary) { _ in "\(out)  \(told)" }
+        } else {
+            global.output.show(rows, empty: "") { rows in
+                Table.text(
+                    ["ROW", labels.isEmpty ? "VALUE" : "CLASS", "PROBABILITY", "LABEL"],
+                    rows.map { row in
+                        [
+                            "\(row.row)", row.class ?? Text.share(row.value), Text.share(row.probability),
+                            row.label ?? Text.unknown,
+                        ]
+                    })
+            }
+            global.output.note(told)
+        }
+    }
+
+    /// RFC 4180, with the probability of every class behind its name.
+    private static func table(_ rows: [Row], _ answer: Prediction) -> String {
+        func quoted(_ text: String) -> String {
+            guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
+            return "\"" + text.replacing("\"", with: "\"\"") + "\""
+        }
+        let labels = answer.card.spec.data.labels
+        var header = labels.isEmpty ? ["value"] : ["class", "probability"] + labels.map { "p(\($0))" }
+        if answer.known != nil { header.append("label") }
+        var text = header.map(quoted).joined(separator: ",") + "\n"
+        for (index, row) in rows.enumerated() {
+            var line =
+                labels.isEmpty
+                ? answer.outputs[index].prefix(1).map { "\($0)" }
+                : [row.class ?? "", "\(row.probability ?? 0)"] + answer.outputs[index].map { "\($0)" }
+            if let label = row.label { line.append(label) }
+            text += line.map(quoted).joined(separator: ",") + "\n"
+        }
+        return text
+    }
+}

@@ -1,0 +1,69 @@
+internal import Learn
+internal import MeshNode
+internal import Wire
+
+/// The [data] lines of a task that fit given rows, as `data inspect --normalise` prints them: TOML that `task create` takes.
+struct TaskDataLines {
+    let text: String
+    /// Columns that a task cannot take as they are, each with what to do.
+    let advice: [String]
+
+    /// One figure for all where samples are pictures, one a feature in tables.
+    init(_ rows: Dataset, scale: Double) throws {
+        let scaled = rows.scaled(by: Float(1 / scale))
+        var figures = try Standardisation(fitting: scaled)
+        if rows.sampleShape.count > 1 {
+            let count = Double(scaled.features.count)
+            let mean = scaled.features.reduce(0.0) { $0 + Double($1) } / count
+            let squares = scaled.features.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / count
+            figures = try Standardisation(mean: [Float(mean)], deviation: [Float(max(squares.squareRoot(), 1e-6))])
+        }
+        var advice: [String] = []
+        for (place, value) in figures.mean.enumerated() {
+            let deviation = figures.deviation[place]
+            let title =
+                place < rows.columnNames.count
+                ? SettingValue.quoted(rows.columnNames[place])
+                : figures.mean.count == 1 ? "the mean" : "column \(place + 1)"
+            if abs(value) > Self.most || deviation > Self.most {
+                advice.append(
+                    "\(title): a mean of \(value) and a deviation of \(deviation) are beyond what a task takes (1000000); "
+                        + "divide the column in the file (nanoseconds to seconds, cents to millions), or leave it out")
+            } else if deviation < 1e-6, deviation > 0 {
+                advice.append(
+                    "\(title): a deviation of \(deviation) is below what a task takes (0.000001); multiply the column in the "
+                        + "file, or leave it out")
+            }
+        }
+        let columns = rows.columnNames.isEmpty ? [] : rows.columnNames
+        if columns.count > Int(Limits.columns) {
+            advice.append(
+                "\(columns.count) columns: a task takes at most \(Limits.columns) titles; convert the table to NPZ")
+        }
+        self.advice = advice
+        func list(_ values: [Float], least: Double) -> String {
+            values.map { value in
+                let parts = (Double(value) * 1e6).rounded() / 1e6
+                return Self.decimal(least > 0 ? max(least, parts) : parts)
+            }.joined(separator: ", ")
+        }
+        text = """
+            shape = [\(rows.sampleShape.map(String.init).joined(separator: ", "))]
+            labels = [\(rows.classNames.map(SettingValue.quoted).joined(separator: ", "))]
+            columns = [\(columns.map(SettingValue.quoted).joined(separator: ", "))]
+            scale = \(Self.decimal(scale))
+            mean = [\(list(figures.mean, least: 0))]
+            deviation = [\(list(figures.deviation, least: 1e-6))]
+            """
+    }
+
+    /// Largest mean or deviation of a task.
+    private static let most: Float = 1_000_000
+
+    /// Six decimals at most and no exponent, as the task file writes numbers.
+    private static func decimal(_ value: Double) -> String {
+        guard value.magnitude < 9e12 else { return "\(value)" }
+        let millionths = (value.magnitude * 1e6).rounded()
+        return (value < 0 && millionths > 0 ? "-" : "") + Ppm.text(UInt64(millionths))
+    }
+}

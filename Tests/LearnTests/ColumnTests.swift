@@ -1,0 +1,138 @@
+import Foundation
+import Testing
+
+@testable import Learn
+
+/// Tables: what a column is called decides what it means, and what is no measurement is named.
+@Suite struct ColumnTests {
+    private func read(_ text: String, _ reader: TableReader = TableReader(labelColumn: "label")) throws -> Dataset {
+        try reader.read(bytes: Array(text.utf8), file: "t.csv", name: "t")
+    }
+
+    @Test func titlesLoseTheSpaceAroundThem() throws {
+        let rows = try read(" a, b ,\tc , label \n1,2,3,0\n4,5,6,1\n")
+        #expect(rows.columnNames == ["a", "b", "c"] && rows.features == [1, 2, 3, 4, 5, 6])
+        #expect(rows.labels == [0, 1] && rows.labelName == "label")
+    }
+
+    @Test func columnsAreFoundByName() throws {
+        var reader = TableReader(labelColumn: "label", featureColumns: ["c", "a"])
+        #expect(try read("a,b,label,c\n1,2,0,3\n4,5,1,6\n", reader).features == [3, 1, 6, 4])
+        let missing = failure { _ = try read("a,b,label\n1,2,0\n", reader) }
+        #expect(missing?.description.contains("field c: expected a feature column of this name") == true)
+        reader.columnsInOrder = true
+        #expect(try read("c,label,a\n1,0,2\n", reader).features == [1, 2])
+        let turned = failure { _ = try read("a,c,label\n1,2,0\n", reader) }
+        #expect(
+            turned?.description.contains("t.csv, column 1: is \"a\" here and \"c\" in the task") == true,
+            "\(String(describing: turned))")
+        let more = failure { _ = try read("c,a,b,label\n1,2,3,0\n", reader) }
+        #expect(more?.description.contains("column 3: is \"b\" here and not there") == true)
+        let fewer = failure { _ = try read("c,label\n1,0\n", reader) }
+        #expect(fewer?.description.contains("column 2: is missing here and \"a\"") == true)
+    }
+
+    /// The standard library's conversion stops at a NUL and takes more than decimals.
+    @Test(arguments: ["1\u{0}009", "\u{0}", "0x10", "nan", "inf", "1_000", "1,5", "١", "1e400", "+", "", "1 2"])
+    func whatIsNoNumberIsRefused(_ text: String) throws {
+        #expect(NumberText.finite(text) == nil)
+        let quoted = "\"\(text)\""
+        let error = failure { _ = try read("a,label\n1,0\n\(quoted),1\n") }
+        guard case .badData(let fault)? = error else {
+            Issue.record("\(text) was taken: \(String(describing: error))"); return
+        }
+        #expect(fault.row == 3 && fault.field == "a", "\(fault)")
+        #expect(!fault.description.unicodeScalars.contains { $0.value < 0x20 }, "\(fault)")
+        if text.contains("\u{0}") { #expect(fault.found.contains("NUL")) }
+        if text == "1,5" { #expect(fault.found.contains("decimal comma")) }
+    }
+
+    @Test(arguments: ["1", "-2.5", "+3e-4", ".5", "1E5", "00012"])
+    func numbersAreTaken(_ text: String) {
+        #expect(NumberText.finite(text) == Float(text))
+    }
+
+    @Test func separatorsAreNamed() {
+        for (text, word) in [
+            ("a;b;label\n1,5;2;0\n", "semicolons"), ("a\tb\tlabel\n1\t2\t0\n", "tabs"), ("a|label\n1|0\n", "bars"),
+        ] {
+            let error = failure { _ = try read(text) }
+            #expect(
+                error?.description.contains("fields apart by commas") == true
+                    && error?.description.contains(word) == true)
+        }
+        let control = failure { _ = try read("a\u{1b}[31m,label\n1,0\n") }
+        #expect(control?.description.contains("\\u{1b}") == true)
+        let label = failure { _ = try read("a,label\n1,0\u{7}\n") }
+        #expect(label?.description.contains("row 2, field label") == true)
+    }
+
+    @Test func everyFaultIsListed() throws {
+        let text = "a,b,label\n1,NA,0\n2,3\n4,5,1\nx,y,2\n6,7,\n8,9,0\n"
+        let stream = try ByteStream(bytes: Array(text.utf8), file: "t.csv")
+        let found = try TableReader(labelColumn: "label", classNames: ["0", "1"]).examine(stream, name: "t")
+        let places = found.faults.faults.map { "\($0.row ?? 0) \($0.field ?? "-")" }
+        #expect(places == ["2 b", "3 -", "5 a", "5 b", "6 label"])
+        #expect(found.faults.count == 5)
+        #expect(found.rows?.features == [4, 5, 8, 9] && found.rows?.labels == [1, 0])
+        let audit = DataAudit(found.rows.map { DataSplits(train: $0) }, faults: [("train", found.faults)])
+        #expect(!audit.isClean && audit.findings.filter { $0.kind == "malformed" }.count == 5)
+        let many = String(repeating: "x,0\n", count: 500)
+        let long = try ByteStream(bytes: Array("a,label\n1,0\n1,1\n\(many)".utf8), file: "m.csv")
+        let most = try TableReader(labelColumn: "label").examine(long, name: "m").faults
+        #expect(most.count == 500 && most.faults.count == FaultList.most)
+        #expect(DataAudit(nil, faults: [("train", most)]).findings.last?.count == 300)
+    }
+
+    @Test func columnsThatAreNoMeasurement() throws {
+        var text = ",number,counts,fixed,wide,answer,real,label\n"
+        for row in 0..<60 {
+            let label = row < 30 ? "ill" : "well"
+            let number = 900_000_000 + (row * 37) % 60
+            text +=
+                "\(row),\((row * 7919) % 1009),\(row + 5),3,\(number),\(row < 30 ? 2 : 9),0.\((row * 31) % 17),\(label)\n"
+        }
+        let audit = DataAudit(DataSplits(train: try read(text)))
+        func message(_ kind: String) -> String { audit.findings.first { $0.kind == kind }?.message ?? "none" }
+        #expect(message("unnamed").contains("column 1 "))
+        #expect(message("index").contains("column 1, \"counts\""))
+        #expect(message("identifier").contains("\"number\""))
+        #expect(message("merged").contains("\"wide\""))
+        #expect(message("constant").contains("\"fixed\""))
+        #expect(message("leaking").contains("column 1 (100.0 %), \"counts\" (100.0 %), \"answer\" (100.0 %)"))
+        #expect(!audit.findings.contains { $0.message.contains("\"real\"") })
+        #expect(audit.isClean)
+    }
+
+    /// No column of the shipped sets is suspected.
+    @Test func realTablesAreNotSuspected() throws {
+        let audit = DataAudit(DataSplits(train: try ShippedData.wdbc.load(folder: Repository.data)))
+        #expect(audit.findings.isEmpty, "\(audit.findings)")
+    }
+
+    @Test func separationTakesTheBestCuts() throws {
+        let labels: [Int32] = (0..<90).map { Int32($0 / 30) }
+        // Class 1 lowest, then 0, then 2; two rows on the wrong side.
+        var values: [Float] = labels.map { [10, 5, 20][Int($0)] }
+        let data = try Dataset(name: "s", features: values, labels: labels, featureCount: 1, classCount: 3)
+        #expect(ColumnAudit.separation(values, data) == 1)
+        values[0] = 30
+        #expect(ColumnAudit.separation(values, data).map { $0 > 0.98 && $0 < 1 } == true)
+        #expect(ColumnAudit.separation(labels.indices.map { Float($0 % 7) }, data) == nil)
+    }
+
+    @Test func titlesAndClassesSurviveConversion() throws {
+        let rows = try read("a,\"b,c\",d,kind\n1,2,3,ill\n4,5,6,\"5\"\" pipe\"\n", TableReader(labelColumn: "kind"))
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("meshnode-conv-\(UUID().uuidString)")
+            .path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        for name in ["x.csv", "x.npz", "x.safetensors"] {
+            try DatasetWriter.write(rows, to: "\(folder)/\(name)")
+            let back = try DataSource(labelColumn: "kind").load("\(folder)/\(name)").train
+            #expect(back.columnNames == ["a", "b,c", "d"] && back.labelName == "kind", "\(name)")
+            #expect(back.classNames == rows.classNames && back.labels == rows.labels, "\(name)")
+            #expect(back.features == rows.features, "\(name)")
+        }
+    }
+}
