@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Wire
+internal import Wire
 
 /// A file that a person named and that cannot be used.
 struct FileError: Error, Equatable, CustomStringConvertible {
