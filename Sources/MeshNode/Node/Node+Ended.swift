@@ -22,7 +22,7 @@ extension Node {
             }
             // Its last contents are on their way: looked at now and then.
             guard beats % 5 == 0 else { continue }
-            let isComplete = hasAllContents(chain)
+            let isComplete = tasks[chain]?.machine.state.isEnded == true && hasAllContents(chain)
             guard isComplete || now.monotonicMs >= since + Self.patienceMs else { continue }
             unload(chain, isComplete: isComplete)
         }
@@ -31,7 +31,7 @@ extension Node {
     /// Its end is decided and settled, or nothing that its chain could still say would count.
     private func hasNothingToDo(_ chain: ChainID) -> Bool {
         guard let state = tasks[chain]?.machine.state else { return false }
-        guard let record = registry.state.task(chain) else { return state.isEnded }
+        guard let record = registry.state.task(chain) else { return true }
         if record.bondsReleased { return true }
         guard state.isEnded else { return false }
         return record.paidMs != nil || (record.settlement?.height ?? 0) >= state.height
@@ -117,9 +117,8 @@ extension Node {
 
     /// The registry has settled an end of this chain that is not decided here: the others may have left its topic.
     func isEndedElsewhere(_ chain: ChainID) -> Bool {
-        guard let state = tasks[chain]?.machine.state, !state.isEnded, let record = registry.state.task(chain) else {
-            return false
-        }
+        guard let state = tasks[chain]?.machine.state, !state.isEnded else { return false }
+        guard let record = registry.state.task(chain) else { return true }
         return record.paidMs != nil || record.settlement?.payouts.outcome.isTerminal == true
     }
 
