@@ -76,7 +76,9 @@ public struct ConfigurationLoader: Sendable {
         }
         let known = Set(SettingTable.all.map(\.environmentName)).union(SettingTable.otherVariables)
         for name in environment.keys.sorted()
-        where name.hasPrefix("MESHNODE_") && !name.hasPrefix(SettingTable.testVariables) && !known.contains(name) {
+        where name.hasPrefix("MESHNODE_") && !name.hasPrefix(SettingTable.testVariables) && !known.contains(name)
+            && !SettingTable.isOfAnOrchestrator(name)
+        {
             faults.append(Fault(name, "is no variable that meshnode knows; unset it or correct its name"))
         }
         for path in flags.keys.sorted() {

@@ -105,6 +105,13 @@ public enum SettingTable {
     /// Variables that begin like settings and are none.
     static let otherVariables: Set<String> = ["MESHNODE_HOME", "MESHNODE_DATA", "MESHNODE_BINARY"]
     static let testVariables = "MESHNODE_TEST_"
+
+    /// Kubernetes tells each container of every service: one called `meshnode` gives MESHNODE_SERVICE_HOST, MESHNODE_PORT,
+    /// MESHNODE_PORT_7001_TCP_ADDR and the like. An image may carry MESHNODE_VERSION.
+    static func isOfAnOrchestrator(_ name: String) -> Bool {
+        name == "MESHNODE_PORT" || name == "MESHNODE_VERSION" || name.hasPrefix("MESHNODE_SERVICE_")
+            || name.wholeMatch(of: /MESHNODE_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?/) != nil
+    }
 }
 
 /// The annotated configuration file: every key with its meaning, those without a value commented out.

@@ -17,7 +17,7 @@ public struct Doctor: Sendable {
     }
 
     public func checks() -> [HealthCheck] {
-        [clock(), disk(), ports()] + databases() + bootstrap()
+        [clock(), disk(), ports()] + databases() + data() + bootstrap()
     }
 
     private func clock() -> HealthCheck {
@@ -81,6 +81,34 @@ public struct Doctor: Sendable {
                 next: "stop what holds it, or set listen.port and listen.host")
     }
 
+    /// Of the genesis in this home; nil while there is none.
+    private var network: NetworkID? {
+        guard let store = try? ChainStore.openReadOnly(path: home.chainDatabase), let bytes = try? store.genesis() else {
+            return nil
+        }
+        return try? Genesis.read(bytes).networkID
+    }
+
+    /// The rows are read as a task would read them: what `data audit` finds stands in its own output.
+    private func data() -> [HealthCheck] {
+        guard configuration.miner.isEnabled else { return [] }
+        let data = configuration.data
+        let parts = [("training rows", data.train, DataFiles.Part.training), ("held-out rows", data.evaluation, .evaluation)]
+        return parts.map { name, path, part in
+            do {
+                let rows = try DataFiles.read(path, label: data.label, layout: data.layout, part: part)
+                return HealthCheck(name, .ok, "\(rows.count) rows in \(path)")
+            } catch {
+                // A validator may have none; rows that are there and cannot be read are a mistake.
+                let isThere = (try? FileSystem.exists(path)) ?? true
+                return HealthCheck(
+                    name, part == .training && isThere ? .fail : .unknown, "\(error)",
+                    next: "see all that is wrong with: meshnode data audit \(path) --label \(data.label); the paths are "
+                        + "[data] in \(home.configuration)")
+            }
+        }
+    }
+
     private func databases() -> [HealthCheck] {
         var checks: [HealthCheck] = []
         do {
@@ -114,6 +142,11 @@ public struct Doctor: Sendable {
         }
         return configuration.bootstrap.prefix(8).map { ticket in
             let name = "bootstrap \(ticket.node.short)"
+            if let own = network, ticket.network != own {
+                return HealthCheck(
+                    name, .fail, "the ticket is of network \(ticket.network.short), this home of \(own.short)",
+                    next: "ask a node of this network for a ticket: meshnode ticket")
+            }
             guard let address = ticket.addresses.first else {
                 return HealthCheck(name, .fail, "no address", next: "get a new ticket")
             }

@@ -215,7 +215,7 @@ extension Node {
         }
         let envelope = Envelope.signed(payload, slot: slot, network: genesis.networkID, by: key)
         do { try registry.check(envelope, now) } catch {
-            throw .conflict(reason: "\(error)", next: "see: meshnode task list")
+            throw .conflict(reason: "\(error)", next: Self.next(after: transaction, account: nodeID))
         }
         return envelope
     }

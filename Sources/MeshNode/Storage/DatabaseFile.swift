@@ -24,8 +24,10 @@ package final class DatabaseFile: Sendable {
         let version: Int
         /// Statements that make version 1; later versions append their migrations.
         let schema: String
-        /// What an operator does about a damaged file.
-        let repair: String
+        /// What an operator does about a damaged or missing file, given the home that holds it.
+        let advice: @Sendable (_ home: String) -> String
+
+        func repair(_ path: String) -> String { advice(FileSystem.parent(of: path)) }
     }
 
     enum Access: Sendable { case serial, concurrent, readOnly }
@@ -113,24 +115,24 @@ package final class DatabaseFile: Sendable {
 
     /// An error whose cause is a row, not SQLite.
     func damagedRow(_ what: String) -> StorageError {
-        .damaged(path: path, reason: "the checksum of \(what) does not match", next: format.repair)
+        .damaged(path: path, reason: "the checksum of \(what) does not match", next: format.repair(path))
     }
 
     func damagedRow(_ what: String, reason: String) -> StorageError {
-        .damaged(path: path, reason: "\(what): \(reason)", next: format.repair)
+        .damaged(path: path, reason: "\(what): \(reason)", next: format.repair(path))
     }
 
     // MARK: Opening
 
     private static func prepareFile(_ path: String, format: Format, opening: StoreOpening) throws(StorageError) {
         guard let status = try FileSystem.status(path) else {
-            guard opening == .createIfMissing else { throw .missing(path: path, next: format.repair) }
+            guard opening == .createIfMissing else { throw .missing(path: path, next: format.repair(path)) }
             return try create(path, format: format)
         }
         guard !status.isDirectory else { throw .wrongFile(path: path, expected: format.name, found: "a directory") }
         let head = try FileSystem.head(path, count: 16)
         guard head == Array("SQLite format 3".utf8) + [0] else {
-            throw .damaged(path: path, reason: "it does not start like an SQLite database", next: format.repair)
+            throw .damaged(path: path, reason: "it does not start like an SQLite database", next: format.repair(path))
         }
     }
 
@@ -191,7 +193,7 @@ package final class DatabaseFile: Sendable {
             )
         }
         guard mark != 0 || version != 0 || tables != 0 else {
-            throw .damaged(path: path, reason: "it holds no tables", next: format.repair)
+            throw .damaged(path: path, reason: "it holds no tables", next: format.repair(path))
         }
         guard mark == format.mark else {
             throw .wrongFile(path: path, expected: format.name, found: "an SQLite file with application id \(mark)")
@@ -200,7 +202,7 @@ package final class DatabaseFile: Sendable {
             throw .newerVersion(path: path, found: version, supported: format.version)
         }
         guard version == format.version else {
-            throw .damaged(path: path, reason: "format version \(version) never existed", next: format.repair)
+            throw .damaged(path: path, reason: "format version \(version) never existed", next: format.repair(path))
         }
     }
 
@@ -209,7 +211,7 @@ package final class DatabaseFile: Sendable {
     private func checkPages() throws(StorageError) {
         let findings = try read { db in try String.fetchAll(db, sql: "PRAGMA integrity_check(3)") }
         guard findings == ["ok"] else {
-            throw .damaged(path: path, reason: findings.joined(separator: "; "), next: format.repair)
+            throw .damaged(path: path, reason: findings.joined(separator: "; "), next: format.repair(path))
         }
     }
 
@@ -227,7 +229,7 @@ package final class DatabaseFile: Sendable {
         let reason = error.message ?? "SQLite result \(error.resultCode.rawValue)"
         switch error.resultCode {
         case .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_FORMAT, .SQLITE_SCHEMA:
-            return .damaged(path: path, reason: reason, next: format.repair)
+            return .damaged(path: path, reason: reason, next: format.repair(path))
         case .SQLITE_FULL: return .full(path: path, reason: reason)
         case .SQLITE_BUSY, .SQLITE_LOCKED: return .locked(path: path, pid: nil)
         case .SQLITE_READONLY: return .readOnly(path: path)

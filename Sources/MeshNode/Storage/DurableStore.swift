@@ -294,5 +294,9 @@ public final class DurableStore: Sendable {
                 PRIMARY KEY (space, key)
             ) STRICT, WITHOUT ROWID;
             """,
-        repair: "restore it from a backup; never continue with this key without it, the node could sign twice")
+        // An old copy is as bad as none: both forget what was signed since.
+        advice: { _ in
+            "never restore an old copy and never go on with this key, the node could sign twice; make a new home, "
+                + "which has a key of its own: meshnode init --home NEW"
+        })
 }

@@ -91,7 +91,12 @@ extension HomeDirectory {
     /// Reads the identity after checking that nobody else can.
     public func loadIdentity() throws(StorageError) -> NodeIdentity {
         guard let status = try FileSystem.status(identityKey) else {
-            throw .missing(path: identityKey, next: "create it with `meshnode init --home \(path)`")
+            throw .missing(
+                path: identityKey,
+                next: try hasHistory
+                    ? "this home has signed with it: restore the key from your backup; without it make a new home "
+                        + "with a key of its own: meshnode init --home NEW"
+                    : "create it with `meshnode init --home \(path)`")
         }
         guard status.mode & 0o177 == 0 else {
             throw .permissions(path: identityKey, mode: status.permissions, next: "run `chmod 600 \(identityKey)`")
@@ -104,6 +109,11 @@ extension HomeDirectory {
         var bytes = try FileSystem.read(identityKey, limit: 4096)
         defer { wipe(&bytes) }
         return try IdentityFile.decode(bytes, path: identityKey)
+    }
+
+    /// Whether a key was used here: databases that only a node with a key makes.
+    public var hasHistory: Bool {
+        get throws(StorageError) { try FileSystem.exists(durableDatabase) || FileSystem.exists(chainDatabase) }
     }
 
     public var hasIdentity: Bool { (try? FileSystem.exists(identityKey)) ?? false }

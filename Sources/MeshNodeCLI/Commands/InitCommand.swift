@@ -57,7 +57,10 @@ struct InitCommand: ParsableCommand {
         if let agreed, place.hasIdentity {
             try compare(agreed, with: try HomeDirectory.open(at: place.path).loadIdentity())
         }
-        let loaded = try ConfigurationLoader(home: place, fileText: nil, flags: flags).load()
+        // A home that has a configuration is judged by it, not by the defaults.
+        let loaded = try ConfigurationLoader(home: place, environment: Files.environment, flags: flags).load()
+        // A new key beside the history of another one would only make the loss final.
+        if !place.hasIdentity, try place.hasHistory { _ = try place.loadIdentity() }
 
         let home = try HomeDirectory.create(at: place.path)
         let createsKeys = !home.hasIdentity

@@ -1,0 +1,18 @@
+internal import Wire
+
+extension Node {
+    /// What the sender of a refused transaction does next; each command works when it is typed as it stands.
+    static func next(after transaction: Transaction, account: NodeID) -> String {
+        switch transaction {
+        case .transfer, .bond, .unbond:
+            "what this account has and where it went: meshnode ledger balance, meshnode ledger history"
+        case .publish:
+            "credits come from another account: meshnode ledger transfer \(account.hex) CREDITS on a node that has some"
+        case .enrol:
+            "an account comes with its first credits: meshnode ledger transfer \(account.hex) CREDITS on a member"
+        case .reveal, .rating, .control, .refund, .settle, .close:
+            "what state the task is in: meshnode task list"
+        case .evidence: "nothing is needed: it is known already"
+        }
+    }
+}
