@@ -15,8 +15,8 @@ enum Seams {
 /// A mesh inside this process.
 protocol DemoRunner: Sendable {
     /// - Parameter report: lines for people, as they come.
-    /// - Returns: whether every gate held.
+    /// - Returns: whether every gate held, and the folder with everything that the run left.
     func run(
         nodes: Int, rounds: Int, partition: String, seed: UInt64, report: @escaping @Sendable (String) -> Void
-    ) async throws -> Bool
+    ) async throws -> (held: Bool, folder: String)
 }

@@ -23,7 +23,7 @@ struct BaselineCommand: ParsableCommand {
         @Option(help: "One source, cut with --parts, --partition and --seed.") var data: String?
         @Option(help: "Nodes, with --data.") var parts = 5
         @Option(help: "How the rows are dealt, with --data.") var partition = "iid"
-        @Option(help: "Seed of the dealing, with --data.") var seed: UInt64 = 0
+        @Option(help: "Seed of the dealing, with --data, and of the task; the task's own without it.") var seed: UInt64?
         @Option(parsing: .singleValue, help: "Training rows of one node, again for each.") var part: [String] = []
         @Option(help: "Held-out rows, with --part.") var evaluation: String?
         @Option(help: "Column of the class in CSV and TSV.") var label = "label"
@@ -41,7 +41,9 @@ struct BaselineCommand: ParsableCommand {
             if let out {
                 try Files.refuseExisting(["\(out)/baseline.json", "\(out)/baseline.csv"], force: overwrite.force)
             }
-            let spec = try TaskCommand.read(task, assignments: assignments).spec
+            let spec = try TaskCommand.read(
+                task, assignments: assignments + (seed.map { ["seed=\($0)"] } ?? [])
+            ).spec
             LinearAlgebra.setThreadCount(1)
             let (rows, test) = try load(spec)
             let model = try spec.learnModel()
@@ -59,13 +61,14 @@ struct BaselineCommand: ParsableCommand {
             let central = try Baseline.centralised(model: model, split: all, settings: settings, seed: seed)
             output.note("alone: \(rows.count) nodes, \(rows.map { "\($0.count)" }.joined(separator: ", ")) rows")
             let alone = try Baseline.alone(model: model, parts: rows, test: test, settings: settings, seed: seed)
-            output.note("plaintext FedAvg on the same parts")
+            let rule = Self.rule(spec)
+            output.note("plaintext \(rule) on the same parts")
             var federation = try Federation(model: model, parts: rows, settings: settings, seed: seed)
             let federated = try federation.run(test: test) { line in
                 output.detail("round \(line.round)  accuracy \(Text.share(line.test.accuracy))")
             }
             let result = BaselineResult(
-                task: spec.name, seed: spec.seed, rounds: Int(spec.rounds), central: central, alone: alone,
+                spec, partition: data == nil ? nil : partition, rule: rule, central: central, alone: alone,
                 federated: federated)
             if let out {
                 try Files.makeDirectory(out)
@@ -73,6 +76,12 @@ struct BaselineCommand: ParsableCommand {
                 try Files.write(Array(result.curves.utf8), to: "\(out)/baseline.csv")
             }
             output.show(result, text: \.text)
+        }
+
+        /// What the federated row is: the server rule, and the correction of local training where there is one.
+        private static func rule(_ spec: TaskSpec) -> String {
+            spec.training.local.correction == .none
+                ? spec.training.server.word : "\(spec.training.local.correction.word) with \(spec.training.server.word)"
         }
 
         /// Training rows of each node and the held-out rows, scaled as the task says.
@@ -87,7 +96,8 @@ struct BaselineCommand: ParsableCommand {
                 let split = try TrainTestSplit(try read(data))
                 let plan = try Partitioner.plan(
                     split.train,
-                    settings: try PartitionSettings(parsing: partition, parts: parts, seed: Seed.number(seed)))
+                    settings: try PartitionSettings(
+                        parsing: partition, parts: parts, seed: Seed.number(seed ?? spec.seed)))
                 return (try plan.parts.indices.map { try plan.rows(of: $0, in: split.train) }, split.test)
             }
             return (
@@ -109,6 +119,15 @@ struct BaselineResult: Encodable {
     let task: String
     let seed: UInt64
     let rounds: Int
+    /// Of the federated row.
+    let rule: String
+    let optimiser: String
+    let learningRate: Double
+    let localEpochs: UInt32
+    let batchSize: UInt32
+    let compression: String
+    /// How the rows were dealt; absent where each node brought its own.
+    let partition: String?
     let centralAccuracy: Double?
     let centralLoss: Double?
     let floatAccuracy: Double?
@@ -120,15 +139,24 @@ struct BaselineResult: Encodable {
     let central: [Point]
     let float: [Point]
 
-    init(task: String, seed: UInt64, rounds: Int, central: [RoundMetrics], alone: [Metrics], federated: [RoundMetrics])
-    {
+    init(
+        _ spec: TaskSpec, partition: String?, rule: String, central: [RoundMetrics], alone: [Metrics],
+        federated: [RoundMetrics]
+    ) {
         func points(_ lines: [RoundMetrics]) -> [Point] {
             lines.map { Point(round: $0.round, accuracy: $0.test.accuracy, loss: $0.test.loss) }
         }
         let known = alone.compactMap(\.accuracy)
-        self.task = task
-        self.seed = seed
-        self.rounds = rounds
+        task = spec.name
+        seed = spec.seed
+        rounds = Int(spec.rounds)
+        self.rule = rule
+        self.partition = partition
+        optimiser = spec.training.local.optimiser.word
+        learningRate = Double(spec.training.learningRatePpm) / 1e6
+        localEpochs = spec.training.localEpochs
+        batchSize = spec.training.batchSize
+        compression = spec.update.compression.word
         centralAccuracy = central.last?.test.accuracy
         centralLoss = central.last?.test.loss
         floatAccuracy = federated.last?.test.accuracy
@@ -145,7 +173,7 @@ struct BaselineResult: Encodable {
             ["BASELINE", "ACCURACY", "LOSS"],
             [
                 ["centralised", Text.share(centralAccuracy), Text.share(centralLoss)],
-                ["plaintext FedAvg", Text.share(floatAccuracy), Text.share(floatLoss)],
+                ["plaintext \(rule)", Text.share(floatAccuracy), Text.share(floatLoss)],
                 ["best node alone", Text.share(bestAloneAccuracy), Text.unknown],
                 ["mean node alone", Text.share(meanAloneAccuracy), Text.unknown],
             ])

@@ -87,7 +87,7 @@ struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo", abstract: "A mesh inside this process: offline, in seconds.")
     @OptionGroup var global: GlobalArguments
-    @Option(help: "Nodes, 5 or more.") var nodes = 5
+    @Option(help: "Nodes, 4 to 32.") var nodes = 5
     @Option(help: "Rounds.") var rounds = 3
     @Option(help: "How the rows are dealt.") var partition = "shards:2"
     @Option(help: "Seed of everything.") var seed: UInt64 = 0
@@ -95,9 +95,9 @@ struct DemoCommand: AsyncParsableCommand {
     func run() async throws {
         let demo = Seams.demo
         let output = global.output
-        let held = try await demo.run(nodes: nodes, rounds: rounds, partition: partition, seed: seed) { line in
-            output.format == .text ? Terminal.result(line) : output.note(line)
-        }
+        let (held, folder) = try await demo.run(
+            nodes: nodes, rounds: rounds, partition: partition, seed: seed, report: output.progress)
+        try output.showSummary(of: folder)
         if !held { throw CommandFailure(ExitStatus.verification, "a gate failed, see above") }
     }
 }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import Learn
 internal import MeshNode
 internal import Wire
 
@@ -30,6 +31,21 @@ struct Output {
         case .json: Terminal.result(APICoding.text(values, pretty: true))
         case .jsonl: for value in values { Terminal.result(APICoding.text(value)) }
         }
+    }
+
+    /// A line of a long run: its result in text, else a remark beside the JSON that follows.
+    var progress: @Sendable (String) -> Void {
+        let (isText, isQuiet) = (format == .text, isQuiet)
+        return { line in
+            if isText { Terminal.result(line) } else if !isQuiet { Terminal.error(line) }
+        }
+    }
+
+    /// The summary that a run wrote into its folder, where JSON was asked for.
+    func showSummary(of folder: String) throws {
+        guard format != .text else { return }
+        let text = String(decoding: try Files.read("\(folder)/\(ReportFiles.summary)"), as: UTF8.self)
+        Terminal.result(format == .json ? text : text.split(separator: "\n").map { $0.drop { $0 == " " } }.joined())
     }
 
     /// A remark for people, on stderr.

@@ -253,11 +253,13 @@ struct TestnetCommand: AsyncParsableCommand {
         options.label = label
         options.divisor = divisor
         options.ownerPolicy = owner.map(Files.absolute)
-        let run = TestnetRun(options: options, report: { Terminal.result($0) })
-        try await SignalStop.runMesh(in: options.out) {
-            guard try await run.run() else {
-                throw CommandFailure(ExitStatus.verification, "a gate failed, see above")
-            }
+        let output = global.output
+        let folder = options.out
+        let run = TestnetRun(options: options, report: output.progress)
+        try await SignalStop.runMesh(in: folder) {
+            let held = try await run.run()
+            try output.showSummary(of: folder)
+            guard held else { throw CommandFailure(ExitStatus.verification, "a gate failed, see above") }
         }
     }
 }
@@ -266,7 +268,7 @@ struct TestnetCommand: AsyncParsableCommand {
 struct InProcessDemo: DemoRunner {
     func run(
         nodes: Int, rounds: Int, partition: String, seed: UInt64, report: @escaping @Sendable (String) -> Void
-    ) async throws -> Bool {
+    ) async throws -> (held: Bool, folder: String) {
         // It stays: the model, the report and the homes that anybody can check again are named in the last line.
         let out = NSTemporaryDirectory() + "meshnode-demo-\(getProcessID())"
         let options = TestnetOptions(
@@ -280,6 +282,6 @@ struct InProcessDemo: DemoRunner {
             let result = try await run.run()
             held.withLock { $0 = result }
         }
-        return held.withLock { $0 }
+        return (held.withLock { $0 }, out)
     }
 }

@@ -16,6 +16,18 @@ struct TestnetProof {
         let seed: UInt64
         let partition: String
         let holders: String
+        /// What was trained how, so that a folder of runs can be tabled.
+        let data: String
+        let architecture: String
+        let optimiser: String
+        let server: String
+        let compression: String
+        let weighting: String
+        let payout: String
+        let noise: Double
+        let learningRate: Double
+        let localEpochs: UInt32
+        let batchSize: UInt32
         let finalAccuracy: Double
         let floatAccuracy: Double
         let centralAccuracy: Double
@@ -131,7 +143,17 @@ struct TestnetProof {
         let bytes = run.bytesSent
         let summary = Summary(
             nodes: run.options.nodes, rounds: run.options.rounds, seed: run.options.seed,
-            partition: run.options.partition, holders: run.options.holders, finalAccuracy: accuracy,
+            partition: run.options.partition,
+            holders: "\(plan.spec.holders.count),\(plan.spec.holders.threshold)", data: run.options.data,
+            architecture: plan.spec.model.architecture.word
+                + (plan.spec.model.hidden.isEmpty
+                    ? "" : ":" + plan.spec.model.hidden.map { "\($0)" }.joined(separator: "-")),
+            optimiser: plan.spec.training.local.optimiser.word, server: plan.spec.training.server.word,
+            compression: plan.spec.update.compression.word, weighting: plan.spec.training.weighting.word,
+            payout: plan.spec.reward.rule.word, noise: Double(plan.spec.privacy.noisePpm) / 1e6,
+            learningRate: Double(plan.spec.training.learningRatePpm) / 1e6,
+            localEpochs: plan.spec.training.localEpochs, batchSize: plan.spec.training.batchSize,
+            finalAccuracy: accuracy,
             floatAccuracy: float.accuracy, centralAccuracy: baselines.central, bestAloneAccuracy: baselines.bestAlone,
             exact: exact, headsEqual: headsEqual, verified: verified, completed: first.isComplete,
             creditsAddUp: ledger.holds, accuracyGate: wanted,
