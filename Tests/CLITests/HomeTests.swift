@@ -191,4 +191,62 @@ import Testing
         let outcome = try await Executable().run(["config", "template"])
         #expect(try outcome.output == String(contentsOfFile: repository + "/examples/config.toml", encoding: .utf8))
     }
+
+    /// A new key beside the history of another one would make its loss final.
+    @Test func aLostKeyIsNeverReplaced() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let home = scratch.path + "/a"
+        #expect(try await executable.run(["init", "--home", home, "-q"]).status == 0)
+        try FileManager.default.removeItem(atPath: home + "/keys/identity.key")
+        let refused = try await executable.run(["init", "--home", home])
+        #expect(refused.status == 78)
+        #expect(refused.errors.contains("restore the key from your backup"))
+        #expect(!FileManager.default.fileExists(atPath: home + "/keys/identity.key"))
+    }
+
+    @Test func whatIsThereIsNotOverwritten() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let home = scratch.path + "/a"
+        #expect(try await executable.run(["init", "--home", home, "-q"]).status == 0)
+        let out = scratch.path + "/lab.genesis"
+        let command = ["genesis", "create", "--name", "lab", "--member", home, "--out", out, "-q"]
+        #expect(try await executable.run(command).status == 0)
+        let first = FileManager.default.contents(atPath: out)
+        let refused = try await executable.run(command)
+        #expect(refused.status == 65 && refused.errors.contains("--force"))
+        #expect(FileManager.default.contents(atPath: out) == first)
+        #expect(try await executable.run(command + ["--force"]).status == 0)
+    }
+
+    /// The advice about a path that is too long for a socket works when it is followed.
+    @Test func aHomeWithALongPathImportsAGenesis() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let home = scratch.path + "/" + String(repeating: "a", count: 100) + "/n"
+        try FileManager.default.createDirectory(
+            atPath: scratch.path + "/" + String(repeating: "a", count: 100), withIntermediateDirectories: true)
+        #expect(try await executable.run(["init", "--home", home]).status == 78)
+        let socket = ["--set", "api.socket=\(scratch.path)/n.sock"]
+        #expect(try await executable.run(["init", "--home", home, "-q"] + socket).status == 0)
+        let out = scratch.path + "/x.genesis"
+        #expect(
+            try await executable.run(
+                ["genesis", "create", "--name", "x", "--member", home, "--out", out, "-q"]).status == 0)
+        let imported = try await executable.run(["init", "--home", home, "--genesis", out])
+        #expect(imported.status == 0, "\(imported.errors)")
+    }
+
+    @Test func variablesOfAnOrchestratorAreNoSettings() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let given = [
+            "MESHNODE_SERVICE_HOST": "10.0.0.1", "MESHNODE_PORT": "tcp://10.0.0.1:7001",
+            "MESHNODE_PORT_7001_TCP_ADDR": "10.0.0.1", "MESHNODE_SERVICE_PORT_LINKS": "7001", "MESHNODE_VERSION": "1",
+        ]
+        let shown = ["config", "show", "--home", scratch.path + "/a"]
+        #expect(try await executable.run(shown, environment: given).status == 0)
+        #expect(try await executable.run(shown, environment: ["MESHNODE_LISTEN_PROT": "1"]).status == 78)
+    }
 }

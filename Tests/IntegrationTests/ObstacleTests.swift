@@ -1,0 +1,44 @@
+import Chain
+import Testing
+import Wire
+
+@testable import MeshNode
+
+/// The book of reasons why a node does not do what is expected of it.
+@Suite("Obstacles")
+struct ObstacleTests {
+    private let task = TaskID([UInt8](repeating: 7, count: 32))
+
+    private func at(_ milliseconds: UInt64) -> Instant { Instant(monotonicMs: milliseconds, wallMs: 1_000 + milliseconds) }
+
+    @Test func aReasonIsNewsOnceAndKeepsItsTime() {
+        var book = ObstacleBook()
+        #expect(book.set(.join, task, "nonce 15, the account is at 13", now: at(0)))
+        #expect(!book.set(.join, task, "nonce 15, the account is at 13", now: at(5_000)))
+        #expect(book.views.map(\.sinceMs) == [1_000])
+        #expect(book.set(.join, task, "no credits", now: at(6_000)))
+        #expect(book.views.map(\.reason) == ["no credits"])
+        book.clear(.join, task)
+        #expect(book.views.isEmpty)
+    }
+
+    /// What passes is tried again for ever, ever more rarely but at least once a minute.
+    @Test func passingReasonsAreTriedForEver() {
+        var book = ObstacleBook()
+        var now: UInt64 = 0
+        for _ in 0..<200 {
+            _ = book.set(.join, task, "nonce", now: at(now))
+            #expect(!book.mayTry(.join, task, now: at(now)))
+            #expect(book.mayTry(.join, task, now: at(now + 60_000)))
+            now += 60_000
+        }
+        #expect(book.mayTry(.train, task, now: at(now)))
+    }
+
+    @Test func finalReasonsAreNotTriedAgain() {
+        var book = ObstacleBook()
+        _ = book.set(.join, task, "this node's data do not fit the task", isFinal: true, now: at(0))
+        #expect(!book.mayTry(.join, task, now: at(1 << 40)))
+        #expect(book.views.first?.text.hasSuffix("(not tried again by itself)") == true)
+    }
+}
