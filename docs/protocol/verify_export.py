@@ -1959,7 +1959,7 @@ def parse(text, number):
     def refuse(text):
         raise Fault("line %d: numbers are whole" % number)
 
-    need(text.endswith("\n") and text.isascii() and "\\" not in text, "line %d: no end, escapes, or not ASCII" % number)
+    need(text.endswith("\n") and text.isascii() and not set("\\\r") & set(text), "line %d: no end, escapes, or not ASCII" % number)
     try:
         line = json.loads(text, object_pairs_hook=once, parse_float=refuse, parse_constant=refuse)
     except ValueError:
