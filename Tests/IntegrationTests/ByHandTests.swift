@@ -242,7 +242,8 @@ import Testing
         for name in Self.names {
             try Lab.expect("store", "gc", "--home", lab.home(name))
             try Lab.expect(
-                "model", "export", "leaves", "--round", "0", "--home", lab.home(name), "--out", path + "/kept.model")
+                "model", "export", "leaves", "--round", "0", "--force", "--home", lab.home(name), "--out",
+                path + "/kept.model")
         }
         let early = try Program.run("vote", "leaves", "1", "--valid", "--home", lab.home("a1"))
         #expect(early.code != 0 && early.errors.contains("no candidate"))
