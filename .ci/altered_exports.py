@@ -418,6 +418,7 @@ other = bytearray.fromhex(parsed[step]["certificate"])
 other[47:79] = v.header(wrong)["id"]
 block("an order on another registry block", "not the registry's block", number,
       b"\x03" + raw_list([wrong + bytes(other) + true]) + raw_list([seal(order)]) + v.u32(0), 4)
+block("an anchor that moves over nothing", "an anchor moves by 64 changes", number, b"\x07" + raw_list([]), 4)
 block("an order out of turn", "an order out of turn", number, b"\x03" + raw_list([]) + raw_list([
     seal(order, payload=control[:-5] + v.u32(7) + b"\x01")]) + v.u32(0), 4)
 
@@ -446,8 +447,12 @@ def transaction(name, wanted, kind, change):
     block(name, wanted, i, raw_list([seal(e) for e in found]))
 
 
-transaction("an enrolment without a bond", "too small a bond", 2, lambda p: p[:-8] + v.u64(0))
-transaction("an enrolment with another data form", "another data form", 2, lambda p: flipped(p, -9))
+# Both proofs of keys stand behind the bond.
+transaction("an enrolment without a bond", "too small a bond", 2, lambda p: p[:-136] + v.u64(0) + p[-128:])
+transaction("an enrolment with another data form", "another data form", 2, lambda p: flipped(p, -137))
+transaction("an enrolment with the sealing key of another", "has not proven to hold", 2, lambda p: flipped(p, -80))
+transaction("an enrolment with the election key of another", "has not proven to hold", 2, lambda p: flipped(p, -20))
+transaction("a task with the sealing key of another", "has not proven to hold", 1, lambda p: flipped(p, -20))
 transaction("an enrolment in an unknown task", "an unknown task", 2, lambda p: flipped(p, 4))
 transaction("a settlement of another table", "another payout root", 9, lambda p: flipped(p, -1))
 i, place = kinds[3]

@@ -99,9 +99,10 @@ final class InvariantLedger {
         var sum = state.burned
         for account in genesis.accounts {
             guard let now = state.accounts[account.node] else { continue }
-            sum += now.balance + now.bonded + now.validatorBond + now.unbonding.reduce(0) { $0 + $1.credits }
+            sum +=
+                now.balance + now.bonded + now.validatorBond + now.reserve + now.unbonding.reduce(0) { $0 + $1.credits }
         }
-        for task in state.tasks { sum += task.escrow }
+        for task in state.tasks { sum += task.escrow + task.deposit }
         check(sum == credits, .credits, time, "height \(block.header.height): credits add up to \(sum), not \(credits)")
     }
 

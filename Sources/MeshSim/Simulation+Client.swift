@@ -114,14 +114,14 @@ extension Simulation {
         honestNodes.allSatisfy { index in
             if heldDown.contains(index) { return true }
             guard let memory = nodes[index].memory else { return false }
-            return hasEnded(memory) && memory.registry.state.tasks.allSatisfy { $0.bondsReleased && $0.escrow == 0 }
+            return hasEnded(memory) && memory.registry.state.tasks.isEmpty
         }
     }
 
     /// A task ends on its chain; one that too few joined never has a chain and ends when it expires.
     private func hasEnded(_ memory: SimulatedNode.Memory) -> Bool {
         if let task = memory.tasks.first { return task.state.isEnded }
-        return memory.registry.state.tasks.first.map { $0.closed == nil && $0.bondsReleased } ?? false
+        return !memory.registry.state.ended.isEmpty
     }
 
     func checkEnding() {
@@ -180,10 +180,7 @@ extension Simulation {
             slashed: state?.contributors.filter { $0.slashes > 0 }.compactMap { indexOf[$0.node] }.sorted() ?? [],
             evicted: nodes[best].memory?.tasks.first?.state.evicted.compactMap { indexOf[$0] }.sorted() ?? [],
             complaints: complaints,
-            paid: state?.tasks.filter { $0.paidMs != nil }.reduce(0) {
-                $0 + ($1.settlement?.payouts.entries ?? []).reduce(0) { $0 + $1.credits }
-            }
-                ?? 0,
+            paid: state?.contributors.reduce(0) { $0 + $1.credits } ?? 0,
             rejectedMessages: rejected, blocks: blocks, trace: lines)
     }
 }

@@ -168,6 +168,7 @@ extension Simulation {
         case .mint:
             guard chain == registryChain,
                 nodes[index].memory!.registry.state.tasks.contains(where: { $0.paidMs != nil })
+                    || !nodes[index].memory!.registry.state.ended.isEmpty
             else { return }
             nodes[index].memory!.registry.state.accounts[genesis.accounts[0].node]!.balance += 1
         case .forgetsSets:

@@ -250,7 +250,9 @@ public final class Simulation {
         let disk = nodes[index].disk
         var state = RegistryState(genesis: genesis)
         for block in disk.blocks[registryChain] ?? [] {
-            do { state = try RegistryRules.check(header: block.header, body: block.body, state: state) } catch {
+            do {
+                state = try RegistryRules.check(header: block.header, body: block.body, state: state)
+            } catch {
                 ledger.report(.certificate, now, "node \(index) stored an invalid block: \(error)")
                 return
             }
@@ -263,7 +265,7 @@ public final class Simulation {
         ledger.restarted(index)
         note(index, "starts, life \(nodes[index].life)")
         let life = nodes[index].life
-        for genesis in state.openedTasks() where isAlive(index, life) { openTask(genesis, node: index) }
+        for genesis in state.everyOpenedTask() where isAlive(index, life) { openTask(genesis, node: index) }
         queue.push(
             .heartbeat(node: index, life: life), at: now + random.within(1_000...configuration.network.heartbeat))
         // Entering a task's phase may already have met a crash.

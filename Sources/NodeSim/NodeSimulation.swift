@@ -97,7 +97,7 @@ private final class NodeMesh: @unchecked Sendable {
             accounts: accounts.sorted { $0.node < $1.node },
             parameters: .init(
                 electionProofBytes: UInt8(Election.proofBytes), proposeMs: 800, voteMs: 200, settleMs: 300,
-                evidenceMs: 300))
+                evidenceMs: 300, epochMs: 300))
         for member in members {
             _ = try DurableStore(path: member.home.durableDatabase, owner: member.id, opening: .createIfMissing)
             let store = try ChainStore(path: member.home.chainDatabase, opening: .createIfMissing)
@@ -235,7 +235,7 @@ private final class NodeMesh: @unchecked Sendable {
 
     /// Again until the registry has it: the first attempt may have died with its node.
     private func publish() {
-        guard checks.registry.tasks.isEmpty else { return }
+        guard checks.registry.tasks.isEmpty, checks.registry.ended.isEmpty else { return }
         if let node = members[0].node {
             let prepared = prepared
             Task { _ = try? await node.publish(prepared) }

@@ -28,7 +28,13 @@ public enum Limits {
     public static let blockBody = 1 << 20
     public static let transactionsPerBlock = 512
     public static let accounts = 100_000
+    /// Tasks that have not left the registry. A deposit makes it impossible to fill: docs/protocol/registry.md.
     public static let tasks = 10_000
+    /// Open tasks of one account: enough for a laboratory, few enough that no account crowds out the others of a block.
+    public static let openTasksPerAccount = 64
+    /// Heights of a registry epoch, the only times at which its electorate changes: a task chain proves 64 such steps in one
+    /// block, so that a thousand blocks of somebody else's bonds do not fill one proof.
+    public static let epochHeights: UInt64 = 64
     /// A model, an encrypted body or an aggregate.
     public static let content = 1 << 33
     public static let rounds = 1_000

@@ -31,10 +31,13 @@ struct LedgerTests {
             world.refusal(.settle(world.settlement(task, height: 11, outcome: .complete, credits: [1])), 4)?
                 .contains("paid out") == true)
         try world.decide([(.refund(task: task.task), 3)])
-        #expect(world.balance(0) == 4_200 && world.state.totalCredits == total)
+        #expect(world.balance(0) == 4_200 - world.state.publishDeposit && world.state.totalCredits == total)
         #expect(world.refusal(.refund(task: task.task), 0)?.contains("nothing is left") == true)
         try world.decide(after: 20_000)
         for index in 1..<6 { #expect(world.state.accounts[world.node(index)]?.bonded == 0) }
+        // Behind its evidence window the task leaves, and its deposit comes back.
+        #expect(world.state.tasks.isEmpty && world.state.ended.count == 1 && world.balance(0) == 4_200)
+        #expect(world.refusal(.refund(task: task.task), 0)?.contains("has ended and left the registry") == true)
         #expect(world.state.totalCredits == total && world.state.nextTimerMs == nil)
         // The table of contributors is what was settled.
         let table = world.state.contributors
@@ -136,9 +139,9 @@ struct LedgerTests {
         #expect(world.refusal(world.enrolment(task, 2), 2)?.contains("expired") == true)
         try world.decide(after: 5_000)
         try world.decide([(.refund(task: task), 5)])
-        #expect(world.balance(0) == 5_000)
+        #expect(world.balance(0) == 5_000 - world.state.publishDeposit)
         try world.decide(after: 20_000)
-        #expect(world.balance(1) == 5_000)
+        #expect(world.balance(0) == 5_000 && world.balance(1) == 5_000 && world.state.tasks.isEmpty)
     }
 
     @Test func ordersFollowTheirRules() throws {
@@ -156,8 +159,10 @@ struct LedgerTests {
         // A stop before the Close is the cancel.
         try world.decide([(control(early, 1, .stop), 0)])
         #expect(world.balance(0) == 5_000 && world.balance(1) == 5_000)
-        #expect(world.refusal(world.enrolment(early, 3), 3)?.contains("stopped") == true)
-        #expect(world.refusal(.close(task: early), 3)?.contains("stopped") == true)
+        // The record leaves with the next block.
+        #expect(world.state.task(early)?.isStopped == true)
+        #expect(world.refusal(world.enrolment(early, 3), 3)?.contains("left the registry") == true)
+        #expect(world.refusal(.close(task: early), 3)?.contains("left the registry") == true)
 
         let task = try world.openTask().task
         #expect(world.refusal(control(task, 2, .pause), 0)?.contains("the next one is 1") == true)
@@ -167,25 +172,6 @@ struct LedgerTests {
         #expect(world.refusal(control(task, 2, .pause), 0)?.contains("paused already") == true)
         try world.decide([(control(task, 2, .resume), 0), (control(task, 3, .stop), 0)])
         #expect(world.refusal(control(task, 4, .resume), 0)?.contains("stopped already") == true)
-    }
-
-    @Test func bondsMoveTheElectorateTwoHeightsLater() throws {
-        var world = LedgerWorld()
-        let before = world.state.validators
-        #expect(
-            world.refusal(world.bonding(50, 1, key: .generate()), 1)?.contains("keeps its election key") == true)
-        try world.decide([(world.bonding(50, 1), 1)])
-        #expect(world.state.validators == before && world.state.nextValidators.weight(of: world.node(1)) == 150)
-        #expect(world.state.isNextHeightDue, "the change takes effect by itself")
-        try world.decide()
-        #expect(world.state.validators.weight(of: world.node(1)) == 150 && !world.state.isNextHeightDue)
-        #expect(world.state.electorate(at: 2) == before && world.state.electorate(at: 3) == world.state.validators)
-        try world.decide([(.unbond(.validator(credits: 150)), 1)])
-        try world.decide()
-        #expect(!world.state.validators.contains(world.node(1)) && world.balance(1) == 4_950)
-        try world.decide(after: 20_000)
-        #expect(world.balance(1) == 5_100)
-        #expect(world.refusal(.unbond(.validator(credits: 1)), 1)?.contains("validator bond is 0") == true)
     }
 
     // MARK: Evidence
@@ -218,6 +204,7 @@ struct LedgerTests {
         #expect(world.state.burned == 160 && world.state.totalCredits == total)
         #expect(world.state.accounts[world.node(4)]?.unbonding.isEmpty == true)
         #expect(world.refusal(second, 2)?.contains("lost its bond for this already") == true)
+        try world.decide(after: 3_000)
         try world.decide()
         #expect(!world.state.validators.contains(world.node(4)))
         #expect(world.state.contributors.first { $0.node == world.node(4) }?.slashes == 2)

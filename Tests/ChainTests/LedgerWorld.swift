@@ -14,7 +14,7 @@ struct LedgerWorld {
     var timeMs: UInt64 = 2_000
     var nonces: [NodeID: UInt64] = [:]
 
-    init(proofBytes: UInt8 = 0, count: Int = 6) {
+    init(proofBytes: UInt8 = 0, count: Int = 6, balance: UInt64 = 5_000, epochMs: UInt64 = 3_000) {
         let made = (0..<count).map { index in
             try! SigningKey(seed: SecretBytes(Transcript.hash("ledger world", [UInt8(index)])))
         }
@@ -28,10 +28,11 @@ struct LedgerWorld {
         genesis = Genesis(
             name: "test", timeMs: 1_000,
             accounts: keys.enumerated().map { index, key in
-                KeyRules.member(key: key, electionKey: election[index]).account(balance: 5_000, bond: 100)
+                KeyRules.member(key: key, electionKey: election[index]).account(balance: balance, bond: 100)
             },
             parameters: .init(
-                electionProofBytes: proofBytes, proposeMs: 1_000, voteMs: 300, settleMs: 5_000, evidenceMs: 20_000))
+                electionProofBytes: proofBytes, proposeMs: 1_000, voteMs: 300, settleMs: 5_000, evidenceMs: 20_000,
+                epochMs: epochMs))
         state = RegistryState(genesis: genesis)
     }
 
@@ -142,6 +143,12 @@ struct LedgerWorld {
     func bonding(_ credits: UInt64, _ index: Int, key: RistrettoKey? = nil) -> Transaction {
         KeyRules.bond(
             credits, electionKey: key ?? electionKeys[index], network: state.network, account: node(index))
+    }
+
+    /// One epoch later somebody weighs more.
+    mutating func changeElectorate() throws {
+        try decide([(bonding(1, 1), 1)])
+        try decide(after: genesis.parameters.epochMs)
     }
 
     /// A settlement as a decided task header makes it: what the members earned by then.

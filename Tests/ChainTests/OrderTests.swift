@@ -62,8 +62,10 @@ struct OrderTests {
         var world = LedgerWorld()
         let genesis = try world.openTask()
         try world.decide([(world.bonding(2_000, 1), 1)])
+        try world.decide(after: 3_000)
         try world.decide()
         try world.decide([(.unbond(.validator(credits: 100)), 2)])
+        try world.decide(after: 3_000)
         try world.decide()
         try world.decide([control(genesis.task, 1, .stop)])
         let order = try order(world, 1, genesis.task)
@@ -78,8 +80,7 @@ struct OrderTests {
     @Test func aStopArrivesBehindThreeHundredChangesOfTheElectorate() throws {
         var world = LedgerWorld()
         let genesis = try world.openTask { $0.deadlines.expiryMs = 300 * 86_400_000 }
-        // Late enough for every change to count at once, whatever an epoch is.
-        for _ in 0..<300 { try world.decide([(world.bonding(1, 1), 1)], after: 7_200_000) }
+        for _ in 0..<300 { try world.changeElectorate() }
         try world.decide([control(genesis.task, 1, .stop)])
         #expect(world.state.electorateChanges.count > 290)
         var state = TaskState(genesis: genesis)
@@ -117,7 +118,7 @@ struct OrderTests {
         var world = LedgerWorld()
         let genesis = try world.openTask { $0.deadlines.expiryMs = 300 * 86_400_000 }
         try world.decide([control(genesis.task, 1, .stop)])
-        for _ in 0..<66 { try world.decide([(world.bonding(1, 1), 1)], after: 7_200_000) }
+        for _ in 0..<66 { try world.changeElectorate() }
         var state = TaskState(genesis: genesis)
         let block = { (height: UInt64) in world.blocks[Int(height) - 1] }
         let steps = try #require(world.state.anchorSteps(for: state, block: block))
@@ -131,7 +132,7 @@ struct OrderTests {
     @Test func aNodeProposesTheMove() throws {
         var world = LedgerWorld()
         let genesis = try world.openTask { $0.deadlines.expiryMs = 300 * 86_400_000 }
-        for _ in 0..<70 { try world.decide([(world.bonding(1, 1), 1)], after: 7_200_000) }
+        for _ in 0..<70 { try world.changeElectorate() }
         let state = TaskState(genesis: genesis)
         let steps = try #require(world.state.anchorSteps(for: state) { world.blocks[Int($0) - 1] })
         let proposer = world.keys[world.place(state.nextProposers[0])]

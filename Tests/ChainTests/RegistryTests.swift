@@ -71,7 +71,7 @@ struct RegistryTests {
         let publish = envelope(publish(), 0, nonce: 0)
         state = try block([publish], on: state, timeMs: 2_000)
         let task = TaskID.of(network: genesis.networkID, publish: publish.transactionID)
-        #expect(state.accounts[keys[0].nodeID]?.balance == 4_000)
+        #expect(state.accounts[keys[0].nodeID]?.balance == 4_000 - state.publishDeposit)
         #expect(state.task(task)?.escrow == 1_000 && state.totalCredits == total)
 
         state = try block((1..<6).map { envelope(enrolment(task, $0), $0, nonce: 0) }, on: state, timeMs: 3_000)

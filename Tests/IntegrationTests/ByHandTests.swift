@@ -39,7 +39,8 @@ import Testing
                     "init", "--home", path + "/" + name, "--name", name, "--listen", "127.0.0.1:0", "--set",
                     "mesh.profile=loopback", "--set", "data.type=leaves", "--set", "data.label=label", "--set",
                     "data.train=\(path)/parts/part-\(index).csv", "--set",
-                    "data.evaluation=\(path)/parts/holdout.csv", "--set", "miner.auto_join=true")
+                    "data.evaluation=\(path)/parts/holdout.csv", "--set", "miner.auto_join=true",
+                    "--set", "miner.trust_publisher=true")
             }
             let lines = try ["b1", "b2"].map { name -> String in
                 let outcome = try Self.expect("init", "--home", path + "/" + name, "--json")
@@ -242,7 +243,8 @@ import Testing
         for name in Self.names {
             try Lab.expect("store", "gc", "--home", lab.home(name))
             try Lab.expect(
-                "model", "export", "leaves", "--round", "0", "--home", lab.home(name), "--out", path + "/kept.model")
+                "model", "export", "leaves", "--round", "0", "--force", "--home", lab.home(name), "--out",
+                path + "/kept.model")
         }
         let early = try Program.run("vote", "leaves", "1", "--valid", "--home", lab.home("a1"))
         #expect(early.code != 0 && early.errors.contains("no candidate"))

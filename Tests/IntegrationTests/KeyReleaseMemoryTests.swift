@@ -20,7 +20,7 @@ struct KeyReleaseMemoryTests {
 
     private func job(
         _ members: [UInt8], round: UInt32 = 1, attempt: UInt16, mark: UInt8, manifest: UInt8? = nil,
-        sums: [[Int]]? = nil, present: ClosedRange<UInt8>? = nil
+        sums: [[Int]]? = nil, present: ClosedRange<UInt8>? = nil, previous: [UInt8]? = nil
     ) -> KeyJob {
         KeyJob(
             manifest: BlockID([UInt8](repeating: manifest ?? mark, count: 32)), round: round, attempt: attempt,
@@ -32,7 +32,10 @@ struct KeyReleaseMemoryTests {
             }, sums: sums,
             presence: .init(
                 submitters: (present.map { Array($0) } ?? members).map { NodeID([UInt8](repeating: $0, count: 32)) },
-                beacon: beacon),
+                beacon: beacon,
+                previous: (attempt == 0 ? [] : previous ?? Array(sums == nil ? 1...10 : 1...8)).map {
+                    NodeID([UInt8](repeating: $0, count: 32))
+                }),
             model: ContentReference(id: .zero, length: 1))
     }
 
@@ -81,7 +84,9 @@ struct KeyReleaseMemoryTests {
         // A member proven bad needs no company.
         let bad = NodeID([UInt8](repeating: left[0], count: 32))
         #expect(
-            refusal(&memory, job(Array(left.dropFirst()), attempt: 2, mark: 3, present: 1...9), evicted: [bad], store)
+            refusal(
+                &memory, job(Array(left.dropFirst()), attempt: 2, mark: 3, present: 1...9, previous: left),
+                evicted: [bad], store)
                 == nil)
     }
 

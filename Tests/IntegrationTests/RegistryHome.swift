@@ -25,7 +25,8 @@ struct RegistryHistory {
                 KeyRules.member(key: $0, electionKey: nil).account(balance: 5_000, bond: 100)
             },
             parameters: .init(
-                electionProofBytes: 0, proposeMs: 1_000, voteMs: 300, settleMs: 5_000, evidenceMs: 20_000))
+                electionProofBytes: 0, proposeMs: 1_000, voteMs: 300, settleMs: 5_000, evidenceMs: 20_000,
+                epochMs: 5_000))
         state = RegistryState(genesis: genesis)
         for number in 0..<heights { try decide(number) }
     }

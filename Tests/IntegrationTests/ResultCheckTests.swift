@@ -136,6 +136,7 @@ struct ResultCheckTests {
         let round = try Self.play(encoding: .affine, sums: sums)
         let (policy, each) = (round.policy, round.policy.elementCount(round: 1))
         #expect(try policy.decode(aggregate: round.outcome.aggregate, round: 1, sums: 2) == round.sum)
+        #expect(policy.aggregateLength(round: 1, sums: 2) == round.outcome.candidate.aggregate.length)
         try check(round)
         // The median of two buckets of different size is the mean of their means, not the mean of all members.
         let means = sums.indices.map { sum in

@@ -111,8 +111,8 @@ import Testing
     }
 
     @Test func separationTakesTheBestCuts() throws {
-        let labels: [Int32] = (0..<90).map { Int32($0 / 30) }
-        // Class 1 lowest, then 0, then 2; two rows on the wrong side.
+        let labels: [Int32] = (0..<300).map { Int32($0 / 100) }
+        // Class 1 lowest, then 0, then 2; then one row on the wrong side.
         var values: [Float] = labels.map { [10, 5, 20][Int($0)] }
         let data = try Dataset(name: "s", features: values, labels: labels, featureCount: 1, classCount: 3)
         #expect(ColumnAudit.separation(values, data) == 1)

@@ -10,7 +10,8 @@ struct KeyReleaseGateTests {
 
     private func request(
         _ members: [Int], round: UInt64 = 1, attempt: UInt32 = 0, baseModel: [UInt8]? = nil, decided: Bool = true,
-        buckets: [[Int]]? = nil, bad: [Int] = [], present: [Int]? = nil, submissionSalt: UInt8? = nil
+        buckets: [[Int]]? = nil, bad: [Int] = [], present: [Int]? = nil, submissionSalt: UInt8? = nil,
+        previous: [Int]? = nil, dropped: [Int] = []
     ) -> KeyReleaseGate.Request {
         // Every attempt has its own submissions.
         let salt = submissionSalt ?? UInt8(truncatingIfNeeded: Int(round) * 16 + Int(attempt))
@@ -19,7 +20,8 @@ struct KeyReleaseGateTests {
             manifest: [UInt8(round), UInt8(attempt)] + members.map(UInt8.init),
             round: round, attempt: attempt, manifestIsDecided: decided,
             members: members.map { (key($0), [salt] + key($0)) },
-            buckets: buckets?.map { $0.map(key) }, provenBad: bad.map(key), present: present?.map(key), beacon: beacon)
+            buckets: buckets?.map { $0.map(key) }, provenBad: bad.map(key), present: present?.map(key), beacon: beacon,
+            previous: previous?.map(key), dropped: dropped.map(key))
     }
 
     private let beacon = [UInt8](repeating: 3, count: 32)
@@ -73,6 +75,32 @@ struct KeyReleaseGateTests {
         var low = KeyReleaseGate(minimumMembers: 1)
         #expect(throws: KeyReleaseGate.Refusal.tooFewMembers(found: 3, minimum: 4)) {
             try low.admit(request([0, 1, 2]))
+        }
+    }
+
+    /// A holder that was away while a set was decided between knows no draw; nesting and atoms it still checks.
+    @Test func aHolderThatMissedASetBetweenGoesOn() throws {
+        var gate = KeyReleaseGate(minimumMembers: 4)
+        let first = Array(0..<24)
+        #expect(try gate.admit(request(first)) == .first)
+        let second = try left(of: first, missing: [23])
+        let third = try left(of: second, missing: [second[0]])
+        let present = first.filter { $0 != second[0] }
+        // Whoever dropped out of the second set may be back: it hides nobody all the same.
+        #expect(
+            try gate.admit(
+                request(third, attempt: 2, present: present, previous: second, dropped: [23, second[0]])) == .first)
+        #expect(throws: KeyReleaseGate.Refusal.notDrawn) {
+            try gate.admit(
+                request(Array(third.dropFirst(5)), attempt: 3, present: Array(third.dropFirst()), previous: third))
+        }
+        // Three who dropped out and one beside: no other set between makes that an atom.
+        var other = KeyReleaseGate(minimumMembers: 4)
+        #expect(try other.admit(request(first)) == .first)
+        #expect(throws: KeyReleaseGate.Refusal.smallAtom(size: 1, minimum: 4)) {
+            try other.admit(
+                request(
+                    Array(4..<24), attempt: 2, present: first, previous: Array(1..<24), dropped: [0, 1, 2]))
         }
     }
 

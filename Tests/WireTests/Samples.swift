@@ -50,7 +50,7 @@ struct Samples {
                 type: "digits", shape: [1, 8, 8], labels: ["0", "1", "zwei"], targets: 0, columns: ["f0", "f1"],
                 scalePpm: 16_000_000, resizes: true, meanPpm: [-1_500_000], deviationPpm: [2_000_000], minimumRows: 10,
                 columnsInOrder: true),
-            rounds: 30, participants: .init(minimum: 5, maximum: 9, smallestSet: 4),
+            rounds: 30, participants: .init(minimum: 5, maximum: 9, smallestSet: 4, members: ids(9)),
             deadlines: .init(
                 enrolMs: 60_000, submitMs: 30_000, aggregateMs: 10_000, opinionMs: 5_000, expiryMs: 3_600_000),
             training: .init(
@@ -120,7 +120,8 @@ struct Samples {
                     proofs: .init(election: signature(), node: signature()))
             },
             parameters: .init(
-                electionProofBytes: 80, proposeMs: 1_000, voteMs: 300, settleMs: 3_600_000, evidenceMs: 172_800_000))
+                electionProofBytes: 80, proposeMs: 1_000, voteMs: 300, settleMs: 3_600_000, evidenceMs: 172_800_000,
+                epochMs: 7_200_000))
     }
 
     mutating func settlement() -> Settlement {

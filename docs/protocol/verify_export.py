@@ -304,6 +304,8 @@ def spec(r):
     s["form"] = transcript("meshnode/data-form/1", r.data[form:r.at])
     s["rounds"] = r.u32()
     s["minimum"], s["maximum"], s["smallest"] = r.u32(), r.u32(), r.u32()
+    s["members"] = r.list(lambda r: r.id(), 256)
+    ascending(s["members"], "members")
     s["enrol"], _, _, _, s["expiry"] = r.u32(), r.u32(), r.u32(), r.u32(), r.u64()
     # training
     r.text(255), r.u32(), r.u32(), r.u32(), r.choice(1, 2, 3), r.take(5 * 4), r.u64(), r.choice(1, 2, 3, 4), r.u32(), r.u32()
@@ -427,11 +429,13 @@ class Registry:
         ascending([a[0] for a in accounts], "accounts")
         need(sum(a[1] + a[2] for a in accounts) < 2**63, "more credits than 2^63 - 1")
         for key, balance, bond, election, _ in accounts:
-            self.accounts[key] = dict(balance=balance, nonce=0, bonded=0, bond=bond, key=election, unbonding=[], below=0)
+            self.accounts[key] = dict(
+                balance=balance, nonce=0, bonded=0, bond=bond, key=election, unbonding=[], below=0, reserve=0)
         self.proof_bytes, propose, vote = r.choice(0, 80), r.u32(), r.u32()
         need(10 <= propose <= 600_000 and 10 <= vote <= 600_000, "timeouts out of range")
-        self.settle_ms, self.evidence_ms = r.u64(), r.u64()
-        need(all(1 <= n <= 31_536_000_000 for n in (self.settle_ms, self.evidence_ms)), "windows out of range")
+        self.settle_ms, self.evidence_ms, self.epoch_ms = r.u64(), r.u64(), r.u64()
+        windows = self.settle_ms, self.evidence_ms, self.epoch_ms
+        need(all(1 <= n <= 31_536_000_000 for n in windows), "windows out of range")
         r.end()
         for account in accounts:
             check_member(account, self.proof_bytes)
@@ -442,22 +446,30 @@ class Registry:
         self.now = self.later = self.drawn()
         self.ids, self.settles = [self.network], []
         self.tasks, self.burned = [], 0
+        self.since = None
+        self.departed, self.ended, self.sums = [], bytes(32), {}
         self.total = self.credits()
+        self.deposit = self.total // 10_000 + 1
+        self.reserve = self.total // max(1, 100_000 - len(self.accounts)) + 1
 
     def drawn(self):
         e = Electorate((k, a["bond"]) for k, a in self.accounts.items())
         return e if e.members else self.later
 
     def credits(self):
-        held = sum(a["balance"] + a["bonded"] + a["bond"] + sum(c for c, _ in a["unbonding"])
+        held = sum(a["balance"] + a["bonded"] + a["bond"] + a["reserve"] + sum(c for c, _ in a["unbonding"])
                    for a in self.accounts.values())
-        return held + sum(t["escrow"] for t in self.tasks) + self.burned
+        return held + sum(t["escrow"] + t["deposit"] for t in self.tasks) + self.burned
 
-    def task(self, task):
-        for t in self.tasks:
+    def task(self, task, left=False):
+        for t in self.tasks + (self.departed if left else []):
             if t["id"] == task:
                 return t
         raise Fault("an unknown task")
+
+    def every_task(self):
+        """Every task that was ever published, in that order."""
+        return sorted(self.departed + self.tasks, key=lambda t: t["number"])
 
     def expires(self, t):
         return t["published"] + t["spec"]["expiry"]
@@ -466,6 +478,8 @@ class Registry:
         """Whether a block of this time would have something to do without any transaction."""
         timers = [a["unbonding"][0][1] for a in self.accounts.values() if a["unbonding"]]
         timers += [self.timer(t) for t in self.tasks if self.timer(t) is not None]
+        if self.since is not None:
+            timers.append(self.since + self.epoch_ms)
         return (self.now.hash != self.later.hash or any(t["closed"] and t["beacon"] is None for t in self.tasks)
                 or any(at <= time for at in timers))
 
@@ -481,8 +495,9 @@ class Registry:
         return None if t["released"] else t["paid"] + self.evidence_ms
 
     def begin(self, time):
-        for a in self.accounts.values():
-            while a["unbonding"] and a["unbonding"][0][1] <= time:
+        for key, a in self.accounts.items():
+            votes = max(e.weight.get(key, 0) for e in (self.now, self.later))
+            while a["unbonding"] and a["unbonding"][0][1] <= time and votes <= a["bond"]:
                 a["balance"] += a["unbonding"].pop(0)[0]
         for t in self.tasks:
             while self.timer(t) is not None and self.timer(t) <= time:
@@ -497,6 +512,27 @@ class Registry:
                             self.accounts[key]["balance"] += credits
                 else:
                     self.release(t)
+        for t in [t for t in self.tasks if t["released"]]:
+            self.tasks.remove(t)
+            self.accounts[t["publisher"]]["balance"] += t["escrow"] + t["deposit"]
+            self.ended = transcript("meshnode/ended/1", self.ended, transcript("meshnode/ended-task/1", self.record(t)))
+            self.departed.append(dict(t, escrow=0, deposit=0))
+            self.add_sums(t)
+
+    def add_sums(self, t):
+        """What members did in a task that leaves: tasks, rounds, offered, aggregated, credits, slashes, ratings, stars."""
+        def change(key, *numbers):
+            old = self.sums.get(key, [0] * 8)
+            self.sums[key] = [min(2 ** 64 - 1, a + b) for a, b in zip(old, numbers)]
+        if t["paid"] is not None and t["settled"]:
+            table = t["settled"][2]
+            missed = t["target"] is not None and t["target"] > table["accuracy"]
+            for key, rounds, aggregated, credits in table["entries"]:
+                change(key, 1 if rounds else 0, rounds, table["rounds"], aggregated, 0 if missed else credits, 0, 0, 0)
+        for key in t["slashed"]:
+            change(key, 0, 0, 0, 0, 0, 1, 0, 0)
+        for key, stars in t["ratings"]:
+            change(key, 0, 0, 0, 0, 0, 0, 1, stars)
 
     def release(self, t):
         for key, _, e in t["enrolled"]:
@@ -540,11 +576,15 @@ class Registry:
         s, sealing, proof = spec(r), r.id(), r.sig()
         check_key(proof, sealing, self.held("publish/sealing", e["signer"], s["bytes"]))
         need(len(self.tasks) < TASKS, "too many tasks")
+        need(all(is_key(member) for member in s["members"]), "an invitation to the key of no node")
+        need(sum(1 for t in self.tasks if t["publisher"] == e["signer"] and t["window"] is None and not t["cancelled"]) < 64,
+             "too many open tasks of one account")
         self.debit(a, s["reward"])
+        self.debit(a, self.deposit)
         task = transcript("meshnode/task/1", self.network, transcript("meshnode/transaction/1", e["signed"]))
         self.tasks.append(dict(
-            id=task, spec=s, publisher=e["signer"], sealing=sealing, published=time, escrow=s["reward"], enrolled=[], closed=0,
-            beacon=None, block=None, anchor=None, orders=[], cancelled=False, settled=None, target=None, window=None,
+            id=task, number=len(self.tasks) + len(self.departed), spec=s, publisher=e["signer"], sealing=sealing, published=time, escrow=s["reward"],
+            deposit=self.deposit, enrolled=[], closed=0, beacon=None, block=None, anchor=None, orders=[], cancelled=False, settled=None, target=None, window=None,
             paid=None, released=False, slashed=[], ratings=[]))
 
     def enrol(self, r, e, a, height, time):
@@ -558,6 +598,7 @@ class Registry:
         need(not t["cancelled"] and not t["closed"] and time < self.expires(t), "an enrolment in a task that takes none")
         need(all(k != key for k, _, _ in t["enrolled"]) and key not in t["slashed"], "enrolled twice, or after a fault")
         need(len(t["enrolled"]) < s["maximum"], "an enrolment in a full task")
+        need(not s["members"] or key in s["members"], "an enrolment without an invitation")
         need(n["rows"] >= s["least_rows"], "an enrolment with too few rows")
         need(n["form"] == s["form"], "an enrolment with another data form")
         need(n["bond"] >= max(1, s["bond"]), "an enrolment with too small a bond")
@@ -585,9 +626,11 @@ class Registry:
         need(to in self.accounts or len(self.accounts) < ACCOUNTS, "too many accounts")
         need(to in self.accounts or is_key(to), "a transfer to the key of no node")
         self.debit(a, credits)
-        other = self.accounts.setdefault(
-            to, dict(balance=0, nonce=0, bonded=0, bond=0, key=bytes(32), unbonding=[], below=0))
-        other["balance"] += credits
+        if to not in self.accounts:
+            need(credits >= self.reserve, "an account for less than its reserve")
+            self.accounts[to] = dict(balance=-self.reserve, nonce=0, bonded=0, bond=0, key=bytes(32), unbonding=[], below=0,
+                                     reserve=self.reserve)
+        self.accounts[to]["balance"] += credits
 
     def bond(self, r, e, a, height, time):
         credits, key, proof = r.u64(), r.id(), r.sig()
@@ -606,7 +649,7 @@ class Registry:
             need(0 < credits <= a["bond"] and (credits < a["bond"] or others), "more unbonded than may be")
             need(len(a["unbonding"]) < 64, "too many parts unbond")
             a["bond"] -= credits
-            a["unbonding"].append((credits, time + self.evidence_ms))
+            a["unbonding"].append((credits, time + self.epoch_ms + self.evidence_ms))
             return
         t = self.task(r.id())
         mine = [one for one in t["enrolled"] if one[0] == e["signer"]]
@@ -630,8 +673,8 @@ class Registry:
             return
         t["cancelled"] = True
         self.release(t)
-        self.accounts[t["publisher"]]["balance"] += t["escrow"]
-        t["escrow"] = 0
+        self.accounts[t["publisher"]]["balance"] += t["escrow"] + t["deposit"]
+        t["escrow"] = t["deposit"] = 0
 
     def reveal(self, r, e, a, height, time):
         t, target, nonce = self.task(r.id()), r.u32(), r.id()
@@ -647,8 +690,13 @@ class Registry:
         need(t["beacon"] is not None, "settled before it started")
         check_certificate(cert, h, self.members(t), self.network)
         need(transcript("meshnode/payout/1", table["bytes"]) == h["payout"], "another payout root")
-        need(all(k in self.accounts for k, _, _, _ in table["entries"]), "a payout to nobody")
-        need(sum(c for _, _, _, c in table["entries"]) <= t["escrow"] and t["paid"] is None, "settled too late or too much")
+        entries, rounds = table["entries"], table["rounds"]
+        members = sorted(key for key, height, _ in t["enrolled"] if height < t["closed"])
+        need([key for key, _, _, _ in entries] == members, "payouts of others than the members")
+        need(rounds <= t["spec"]["rounds"] and table["accuracy"] <= 10 ** 6, "more rounds than the task has")
+        need(all(a <= rounds and b <= rounds for _, a, b, _ in entries), "more rounds than were accepted")
+        need(sum(b for _, _, b, _ in entries) <= rounds, "more rounds aggregated than accepted")
+        need(sum(c for _, _, _, c in entries) <= t["escrow"] and t["paid"] is None, "settled too late or too much")
         need(not t["settled"] or h["height"] > t["settled"][0], "settled lower")
         t["settled"] = (h["height"], h["id"], table)
         self.settles.append((h["chain"], h["height"], h["id"], height))
@@ -712,19 +760,26 @@ class Registry:
             a = self.accounts[key]
             out += key + u64(a["balance"]) + u64(a["nonce"]) + u64(a["bonded"]) + u64(a["bond"]) + a["key"]
             out += u32(len(a["unbonding"])) + b"".join(u64(c) + u64(t) for c, t in a["unbonding"]) + u64(a["below"])
-        out += u64(self.burned) + u32(len(self.tasks))
-        for t in self.tasks:
-            out += t["id"] + t["spec"]["bytes"] + t["publisher"] + u64(t["published"]) + u64(t["escrow"])
-            out += u32(len(t["enrolled"])) + b"".join(k + u64(h) + n["bytes"] for k, h, n in t["enrolled"])
-            out += u64(t["closed"])
-            out += u32(len(t["orders"])) + b"".join(u64(h) + bytes([a]) for h, a in t["orders"])
-            out += bytes([t["cancelled"], t["settled"] is not None])
-            if t["settled"]:
-                out += u64(t["settled"][0]) + t["settled"][1] + t["settled"][2]["bytes"]
-            out += bytes([t["target"] is not None]) + u32(t["target"] or 0) + u64(t["window"] or 0) + u64(t["paid"] or 0)
-            out += bytes([t["released"]]) + u32(len(t["slashed"])) + b"".join(t["slashed"])
-            out += u32(len(t["ratings"])) + b"".join(key + bytes([stars]) for key, stars in t["ratings"])
+            out += u64(a["reserve"])
+        out += u64(self.burned) + u64(self.since or 0) + u32(len(self.tasks))
+        out += b"".join(self.record(t) for t in self.tasks)
+        out += u64(len(self.departed)) + self.ended + u32(len(self.sums))
+        out += b"".join(key + b"".join(map(u64, self.sums[key])) for key in sorted(self.sums))
         return transcript("meshnode/registry-state/1", out)
+
+    @staticmethod
+    def record(t):
+        out = t["id"] + t["spec"]["bytes"] + t["publisher"] + u64(t["published"]) + u64(t["escrow"]) + u64(t["deposit"])
+        out += u32(len(t["enrolled"])) + b"".join(k + u64(h) + n["bytes"] for k, h, n in t["enrolled"])
+        out += u64(t["closed"])
+        out += u32(len(t["orders"])) + b"".join(u64(h) + bytes([a]) for h, a in t["orders"])
+        out += bytes([t["cancelled"], t["settled"] is not None])
+        if t["settled"]:
+            out += u64(t["settled"][0]) + t["settled"][1] + t["settled"][2]["bytes"]
+        out += bytes([t["target"] is not None]) + u32(t["target"] or 0) + u64(t["window"] or 0) + u64(t["paid"] or 0)
+        out += bytes([t["released"]]) + u32(len(t["slashed"])) + b"".join(t["slashed"])
+        out += u32(len(t["ratings"])) + b"".join(key + bytes([stars]) for key, stars in t["ratings"])
+        return out
 
     def block(self, h, body, cert):
         need(h["chain"] == self.chain and h["kind"] == 0, "not a registry block")
@@ -742,14 +797,17 @@ class Registry:
         need(transactions or due, "an empty block, though no height is due")
         for e in transactions:
             self.apply(e, h["height"], h["time"])
-        drawn = self.drawn()
-        need(h["next"] == self.later.hash and h["second"] == drawn.hash, "other electorates")
+        drawn, second = self.drawn(), self.later
+        if h["height"] % 64 == 0 or (self.since is not None and h["time"] >= self.since + self.epoch_ms):
+            second = drawn
+        need(h["next"] == self.later.hash and h["second"] == second.hash, "other electorates")
         need(h["state"] == self.root(), "another state root")
         need(self.credits() == self.total, "credits were made or lost")
         self.height, self.head, self.time = h["height"], h["id"], h["time"]
         self.ids.append(h["id"])
         self.beacon = beacon_after(self.beacon, h)
-        self.now, self.later = self.later, drawn
+        self.now, self.later = self.later, second
+        self.since = None if drawn.hash == second.hash else self.since or h["time"]
         for t in self.tasks:
             if t["closed"] == h["height"]:
                 t["block"] = h["id"]
@@ -1959,7 +2017,7 @@ def parse(text, number):
     def refuse(text):
         raise Fault("line %d: numbers are whole" % number)
 
-    need(text.endswith("\n") and text.isascii() and "\\" not in text, "line %d: no end, escapes, or not ASCII" % number)
+    need(text.endswith("\n") and text.isascii() and not set("\\\r") & set(text), "line %d: no end, escapes, or not ASCII" % number)
     try:
         line = json.loads(text, object_pairs_hook=once, parse_float=refuse, parse_constant=refuse)
     except ValueError:
@@ -2034,12 +2092,12 @@ class Export:
                 need(not known or known[0] != h["height"] or known[1] == h["id"].hex(), "another block than the checkpoint")
             else:
                 if h["chain"] != self.chain:
-                    order = [t["id"] for t in registry.tasks]
+                    order = [t["id"] for t in registry.every_task()]
                     need(h["chain"] in order, "an unknown task")
                     need(self.chain in (None, registry.chain) or order.index(h["chain"]) > order.index(self.chain),
                          "chains are not in order of publication")
-                    need(registry.task(h["chain"])["beacon"] is not None, "a task that has not started")
-                    self.tasks[h["chain"]] = Task(registry, registry.task(h["chain"]))
+                    need(registry.task(h["chain"], left=True)["beacon"] is not None, "a task that has not started")
+                    self.tasks[h["chain"]] = Task(registry, registry.task(h["chain"], left=True))
                 self.tasks[h["chain"]].block(h, body, cert)
             self.chain = h["chain"]
         except Fault as fault:
@@ -2048,7 +2106,7 @@ class Export:
 
     def name_contents(self):
         """Every content that the chains name, in the order of the file, with its kind."""
-        for t in self.registry.tasks:
+        for t in self.registry.every_task():
             if t["beacon"] is not None:
                 self.named.setdefault(t["spec"]["initial"][0], 2)
                 for name, kind in self.tasks[t["id"]].named if t["id"] in self.tasks else []:

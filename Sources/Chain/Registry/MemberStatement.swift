@@ -1,5 +1,5 @@
-public import Gossip
-public import MeshCrypto
+internal import Gossip
+internal import MeshCrypto
 public import Wire
 
 /// A node's own keys with the proofs that it holds them: what ``Genesis`` has of each validator.

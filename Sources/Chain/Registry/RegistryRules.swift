@@ -35,7 +35,8 @@ public enum RegistryRules {
         try next.apply(content, header: header)
         try require(
             header.nextElectorate == state.nextValidators.hash
-                && header.secondElectorate == next.bondedElectorate.hash,
+                && header.secondElectorate
+                    == next.secondElectorate(height: header.height, timeMs: header.timeMs).hash,
             "the next electorates are not those that follow")
         try require(header.stateRoot == next.root, "the state root does not match the block's content")
         next.finish(header: header, block: header.id)
@@ -66,7 +67,7 @@ public enum RegistryRules {
             chain: state.chain, height: state.height + 1, parent: state.head, timeMs: time, author: author,
             originView: view, kind: .registry, round: 0, attempt: 0, body: .of(body, kind: .blockBody),
             stateRoot: next.root, payoutRoot: .zero, nextElectorate: state.nextValidators.hash,
-            secondElectorate: next.bondedElectorate.hash,
+            secondElectorate: next.secondElectorate(height: state.height + 1, timeMs: time).hash,
             electionProof: Election.proof(
                 chain: state.chain, height: state.height + 1, beacon: state.beacon, key: electionKey,
                 bytes: state.genesis.parameters.electionProofBytes))

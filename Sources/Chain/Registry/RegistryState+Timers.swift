@@ -1,3 +1,4 @@
+internal import MeshCrypto
 internal import Wire
 
 /// What time alone brings about. Time is that of decided blocks, so every node does it in the same block.
@@ -6,8 +7,8 @@ extension RegistryState {
     public var nextTimerMs: UInt64? {
         let accounts = accounts.values.compactMap { $0.unbonding.first?.releaseMs }.min()
         let tasks = tasks.compactMap { timerMs($0) }.min()
-        guard let accounts else { return tasks }
-        return min(accounts, tasks ?? accounts)
+        let epoch = changeSinceMs.map { $0 + genesis.parameters.epochMs }
+        return [accounts, tasks, epoch].compactMap { $0 }.min()
     }
 
     private func timerMs(_ record: TaskRecord) -> UInt64? {
@@ -19,7 +20,9 @@ extension RegistryState {
 
     mutating func runTimers(height: UInt64, timeMs: UInt64) {
         for node in accounts.keys.sorted() {
-            while let first = accounts[node]?.unbonding.first, first.releaseMs <= timeMs {
+            while let account = accounts[node], let first = account.unbonding.first, first.releaseMs <= timeMs,
+                !isVoting(node, beyond: account.validatorBond)
+            {
                 accounts[node]!.unbonding.removeFirst()
                 credit(node, first.credits, .unbonded, height, timeMs)
             }
@@ -80,31 +83,60 @@ extension RegistryState {
                 height: height, timeMs: timeMs, node: node, kind: kind, credits: credits, task: task, other: other))
     }
 
+    /// Ended tasks leave once their bonds are back: their place is free, their deposit returns, and what they were is kept
+    /// as a digest and in the sums of their members.
+    mutating func letEndedTasksGo(height: UInt64, timeMs: UInt64) {
+        guard tasks.contains(where: \.bondsReleased) else { return }
+        for record in tasks where record.bondsReleased {
+            if record.escrow > 0 { credit(record.publisher, record.escrow, .refund, height, timeMs, task: record.task) }
+            if record.deposit > 0 {
+                credit(record.publisher, record.deposit, .deposit, height, timeMs, task: record.task)
+            }
+            Self.add(record, to: &sums)
+            let digest = record.digest
+            ended[record.task] = EndedTask(
+                task: record.task, settledHeight: record.settlement?.height,
+                settledBlock: record.settlement?.block ?? .zero, digest: digest)
+            endedDigest = Digest(Transcript.hash("meshnode/ended/1", endedDigest.bytes, digest.bytes))
+            var left = record
+            (left.escrow, left.deposit) = (0, 0)
+            departed.append(left)
+        }
+        tasks.removeAll(where: \.bondsReleased)
+    }
+
     /// Reputation: what every key did, from paid settlements, evidence and ratings alone, ascending by key.
     public var contributors: [Contributor] {
-        var table: [NodeID: Contributor] = [:]
-        for record in tasks where record.paidMs != nil {
-            let missed = record.revealedTargetPpm.map { $0 > record.settlement?.payouts.accuracyPpm ?? 0 } ?? false
-            for entry in record.settlement?.payouts.entries ?? [] {
-                var one = table[entry.node] ?? Contributor(node: entry.node)
-                one.tasks += entry.rounds > 0 ? 1 : 0
-                one.rounds += entry.rounds
-                one.offered += record.settlement?.payouts.rounds ?? 0
-                one.aggregated += entry.aggregated
-                one.credits += missed ? 0 : entry.credits
-                table[entry.node] = one
-            }
-        }
-        for record in tasks {
-            for node in record.slashed { table[node, default: Contributor(node: node)].slashes += 1 }
-            for rating in record.ratings {
-                table[rating.node, default: Contributor(node: rating.node)].ratings += 1
-                table[rating.node]!.stars += UInt32(rating.stars)
-            }
-        }
+        var table = sums
+        for record in tasks { Self.add(record, to: &table) }
         for (node, account) in accounts where account.slashedBelow > 0 {
-            table[node, default: Contributor(node: node)].slashes += 1
+            Contributor.add(1, to: &table[node, default: Contributor(node: node)].slashes)
         }
         return table.keys.sorted().compactMap { table[$0] }
+    }
+
+    private static func add(_ record: TaskRecord, to table: inout [NodeID: Contributor]) {
+        func change(_ node: NodeID, _ body: (inout Contributor) -> Void) {
+            body(&table[node, default: Contributor(node: node)])
+        }
+        if record.paidMs != nil, let payouts = record.settlement?.payouts {
+            let missed = record.revealedTargetPpm.map { $0 > payouts.accuracyPpm } ?? false
+            for entry in payouts.entries {
+                change(entry.node) { one in
+                    Contributor.add(entry.rounds > 0 ? 1 : 0, to: &one.tasks)
+                    Contributor.add(UInt64(entry.rounds), to: &one.rounds)
+                    Contributor.add(UInt64(payouts.rounds), to: &one.offered)
+                    Contributor.add(UInt64(entry.aggregated), to: &one.aggregated)
+                    Contributor.add(missed ? 0 : entry.credits, to: &one.credits)
+                }
+            }
+        }
+        for node in record.slashed { change(node) { Contributor.add(1, to: &$0.slashes) } }
+        for rating in record.ratings {
+            change(rating.node) { one in
+                Contributor.add(1, to: &one.ratings)
+                Contributor.add(UInt64(rating.stars), to: &one.stars)
+            }
+        }
     }
 }

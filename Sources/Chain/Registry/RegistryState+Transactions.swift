@@ -44,6 +44,7 @@ extension RegistryState {
 
     private func index(of task: TaskID) throws(ChainError) -> Int {
         guard let index = tasks.firstIndex(where: { $0.task == task }) else {
+            try require(ended[task] == nil, "task \(task.short) has ended and left the registry")
             throw .invalid("task \(task.short) is not published")
         }
         return index
@@ -67,16 +68,25 @@ extension RegistryState {
         _ timeMs: UInt64
     ) throws(ChainError) {
         try require(tasks.count < Limits.tasks, "the registry holds \(Limits.tasks) tasks")
+        let open = tasks.count { $0.publisher == envelope.signer && $0.isOpen }
+        try require(
+            open < Limits.openTasksPerAccount,
+            "\(open) tasks of \(envelope.signer.short) are open, an account may have \(Limits.openTasksPerAccount)")
         let faults = TaskSpecValidator.faults(spec)
         try require(
             faults.isEmpty, "invalid task: " + faults.map { "\($0.path): \($0.reason)" }.joined(separator: "; "))
         try KeyRules.check(spec, sealingKey: sealingKey, proof: proof, network: network, account: envelope.signer)
         let task = TaskID.of(network: network, publish: envelope.transactionID)
+        for member in spec.participants.members { try KeyRules.check(account: member) }
         try debit(envelope.signer, spec.reward.credits, .escrow, for: "reward", height, timeMs, task: task)
+        try debit(
+            envelope.signer, publishDeposit, .deposit, for: "deposit of a task", height, timeMs, task: task)
         tasks.append(
             TaskRecord(
                 task: task, spec: spec, publisher: envelope.signer, sealingKey: sealingKey, publishedMs: timeMs,
-                publishedHeight: height, escrow: spec.reward.credits, enrolments: [], closed: nil))
+                publishedHeight: height, number: tasks.count + departed.count, escrow: spec.reward.credits,
+                deposit: publishDeposit, enrolments: [],
+                closed: nil))
     }
 
     private mutating func enrol(
@@ -87,6 +97,10 @@ extension RegistryState {
         try require(!record.isCancelled, "task \(enrolment.task.short) was stopped by its publisher")
         try require(record.closed == nil, "enrolment of task \(enrolment.task.short) is closed")
         try require(timeMs < record.expiresMs, "task \(enrolment.task.short) has expired")
+        let invited = record.spec.participants.members
+        try require(
+            invited.isEmpty || invited.contains(signer),
+            "task \(enrolment.task.short) is by invitation, participants.members does not name \(signer.short)")
         try require(!record.enrolments.contains { $0.node == signer }, "\(signer.short) is enrolled")
         try require(!record.slashed.contains(signer), "\(signer.short) lost its bond for this task by evidence")
         try require(
@@ -169,6 +183,9 @@ extension RegistryState {
         tasks[index].isCancelled = true
         releaseBonds(index, height, timeMs)
         try refundEscrow(index, height, timeMs)
+        let deposit = tasks[index].deposit
+        tasks[index].deposit = 0
+        credit(record.publisher, deposit, .deposit, height, timeMs, task: record.task)
     }
 
     // MARK: Settlement
@@ -186,19 +203,35 @@ extension RegistryState {
         try settlement.certificate.check(network: network, header: header, electorate: opened.electorate)
         try require(
             header.payoutRoot == settlement.payouts.root, "these payouts are not those of the header's payout root")
-        var sum: UInt64 = 0
-        for entry in settlement.payouts.entries {
-            let (next, overflow) = sum.addingReportingOverflow(entry.credits)
-            try require(
-                !overflow && accounts[entry.node] != nil, "the payouts do not belong to members of this task")
-            sum = next
-        }
-        try require(sum <= record.escrow, "payouts of \(sum) exceed the escrow \(record.escrow)")
+        try check(settlement.payouts, of: opened, escrow: record.escrow)
         tasks[index].settlement = Settled(
             height: header.height, block: header.id, payouts: settlement.payouts)
         if settlement.payouts.outcome.isTerminal, record.windowEndsMs == nil {
             tasks[index].windowEndsMs = timeMs + genesis.parameters.settleMs
         }
+    }
+
+    /// A certificate says what a task's voters have agreed on, and they may all be one's own keys: the table is about this
+    /// task's members, each once, and about no more rounds than there were.
+    private func check(_ payouts: PayoutTable, of task: TaskGenesis, escrow: UInt64) throws(ChainError) {
+        try require(
+            payouts.entries.map(\.node) == task.members.map(\.node).sorted(),
+            "the payouts are not those of this task's members, each once")
+        try require(
+            payouts.rounds <= task.spec.rounds,
+            "\(payouts.rounds) accepted rounds, the task has \(task.spec.rounds)")
+        try require(payouts.accuracyPpm <= 1_000_000, "an accuracy above 1")
+        var (sum, aggregated): (UInt64, UInt64) = (0, 0)
+        for entry in payouts.entries {
+            try require(
+                entry.rounds <= payouts.rounds && entry.aggregated <= payouts.rounds,
+                "\(entry.node.short) has more rounds than were accepted")
+            aggregated += UInt64(entry.aggregated)
+            let (next, overflow) = sum.addingReportingOverflow(entry.credits)
+            try require(!overflow && next <= escrow, "payouts exceed the escrow \(escrow)")
+            sum = next
+        }
+        try require(aggregated <= UInt64(payouts.rounds), "more rounds were aggregated than accepted")
     }
 
     private mutating func reveal(
@@ -266,9 +299,19 @@ extension RegistryState {
         try require(credits > 0, "a transfer moves at least 1 credit")
         try require(
             accounts[to] != nil || accounts.count < Limits.accounts, "the network holds \(Limits.accounts) accounts")
-        if accounts[to] == nil { try KeyRules.check(account: to) }
+        let isNew = accounts[to] == nil
+        if isNew {
+            try KeyRules.check(account: to)
+            try require(
+                credits >= accountReserve,
+                "\(to.short) has no account yet: a transfer that makes one brings at least \(accountReserve), which stay "
+                    + "with it")
+        }
         try debit(signer, credits, .sent, for: "transfer", height, timeMs, other: to)
         credit(to, credits, .received, height, timeMs, other: signer)
+        guard isNew else { return }
+        try debit(to, accountReserve, .reserve, for: "account", height, timeMs)
+        accounts[to]!.reserve = accountReserve
     }
 
     private mutating func bond(
@@ -301,7 +344,7 @@ extension RegistryState {
             accounts[signer]!.unbonding.count < Limits.unbondings, "\(Limits.unbondings) parts are unbonding already")
         accounts[signer]!.validatorBond = bond - credits
         accounts[signer]!.unbonding.append(
-            Unbonding(credits: credits, releaseMs: timeMs + genesis.parameters.evidenceMs))
+            Unbonding(credits: credits, releaseMs: timeMs + genesis.parameters.epochMs + genesis.parameters.evidenceMs))
         write(signer, Int64(clamping: credits), .unbonding, height, timeMs)
     }
 

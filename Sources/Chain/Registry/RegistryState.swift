@@ -15,6 +15,8 @@ public struct RegistryState: Hashable, Sendable {
         public var unbonding: [Unbonding] = []
         /// Evidence of registry heights below this has been paid for.
         public var slashedBelow: UInt64 = 0
+        /// Credits that an account made by a transfer costs: they stay with it, so that places cannot be had for nothing.
+        public var reserve: UInt64 = 0
     }
 
     public struct Unbonding: Hashable, Sendable {
@@ -41,8 +43,23 @@ public struct RegistryState: Hashable, Sendable {
     public private(set) var headTimeMs: UInt64
     public private(set) var beacon: Digest
     public var accounts: [NodeID: Account] = [:]
-    /// In order of publication.
+    /// Since when bonds that differ from the electorate wait for the next epoch; nil: none do.
+    public private(set) var changeSinceMs: UInt64?
+    /// In order of publication. Ended ones leave.
     public var tasks: [TaskRecord] = []
+    /// What is kept for ever of every task that has left.
+    public internal(set) var ended: [TaskID: EndedTask] = [:]
+    /// A hash over all of them, in the order in which they left.
+    public internal(set) var endedDigest = Digest.zero
+    /// What every key did in the tasks that have left.
+    public internal(set) var sums: [NodeID: Contributor] = [:]
+    /// Their records, whole, in the order in which they left: no part of the state root, for whoever shows or verifies their
+    /// chains.
+    public internal(set) var departed: [TaskRecord] = []
+    /// What a task, and an account that a transfer makes, locks up. All credits of the genesis together do not pay for
+    /// as many as the registry holds, so that nobody can fill it.
+    public let publishDeposit: UInt64
+    public let accountReserve: UInt64
     /// Credits lost by evidence: nobody owns them.
     public var burned: UInt64 = 0
     /// What the last block did to accounts.
@@ -54,6 +71,9 @@ public struct RegistryState: Hashable, Sendable {
         self.genesis = genesis
         network = genesis.networkID
         chain = network.registryChain
+        let credits = genesis.accounts.reduce(0) { $0 + $1.balance + $1.validatorBond }
+        publishDeposit = credits / UInt64(Limits.tasks) + 1
+        accountReserve = credits / UInt64(max(1, Limits.accounts - genesis.accounts.count)) + 1
         head = BlockID(network.bytes)
         headTimeMs = genesis.timeMs
         beacon = Digest(Transcript.hash("meshnode/beacon-0/1", network.bytes))
@@ -94,15 +114,21 @@ public struct RegistryState: Hashable, Sendable {
     /// Σ of everything that an account, a bond or an escrow holds, and of what was lost: constant from genesis on.
     public var totalCredits: UInt64 {
         accounts.values.reduce(burned) { sum, account in
-            sum + account.balance + account.bonded + account.validatorBond
+            sum + account.balance + account.bonded + account.validatorBond + account.reserve
                 + account.unbonding.reduce(0) { $0 + $1.credits }
-        } + tasks.reduce(0) { $0 + $1.escrow }
+        } + tasks.reduce(0) { $0 + $1.escrow + $1.deposit }
     }
 
     /// The genesis of every task chain that this state opens, in order.
     public func openedTasks() -> [TaskGenesis] {
         tasks.compactMap { taskGenesis($0) }
     }
+
+    /// Every task that was ever published, in order of publication.
+    public var everyTask: [TaskRecord] { (departed + tasks).sorted { $0.number < $1.number } }
+
+    /// The genesis of every task chain that was ever opened, in order of publication: what a verifier looks at.
+    public func everyOpenedTask() -> [TaskGenesis] { everyTask.compactMap { taskGenesis($0) } }
 
     public func taskGenesis(_ record: TaskRecord) -> TaskGenesis? {
         guard let closed = record.closed, let beacon = closed.beacon, let anchor = closed.electorates else {
@@ -132,6 +158,7 @@ public struct RegistryState: Hashable, Sendable {
     public mutating func begin(height: UInt64, timeMs: UInt64) {
         journal = []
         runTimers(height: height, timeMs: timeMs)
+        letEndedTasksGo(height: height, timeMs: timeMs)
     }
 
     /// Applies a block's transactions; roots are compared by the caller.
@@ -142,11 +169,28 @@ public struct RegistryState: Hashable, Sendable {
         }
     }
 
-    /// The electorate that the bonds of this state give: it decides two heights later.
+    /// The electorate that the bonds of this state give. It decides from two heights after the next epoch's first block.
     public var bondedElectorate: Electorate {
         let drawn = Electorate(bonds: accounts.map { .init(node: $0.key, weight: $0.value.validatorBond) })
         // Evidence may take every bond; somebody has to decide the next block all the same.
         return drawn.members.isEmpty ? nextValidators : drawn
+    }
+
+    /// The electorate of the second height after a block, once its transactions have been applied: what bonds give at the
+    /// beginning of an epoch, what the height before has in between.
+    ///
+    /// An epoch begins with every 64th height, and when a change has waited for the epoch's time. Whoever bonds and unbonds
+    /// in every block changes the electorate no more often than that: proofs of who decided a height stay short.
+    public func secondElectorate(height: UInt64, timeMs: UInt64) -> Electorate {
+        let drawn = bondedElectorate
+        guard drawn != nextValidators else { return nextValidators }
+        let isDue = changeSinceMs.map { timeMs >= $0 + genesis.parameters.epochMs } ?? false
+        return height % Limits.epochHeights == 0 || isDue ? drawn : nextValidators
+    }
+
+    /// Whether that electorate has less of an account's weight than those who decide now: a bond returns only behind it.
+    func isVoting(_ node: NodeID, beyond bond: UInt64) -> Bool {
+        max(validators.weight(of: node), nextValidators.weight(of: node)) > bond
     }
 
     /// Ends a block: what depends on its id and beacon.
@@ -157,12 +201,13 @@ public struct RegistryState: Hashable, Sendable {
         beacon = Election.beacon(after: beacon, header: header)
         recent.append(block)
         if recent.count > Self.recentBlocks { recent.removeFirst() }
-        let drawn = bondedElectorate
+        let second = secondElectorate(height: height, timeMs: headTimeMs)
         validators = nextValidators
-        if drawn != nextValidators {
-            nextValidators = drawn
-            electorateChanges.append(ElectorateChange(height: height + 2, electorate: drawn))
+        if second != nextValidators {
+            nextValidators = second
+            electorateChanges.append(ElectorateChange(height: height + 2, electorate: second))
         }
+        changeSinceMs = bondedElectorate == nextValidators ? nil : changeSinceMs ?? headTimeMs
         for index in tasks.indices {
             guard var closed = tasks[index].closed, closed.beacon == nil else { continue }
             if closed.height == header.height { closed.block = block }
@@ -177,61 +222,4 @@ public struct RegistryState: Hashable, Sendable {
 
     /// Decided blocks of a chain whose ids and certificates are kept at hand.
     public static let recentBlocks = 128
-
-    /// Hash of accounts and tasks after the transactions of a block, before `finish`.
-    public var root: Digest {
-        var encoder = WireEncoder()
-        encoder.u16(WireDomain.registryState.rawValue)
-        encoder.u8(WireDomain.registryState.version)
-        encoder.list(accounts.keys.sorted()) { encoder, node in
-            let account = accounts[node]!
-            encoder.value(node)
-            encoder.u64(account.balance)
-            encoder.u64(account.nonce)
-            encoder.u64(account.bonded)
-            encoder.u64(account.validatorBond)
-            encoder.value(account.electionKey)
-            encoder.list(account.unbonding) { encoder, part in
-                encoder.u64(part.credits)
-                encoder.u64(part.releaseMs)
-            }
-            encoder.u64(account.slashedBelow)
-        }
-        encoder.u64(burned)
-        encoder.list(tasks) { encoder, record in
-            encoder.value(record.task)
-            encoder.value(record.spec)
-            encoder.value(record.publisher)
-            encoder.u64(record.publishedMs)
-            encoder.u64(record.escrow)
-            encoder.list(record.enrolments) { encoder, enrolled in
-                encoder.value(enrolled.node)
-                encoder.u64(enrolled.height)
-                encoder.value(enrolled.enrolment)
-            }
-            encoder.u64(record.closed?.height ?? 0)
-            encoder.list(record.orders) { encoder, order in
-                encoder.u64(order.height)
-                encoder.value(order.action)
-            }
-            encoder.bool(record.isCancelled)
-            encoder.bool(record.settlement != nil)
-            if let settled = record.settlement {
-                encoder.u64(settled.height)
-                encoder.value(settled.block)
-                encoder.value(settled.payouts)
-            }
-            encoder.bool(record.revealedTargetPpm != nil)
-            encoder.u32(record.revealedTargetPpm ?? 0)
-            encoder.u64(record.windowEndsMs ?? 0)
-            encoder.u64(record.paidMs ?? 0)
-            encoder.bool(record.bondsReleased)
-            encoder.list(record.slashed)
-            encoder.list(record.ratings) { encoder, rating in
-                encoder.value(rating.node)
-                encoder.u8(rating.stars)
-            }
-        }
-        return Digest(Transcript.hash("meshnode/registry-state/1", encoder.bytes))
-    }
 }

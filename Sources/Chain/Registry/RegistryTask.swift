@@ -9,7 +9,11 @@ extension RegistryState {
         public let sealingKey: SealingKey
         public let publishedMs: UInt64
         public let publishedHeight: UInt64
+        /// How many tasks were published before it.
+        public let number: Int
         public var escrow: UInt64
+        /// What the publisher locked up for the task's place in the registry; it returns when the task leaves.
+        public var deposit: UInt64
         /// In order of arrival; each counts from the height after its own.
         public var enrolments: [Enrolled]
         public var closed: Closed?
@@ -36,10 +40,23 @@ extension RegistryState {
         public var isPaused: Bool { orders.last?.action == .pause }
         public var isStopped: Bool { isCancelled || orders.last?.action == .stop }
 
+        /// Whether it still runs or waits for its members: what an account may have a limited number of.
+        public var isOpen: Bool { !isCancelled && windowEndsMs == nil }
+
         /// Whether this member's bond of this task can still be lost.
         public func isSlashable(_ node: NodeID) -> Bool {
             !bondsReleased && !isCancelled && !slashed.contains(node) && enrolments.contains { $0.node == node }
         }
+    }
+
+    /// What is kept of a task that has left: enough to tell it from any other and to hold its chain against.
+    public struct EndedTask: Hashable, Sendable {
+        public let task: TaskID
+        /// The header that was settled last; nil: none was.
+        public let settledHeight: UInt64?
+        public let settledBlock: BlockID
+        /// Hash of its record as it left.
+        public let digest: Digest
     }
 
     public struct Enrolled: Hashable, Sendable {

@@ -38,10 +38,16 @@ public struct TaskState: Hashable, Sendable {
         /// Ascending.
         public let submitters: [NodeID]
         public let beacon: Digest
+        /// The set that was decided before on this base model; empty for the first.
+        public let previous: [NodeID]
+        /// Who was in a set on this base model and missing at a later one, ascending.
+        public let dropped: [NodeID]
 
-        public init(submitters: [NodeID], beacon: Digest) {
+        public init(submitters: [NodeID], beacon: Digest, previous: [NodeID] = [], dropped: [NodeID] = []) {
             self.submitters = submitters
             self.beacon = beacon
+            self.previous = previous
+            self.dropped = dropped
         }
     }
 
@@ -229,11 +235,9 @@ public struct TaskState: Hashable, Sendable {
             keyedAttempts += 1
             decideScores(body.scores)
             condemned = body.evicted
+            notePresence(body)
             decidedSets.append(set.map(\.node))
             buckets = buckets(of: set.map(\.node))
-            let byKey = Dictionary(grouping: body.submissions, by: \.signer).mapValues { $0.map(\.submissionID) }
-            presence = SetPresence(
-                submitters: TaskRules.submitters(byKey, condemned: body.evicted), beacon: beacon)
             phase = .aggregating(manifest: block, set: set)
         case .result(let body, let accuracy):
             if body.rejected {
@@ -287,6 +291,16 @@ public struct TaskState: Hashable, Sendable {
             case .stop: end(.stopped)
             }
         }
+    }
+
+    private mutating func notePresence(_ body: ManifestBody) {
+        let byKey = Dictionary(grouping: body.submissions, by: \.signer).mapValues { $0.map(\.submissionID) }
+        let submitters = TaskRules.submitters(byKey, condemned: body.evicted)
+        let previous = decidedSets.last ?? []
+        let missing = Set(previous).subtracting(submitters).subtracting(evicted).subtracting(condemned)
+        presence = SetPresence(
+            submitters: submitters, beacon: beacon, previous: previous,
+            dropped: previous.isEmpty ? [] : missing.union(presence.dropped).sorted())
     }
 
     private mutating func end(_ outcome: TaskOutcome) {

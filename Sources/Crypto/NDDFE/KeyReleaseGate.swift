@@ -27,12 +27,18 @@ public struct KeyReleaseGate: Sendable, Equatable {
         public var present: [[UInt8]]
         /// R of the MANIFEST block, 32 bytes.
         public var beacon: [UInt8]
+        /// The set decided before on this base model: this holder may have keyed an earlier one and not that one. Nil: the
+        /// latest that it has keyed.
+        public var previous: [[UInt8]]?
+        /// Who has been missing at any set on this base model.
+        public var dropped: [[UInt8]]
 
         /// One sum over all members.
         public init(
             task: [UInt8], baseModel: [UInt8], manifest: [UInt8], round: UInt64, attempt: UInt32,
             manifestIsDecided: Bool, members: [(publicKey: [UInt8], submission: [UInt8])], buckets: [[[UInt8]]]? = nil,
-            provenBad: [[UInt8]] = [], present: [[UInt8]]? = nil, beacon: [UInt8] = []
+            provenBad: [[UInt8]] = [], present: [[UInt8]]? = nil, beacon: [UInt8] = [],
+            previous: [[UInt8]]? = nil, dropped: [[UInt8]] = []
         ) {
             self.task = task
             self.baseModel = baseModel
@@ -45,6 +51,8 @@ public struct KeyReleaseGate: Sendable, Equatable {
             self.provenBad = provenBad
             self.present = present ?? members.map(\.publicKey)
             self.beacon = beacon
+            self.previous = previous
+            self.dropped = dropped
         }
 
         public static func == (a: Request, b: Request) -> Bool {
@@ -53,6 +61,7 @@ public struct KeyReleaseGate: Sendable, Equatable {
                 && a.members.map(\.publicKey) == b.members.map(\.publicKey)
                 && a.members.map(\.submission) == b.members.map(\.submission) && a.buckets == b.buckets
                 && a.provenBad == b.provenBad && a.present == b.present && a.beacon == b.beacon
+                && a.previous == b.previous && a.dropped == b.dropped
         }
     }
 
@@ -132,12 +141,14 @@ public struct KeyReleaseGate: Sendable, Equatable {
         if !history.latest.isEmpty {
             let known = Set(history.latest.joined())
             for key in keys where !known.contains(key) { throw .notNested(key) }
-            history.silent.formUnion(known.subtracting(request.present))
+            history.silent.formUnion(known.subtracting(request.present).union(known.intersection(request.dropped)))
         }
         let provenBad = Set(request.provenBad)
         try checkAtoms(
             of: history.sums + request.buckets, after: history.sums, hidingNobody: provenBad.union(history.silent))
-        guard history.latest.isEmpty || isDrawn(request, after: history.latest, provenBad: provenBad) else {
+        // A holder that was away when a set between was decided cannot draw anew; atoms and nesting hold all the same.
+        let hasSeenPrevious = request.previous.map { Set($0) == Set(history.latest.joined()) } ?? true
+        if !history.latest.isEmpty, hasSeenPrevious, !isDrawn(request, after: history.latest, provenBad: provenBad) {
             throw .notDrawn
         }
         history.sums += request.buckets

@@ -169,7 +169,7 @@ actor BenchCluster {
             accounts: accounts.sorted { $0.node < $1.node },
             parameters: .init(
                 electionProofBytes: UInt8(Election.proofBytes), proposeMs: proposeMs, voteMs: 300, settleMs: 300,
-                evidenceMs: 300))
+                evidenceMs: 300, epochMs: 300))
         var logger = Logger(label: "bench")
         logger.logLevel = .critical
         var nodes: [Node] = []

@@ -90,6 +90,8 @@ extension ConfigurationLoader {
             let format = NodeConfiguration.LogFormat(rawValue: text("log.format")),
             let layout = PictureLayout(rawValue: text("data.layout")),
             let port = UInt16(exactly: integer("listen.port")), let bond = UInt64(exactly: integer("miner.bond")),
+            let mostBond = UInt64(exactly: integer("miner.max_bond")),
+            let mostTotalBond = UInt64(exactly: integer("miner.max_total_bond")),
             let dropRound = UInt32(exactly: integer("debug.drop_miner"))
         else {
             // Only a choice that the table allows and no case has could end here.
@@ -103,7 +105,10 @@ extension ConfigurationLoader {
             data: .init(
                 train: absolute(text("data.train")), evaluation: absolute(text("data.evaluation")),
                 label: text("data.label"), type: text("data.type"), labels: labels),
-            miner: .init(isEnabled: flag("miner.enabled"), joinsByItself: flag("miner.auto_join"), bond: bond),
+            miner: .init(
+                isEnabled: flag("miner.enabled"), joinsByItself: flag("miner.auto_join"), bond: bond,
+                mostBond: mostBond, mostTotalBond: mostTotalBond, mostTasks: Int(integer("miner.max_tasks")),
+                trustsPublisher: flag("miner.trust_publisher")),
             voting: voting, socket: socket, logLevel: level, logFormat: format,
             debug: .init(
                 keepsOwnUpdates: flag("debug.keep_own_updates"), killAggregator: killPoint,

@@ -51,11 +51,28 @@ public struct NodeConfiguration: Sendable, Equatable {
         public var joinsByItself: Bool
         /// Credits.
         public var bond: UInt64
+        /// Limits of what the node joins by itself: credits for one task and for all, and tasks at once.
+        public var mostBond: UInt64
+        public var mostTotalBond: UInt64
+        public var mostTasks: Int
+        /// Whether it joins tasks whose publisher is the only key holder.
+        public var trustsPublisher: Bool
 
-        public init(isEnabled: Bool, joinsByItself: Bool, bond: UInt64) {
+        /// - Parameters:
+        ///   - mostBond: 0 for the usual bond.
+        ///   - mostTotalBond: 0 for as much as all tasks at once may take.
+        public init(
+            isEnabled: Bool, joinsByItself: Bool, bond: UInt64, mostBond: UInt64 = 0, mostTotalBond: UInt64 = 0,
+            mostTasks: Int = 8, trustsPublisher: Bool = false
+        ) {
             self.isEnabled = isEnabled
             self.joinsByItself = joinsByItself
             self.bond = bond
+            self.mostBond = mostBond == 0 ? bond : mostBond
+            let (all, overflow) = self.mostBond.multipliedReportingOverflow(by: UInt64(max(0, mostTasks)))
+            self.mostTotalBond = mostTotalBond == 0 ? (overflow ? .max : all) : mostTotalBond
+            self.mostTasks = mostTasks
+            self.trustsPublisher = trustsPublisher
         }
     }
 

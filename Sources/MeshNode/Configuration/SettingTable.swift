@@ -63,6 +63,20 @@ public enum SettingTable {
             path: "miner.bond", kind: .integer(1...Int64.max), builtIn: .integer(100),
             meaning: "Credits put up when joining a task. The largest 32 bonds of a task vote.\n"),
         Setting(
+            path: "miner.max_bond", kind: .integer(0...Int64.max), builtIn: .integer(0),
+            meaning:
+                "Most credits that this node puts up for one task unless --bond says so. 0: as miner.bond.\n"),
+        Setting(
+            path: "miner.max_total_bond", kind: .integer(0...Int64.max), builtIn: .integer(0),
+            meaning: "Most credits that lie with tasks joined by auto_join. 0: miner.max_bond times miner.max_tasks.\n"),
+        Setting(
+            path: "miner.max_tasks", kind: .integer(1...1_000), builtIn: .integer(8),
+            meaning: "Most tasks at once before auto_join joins no other.\n"),
+        Setting(
+            path: "miner.trust_publisher", kind: .flag, builtIn: .flag(false),
+            meaning:
+                "Let auto_join join tasks with holders (1,0), whose publisher alone could read every single update.\n"),
+        Setting(
             path: "voting.mode", kind: .choice(["automatic", "manual"]), builtIn: .text("automatic"),
             meaning:
                 "\"manual\": a person answers for this node with `meshnode vote`, in every task. \"automatic\": only in tasks that\n"

@@ -96,7 +96,7 @@ public enum TaskFile {
             [participants]
             minimum = \(spec.participants.minimum)
             maximum = \(spec.participants.maximum)
-            smallest_set = \(spec.participants.smallestSet)
+            smallest_set = \(spec.participants.smallestSet)\(members(spec.participants))
 
             [deadlines]
             enrol = \(quoted(DurationText.text(UInt64(deadlines.enrolMs))))
@@ -171,6 +171,11 @@ public enum TaskFile {
 
     private static func inOrder(_ data: TaskSpec.Data) -> String {
         data.columnsInOrder ? "\ncolumns_in_order = true" : ""
+    }
+
+    private static func members(_ group: TaskSpec.Participants) -> String {
+        guard !group.members.isEmpty else { return "" }
+        return "\nmembers = [" + group.members.map { "\"\($0.hex)\"" }.joined(separator: ", ") + "]"
     }
 
     private static func commitment(_ spec: TaskSpec) -> String {

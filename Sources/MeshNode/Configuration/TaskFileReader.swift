@@ -24,7 +24,7 @@ struct TaskFileReader {
             rounds: whole("rounds"),
             participants: TaskSpec.Participants(
                 minimum: whole("participants.minimum"), maximum: whole("participants.maximum"),
-                smallestSet: whole("participants.smallest_set")),
+                smallestSet: whole("participants.smallest_set"), members: members("participants.members")),
             deadlines: TaskSpec.Deadlines(
                 enrolMs: duration("deadlines.enrol"), submitMs: duration("deadlines.submit"),
                 aggregateMs: duration("deadlines.aggregate"), opinionMs: duration("deadlines.opinion"),
@@ -76,8 +76,22 @@ struct TaskFileReader {
         return TaskSpec.Robust(buckets: whole("training.buckets", standIn: 2), hostile: whole("training.hostile"))
     }
 
-    /// The hash of a target that stays closed until the end. The only key that may be left out: without it there is
-    /// nothing to open.
+    /// The nodes that may enrol, in any order. It may be left out: then everybody may, and `task show` says so.
+    private mutating func members(_ path: String) -> [NodeID] {
+        guard document.value(path) != nil else { return [] }
+        var nodes: [NodeID] = []
+        for text in texts(path) {
+            guard let node = NodeID(hex: text.lowercased()) else {
+                document.fault(
+                    path, "\(SettingValue.quoted(String(text.prefix(70)))) is no node id of 64 hexadecimal digits")
+                continue
+            }
+            nodes.append(node)
+        }
+        return nodes.sorted()
+    }
+
+    /// The hash of a target that stays closed until the end. It may be left out: without it there is nothing to open.
     private mutating func commitment(_ path: String) -> Digest? {
         guard document.value(path) != nil else { return nil }
         let text = text(path)

@@ -37,7 +37,7 @@ struct ChainReplay {
             }
         }
         guard wanted else { return }
-        for genesis in registry.openedTasks() where !skipping.contains(genesis.task) {
+        for genesis in registry.everyOpenedTask() where !skipping.contains(genesis.task) {
             tasks.append(try Self.task(genesis, store: store))
         }
     }

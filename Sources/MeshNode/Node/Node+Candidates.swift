@@ -7,7 +7,16 @@ internal import Wire
 /// A voter's check of candidates: the sum, the model that follows from it, and an opinion on its own held-out rows.
 extension Node {
     func check(_ candidate: Candidate, _ job: KeyJob, chain: ChainID) {
-        guard let set = setContent(job, chain: chain) else { return }
+        guard let runtime = tasks[chain], let set = setContent(job, chain: chain) else { return }
+        // Nothing is fetched whose length this node does not know by itself: a candidate may name gigabytes.
+        let length = runtime.policy.aggregateLength(round: job.round, sums: job.sums.count)
+        guard candidate.aggregate.length == length else {
+            let check = TaskMachine.CandidateCheck(
+                isValid: false,
+                reason: "it names a sum of \(candidate.aggregate.length) bytes, which has \(length)")
+            perform(tasks[chain]!.machine.candidateChecked(candidate.payload, check, now), chain: chain)
+            return
+        }
         let origin = tasks[chain]?.machine.aggregator
         whenStored(set.references + [job.model], from: nil) { node in
             // The model is not fetched: it follows from base and sum, and every voter computes it.

@@ -229,49 +229,33 @@ extension Node {
         return envelope
     }
 
-    private func joinFittingTasks() {
-        guard configuration.miner.isEnabled, configuration.miner.joinsByItself, trainingData != nil else { return }
-        for record in registry.state.tasks
-        where record.closed == nil && !record.isCancelled && record.windowEndsMs == nil {
-            guard !record.enrolments.contains(where: { $0.node == nodeID }) else {
-                joining.remove(record.task)
-                obstacles.clear(.join, record.task)
-                continue
-            }
-            // It was pending and is not any more without having been decided: something made it impossible.
-            let isPending = registry.isPending { transaction in
-                if case .enrol(let one) = transaction { one.task == record.task } else { false }
-            }
-            guard !(joining.contains(record.task) && isPending),
-                obstacles.mayTry(.join, record.task, now: now)
-            else { continue }
-            do {
-                let enrolment = try enrolment(in: record, bond: nil)
-                // What only the present state refuses (nonce, credits, account) is tried again for ever.
-                do {
-                    _ = try submit(.enrol(enrolment))
-                    joining.insert(record.task)
-                } catch { obstacle(.join, task: record.task, "\(error)") }
-            } catch { obstacle(.join, task: record.task, isFinal: true, "\(error)") }
-        }
-    }
-
     /// Checks this node's own data against a task and signs an Enrol.
     func enrol(_ record: RegistryState.TaskRecord, bond: UInt64?) throws(ServiceError) -> Envelope {
         try submit(.enrol(try enrolment(in: record, bond: bond)))
     }
 
     /// What this node brings to a task; fails where waiting changes nothing: its data, its labels, its owner's policy.
-    private func enrolment(
+    func enrolment(
         in record: RegistryState.TaskRecord, bond: UInt64?
     ) throws(ServiceError) -> Enrolment {
         let spec = record.spec
+        let invited = spec.participants.members
+        guard invited.isEmpty || invited.contains(nodeID) else {
+            throw .denied(
+                reason: "the task is by invitation and does not name this node",
+                next: "ask its publisher for a new task")
+        }
+        guard bond != nil || usualBond(of: spec) <= configuration.miner.mostBond else {
+            throw .denied(
+                reason: "the task asks for a bond of \(spec.reward.minimumBond), miner.max_bond is "
+                    + "\(configuration.miner.mostBond)",
+                next: "meshnode task join \(record.task.short) --bond \(spec.reward.minimumBond)")
+        }
         if let reason = ownerRefusal(of: spec, publisher: record.publisher, isRound: false) {
             throw .denied(
                 reason: "the owner's policy refuses the task: \(reason)",
                 next: "change \(home.path)/\(OwnerPolicy.fileName) if you own this machine")
         }
-        let rows: Int
         let own = configuration.data.labels
         if !own.isEmpty, own != spec.data.labels {
             let place = zip(own, spec.data.labels).enumerated().first { $0.element.0 != $0.element.1 }
@@ -283,6 +267,7 @@ extension Node {
                     "set [data] labels in \(home.configuration) to what the class numbers of your rows mean, or number them anew"
             )
         }
+        let rows: Int
         do {
             // Flat rows mean something by their titles alone, and a task without any cannot say what.
             if spec.data.columns.isEmpty, spec.data.shape.count == 1, trainingData?.columnNames.isEmpty == false {
@@ -322,8 +307,7 @@ extension Node {
         } catch { throw .failed(reason: "\(error)", next: "see: meshnode doctor") }
         return KeyRules.enrolment(
             task: record.task, sealingKey: sealing, electionKey: electionKey, rows: UInt32(rows),
-            dataForm: spec.data.form, bond: bond ?? max(configuration.miner.bond, spec.reward.minimumBond),
-            network: genesis.networkID, account: nodeID)
+            dataForm: spec.data.form, bond: bond ?? usualBond(of: spec), network: genesis.networkID, account: nodeID)
     }
 
     /// Values of features above which a linear model's updates leave the usual range.

@@ -101,7 +101,7 @@ extension Node {
     /// A task's state, read from its stored blocks where it is not loaded.
     func taskState(_ chain: ChainID) -> Chain.TaskState? {
         if let state = tasks[chain]?.machine.state { return state }
-        guard ended[chain] != nil, let record = registry.state.task(chain),
+        guard ended[chain] != nil, let record = record(of: chain),
             let genesis = registry.state.taskGenesis(record)
         else { return nil }
         return try? ChainReplay.task(genesis, store: chainStore).state
@@ -118,7 +118,7 @@ extension Node {
     /// The registry has settled an end of this chain that is not decided here: the others may have left its topic.
     func isEndedElsewhere(_ chain: ChainID) -> Bool {
         guard let state = tasks[chain]?.machine.state, !state.isEnded else { return false }
-        guard let record = registry.state.task(chain) else { return true }
+        guard let record = record(of: chain) else { return true }
         return record.paidMs != nil || record.settlement?.payouts.outcome.isTerminal == true
     }
 

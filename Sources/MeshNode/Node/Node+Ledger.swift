@@ -121,13 +121,15 @@ extension Node {
     public func bond(_ credits: UInt64) async throws(ServiceError) -> Receipt {
         try receipt(
             KeyRules.bond(credits, electionKey: electionKey, network: genesis.networkID, account: nodeID),
-            "a bond of \(credits) as a validator; it counts two registry heights after its block")
+            "a bond of \(credits) as a validator; it counts from the next epoch, at the latest "
+                + "\(genesis.parameters.epochMs / 1_000) s after its block")
     }
 
     public func unbond(_ credits: UInt64) async throws(ServiceError) -> Receipt {
         try receipt(
             .unbond(.validator(credits: credits)),
-            "\(credits) credits come back \(genesis.parameters.evidenceMs / 1_000) s after the block; "
+            "\(credits) credits come back "
+                + "\((genesis.parameters.epochMs + genesis.parameters.evidenceMs) / 1_000) s after the block; "
                 + "until then evidence can still take them")
     }
 
@@ -136,7 +138,7 @@ extension Node {
     }
 
     public func control(_ action: ControlAction, task: TaskID) async throws(ServiceError) -> Receipt {
-        guard let record = registry.state.task(task) else {
+        guard let record = record(of: task) else {
             throw .notFound(what: "task \(task.short) is not in the registry", next: "see: meshnode task list")
         }
         let control = TaskControl(task: task, sequence: UInt32(record.orders.count) + 1, action: action)

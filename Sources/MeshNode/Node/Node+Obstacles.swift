@@ -67,7 +67,9 @@ struct ObstacleBook {
 
 extension Node {
     /// Writes down why something does not happen; it is a warning, and said once for each reason.
-    func obstacle(_ what: Obstacle.What, task: TaskID? = nil, round: UInt32? = nil, isFinal: Bool = false, _ reason: String) {
+    func obstacle(
+        _ what: Obstacle.What, task: TaskID? = nil, round: UInt32? = nil, isFinal: Bool = false, _ reason: String
+    ) {
         guard obstacles.set(what, task, reason, isFinal: isFinal, now: now) else { return }
         note("warning", "\(what.words): \(reason)", task: task, round: round)
     }

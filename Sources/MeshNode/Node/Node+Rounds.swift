@@ -73,7 +73,8 @@ extension Node {
         let policy = runtime.policy
         let publisher = runtime.machine.state.genesis.publisher
         if let reason = ownerRefusal(of: policy.spec, publisher: publisher, isRound: true) {
-            obstacle(.train, task: chain, round: job.round, "round \(job.round): the owner's policy refuses it: \(reason)")
+            obstacle(
+                .train, task: chain, round: job.round, "round \(job.round): the owner's policy refuses it: \(reason)")
             return
         }
         let name = updateName(job, chain: chain)

@@ -76,10 +76,16 @@ extension Node: NodeService {
 
     // MARK: Tasks
 
-    public func tasks() async -> [TaskView] { registry.state.tasks.map { view(of: $0) } }
+    /// Those that have ended and left the registry, too.
+    public func tasks() async -> [TaskView] { registry.state.everyTask.map { view(of: $0) } }
+
+    /// The record of a task, also of one that has left the registry.
+    func record(of task: TaskID) -> RegistryState.TaskRecord? {
+        registry.state.task(task) ?? registry.state.departed.last { $0.task == task }
+    }
 
     public func task(_ task: TaskID) async throws(ServiceError) -> TaskView {
-        guard let record = registry.state.task(task) else {
+        guard let record = record(of: task) else {
             throw .notFound(what: "task \(task.short) is not in the registry", next: "see: meshnode task list")
         }
         var view = view(of: record)
@@ -143,7 +149,7 @@ extension Node: NodeService {
     }
 
     public func join(_ task: TaskID, bond: UInt64?) async throws(ServiceError) -> Receipt {
-        guard let record = registry.state.task(task) else {
+        guard let record = record(of: task) else {
             throw .notFound(what: "task \(task.short) is not in the registry", next: "see: meshnode task list")
         }
         let envelope = try enrol(record, bond: bond)
@@ -156,7 +162,7 @@ extension Node: NodeService {
     // MARK: Rounds
 
     public func rounds(of task: TaskID, after: UInt32) async throws(ServiceError) -> [RoundView] {
-        guard registry.state.task(task) != nil else {
+        guard record(of: task) != nil else {
             throw .notFound(what: "task \(task.short) is not in the registry", next: "see: meshnode task list")
         }
         var views: [RoundView] = []

@@ -174,11 +174,9 @@ public actor Node {
                 entry, key: key, durable: durable, manual: configuration.voting == .manual, electionKey: electionKey)
         }
         let loaded = Set(replayed.tasks.map(\.state.chain))
-        let opened = replayed.registry.openedTasks().map(\.task)
-        // Those that have left the registry's state come first, by the time of their end.
-        let gone = unloaded.keys.filter { !opened.contains($0) }
-            .sorted { (unloaded[$0]!.headTimeMs, $0) < (unloaded[$1]!.headTimeMs, $1) }
-        taskOrder = gone + opened.filter { loaded.contains($0) || unloaded[$0] != nil }
+        taskOrder = replayed.registry.everyOpenedTask().map(\.task).filter {
+            loaded.contains($0) || unloaded[$0] != nil
+        }
     }
 
     static func ownMessages(_ durable: DurableStore, _ chain: ChainID) throws -> [Envelope] {

@@ -41,16 +41,16 @@ public struct OfflineHome {
 
     // MARK: Tasks
 
-    public func tasks() throws -> [TaskView] { try replay.registry.tasks.map { try view($0) } }
+    public func tasks() throws -> [TaskView] { try replay.registry.everyTask.map { try view($0) } }
 
     /// - Parameter text: id, unique prefix of it, or name.
     public func task(_ text: String) throws -> TaskView { try view(try record(text)) }
 
     private func record(_ text: String) throws -> RegistryState.TaskRecord {
         let id = try NameResolution.one(
-            text, among: replay.registry.tasks.map { ($0.task.hex, $0.spec.name) }, kind: "task",
+            text, among: replay.registry.everyTask.map { ($0.task.hex, $0.spec.name) }, kind: "task",
             list: "meshnode task list")
-        return replay.registry.tasks.first { $0.task.hex == id }!
+        return replay.registry.everyTask.first { $0.task.hex == id }!
     }
 
     private func state(_ task: TaskID) -> Chain.TaskState? { replay.tasks.first { $0.state.chain == task }?.state }

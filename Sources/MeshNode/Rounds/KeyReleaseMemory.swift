@@ -87,6 +87,8 @@ struct KeyReleaseMemory: Sendable {
             encoder.list(evicted)
             encoder.list(presence.submitters)
             encoder.value(presence.beacon)
+            encoder.list(presence.previous)
+            encoder.list(presence.dropped)
         }
 
         init(from decoder: inout WireDecoder) throws(WireError) {
@@ -106,7 +108,9 @@ struct KeyReleaseMemory: Sendable {
             }
             evicted = try decoder.list(limit: Limits.evictions, "evicted")
             presence = .init(
-                submitters: try decoder.list(limit: Limits.submitters, "submitters"), beacon: try decoder.value())
+                submitters: try decoder.list(limit: Limits.submitters, "submitters"), beacon: try decoder.value(),
+                previous: try decoder.list(limit: Limits.submitters, "previous"),
+                dropped: try decoder.list(limit: Limits.submitters, "dropped"))
         }
 
         var request: KeyReleaseGate.Request {
@@ -115,7 +119,8 @@ struct KeyReleaseMemory: Sendable {
                 attempt: UInt32(attempt), manifestIsDecided: true,
                 members: members.map { ($0.node.bytes, $0.submission.bytes) },
                 buckets: sums.map { $0.map { members[$0].node.bytes } }, provenBad: evicted.map(\.bytes),
-                present: presence.submitters.map(\.bytes), beacon: presence.beacon.bytes)
+                present: presence.submitters.map(\.bytes), beacon: presence.beacon.bytes,
+                previous: presence.previous.map(\.bytes), dropped: presence.dropped.map(\.bytes))
         }
     }
 }

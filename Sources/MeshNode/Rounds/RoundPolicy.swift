@@ -61,6 +61,11 @@ struct RoundPolicy: Sendable {
     /// 4 or 8 bytes an element, little-endian, by the range that a sum can reach.
     var aggregateWidth: Int { packing.range < 1 << 31 ? 4 : 8 }
 
+    /// Bytes of e over so many sums: whoever names another length is not asked for its content.
+    func aggregateLength(round: UInt32, sums: Int) -> UInt64 {
+        UInt64(elementCount(round: round)) * UInt64(sums) * UInt64(aggregateWidth)
+    }
+
     func encode(aggregate values: [Int64]) -> [UInt8] {
         var encoder = WireEncoder(reservingCapacity: values.count * aggregateWidth)
         for value in values {

@@ -27,7 +27,7 @@ public enum ChainImport {
         let registry = genesis.networkID.registryChain
         try store.store([.chain(ChainRecord(id: registry, kind: 0, info: Array(genesis.name.utf8)))])
         try take(registry, file, store, &summary)
-        let tasks = try ChainReplay(store: file, genesis: genesis).registry.openedTasks()
+        let tasks = try ChainReplay(store: file, genesis: genesis).registry.everyOpenedTask()
         for task in tasks {
             try store.store([
                 .chain(ChainRecord(id: task.task, kind: 1, parent: registry, info: Array(task.spec.name.utf8)))

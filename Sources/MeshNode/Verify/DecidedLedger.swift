@@ -6,7 +6,7 @@ public struct DecidedLedger: Sendable {
     /// By account.
     public let genesisBalances: [NodeID: UInt64]
     public let balances: [NodeID: UInt64]
-    /// Bonds with tasks, escrows: zero once everything is settled and released.
+    /// Bonds with tasks, escrows, deposits: zero once everything is settled and released.
     public let bound: UInt64
     public let total: UInt64
     public let genesisTotal: UInt64
@@ -21,11 +21,12 @@ public struct DecidedLedger: Sendable {
         let state = try ChainReplay(store: store, genesis: genesis).registry
         genesisBalances = Dictionary(uniqueKeysWithValues: genesis.accounts.map { ($0.node, $0.balance) })
         balances = state.accounts.mapValues(\.balance)
-        bound = state.accounts.values.reduce(0) { $0 + $1.bonded } + state.tasks.reduce(0) { $0 + $1.escrow }
+        bound =
+            state.accounts.values.reduce(0) { $0 + $1.bonded } + state.tasks.reduce(0) { $0 + $1.escrow + $1.deposit }
         total = state.totalCredits
         genesisTotal = genesis.accounts.reduce(0) { $0 + $1.balance + $1.validatorBond }
         var paid: [TaskID: [NodeID: UInt64]] = [:]
-        for record in state.tasks where record.paidMs != nil {
+        for record in state.everyTask where record.paidMs != nil {
             paid[record.task] = Dictionary(
                 uniqueKeysWithValues: (record.settlement?.payouts.entries ?? []).map { ($0.node, $0.credits) })
         }

@@ -60,7 +60,7 @@ public struct DecidedRounds: Sendable {
     public static func tasks(home: HomeDirectory) throws -> [(task: TaskID, name: String)] {
         let store = try ChainStore.openReadOnly(path: home.chainDatabase)
         guard let bytes = try store.genesis() else { throw NodeError.notInitialised(home.path) }
-        return try ChainReplay(store: store, genesis: try Genesis.read(bytes)).registry.openedTasks().map {
+        return try ChainReplay(store: store, genesis: try Genesis.read(bytes)).registry.everyOpenedTask().map {
             ($0.task, $0.spec.name)
         }
     }
@@ -71,7 +71,7 @@ public struct DecidedRounds: Sendable {
         let content = try ContentStore(home)
         guard let bytes = try store.genesis() else { throw NodeError.notInitialised(home.path) }
         let replay = try ChainReplay(store: store, genesis: try Genesis.read(bytes))
-        guard let genesis = replay.registry.openedTasks().first(where: { $0.task == task }) else {
+        guard let genesis = replay.registry.everyOpenedTask().first(where: { $0.task == task }) else {
             throw RoundError.failed("task \(task.short) has not started in \(home.path)")
         }
         let policy = try RoundPolicy(genesis.spec)

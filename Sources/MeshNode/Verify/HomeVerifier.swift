@@ -54,19 +54,19 @@ public struct HomeVerifier: ChainVerification {
         }
         var registry = RegistryChecker(genesis: genesis)
         registry.run(source: source, checkpoint: anchor.checkpoint, report: &report, progress: progress)
-        for taskGenesis in registry.state.openedTasks() {
+        for taskGenesis in registry.state.everyOpenedTask() {
             var checker = TaskChecker(
                 genesis: taskGenesis, source: isFull ? source : nil, registry: registry.blocks,
                 settled: registry.settled[taskGenesis.task] ?? [])
             checker.run(source: source, report: &report, progress: progress)
         }
         if report.failures.isEmpty {
-            do { try source.checkForm(tasks: registry.state.openedTasks()) } catch let error as RoundError {
+            do { try source.checkForm(tasks: registry.state.everyOpenedTask()) } catch let error as RoundError {
                 report.failures.append(.init(chain: "file", height: 0, cause: "\(error)"))
             }
         }
         for chain in try source.chainIDs() where chain != registry.state.chain {
-            if !registry.state.openedTasks().contains(where: { $0.task == chain }), report.failures.isEmpty {
+            if !registry.state.everyOpenedTask().contains(where: { $0.task == chain }), report.failures.isEmpty {
                 report.failures.append(
                     .init(chain: chain.hex, height: 0, cause: "no decided registry block opens this chain"))
             }

@@ -65,7 +65,7 @@ public struct ModelOrigin: Codable, Equatable, Sendable {
             network: genesis.networkID.hex, networkName: genesis.name, origins: [], likeTasks: [], nearest: nil,
             modelsNotHere: 0, asOf: registry.height == 0 ? nil : "\(registry.height):\(registry.head.hex)",
             asOfMs: registry.height == 0 ? nil : registry.headTimeMs)
-        for genesis in registry.openedTasks() {
+        for genesis in registry.everyOpenedTask() {
             var finder = Finder(wanted: wanted, genesis: genesis)
             try finder.run(source)
             search.origins += finder.origins

@@ -58,15 +58,6 @@ struct DataCommand: ParsableCommand {
         }
     }
 
-    /// Nothing is written where one of the files is there already.
-    static func requireFree(_ paths: [String], force: Bool) throws(CommandFailure) {
-        guard !force, let taken = paths.first(where: Files.exists) else { return }
-        throw CommandFailure(
-            ExitStatus.failed,
-            "\(Text.visible(taken)) exists already and is not overwritten; give another --out, or --force to replace it"
-        )
-    }
-
     struct Inspect: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Rows, shape, range and class balance of every part of a source.",
@@ -210,7 +201,7 @@ struct DataCommand: ParsableCommand {
         @OptionGroup var global: GlobalArguments
         @OptionGroup var source: Source
         @Option(help: "File to write; its ending says the form.") var out: String
-        @Flag(help: "Replace files that are there already.") var force = false
+        @OptionGroup var overwrite: OverwriteArguments
 
         struct Written: Encodable {
             let file: String
@@ -222,7 +213,7 @@ struct DataCommand: ParsableCommand {
             let parts = try source.load().all.map { name, data in
                 (path: name == "train" ? out : Self.inserted("-\(name)", into: out), data: data)
             }
-            try DataCommand.requireFree(parts.map(\.path), force: force)
+            try Files.refuseExisting(parts.map(\.path), force: overwrite.force)
             for (path, data) in parts {
                 try DatasetWriter.write(data, to: path)
                 written.append(Written(file: path, rows: data.count))
@@ -254,7 +245,7 @@ struct DataCommand: ParsableCommand {
         @Option(help: "Share of the rows that is held out, where the source holds out none itself.") var holdout = 0.2
         @Option(name: .customLong("as"), help: "csv or npz.") var form = "csv"
         @Option(help: "Directory to write into.") var out: String
-        @Flag(help: "Replace files that are there already.") var force = false
+        @OptionGroup var overwrite: OverwriteArguments
 
         struct Part: Encodable {
             let file: String
@@ -273,8 +264,9 @@ struct DataCommand: ParsableCommand {
                 ?? TrainTestSplit(splits.train, testShare: holdout)
             let settings = try PartitionSettings(parsing: partition, parts: parts, seed: Seed.number(seed))
             let plan = try Partitioner.plan(split.train, settings: settings)
-            try DataCommand.requireFree(
-                plan.parts.indices.map { "\(out)/part-\($0).\(form)" } + ["\(out)/holdout.\(form)"], force: force)
+            try Files.refuseExisting(
+                plan.parts.indices.map { "\(out)/part-\($0).\(form)" } + ["\(out)/holdout.\(form)"],
+                force: overwrite.force)
             try Files.makeDirectory(out)
             var written: [Part] = []
             func write(_ rows: Dataset, _ name: String) throws {

@@ -45,6 +45,11 @@ struct GenesisCommand: ParsableCommand {
         var settleSeconds: Double?
         @Option(help: "Seconds that bonds stay slashable after that; 172800, 60 in the loopback profile.")
         var evidenceSeconds: Double?
+        @Option(
+            help:
+                "Seconds that a change of bonds waits at most before it changes who votes; 3600, 10 in the loopback profile."
+        )
+        var epochSeconds: Double?
         @Flag(help: "Blocks without election proofs: whoever proposes can then choose who comes next.")
         var withoutElectionProofs = false
         @Option(help: "Milliseconds since 1970; now without it.") var timeMs: UInt64?
@@ -92,7 +97,9 @@ struct GenesisCommand: ParsableCommand {
                     settleMs: try Self.milliseconds(settleSeconds, "--settle-seconds")
                         ?? (isLoopback ? 10_000 : 3_600_000),
                     evidenceMs: try Self.milliseconds(evidenceSeconds, "--evidence-seconds")
-                        ?? (isLoopback ? 60_000 : 172_800_000)))
+                        ?? (isLoopback ? 60_000 : 172_800_000),
+                    epochMs: try Self.milliseconds(epochSeconds, "--epoch-seconds")
+                        ?? (isLoopback ? 10_000 : 3_600_000)))
             // Decoding checks names, sums and timeouts: nobody else would take what it refuses.
             guard try Genesis(wireBytes: genesis.wireBytes) == genesis, !name.isEmpty else {
                 throw CommandFailure(ExitStatus.data, "name: 1 to 255 bytes are allowed")

@@ -51,7 +51,9 @@ struct LedgerCommand: AsyncParsableCommand {
         @OptionGroup var order: OrderArguments
         @Argument(help: "Credits.") var credits: UInt64
 
-        func run() async throws { try await LedgerCommand.post("/v1/ledger/bond", .init(credits: credits), global, order) }
+        func run() async throws {
+            try await LedgerCommand.post("/v1/ledger/bond", .init(credits: credits), global, order)
+        }
     }
 
     struct Unbond: AsyncParsableCommand {
@@ -61,7 +63,9 @@ struct LedgerCommand: AsyncParsableCommand {
         @OptionGroup var order: OrderArguments
         @Argument(help: "Credits.") var credits: UInt64
 
-        func run() async throws { try await LedgerCommand.post("/v1/ledger/unbond", .init(credits: credits), global, order) }
+        func run() async throws {
+            try await LedgerCommand.post("/v1/ledger/unbond", .init(credits: credits), global, order)
+        }
     }
 
     struct History: AsyncParsableCommand {

@@ -18,7 +18,7 @@ struct PredictCommand: ParsableCommand {
     @Option(help: "Column of the class; the one of the node that wrote the model, if it is there.") var label: String?
     @Option(help: "How pictures in arrays lie: auto, channels_first or channels_last.") var layout = "auto"
     @Option(help: "CSV file to write: the class of each row and the probability of every class.") var out: String?
-    @Flag(help: "Replace a file that is there already.") var force = false
+    @OptionGroup var overwrite: OverwriteArguments
 
     struct Row: Encodable {
         let row: Int
@@ -41,6 +41,7 @@ struct PredictCommand: ParsableCommand {
         guard let layout = PictureLayout(rawValue: layout) else {
             throw CommandFailure(ExitStatus.usage, "--layout: auto, channels_first or channels_last")
         }
+        if let out { try Files.refuseExisting([out], force: overwrite.force) }
         LinearAlgebra.setThreadCount(1)
         let answer = try Prediction(
             model: try Files.read(model), name: model, rows: data, label: label, layout: layout)
@@ -64,13 +65,7 @@ struct PredictCommand: ParsableCommand {
             "\(rows.count) rows, model of round \(summary.round) of task \(Text.visible(summary.task))"
             + (summary.accuracy.map { ", accuracy \(Text.share($0))" } ?? "")
         if let out {
-            guard force || !Files.exists(out) else {
-                throw CommandFailure(
-                    ExitStatus.failed,
-                    "\(Text.visible(out)) exists already and is not overwritten; give another --out, or --force to replace it"
-                )
-            }
-            try Files.write(Array(Self.table(rows, answer).utf8), to: out)
+            try Files.writeNew(Array(Self.table(rows, answer).utf8), to: out, force: overwrite.force)
             global.output.show(summary) { _ in "\(out)  \(told)" }
         } else {
             global.output.show(rows, empty: "") { rows in

@@ -5,7 +5,8 @@ internal import Wire
 /// How long a command waits for the registry block that decides its order.
 struct OrderArguments: ParsableArguments {
     @Option(
-        help: "Seconds to wait until the registry has decided it; 60 on a terminal, else 0. Exit code 75 if it has not.")
+        help: "Seconds to wait until the registry has decided it; 60 on a terminal, else 0. Exit code 75 if it has not."
+    )
     var wait: Int?
 
     private var seconds: Int { wait ?? (Terminal.errorIsTerminal ? 60 : 0) }
@@ -36,7 +37,8 @@ struct OrderArguments: ParsableArguments {
             case .decided: return view.height
             case .gone:
                 throw CommandFailure(
-                    ExitStatus.temporary, "the order became impossible: another one was decided before it; give it again")
+                    ExitStatus.temporary,
+                    "the order became impossible: another one was decided before it; give it again")
             case .pending: break
             }
             guard ContinuousClock.now < end else {

@@ -91,7 +91,7 @@ struct TestnetPlan: Sendable {
             name: "testnet", timeMs: Files.nowMs, accounts: accounts.sorted { $0.node < $1.node },
             parameters: .init(
                 electionProofBytes: UInt8(Election.proofBytes), proposeMs: 1_000, voteMs: 300, settleMs: 300,
-                evidenceMs: 300))
+                evidenceMs: 300, epochMs: 300))
         for member in members {
             _ = try DurableStore(path: member.home.durableDatabase, owner: member.node, opening: .createIfMissing)
             let store = try ChainStore(path: member.home.chainDatabase, opening: .createIfMissing)
@@ -124,6 +124,7 @@ struct TestnetPlan: Sendable {
         [miner]
         auto_join = true
         bond = 1000
+        trust_publisher = true
 
         """
     }

@@ -104,7 +104,9 @@ final class TestnetRun: Sendable {
                 peers.append(status.peers)
             }
             links = peers.reduce(0, +) / 2
-            guard let least = peers.indices.min(by: { peers[$0] < peers[$1] }), peers[least] < wanted else { return nil }
+            guard let least = peers.indices.min(by: { peers[$0] < peers[$1] }), peers[least] < wanted else {
+                return nil
+            }
             if self.elapsed - told > 2 {
                 if told >= 0 { self.report("\(links) of \(all) links") }
                 told = self.elapsed

@@ -75,16 +75,19 @@ public struct Genesis: WireMessage, Hashable {
         public let settleMs: UInt64
         /// How long bonds stay slashable after that, and a validator's unbonded weight after its Unbond.
         public let evidenceMs: UInt64
+        /// How long a change of bonds waits at most before it changes the electorate.
+        public let epochMs: UInt64
 
         public init(
             electionProofBytes: UInt8, proposeMs: UInt32, voteMs: UInt32, settleMs: UInt64 = 3_600_000,
-            evidenceMs: UInt64 = 172_800_000
+            evidenceMs: UInt64 = 172_800_000, epochMs: UInt64 = 3_600_000
         ) {
             self.electionProofBytes = electionProofBytes
             self.proposeMs = proposeMs
             self.voteMs = voteMs
             self.settleMs = settleMs
             self.evidenceMs = evidenceMs
+            self.epochMs = epochMs
         }
 
         public func encode(into encoder: inout WireEncoder) {
@@ -93,6 +96,7 @@ public struct Genesis: WireMessage, Hashable {
             encoder.u32(voteMs)
             encoder.u64(settleMs)
             encoder.u64(evidenceMs)
+            encoder.u64(epochMs)
         }
 
         public init(from decoder: inout WireDecoder) throws(WireError) {
@@ -107,10 +111,10 @@ public struct Genesis: WireMessage, Hashable {
             }
             settleMs = try decoder.u64("settlement window")
             evidenceMs = try decoder.u64("evidence window")
-            guard (1...Self.longestWindowMs).contains(settleMs), (1...Self.longestWindowMs).contains(evidenceMs) else {
-                throw .invalid(
-                    field: "windows",
-                    reason: "1...\(Self.longestWindowMs) ms, found \(settleMs) and \(evidenceMs)")
+            epochMs = try decoder.u64("epoch")
+            let windows = [settleMs, evidenceMs, epochMs]
+            guard windows.allSatisfy({ (1...Self.longestWindowMs).contains($0) }) else {
+                throw .invalid(field: "windows", reason: "1...\(Self.longestWindowMs) ms, found \(windows)")
             }
         }
     }

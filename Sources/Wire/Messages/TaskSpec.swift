@@ -24,11 +24,14 @@ public struct TaskSpec: WireMessage, Hashable {
         public var maximum: UInt32
         /// n_min: the smallest set that is ever keyed. Never below 4.
         public var smallestSet: UInt32
+        /// The only nodes that can enrol, ascending; none: every account can.
+        public var members: [NodeID]
 
-        public init(minimum: UInt32, maximum: UInt32, smallestSet: UInt32) {
+        public init(minimum: UInt32, maximum: UInt32, smallestSet: UInt32, members: [NodeID] = []) {
             self.minimum = minimum
             self.maximum = maximum
             self.smallestSet = smallestSet
+            self.members = members
         }
     }
 

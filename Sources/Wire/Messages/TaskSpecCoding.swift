@@ -11,6 +11,7 @@ extension TaskSpec {
         encoder.u32(participants.minimum)
         encoder.u32(participants.maximum)
         encoder.u32(participants.smallestSet)
+        encoder.list(participants.members)
         encoder.u32(deadlines.enrolMs)
         encoder.u32(deadlines.submitMs)
         encoder.u32(deadlines.aggregateMs)
@@ -108,7 +109,11 @@ extension TaskSpec {
         rounds = try decoder.u32("rounds")
         participants = Participants(
             minimum: try decoder.u32("participants.minimum"), maximum: try decoder.u32("participants.maximum"),
-            smallestSet: try decoder.u32("participants.smallest_set"))
+            smallestSet: try decoder.u32("participants.smallest_set"),
+            members: try decoder.list(limit: Limits.submitters, "participants.members"))
+        guard zip(participants.members, participants.members.dropFirst()).allSatisfy({ $0 < $1 }) else {
+            throw .invalid(field: "participants.members", reason: "not in ascending order")
+        }
         deadlines = Deadlines(
             enrolMs: try decoder.u32("deadlines.enrol"), submitMs: try decoder.u32("deadlines.submit"),
             aggregateMs: try decoder.u32("deadlines.aggregate"), opinionMs: try decoder.u32("deadlines.opinion"),

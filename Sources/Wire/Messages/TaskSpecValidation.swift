@@ -91,6 +91,13 @@ public enum TaskSpecValidator {
         return lines + scoreWarnings(spec)
     }
 
+    /// Who can take part, and what that means for the odds that the readers are given with.
+    public static func openness(_ group: TaskSpec.Participants) -> String {
+        group.members.isEmpty
+            ? "open to every account: the odds assume that x % are bad, nobody checks it"
+            : "by invitation: only the \(group.members.count) nodes of participants.members can enrol"
+    }
+
     /// Who, together with whom, could read one participant's update, and how likely that is (`ReadingOdds`).
     ///
     /// - Parameter members: how many there are; nil: as many as may enrol.
@@ -101,7 +108,7 @@ public enum TaskSpecValidator {
             members.map { max(1, $0)...max(1, $0) }
             ?? fewest...max(fewest, Int(min(most, max(1, spec.participants.maximum))))
         let sentence = ReadingOdds.sentence(spec, members: counts).map { "; " + $0 } ?? ""
-        return readers(spec.holders) + sentence
+        return readers(spec.holders) + "; " + openness(spec.participants) + sentence
     }
 
     /// The first half of it: key holders alone.
@@ -140,6 +147,15 @@ public enum TaskSpecValidator {
         check.require(
             "participants.smallest_set", group.smallestSet <= group.minimum, uses: ["participants.minimum"],
             "\(group.smallestSet) exceeds participants.minimum \(group.minimum): no round could ever be keyed")
+        check.require(
+            "participants.members",
+            group.members.isEmpty || group.members.count >= Int(group.maximum),
+            uses: ["participants.maximum"],
+            "\(group.members.count) nodes are named, participants.maximum is \(group.maximum): name at least as many, or "
+                + "nobody for a task that is open to all")
+        check.require(
+            "participants.members", zip(group.members, group.members.dropFirst()).allSatisfy { $0 < $1 },
+            "a node is named twice, or the nodes are not in ascending order")
         let holders = spec.holders
         guard holderProfiles.contains(where: { $0.count == holders.count && $0.threshold == holders.threshold }) else {
             check.require(

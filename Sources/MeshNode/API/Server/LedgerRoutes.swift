@@ -42,7 +42,8 @@ extension RouteTable {
                 }
                 return .json(try await service.ledgerHistory(of: node))
             },
-            Route(.get, "/v1/transactions/{transaction}", "What became of a transaction; ?after=HEIGHT of its receipt.") {
+            Route(.get, "/v1/transactions/{transaction}", "What became of a transaction; ?after=HEIGHT of its receipt.")
+            {
                 service, request, context in
                 guard let text = context.parameters.get("transaction"), let id = TransactionID(hex: text) else {
                     throw ServiceError.invalid([Fault("transaction", "is not 64 hexadecimal digits")])

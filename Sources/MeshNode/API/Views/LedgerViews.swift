@@ -78,23 +78,23 @@ public struct LedgerLine: Codable, Equatable, Sendable {
 /// What one node did for all paid tasks: the same table on every node.
 public struct ContributorView: Codable, Equatable, Sendable {
     public var node: String
-    public var tasks: UInt32
-    public var rounds: UInt32
+    public var tasks: UInt64
+    public var rounds: UInt64
     /// Accepted rounds of its paid tasks, with it or without.
-    public var offered: UInt32
-    public var aggregated: UInt32
+    public var offered: UInt64
+    public var aggregated: UInt64
     public var credits: UInt64
     /// Bonds lost by evidence.
-    public var slashes: UInt32
+    public var slashes: UInt64
     /// 0 to 1: (rounds + 1) / (offered + 2), halved for each bond lost.
     public var reputation: Double
     /// Ratings by publishers, and their mean, 1 to 5; absent without any.
-    public var ratings: UInt32
+    public var ratings: UInt64
     public var stars: Double?
 
     public init(
-        node: String, tasks: UInt32, rounds: UInt32, offered: UInt32, aggregated: UInt32, credits: UInt64,
-        slashes: UInt32, reputation: Double, ratings: UInt32 = 0, stars: Double? = nil
+        node: String, tasks: UInt64, rounds: UInt64, offered: UInt64, aggregated: UInt64, credits: UInt64,
+        slashes: UInt64, reputation: Double, ratings: UInt64 = 0, stars: Double? = nil
     ) {
         self.node = node
         self.tasks = tasks
