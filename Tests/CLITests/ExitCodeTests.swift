@@ -5,7 +5,7 @@ import Testing
     private let digits = repository + "/examples/digits.toml"
 
     @Test(arguments: [
-        ["bogus"], ["status", "--bogus"], ["task", "show"], ["vote", "t", "1"],
+        ["bogus"], ["status", "--bogus"], ["task", "show"],
         ["vote", "t", "1", "--valid", "--invalid", "x"],
         ["round", "show", "t", "one"], ["status", "--format", "xml"], ["config", "show", "--set", "novalue"],
         ["genesis", "create", "--name", "n", "--out", "/dev/null", "--account", "zz=1"],
@@ -52,12 +52,18 @@ import Testing
         #expect(none.status == 69 && none.errors.contains("meshnode init --home \(home)"))
         #expect(try await executable.run(["init", "--home", home]).status == 0)
         for command in [
-            ["status"], ["peers"], ["ticket"], ["watch"], ["task", "list"], ["round", "list", "t"], ["stop"],
+            ["status"], ["peers"], ["ticket"], ["watch"], ["stop"], ["vote", "t", "1"],
         ] {
             let outcome = try await executable.run(command + ["--home", home])
             #expect(outcome.status == 69, "\(command)")
             #expect(outcome.errors.contains("meshnode run --home \(home)"), "\(outcome.errors)")
             #expect(outcome.output.isEmpty)
+        }
+        // What can be read without a node says what its home lacks.
+        for command in [["task", "list"], ["round", "list", "t"], ["ledger", "balance"]] {
+            let outcome = try await executable.run(command + ["--home", home])
+            #expect(outcome.status == 78, "\(command)")
+            #expect(outcome.errors.contains("meshnode init --home \(home) --genesis FILE"), "\(outcome.errors)")
         }
         // The home by environment, and global options before the command.
         #expect(

@@ -43,6 +43,7 @@ struct CommandFailure: Error, Equatable {
         case let error as APIError: self.init(error)
         case let error as ServiceError: self.init(APIError.problem(Problem(error)))
         case let error as StorageError: self.init(error)
+        case let error as NodeError: self.init(error)
         case let error as ConfigurationError: self.init(ExitStatus.configuration, error.description)
         case let error as TaskError: self.init(ExitStatus.data, error.description)
         case let error as LearnError: self.init(ExitStatus.data, error.description)
@@ -58,6 +59,16 @@ struct CommandFailure: Error, Equatable {
             if String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") { return nil }
             self.init(ExitStatus.failed, "\(error)")
         }
+    }
+
+    private init(_ error: NodeError) {
+        let code =
+            switch error {
+            case .notInitialised: ExitStatus.configuration
+            case .damagedChain: ExitStatus.verification
+            default: ExitStatus.failed
+            }
+        self.init(code, error.description)
     }
 
     private init(_ error: APIError) {
