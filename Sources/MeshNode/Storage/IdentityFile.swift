@@ -113,7 +113,10 @@ extension HomeDirectory {
 
     /// Whether a key was used here: databases that only a node with a key makes.
     public var hasHistory: Bool {
-        get throws(StorageError) { try FileSystem.exists(durableDatabase) || FileSystem.exists(chainDatabase) }
+        get throws(StorageError) {
+            if try FileSystem.exists(durableDatabase) { return true }
+            return try FileSystem.exists(chainDatabase)
+        }
     }
 
     public var hasIdentity: Bool { (try? FileSystem.exists(identityKey)) ?? false }
