@@ -105,57 +105,68 @@ struct ReadingTests {
         }
     }
 
-    /// A third of the members repeats it in every round until none of them is left: as often as the function says.
+    /// A third of the members repeats it in every round, twice in each, until none of them is left: not more often than the
+    /// function says, and not much less often.
     @Test(arguments: [(9, 3), (12, 4), (18, 6)])
     func aGroupThatRepeatsItEveryRound(members: Int, colluding: Int) {
         var successes = 0
         let trials = 1_200
         for trial in 0..<trials {
-            let set = Self.nodes(members, trial)
+            let all = Self.nodes(members, trial)
             var stream = DrawStream(seed: Self.beacon(members, trial), domain: "test")
-            var colluders = colluding
-            var read = false
+            var group = Array(all.prefix(colluding))
+            let honest = all.suffix(members - colluding)
             var draw = 0
-            while colluders > 0, !read {
-                // The first of the views that is an honest author's ends the choice.
-                var own = colluders
-                var others = members - colluding - 1
-                repeat {
-                    let mine = stream.below(UInt64(own + others)) < UInt64(own)
-                    draw += 1
-                    let beacon = Self.beacon(trial, draw)
-                    read =
-                        read || reads(set, colluders: colluders, lost: colluding - colluders, mine, beacon)
-                    guard mine else { break }
-                    own -= 1
-                } while own + others > 0
-                colluders -= 1
+            var read = false
+            while !group.isEmpty, !read {
+                var set = group + honest
+                for attempt in 0..<2 where !group.isEmpty && !read {
+                    // A VOID costs one of them, in this round or in the next one.
+                    let insiders = group.filter { set.contains($0) }
+                    guard !insiders.isEmpty, set.contains(where: { honest.contains($0) }) else { break }
+                    let before = set.count
+                    let next = tries(set, insiders, &stream, &draw, trial)
+                    if let next { set = next } else { read = true }
+                    if attempt == 0 || before >= 9 { group.removeAll { $0 == insiders[0] } }
+                    set.removeAll { $0 == insiders[0] }
+                }
             }
             if read { successes += 1 }
         }
         let rate = Double(successes) / Double(trials)
         let odds = ReadingOdds.task(members: members, colluders: colluding, smallest: 4, rounds: 30)
         let deviation = (odds * (1 - odds) / Double(trials)).squareRoot()
-        // One draw a round here, the printed odds count two where that is better: they are never below.
         #expect(rate <= odds + 3 * deviation, "\(members): \(rate), printed \(odds)")
-        #expect(rate >= odds * 0.6 - 3 * deviation, "\(members): \(rate), printed \(odds)")
+        #expect(rate >= odds * 0.7 - 3 * deviation, "\(members): \(rate), printed \(odds)")
         #expect(odds > 0.05)
     }
 
-    /// One draw: of the set, some colluders are evicted, one honest member is missing, and an own author picks who is listed.
-    private func reads(_ all: [NodeID], colluders: Int, lost: Int, _ ownAuthor: Bool, _ beacon: Digest) -> Bool {
-        let bad = Set(all.prefix(lost))
-        let set = all.filter { !bad.contains($0) }
-        let group = Array(set.prefix(colluders))
-        for mask in 0..<(ownAuthor ? 1 << colluders : 1) {
-            let absent = chosen(group[...], mask)
-            let present = set.dropLast().filter { !absent.contains($0) }
-            let next = left(set, present: Array(present), beacon)
-            guard !next.isEmpty else { continue }
-            let gone = present.filter { !next.contains($0) }
-            if victim(Array(gone), Set(group)) != nil || victim(next, Set(group)) != nil { return true }
+    /// One MANIFEST after a VOID, one honest member missing: views of colluding authors pass until one of them, or the first
+    /// honest author, proposes. Nil: somebody's update is read; else the set that is decided.
+    private func tries(
+        _ set: [NodeID], _ group: [NodeID], _ stream: inout DrawStream, _ draw: inout Int, _ trial: Int
+    ) -> [NodeID]? {
+        let members = set.sorted()
+        let missing = members.last { !group.contains($0) }
+        var own = group.count
+        let others = members.count - group.count
+        while own + others > 0 {
+            let mine = stream.below(UInt64(own + others)) < UInt64(own)
+            draw += 1
+            let beacon = Self.beacon(trial, draw)
+            for mask in 0..<(mine ? 1 << group.count : 1) {
+                let absent = chosen(group[...], mask)
+                let present = members.filter { $0 != missing && !absent.contains($0) }
+                let next = left(members, present: present, beacon)
+                guard !next.isEmpty else { continue }
+                let gone = present.filter { !next.contains($0) }
+                if victim(gone, Set(group)) != nil || victim(next, Set(group)) != nil { return nil }
+                if !mine { return next }
+            }
+            guard mine else { break }
+            own -= 1
         }
-        return false
+        return []
     }
 
     // MARK: The figures
@@ -220,7 +231,7 @@ struct ReadingTests {
         #expect(!TaskSpecValidator.readers(spec).contains("members"))
         #expect(TaskSpecValidator.warnings(spec).contains { $0.contains("below 9") })
         spec.participants = .init(minimum: 9, maximum: 9, smallestSet: 4)
-        #expect(TaskSpecValidator.warnings(spec).isEmpty)
+        #expect(!TaskSpecValidator.warnings(spec).contains { $0.contains("below 9") })
         let odds = [0, 0.0001, 0.0031, 0.085, 0.2, 0.995]
         #expect(odds.map(ReadingOdds.words) == ["0", "below .001", ".004", ".09", ".20", "nearly 1"])
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import Wire
 
 @testable import MeshNode
 
@@ -139,6 +140,25 @@ import Testing
             let verified = try Program.run("chain", "verify", "--full", "--home", lab.home(name))
             #expect(verified.code == 0, "\(name): \(verified.output)\(verified.errors)")
         }
+    }
+
+    /// Nothing could be decided before its time has come.
+    @Test(arguments: [86_400_000, 1 << 63] as [UInt64]) func aGenesisFromTheFutureIsRefused(aheadMs: UInt64) throws {
+        let folder = try Folder()
+        let history = try RegistryHistory(voters: 4, heights: 0)
+        let (now, overflow) = UInt64(Date().timeIntervalSince1970 * 1_000).addingReportingOverflow(aheadMs)
+        try #require(!overflow)
+        let genesis = Genesis(
+            name: "late", timeMs: now, accounts: history.genesis.accounts, parameters: history.genesis.parameters)
+        let file = folder.path + "/genesis"
+        try Data(genesis.wireBytes).write(to: URL(fileURLWithPath: file))
+        let imported = try Program.run("init", "--home", folder.path + "/home", "--genesis", file)
+        #expect(imported.code == 65, "\(imported.code): \(imported.output)\(imported.errors)")
+        #expect(
+            imported.errors.contains("ahead of this machine's clock")
+                || imported.errors.contains("beyond the year 9999"),
+            "\(imported.errors)")
+        #expect(!FileManager.default.fileExists(atPath: folder.path + "/home"))
     }
 
     /// Either the files suffice for a whole catch-up, or the node says before the start how many it needs.

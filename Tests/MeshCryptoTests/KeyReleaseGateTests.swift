@@ -161,8 +161,8 @@ struct KeyReleaseGateTests {
         var gate = KeyReleaseGate(minimumMembers: minimum)
         #expect(try gate.admit(request(all, attempt: 0, buckets: split(0))) == .first)
         let sums = { (bits: ClosedRange<Int>) in bits.flatMap { split($0).map { $0.map(key) } } }
-        #expect(KeyReleaseGate.atoms(of: sums(0...1), hidingNobody: []).values.map(\.count).min() == 4)
-        #expect(KeyReleaseGate.atoms(of: sums(0...2), hidingNobody: []).values.map(\.count).min() == 2)
+        #expect(KeyReleaseGate.atoms(of: sums(0...1), without: []).values.map(\.count).min() == 4)
+        #expect(KeyReleaseGate.atoms(of: sums(0...2), without: []).values.map(\.count).min() == 2)
         // The gate does not even let the second partition pass: buckets are never cut anew.
         #expect(throws: KeyReleaseGate.Refusal.notDrawn) {
             try gate.admit(request(all, attempt: 1, buckets: split(1)))

@@ -145,7 +145,7 @@ public struct KeyReleaseGate: Sendable, Equatable {
         }
         let provenBad = Set(request.provenBad)
         try checkAtoms(
-            of: history.sums + request.buckets, after: history.sums, hidingNobody: provenBad.union(history.silent))
+            of: history.sums + request.buckets, after: history.sums, provenBad: provenBad, silent: history.silent)
         // A holder that was away when a set between was decided cannot draw anew; atoms and nesting hold all the same.
         let hasSeenPrevious = request.previous.map { Set($0) == Set(history.latest.joined()) } ?? true
         if !history.latest.isEmpty, hasSeenPrevious, !isDrawn(request, after: history.latest, provenBad: provenBad) {
@@ -173,20 +173,21 @@ public struct KeyReleaseGate: Sendable, Equatable {
     /// An atom that was there before and is in none of the new sums is what it was: a member of it that has been proven bad
     /// since makes it smaller, but nothing is released about it any more.
     private func checkAtoms(
-        of sets: [[[UInt8]]], after before: [[[UInt8]]], hidingNobody: Set<[UInt8]>
+        of sets: [[[UInt8]]], after before: [[[UInt8]]], provenBad: Set<[UInt8]>, silent: Set<[UInt8]>
     ) throws(Refusal) {
-        let known = Self.atoms(of: before, hidingNobody: hidingNobody)
-        let touched = Self.atoms(of: sets, hidingNobody: hidingNobody).filter { known[$0.key] != $0.value }
-        if let smallest = touched.values.map(\.count).min(), smallest < minimumMembers {
+        let known = Self.atoms(of: before, without: provenBad)
+        let touched = Self.atoms(of: sets, without: provenBad).filter { known[$0.key] != $0.value }
+        // Whoever dropped out hides nobody, and has to be hidden itself: an atom of such members alone has size 0.
+        if let smallest = touched.values.map({ $0.subtracting(silent).count }).min(), smallest < minimumMembers {
             throw .smallAtom(size: smallest, minimum: minimumMembers)
         }
     }
 
     /// Members by the sums that they are in.
-    static func atoms(of sets: [[[UInt8]]], hidingNobody: Set<[UInt8]>) -> [[Int]: Set<[UInt8]>] {
+    static func atoms(of sets: [[[UInt8]]], without excluded: Set<[UInt8]>) -> [[Int]: Set<[UInt8]>] {
         var signatures: [[UInt8]: [Int]] = [:]
         for (index, set) in sets.enumerated() {
-            for key in set where !hidingNobody.contains(key) { signatures[key, default: []].append(index) }
+            for key in set where !excluded.contains(key) { signatures[key, default: []].append(index) }
         }
         var atoms: [[Int]: Set<[UInt8]>] = [:]
         for (key, signature) in signatures { atoms[signature, default: []].insert(key) }
