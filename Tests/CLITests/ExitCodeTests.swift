@@ -5,7 +5,7 @@ import Testing
     private let digits = repository + "/examples/digits.toml"
 
     @Test(arguments: [
-        ["bogus"], ["status", "--bogus"], ["task", "show"],
+        ["bogus"], ["status", "--bogus"], ["task", "show"], ["vote", "t"],
         ["vote", "t", "1", "--valid", "--invalid", "x"],
         ["round", "show", "t", "one"], ["status", "--format", "xml"], ["config", "show", "--set", "novalue"],
         ["genesis", "create", "--name", "n", "--out", "/dev/null", "--account", "zz=1"],

@@ -79,7 +79,7 @@ extension TaskSpec {
 
         /// `columns` names the channels of pictures and not each feature.
         public var namesChannels: Bool {
-            shape.count == 3 && columns.count == Int(channels) && columns.count != Int(features)
+            channels > 1 && columns.count == Int(channels) && columns.count != Int(features)
         }
 
         /// Product of the shape; the largest number where it has no product.

@@ -77,7 +77,7 @@ extension TaskSpecValidator {
             "data.columns", data.columns.isEmpty || data.columns.count == Int(data.features) || data.namesChannels,
             uses: ["data.shape"],
             "\(data.columns.count) columns for \(data.features) features; name every one, "
-                + (data.shape.count == 3 ? "the \(data.channels) channels, " : "") + "or none")
+                + (data.channels > 1 ? "the \(data.channels) channels, " : "") + "or none")
         check.require(
             "data.columns_in_order", !data.columnsInOrder || (!data.columns.isEmpty && !data.namesChannels),
             uses: ["data.columns"], "true belongs to named columns of tables; write false, or columns = [...]")
