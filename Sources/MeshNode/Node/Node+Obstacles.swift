@@ -71,7 +71,7 @@ extension Node {
         _ what: Obstacle.What, task: TaskID? = nil, round: UInt32? = nil, isFinal: Bool = false, _ reason: String
     ) {
         guard obstacles.set(what, task, reason, isFinal: isFinal, now: now) else { return }
-        note("warning", "\(what.words): \(reason)", task: task, round: round)
+        note("warning", "\(Obstacle.beginning(what, isFinal: isFinal)): \(reason)", task: task, round: round)
     }
 
     /// Every heartbeat: what only looking tells.

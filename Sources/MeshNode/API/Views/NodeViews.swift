@@ -212,5 +212,12 @@ public struct Obstacle: Codable, Equatable, Sendable {
         self.isFinal = isFinal
     }
 
-    public var text: String { "\(what.words): \(reason)" + (isFinal ? " (not tried again by itself)" : "") }
+    public var text: String {
+        Self.beginning(what, isFinal: isFinal) + ": \(reason)" + (isFinal ? " (not tried again by itself)" : "")
+    }
+
+    /// An enrolment that may still come is no refusal.
+    public static func beginning(_ what: What, isFinal: Bool) -> String {
+        what == .join && !isFinal ? "waits to join" : what.words
+    }
 }
