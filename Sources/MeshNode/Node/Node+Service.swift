@@ -16,10 +16,16 @@ extension Node: NodeService {
         let progress = taskOrder.compactMap { chain -> NodeStatus.Current? in
             guard let machine = tasks[chain]?.machine, !machine.state.isEnded else { return nil }
             let progress = self.progress(of: chain, machine)
+            let runtime = tasks[chain]
+            let cut = Self.saturationText(
+                runtime?.stats.saturations ?? runtime?.lastRound?.saturations ?? 0,
+                of: runtime?.policy.recipe.coordinates(round: Int(machine.state.round)) ?? 0,
+                spec: machine.state.spec)
+            let waiting = [progress.waiting, cut].compactMap { $0 }.joined(separator: "; ")
             return NodeStatus.Current(
                 task: chain.hex, name: machine.state.spec.name, state: .running, round: machine.state.round,
                 rounds: machine.state.spec.rounds, attempt: machine.state.attempt, phase: progress.phase,
-                waiting: progress.waiting, remainingMs: progress.remainingMs)
+                waiting: waiting.isEmpty ? nil : waiting, remainingMs: progress.remainingMs)
         }
         return NodeStatus(
             node: nodeID.hex, name: configuration.name, network: genesis.networkID.hex,
