@@ -72,12 +72,17 @@ extension Node: NodeService {
     }
 
     public func ticket() async throws(ServiceError) -> TicketView {
-        guard let ticket = await transport.ticket() else {
+        guard let own = await transport.ticket() else {
             throw .unavailable(reason: "the node does not listen yet", next: "ask again in a moment")
         }
+        let (height, head) = (registry.state.height, registry.state.head)
+        let ticket = Ticket(
+            network: own.network, node: own.node, addresses: own.addresses,
+            recent: height == 0 ? nil : .init(height: height, block: head))
         return TicketView(
             ticket: ticket.text, node: ticket.node.hex, network: ticket.network.hex,
-            addresses: ticket.addresses.map { "\($0)" })
+            addresses: ticket.addresses.map { "\($0)" },
+            asOf: height == 0 ? nil : "\(Checkpoint(height: height, block: head))")
     }
 
     // MARK: Tasks
