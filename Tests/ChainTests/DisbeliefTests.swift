@@ -53,7 +53,7 @@ struct DisbeliefTests {
         #expect(sum == .max)
         var one = Contributor(node: .zero)
         (one.rounds, one.offered) = (.max, .max)
-        #expect(one.reputationPpm == 1_000_000)
+        #expect(one.reputationPpm == 999_999)
         one.offered = 0
         #expect(one.reputationPpm == 500_000)
     }

@@ -285,7 +285,7 @@ import Testing
                 until: { $0.output.contains("looks odd") }, "round", "show", "leaves", "1", "--home", lab.home(name))
             // On one line, with its control characters visible.
             #expect(
-                shown.output.contains("reject: decided by hand: \"looks odd\\e[31m\\nopinion of ffffffff"),
+                shown.output.contains("reject: decided by hand: \"looks odd\\u{1B}[31m\\u{A}opinion of ffffffff"),
                 "\(shown.output)")
             #expect(!shown.output.contains("\u{1b}"))
             #expect(shown.output.components(separatedBy: "accept: decided by hand").count == 4)

@@ -29,7 +29,7 @@ struct ForgedHome {
         let store = try ChainStore.openReadOnly(path: path + "/chain.sqlite")
         let bytes = try #require(try store.genesis())
         let replay = try ChainReplay(store: store, genesis: try Genesis(wireBytes: bytes))
-        genesis = try #require(replay.registry.openedTasks().first)
+        genesis = try #require(replay.registry.everyOpenedTask().first)
     }
 
     var chain: ChainID { genesis.task }

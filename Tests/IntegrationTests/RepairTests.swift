@@ -12,7 +12,9 @@ import Wire
             genesis: ["--settle-seconds", "0.3", "--evidence-seconds", "3600"])
         try await lab.startAll()
         let task = try lab.publish("n1", as: "repair", ["rounds=1000", "deadlines.submit=\"5s\""])
-        try await rounds(1, of: task, lab)
+        try await lab.until("the first round is decided") {
+            try await lab.task(task, on: "n1").round >= 1 ? nil : "round 0"
+        }
         return (lab, task)
     }
 
@@ -60,6 +62,8 @@ import Wire
         defer { lab.stopAll() }
         try lab.kill("n5")
         let copy = lab.folder.path + "/copy"
+        // A killed process leaves its socket, which is no file to copy.
+        try FileManager.default.removeItem(atPath: lab.home("n5") + "/api.sock")
         try FileManager.default.copyItem(atPath: lab.home("n5"), toPath: copy)
         try await lab.start("n5")
         let ticket: TicketView = try await lab.client("n1").get("/v1/ticket")
@@ -133,7 +137,10 @@ import Wire
         // A restart does not replay it, and says the same.
         try lab.kill("n2")
         try await lab.start("n2")
-        #expect(try await lab.task(task, on: "n2") == view)
+        let again = try await lab.task(task, on: "n2")
+        #expect(again.state == view.state && again.round == view.round && again.head == view.head)
+        #expect(again.accuracy == view.accuracy && again.model == view.model)
+        #expect(again.participants == view.participants)
         #expect(try await lab.status("n2").chains.contains { $0.chain == task && $0.head == view.head })
         lab.stopAll()
         for name in lab.names {

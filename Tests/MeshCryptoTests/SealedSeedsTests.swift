@@ -147,7 +147,7 @@ struct SealedSeedsTests {
             #expect(throws: NDDFEError.self) {
                 try SealedSeeds.seal(
                     seeds: round.seeds[0], profile: .threeHolders,
-                    holderKeys: [ephemeral] + round.holderKeys.dropFirst().map(\.publicKey),
+                    holderKeys: [ephemeral, ephemeral, round.holderKeys[2].publicKey],
                     binding: round.bindings[0], ephemeral: .generate())
             }
         }

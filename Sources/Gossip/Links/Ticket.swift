@@ -2,9 +2,10 @@ public import Wire
 
 internal import MeshCrypto
 
-/// What a person passes on so that another node can join: the network, one node of it and where it listens.
+/// What a person passes on so that another node can join: the network, one node of it and where it listens, and a recent
+/// block of the registry, which whoever joins must find in the history that it is given.
 ///
-/// Text form: `meshnode1`, then RFC 4648 base32 in lower case without padding of the wire bytes and four bytes of
+/// Text form: `meshnode2`, then RFC 4648 base32 in lower case without padding of the wire bytes and four bytes of
 /// BLAKE2b over them. Case and white space do not matter when reading.
 public struct Ticket: WireMessage, Hashable {
     public static var domain: WireDomain { .ticket }
@@ -17,9 +18,9 @@ public struct Ticket: WireMessage, Hashable {
         public var description: String {
             switch self {
             case .wrongPrefix(let found):
-                "ticket: a ticket starts with \"meshnode1\", this text starts with \"\(found)\"; copy the whole ticket"
+                "ticket: a ticket starts with \"meshnode2\", this text starts with \"\(found)\"; copy the whole ticket"
             case .otherVersion(let version):
-                "ticket: version \(version) is not understood, only version 1 is; use the same release on both nodes"
+                "ticket: version \(version) is not understood, only version 2 is; use the same release on both nodes"
             case .damaged(let reason):
                 "ticket: damaged (\(reason)); copy it again, it was cut or altered on the way"
             }
@@ -30,9 +31,34 @@ public struct Ticket: WireMessage, Hashable {
     public let node: NodeID
     /// 1 to ``LinkLimits/addressesMax``.
     public let addresses: [PeerAddress]
+    /// The head of the registry when the ticket was made; nil before the first block.
+    public let recent: RecentBlock?
+
+    /// A decided block of the registry.
+    public struct RecentBlock: WireCodable, Hashable {
+        public let height: UInt64
+        public let block: BlockID
+
+        public init(height: UInt64, block: BlockID) {
+            self.height = height
+            self.block = block
+        }
+
+        public func encode(into encoder: inout WireEncoder) {
+            encoder.u64(height)
+            encoder.value(block)
+        }
+
+        public init(from decoder: inout WireDecoder) throws(WireError) {
+            height = try decoder.u64("height")
+            guard height > 0 else { throw .invalid(field: "height", reason: "blocks begin at height 1") }
+            block = try decoder.value()
+        }
+    }
 
     /// - Precondition: 1 to ``LinkLimits/addressesMax`` addresses.
-    public init(network: NetworkID, node: NodeID, addresses: [PeerAddress]) {
+    public init(network: NetworkID, node: NodeID, addresses: [PeerAddress], recent: RecentBlock? = nil) {
+        self.recent = recent
         precondition((1...LinkLimits.addressesMax).contains(addresses.count), "\(addresses.count) addresses")
         self.network = network
         self.node = node
@@ -43,6 +69,7 @@ public struct Ticket: WireMessage, Hashable {
         encoder.value(network)
         encoder.value(node)
         encoder.list(addresses)
+        encoder.optional(recent)
     }
 
     public init(fieldsFrom decoder: inout WireDecoder) throws(WireError) {
@@ -50,11 +77,12 @@ public struct Ticket: WireMessage, Hashable {
         node = try decoder.value()
         addresses = try decoder.list(limit: LinkLimits.addressesMax, "addresses")
         guard !addresses.isEmpty else { throw .invalid(field: "addresses", reason: "none") }
+        recent = try decoder.optional("recent block")
     }
 
     public var text: String {
         let bytes = wireBytes
-        return Self.prefix + "1" + Base32.encode(bytes + Self.checksum(bytes))
+        return Self.prefix + "2" + Base32.encode(bytes + Self.checksum(bytes))
     }
 
     public init(text: String) throws(Failure) {
@@ -62,7 +90,7 @@ public struct Ticket: WireMessage, Hashable {
         guard compact.hasPrefix(Self.prefix) else { throw .wrongPrefix(found: String(compact.prefix(9))) }
         let rest = compact.dropFirst(Self.prefix.count)
         let version = rest.prefix { $0.isASCII && $0.isNumber }
-        guard version == "1" else { throw .otherVersion(String(version.prefix(6))) }
+        guard version == "2" else { throw .otherVersion(String(version.prefix(6))) }
         let body = rest.dropFirst()
         // The longest ticket has eight addresses of 253 bytes.
         guard body.utf8.count <= 4096 else { throw .damaged(reason: "too long") }
@@ -82,7 +110,7 @@ public struct Ticket: WireMessage, Hashable {
     private static let prefix = "meshnode"
 
     private static func checksum(_ bytes: [UInt8]) -> [UInt8] {
-        Array(Transcript.hash("meshnode/ticket/1", bytes).prefix(4))
+        Array(Transcript.hash("meshnode/ticket/2", bytes).prefix(4))
     }
 }
 

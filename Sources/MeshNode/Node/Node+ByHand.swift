@@ -185,7 +185,7 @@ extension Node {
     public func model(
         of task: TaskID, round: UInt32?, isCandidate: Bool
     ) async throws(ServiceError) -> [UInt8] {
-        guard let record = registry.state.task(task), let models = modelTable(task) else {
+        guard let record = record(of: task), let models = modelTable(task) else {
             throw .notFound(what: "task \(task.short) has not started here", next: "see: meshnode task list")
         }
         let reference: ContentReference

@@ -113,6 +113,9 @@ extension Node {
 
     private func commit(_ block: DecidedBlock) {
         let header = block.header
+        if header.chain == registry.chain, let reason = contradiction(height: header.height, block: header.id) {
+            return halt(reason)
+        }
         let stored = StoredBlock(
             chain: header.chain, height: header.height, id: header.id, header: header.wireBytes,
             body: .inline(block.body), certificate: block.certificate.wireBytes, timeStored: now.wallMs)

@@ -16,10 +16,16 @@ extension Node: NodeService {
         let progress = taskOrder.compactMap { chain -> NodeStatus.Current? in
             guard let machine = tasks[chain]?.machine, !machine.state.isEnded else { return nil }
             let progress = self.progress(of: chain, machine)
+            let runtime = tasks[chain]
+            let cut = Self.saturationText(
+                runtime?.stats.saturations ?? runtime?.lastRound?.saturations ?? 0,
+                of: runtime?.policy.recipe.coordinates(round: Int(machine.state.round)) ?? 0,
+                spec: machine.state.spec)
+            let waiting = [progress.waiting, cut].compactMap { $0 }.joined(separator: "; ")
             return NodeStatus.Current(
                 task: chain.hex, name: machine.state.spec.name, state: .running, round: machine.state.round,
                 rounds: machine.state.spec.rounds, attempt: machine.state.attempt, phase: progress.phase,
-                waiting: progress.waiting, remainingMs: progress.remainingMs)
+                waiting: waiting.isEmpty ? nil : waiting, remainingMs: progress.remainingMs)
         }
         return NodeStatus(
             node: nodeID.hex, name: configuration.name, network: genesis.networkID.hex,
@@ -66,12 +72,17 @@ extension Node: NodeService {
     }
 
     public func ticket() async throws(ServiceError) -> TicketView {
-        guard let ticket = await transport.ticket() else {
+        guard let own = await transport.ticket() else {
             throw .unavailable(reason: "the node does not listen yet", next: "ask again in a moment")
         }
+        let (height, head) = (registry.state.height, registry.state.head)
+        let ticket = Ticket(
+            network: own.network, node: own.node, addresses: own.addresses,
+            recent: height == 0 ? nil : .init(height: height, block: head))
         return TicketView(
             ticket: ticket.text, node: ticket.node.hex, network: ticket.network.hex,
-            addresses: ticket.addresses.map { "\($0)" })
+            addresses: ticket.addresses.map { "\($0)" },
+            asOf: height == 0 ? nil : "\(Checkpoint(height: height, block: head))")
     }
 
     // MARK: Tasks

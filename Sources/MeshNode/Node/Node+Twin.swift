@@ -31,8 +31,8 @@ extension Node {
             }
         } catch { return nil }
         guard envelope.isSignatureValid else { return nil }
-        return "a \(slot.kind) of this node's key that this node has not signed is going around "
-            + "(chain \(slot.chain.short), \(slot.major)/\(slot.minor))"
+        return "a message of this node's key that this node has not signed is going around "
+            + "(\(slot.kind) of chain \(slot.chain.short), \(slot.major)/\(slot.minor))"
     }
 
     /// What a transaction proves that the registry has found valid.

@@ -242,6 +242,12 @@ public actor Node {
         listening = address
         bans = try BanFile.read(home: home)
         for node in bans.sorted() { await transport.ban(node) }
+        for recent in configuration.bootstrap.compactMap(\.recent) {
+            guard let stored = try chainStore.block(chain: registry.chain, height: recent.height),
+                let reason = contradiction(height: recent.height, block: stored.id)
+            else { continue }
+            throw NodeError.halted(reason)
+        }
         for ticket in configuration.bootstrap { try await transport.bootstrap(ticket: ticket) }
         logger.notice("listening on \(address), network \(genesis.networkID.short)")
         let replayed = taskOrder.filter { tasks[$0] != nil }

@@ -1,6 +1,6 @@
 internal import Chain
 internal import Foundation
-public import Wire
+internal import Wire
 
 /// What a home on disk answers while no node serves it: the views that its node would give, from decided blocks alone.
 ///

@@ -141,7 +141,9 @@ struct ExportFile: ChainSource {
         guard let place = places[id] else { return nil }
         guard case .content(_, let kind, let bytes) = try line(contents[place].line) else { throw changed }
         guard ContentManifest(of: bytes, kind: .init(rawValue: kind)).contentID == id else {
-            throw .damagedContent(id, reason: "it has other bytes than its name says")
+            throw .damaged(
+                path: name, reason: "content \(id.short) has other bytes or another kind than its name says",
+                next: "get the file again")
         }
         return bytes
     }

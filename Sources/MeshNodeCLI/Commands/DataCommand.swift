@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import Learn
 internal import MeshNode
+internal import Wire
 
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -28,7 +29,7 @@ struct DataCommand: ParsableCommand {
         func form() throws(CommandFailure) -> PictureForm {
             guard let layout = PictureLayout(rawValue: layout) else {
                 throw CommandFailure(
-                    ExitStatus.usage, "--layout \(Text.visible(layout)): auto, channels_first or channels_last")
+                    ExitStatus.usage, "--layout \(layout.printable): auto, channels_first or channels_last")
             }
             return PictureForm(layout: layout)
         }
@@ -116,7 +117,7 @@ struct DataCommand: ParsableCommand {
             }
             guard left.isEmpty else {
                 throw CommandFailure(
-                    ExitStatus.data, "\(Text.visible(task)): its [data] has no \(left.sorted().joined(separator: ", "))"
+                    ExitStatus.data, "\(task.printable): its [data] has no \(left.sorted().joined(separator: ", "))"
                 )
             }
             while result.last == "" { result.removeLast() }

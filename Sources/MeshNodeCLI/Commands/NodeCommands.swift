@@ -53,6 +53,7 @@ struct TicketCommand: AsyncParsableCommand {
     func run() async throws {
         let ticket = try await global.client.get("/v1/ticket", as: TicketView.self)
         global.output.show(ticket, text: \.ticket)
+        if let known = ticket.asOf { global.output.note("as of registry block \(known)") }
     }
 }
 

@@ -62,7 +62,7 @@ struct PredictCommand: ParsableCommand {
             task: answer.card.spec.name, round: answer.card.round, rows: rows.count, accuracy: answer.accuracy,
             file: out)
         let told =
-            "\(rows.count) rows, model of round \(summary.round) of task \(Text.visible(summary.task))"
+            "\(rows.count) rows, model of round \(summary.round) of task \(summary.task.printable)"
             + (summary.accuracy.map { ", accuracy \(Text.share($0))" } ?? "")
         if let out {
             try Files.writeNew(Array(Self.table(rows, answer).utf8), to: out, force: overwrite.force)

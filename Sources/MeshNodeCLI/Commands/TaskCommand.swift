@@ -104,7 +104,7 @@ struct TaskCommand: AsyncParsableCommand {
                 as: PublishedView.self)
             for warning in published.warnings { global.output.note("warning: \(warning)") }
             if let columns = published.columns {
-                let shown = columns.prefix(8).map(Text.visible).joined(separator: ", ")
+                let shown = columns.prefix(8).map(\.printable).joined(separator: ", ")
                 global.output.note(
                     "columns: data.columns was empty, so the \(columns.count) of this node's own rows were written into the task: "
                         + "\(shown)\(columns.count > 8 ? ", ..." : ""). Every member's table must have them in this order; with "

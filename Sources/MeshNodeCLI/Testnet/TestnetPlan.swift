@@ -71,7 +71,9 @@ struct TestnetPlan: Sendable {
             trainingFiles.append(file)
             let node = identity.signingKey().nodeID
             try Files.write(
-                Array(configuration(index, spec.data.type, "data/train." + ending, evaluationFile).utf8),
+                Array(
+                    configuration(index, spec.data.type, split.train.labelName, "data/train." + ending, evaluationFile)
+                        .utf8),
                 to: home.configuration)
             if let policy = options.ownerPolicy, index == options.nodes - 1 {
                 try Files.write(try Files.read(policy, limit: 1 << 16), to: path + "/" + OwnerPolicy.fileName)
@@ -104,29 +106,33 @@ struct TestnetPlan: Sendable {
             evaluationFile: evaluationFile, trainingFiles: trainingFiles)
     }
 
-    private static func configuration(
-        _ index: Int, _ type: String, _ train: String, _ evaluation: String
-    ) -> String {
-        """
-        # Written by the testnet launcher; every key is explained in examples/config.toml.
-        [node]
-        name = "node\(index + 1)"
-        [listen]
-        host = "127.0.0.1"
-        port = 0
-        [mesh]
-        profile = "loopback"
-        [data]
-        train = "\(train)"
-        evaluation = "\(evaluation)"
-        label = "label"
-        type = "\(type)"
-        [miner]
-        auto_join = true
-        bond = 1000
-        trust_publisher = true
+    /// The files keep the title that the label has in the source.
+    var labelColumn: String { split.train.labelName }
 
-        """
+    private static func configuration(
+        _ index: Int, _ type: String, _ label: String, _ train: String, _ evaluation: String
+    ) -> String {
+        let label = SettingValue.quoted(label)
+        return """
+            # Written by the testnet launcher; every key is explained in examples/config.toml.
+            [node]
+            name = "node\(index + 1)"
+            [listen]
+            host = "127.0.0.1"
+            port = 0
+            [mesh]
+            profile = "loopback"
+            [data]
+            train = "\(train)"
+            evaluation = "\(evaluation)"
+            label = \(label)
+            type = "\(type)"
+            [miner]
+            auto_join = true
+            bond = 1000
+            trust_publisher = true
+
+            """
     }
 
     /// Training and held-out rows, raw, and whether the held-out ones are the source's own.
@@ -145,7 +151,8 @@ struct TestnetPlan: Sendable {
             isRegression
             ? try Dataset(
                 name: rows.name, features: rows.features, labels: rows.labels, featureCount: rows.featureCount,
-                classCount: rows.classCount, sampleShape: rows.sampleShape) : rows
+                classCount: rows.classCount, sampleShape: rows.sampleShape, columnNames: rows.columnNames,
+                labelName: rows.labelName) : rows
         try DatasetWriter.write(numbered, to: path)
     }
 
@@ -154,8 +161,8 @@ struct TestnetPlan: Sendable {
         let model = try spec.learnModel()
         let settings = FederatedSettings(rounds: Int(spec.rounds), training: spec.learnSettings, quantiser: nil)
         let seed = Seed.number(spec.seed)
-        let fitted = try trainingFiles.map { try DataFiles.fitted($0, label: "label", to: spec) }
-        let test = try DataFiles.fitted(evaluationFile, label: "label", to: spec, part: .evaluation)
+        let fitted = try trainingFiles.map { try DataFiles.fitted($0, label: labelColumn, to: spec) }
+        let test = try DataFiles.fitted(evaluationFile, label: labelColumn, to: spec, part: .evaluation)
         let all = TrainTestSplit(train: try LabelledData.joined(fitted, name: "all rows"), test: test)
         let central = try Baseline.centralised(model: model, split: all, settings: settings, seed: seed)
         let alone = try Baseline.alone(model: model, parts: fitted, test: test, settings: settings, seed: seed)

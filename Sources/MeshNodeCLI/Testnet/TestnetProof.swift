@@ -78,7 +78,7 @@ struct TestnetProof {
         let accuracy = try finalAccuracy()
         let float = try FloatReference.run(
             first, files: Dictionary(uniqueKeysWithValues: zip(plan.members.map(\.node), plan.trainingFiles)),
-            evaluation: plan.evaluationFile, label: "label",
+            evaluation: plan.evaluationFile, label: plan.labelColumn,
             initial: try PreparedTask(completing: plan.spec).initialWeights)
         // One held-out row must not decide; with compression both runs follow supports of their own sums.
         // Beside an attacker that only the rule can withstand it is compared with a run in which nobody attacks.
@@ -137,7 +137,7 @@ struct TestnetProof {
         let model = run.options.out + "/" + ReportFiles.model
         try Files.write(first.finalModel, to: model)
         let figures = try TaskReport.make(
-            home: plan.members[0].home, task: id, evaluation: plan.evaluationFile, label: "label",
+            home: plan.members[0].home, task: id, evaluation: plan.evaluationFile, label: plan.labelColumn,
             centralised: baselines.centralRounds, alone: baselines.alone.compactMap(\.accuracy))
         try ReportFiles.write(figures, to: run.options.out)
         let bytes = run.bytesSent

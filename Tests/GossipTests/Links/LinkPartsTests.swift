@@ -94,19 +94,23 @@ struct LinkPartsTests {
             network: testNetwork(3), node: testKey(1).nodeID,
             addresses: [try PeerAddress(host: "10.1.2.3", port: 7000), try PeerAddress(host: "::1", port: 1)])
         let text = ticket.text
-        #expect(text.hasPrefix("meshnode1b") && text.count < 180)
+        #expect(text.hasPrefix("meshnode2b") && text.count < 180)
         #expect(try Ticket(text: text) == ticket)
         #expect(try Ticket(text: "  " + text.uppercased().prefix(40) + "\n" + text.dropFirst(40) + "\n") == ticket)
-        #expect(throws: Ticket.Failure.wrongPrefix(found: "http://me")) { try Ticket(text: "http://meshnode1") }
+        #expect(throws: Ticket.Failure.wrongPrefix(found: "http://me")) { try Ticket(text: "http://meshnode2") }
         #expect(throws: Ticket.Failure.wrongPrefix(found: "")) { try Ticket(text: "") }
-        #expect(throws: Ticket.Failure.otherVersion("2")) { try Ticket(text: "meshnode2" + text.dropFirst(9)) }
+        #expect(throws: Ticket.Failure.otherVersion("1")) { try Ticket(text: "meshnode1" + text.dropFirst(9)) }
         #expect(throws: Ticket.Failure.damaged(reason: "a letter that no ticket has")) {
             try Ticket(text: text.dropLast() + "0")
         }
-        #expect(throws: Ticket.Failure.damaged(reason: "too short")) { try Ticket(text: "meshnode1baaa") }
+        #expect(throws: Ticket.Failure.damaged(reason: "too short")) { try Ticket(text: "meshnode2baaa") }
         #expect(throws: Ticket.Failure.damaged(reason: "too long")) {
-            try Ticket(text: "meshnode1" + String(repeating: "b", count: 5000))
+            try Ticket(text: "meshnode2" + String(repeating: "b", count: 5000))
         }
+        let later = Ticket(
+            network: ticket.network, node: ticket.node, addresses: ticket.addresses,
+            recent: .init(height: 7, block: BlockID([UInt8](repeating: 7, count: 32))))
+        #expect(try Ticket(text: later.text).recent == later.recent && later.text != text)
         let letters = Array(text)
         for index in 9..<letters.count {
             var changed = letters

@@ -129,8 +129,11 @@ public struct TicketView: Codable, Equatable, Sendable {
     public var node: String
     public var network: String
     public var addresses: [String]
+    /// HEIGHT:BLOCK of the registry's head that the ticket names; nil before the first block.
+    public var asOf: String?
 
-    public init(ticket: String, node: String, network: String, addresses: [String]) {
+    public init(ticket: String, node: String, network: String, addresses: [String], asOf: String? = nil) {
+        self.asOf = asOf
         self.ticket = ticket
         self.node = node
         self.network = network
