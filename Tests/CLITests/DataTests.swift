@@ -27,7 +27,7 @@ import Testing
         ]
         let fromFiles = try await executable.run(
             common + (0..<5).flatMap { ["--part", "\(parts)/part-\($0).csv"] } + [
-                "--evaluation", parts + "/holdout.csv",
+                "--evaluation", parts + "/holdout.csv", "--seed", "3",
             ])
         let fromSource = try await executable.run(
             common + [
@@ -36,7 +36,9 @@ import Testing
             ],
             environment: data)
         #expect(fromFiles.status == 0, "\(fromFiles.errors)")
-        #expect(!fromFiles.output.isEmpty && fromFiles.output == fromSource.output)
+        // All but how the rows were dealt, which only the second knows.
+        let dealt = fromSource.output.replacingOccurrences(of: "\"partition\":\"shards:2\",", with: "")
+        #expect(!fromFiles.output.isEmpty && fromFiles.output == dealt && dealt != fromSource.output)
         let figures = try #require(
             try JSONSerialization.jsonObject(with: Data(fromFiles.output.utf8)) as? [String: Any])
         let central = try #require(figures["central_accuracy"] as? Double)
@@ -64,7 +66,7 @@ import Testing
             #expect(part.hasPrefix("a,b,c,d,kind\n") && part.contains(",ill\n"), "\(part.prefix(80))")
         }
         let again = try await executable.run(partition)
-        #expect(again.status == 65 && again.errors.contains("part-0.csv exists already"), "\(again.errors)")
+        #expect(again.status == 65 && again.errors.contains("part-0.csv: exists already"), "\(again.errors)")
         #expect(try await executable.run(partition + ["--force"]).status == 0)
         let same = try await executable.run(["data", "convert"] + source + ["--out", file])
         #expect(same.status == 65 && same.errors.contains("exists already"), "\(same.errors)")

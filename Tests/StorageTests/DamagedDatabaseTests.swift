@@ -38,7 +38,7 @@ import Wire
                 Issue.record("cut to \(count): \(String(describing: error))")
                 continue
             }
-            #expect(!reason.isEmpty && next.contains("backup"))
+            #expect(!reason.isEmpty && next.contains("meshnode init --home"))
         }
     }
 
