@@ -155,7 +155,7 @@ expect("another block settled", "settled another block", settle_other)
 # Signatures: the rule of libsodium.
 head, cert = heads[1], v.certificate(v.Reader(bytes.fromhex(parsed[1]["certificate"])))
 voter, good = cert["votes"][0]
-key = whole.registry.tasks and v.Registry(bytes.fromhex(parsed[0]["genesis"])).now.members[voter][0]
+key = v.Registry(bytes.fromhex(parsed[0]["genesis"])).now.members[voter][0]
 signed = v.signed_bytes(whole.registry.network, 3, head["chain"], 1, cert["view"], key, b"\x01" + head["id"])
 v.signature(key, good, signed)
 identity = bytes([1]) + bytes(31)
