@@ -274,7 +274,7 @@ extension Simulation {
                 let slot = Slot(kind: .prevote, chain: task.chain, major: task.height, minor: view)
                 send([signed(Vote(block: nil).wireBytes, slot, node: index)], from: index)
                 if case .aggregating(let manifest, _) = task.state.phase {
-                    let opening = Digest(Transcript.hash("sim/spam", [UInt8(step)]))
+                    let opening = Digest(Transcript.hash("sim/spam", [UInt8(truncatingIfNeeded: step)]))
                     let model = task.state.model
                     let candidate = Candidate(
                         manifest: manifest,
