@@ -101,8 +101,7 @@ extension Node: NodeService {
         }
         var view = view(of: record)
         view.cost = await cost(of: record.spec, publisher: record.publisher)
-        view.readers = TaskSpecValidator.readers(
-            record.spec, members: record.closed == nil ? nil : record.enrolments.count)
+        view.readers = TaskView.readers(record)
         return view
     }
 

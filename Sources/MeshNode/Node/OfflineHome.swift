@@ -44,7 +44,12 @@ public struct OfflineHome {
     public func tasks() throws -> [TaskView] { try replay.registry.everyTask.map { try view($0) } }
 
     /// - Parameter text: id, unique prefix of it, or name.
-    public func task(_ text: String) throws -> TaskView { try view(try record(text)) }
+    public func task(_ text: String) throws -> TaskView {
+        let record = try record(text)
+        var view = try view(record)
+        view.readers = TaskView.readers(record)
+        return view
+    }
 
     private func record(_ text: String) throws -> RegistryState.TaskRecord {
         let id = try NameResolution.one(

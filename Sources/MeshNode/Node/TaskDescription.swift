@@ -3,6 +3,11 @@ internal import Wire
 
 /// A task for people: the same words from a running node and from a home on disk.
 extension TaskView {
+    /// Who could read one update, with the odds for as many members as there are or may be.
+    static func readers(_ record: RegistryState.TaskRecord) -> String {
+        TaskSpecValidator.readers(record.spec, members: record.closed == nil ? nil : record.enrolments.count)
+    }
+
     /// - Parameters:
     ///   - state: of its chain; nil before it has one, and where only `ended` is kept.
     ///   - ended: what is kept of a chain that has ended.
