@@ -30,7 +30,21 @@ public enum GossipTables {
         "times of the last answer to a request for records", total: 128, quota: 1, atQuota: .dropOldest,
         reason: "one a link")
 
+    // Topics.
+    static let pulls = TableRule(
+        "messages asked for", by: "who told of it first", total: 4_096, quota: 1_024, atQuota: .refuse,
+        protected: "told by account holders", reason: "two frames of names; what is told meanwhile is told again")
+    static let backoffs = TableRule(
+        "back-offs of one topic", by: "pruned node", total: 256, quota: 1, atQuota: .dropOldest,
+        protected: "account holders", reason: "three times the links")
+
+    // Content.
+    static let namedWants = TableRule(
+        "contents wanted at a peer's word", by: "who announced, proposed or offered it", total: 1_024, quota: 64,
+        atQuota: .dropOldest,
+        reason: "a body of each of 256 members, a holder's components; what is decided has other places")
+
     public static let all: [TableRule] = [
-        hostRates, strangers, known, rumours, errands, recordRates, recordAnswers,
+        hostRates, strangers, known, rumours, errands, recordRates, recordAnswers, pulls, backoffs, namedWants,
     ]
 }

@@ -150,7 +150,7 @@ final class SimulatedLinks: NodeLinks, @unchecked Sendable {
 
     func allow(_ node: NodeID) async {}
 
-    func stand(_ standing: Standing) async {}
+    func stand(_ standing: Standing) async { mailbox.stand(standing) }
 
     func peers() async -> [PeerInfo] { [] }
 

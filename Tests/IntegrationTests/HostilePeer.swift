@@ -38,9 +38,9 @@ final class RawSocket {
     func write(_ bytes: [UInt8]) -> Bool { send(file, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count }
 
     /// Nil at the end of the stream; empty when nothing is there now.
-    func read() -> [UInt8]? {
+    func read(waits: Bool = true) -> [UInt8]? {
         var buffer = [UInt8](repeating: 0, count: 65_536)
-        let count = recv(file, &buffer, buffer.count, 0)
+        let count = recv(file, &buffer, buffer.count, waits ? 0 : Int32(MSG_DONTWAIT))
         if count > 0 { return Array(buffer[..<count]) }
         return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOTCONN) ? [] : nil
     }
@@ -122,6 +122,35 @@ final class HostilePeer {
     func say(_ payload: [UInt8], lane: Lane = .gossip) {
         guard let packet = machine.seal(frame: LinkFrame.payload(lane, payload).bytes, now: now) else { return }
         socket.write(packet)
+    }
+
+    /// Records of other nodes, in as many frames as they need.
+    func tell(_ records: [NodeRecord]) {
+        for frame in LinkFrame.packing(records) {
+            guard let packet = machine.seal(frame: frame.bytes, now: now) else { return }
+            socket.write(packet)
+        }
+    }
+
+    /// Says `payload` of 0, 1, … for some seconds, as fast as the node takes it, and answers its pings; nil says nothing.
+    /// - Returns: bytes that went to the node, and that came from it.
+    func flood(seconds: Double, lane: Lane = .gossip, _ payload: (Int) -> [UInt8]?) -> (sent: Int, received: Int) {
+        let end = ContinuousClock.now + .seconds(seconds)
+        var (sent, received, number) = (0, 0, 0)
+        while ContinuousClock.now < end, self.end == nil {
+            for _ in 0..<100 {
+                guard let bytes = payload(number) else { break }
+                number += 1
+                sent += bytes.count
+                say(bytes, lane: lane)
+            }
+            while let bytes = socket.read(waits: false), !bytes.isEmpty {
+                received += bytes.count
+                feed(.bytes(bytes))
+            }
+            while let packet = machine.nextServicePacket(now: now) { socket.write(packet) }
+        }
+        return (sent, received)
     }
 
     /// Bytes as they are, behind the handshake.

@@ -154,6 +154,60 @@ struct EventMailboxTests {
         #expect(order == ["state", "control", "gossip", "bulk"])
     }
 
+    /// One stranger's flood of gossip, then some bulk and gossip of two members.
+    @Test("a stranger's flood waits: members' bulk gets its turns, and peers of one kind take turns")
+    func strangersWait() async {
+        let mailbox = EventMailbox(creditMax: 1 << 30) { _ in }
+        let (stranger, other) = (SigningKey.generate().nodeID, SigningKey.generate().nodeID)
+        let members = [peer, SigningKey.generate().nodeID]
+        mailbox.stand(Standing(members: Set(members)))
+        func push(_ node: NodeID, _ lane: Lane, _ count: Int) {
+            for _ in 0..<count { _ = mailbox.push(.frame(from: node, lane: lane, bytes: [1])) }
+        }
+        push(stranger, .control, 500)
+        push(stranger, .gossip, 5_000)
+        push(other, .gossip, 3)
+        push(members[0], .gossip, 300)
+        for member in members { push(member, .bulk, 100) }
+        func take(_ count: Int) async -> [(NodeID, Lane)] {
+            var taken: [(NodeID, Lane)] = []
+            for _ in 0..<count {
+                if case .frame(let node, let lane, _)? = await mailbox.next() { taken.append((node, lane)) }
+            }
+            return taken
+        }
+        let first = await take(400)
+        #expect(first.count { $0.0 == stranger } == 50, "one turn of eight")
+        #expect(first.count { $0.1 == .bulk } == 150)
+        for member in members { #expect(first.count { $0.0 == member && $0.1 == .bulk } == 75) }
+        // A vote that comes now is next.
+        push(members[1], .control, 1)
+        let next = await take(1)
+        #expect(next.first?.0 == members[1] && next.first?.1 == .control)
+        // What remains is all there, the second stranger's beside the first's.
+        let rest = await take(5_803 - 200)
+        #expect(rest.count { $0.0 == other } == 3)
+    }
+
+    @Test("who has used up its time waits behind others of its kind")
+    func chargedTime() async {
+        let mailbox = EventMailbox(creditMax: 1 << 30) { _ in }
+        let other = SigningKey.generate().nodeID
+        for _ in 0..<100 { _ = mailbox.push(.frame(from: peer, lane: .gossip, bytes: [1])) }
+        for _ in 0..<100 { _ = mailbox.push(.frame(from: other, lane: .gossip, bytes: [1])) }
+        mailbox.charge(peer, .milliseconds(300), now: .seconds(1))
+        var taken: [NodeID] = []
+        for _ in 0..<100 { if case .frame(let node, _, _)? = await mailbox.next() { taken.append(node) } }
+        #expect(taken.allSatisfy { $0 == other })
+        // Nobody else waits: it goes on. And its debt fades.
+        if case .frame(let node, _, _)? = await mailbox.next() { #expect(node == peer) }
+        mailbox.charge(peer, .zero, now: .seconds(11))
+        _ = mailbox.push(.frame(from: other, lane: .gossip, bytes: [1]))
+        var next: [NodeID] = []
+        for _ in 0..<2 { if case .frame(let node, _, _)? = await mailbox.next() { next.append(node) } }
+        #expect(Set(next) == [peer, other])
+    }
+
     @Test("a peer over its credit pauses and resumes at half")
     func credit() async {
         let resumed = Collected()

@@ -4,7 +4,9 @@ public import Wire
 public enum ContentInput: Sendable, Equatable {
     /// Fetch a content whose exact length a signed announcement told. Wanting it again adds the providers.
     /// - deadline: when to give up; never if nil.
-    case want(ContentID, expectedLength: UInt64, providers: [NodeID], deadline: Duration?)
+    /// - namedBy: whose word made this node want it; nil for what a decided block, or this node itself, names.
+    case want(
+        ContentID, expectedLength: UInt64, providers: [NodeID], deadline: Duration?, namedBy: NodeID? = nil)
     /// Providers learned later; ignored for a content that is not wanted.
     case providers(ContentID, [NodeID])
     /// Stop fetching; what has arrived stays on disk for a later want.

@@ -19,6 +19,8 @@ public struct ContentExchange: Sendable {
     var wants: [ContentID: ContentWant] = [:]
     /// Wants in the order in which they came.
     var order: [ContentID] = []
+    /// Of `order`, what peers named: each has places of its own.
+    var named = Bounded<NodeID, ContentID, Bool>(GossipTables.namedWants)
     var flows: [NodeID: Flow] = [:]
     private var serving: ContentServing
     private var scheduledAt: Duration?
@@ -35,6 +37,8 @@ public struct ContentExchange: Sendable {
         serving = ContentServing(settings)
     }
 
+    public func isWanted(_ content: ContentID) -> Bool { wants[content] != nil }
+
     /// Contents being fetched, in the order in which they were wanted.
     public var wanted: [ContentID] { order }
 
@@ -48,8 +52,8 @@ public struct ContentExchange: Sendable {
     public mutating func handle(_ input: ContentInput, now: Duration) -> [ContentDirective] {
         var directives: [ContentDirective] = []
         switch input {
-        case .want(let id, let length, let providers, let deadline):
-            want(id, length: length, providers: providers, deadline: deadline, &directives)
+        case .want(let id, let length, let providers, let deadline, let namedBy):
+            want(id, length: length, providers: providers, deadline: deadline, namedBy, &directives)
         case .providers(let id, let providers):
             if wants[id] != nil { addProviders(providers, to: id) }
         case .cancel(let id):
@@ -81,7 +85,7 @@ public struct ContentExchange: Sendable {
     // MARK: Wants
 
     private mutating func want(
-        _ id: ContentID, length: UInt64, providers: [NodeID], deadline: Duration?,
+        _ id: ContentID, length: UInt64, providers: [NodeID], deadline: Duration?, _ namedBy: NodeID?,
         _ directives: inout [ContentDirective]
     ) {
         guard length <= ContentLimits.longestContent else {
@@ -92,8 +96,19 @@ public struct ContentExchange: Sendable {
             if !known.lengths.contains(length) { addLength(length, to: id, &directives) }
             if let deadline, let earlier = known.deadline { wants[id]?.deadline = max(deadline, earlier) }
             if deadline == nil { wants[id]?.deadline = nil }
+            // Decided now: it is nobody's word any more.
+            if namedBy == nil { named.remove(id) }
         } else {
-            guard order.count < settings.mostWants else {
+            if let namedBy {
+                let outcome = named.insert(true, for: id, by: namedBy)
+                if case .displacing(let other, _) = outcome {
+                    end(other, .tooManyWants(limit: named.rule.quota), &directives)
+                }
+                guard outcome.isIn else {
+                    directives.append(.failed(id, .tooManyWants(limit: named.rule.total)))
+                    return
+                }
+            } else if order.count - named.count >= settings.mostWants {
                 directives.append(.failed(id, .tooManyWants(limit: settings.mostWants)))
                 return
             }
@@ -133,6 +148,7 @@ public struct ContentExchange: Sendable {
             directives.append(.send(to: provider, .cancel(id)))
         }
         wants[id] = nil
+        named.remove(id)
         order.removeAll { $0 == id }
         if let failure { directives.append(.failed(id, failure)) }
     }

@@ -196,14 +196,19 @@ extension ContentExchange {
     /// Asks for what is missing, as far as windows allow.
     mutating func advance(_ now: Duration, _ directives: inout [ContentDirective]) {
         var active = 0
+        var activeOf: [NodeID: Int] = [:]
         for id in order where active < settings.activeWants {
             guard let want = wants[id] else { continue }
+            let namer = named.sender(of: id)
+            // What drips in at one peer's word takes a quarter of the places at most.
+            if let namer, activeOf[namer, default: 0] >= max(1, settings.activeWants / 4) { continue }
             // What nobody can deliver now must not keep out what came later: enough of it would stop everything.
             guard !want.isStuck(now) else {
                 tellStarving(id, now, &directives)
                 continue
             }
             active += 1
+            if let namer { activeOf[namer, default: 0] += 1 }
             let providers = want.providers.filter { mayBeAsked($0, now) }
             switch want.stage {
             case .manifest(nil, _): askManifest(id, now, &directives)

@@ -27,6 +27,14 @@ public enum ContentMessage: WireCodable, Equatable {
     /// The receiver has no use for what it asked for.
     case cancel(ContentID)
 
+    /// Asks for something, rather than answering.
+    public var isQuestion: Bool {
+        switch self {
+        case .getManifest, .getChunks, .cancel: true
+        case .manifest, .chunk, .have, .notFound: false
+        }
+    }
+
     public var content: ContentID {
         switch self {
         case .getManifest(let id), .manifest(let id, _), .getChunks(let id, _, _, _), .chunk(let id, _, _, _),

@@ -319,7 +319,9 @@ public struct MembershipState: Sendable {
     private mutating func changed(_ standing: Standing, _ directives: inout [Directive]) {
         self.standing = standing
         for node in strangers.keys where standing.rank(of: node) > .stranger {
-            place(node, by: standing.rank(of: node) == .member ? node : strangers.sender(of: node)!, &directives)
+            // An earlier one of these may have pushed it out.
+            guard let sender = strangers.sender(of: node) else { continue }
+            place(node, by: standing.rank(of: node) == .member ? node : sender, &directives)
         }
     }
 

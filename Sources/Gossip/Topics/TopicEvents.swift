@@ -37,6 +37,10 @@ public enum TopicInput: Sendable {
     case message(TopicMessage, from: NodeID)
     case verdict(MessageID, TopicVerdict)
     case control(TopicControl, from: NodeID)
+    /// What the chains say of nodes now.
+    case standing(Standing)
+    /// This node is behind or busy: what comes late until then is its own fault, and breaks nobody's promise.
+    case busy(until: Duration)
     /// Frames that mean nothing, wrong content and the like, found elsewhere.
     case misbehaved(NodeID, count: Int)
     case tick
@@ -66,6 +70,8 @@ public struct TopicCounters: Sendable, Equatable {
     public internal(set) var sent: UInt64 = 0
     public internal(set) var controlSent: UInt64 = 0
     public internal(set) var brokenPromises: UInt64 = 0
+    /// Requests that were not answered because the peer has drawn enough.
+    public internal(set) var overBudget: UInt64 = 0
     public internal(set) var cutOffs: UInt64 = 0
 
     public init() {}

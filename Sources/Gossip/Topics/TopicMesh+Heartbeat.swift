@@ -21,10 +21,11 @@ extension TopicMesh {
         case .prune(let topic, let backoff):
             guard topics[topic] != nil else { return }
             topics[topic]!.mesh.removeAll { $0 == node }
-            // A day at most: a peer cannot make this node remember it for ever.
-            topics[topic]!.backoff[node] = now + .milliseconds(Int64(min(backoff, 86_400_000)))
+            // Ten of this node's own at most: a peer cannot make it remember a throw-away key for long.
+            let asked = Duration.milliseconds(Int64(backoff))
+            hold(node, topic, until: now + min(asked, settings.pruneBackoff * 10))
         case .have(let topic, let ids): told(topic, ids, by: node, now, &out)
-        case .want(let ids): wanted(ids, by: node, &out)
+        case .want(let ids): wanted(ids, by: node, now, &out)
         }
     }
 
@@ -50,6 +51,8 @@ extension TopicMesh {
     mutating func tick(_ now: Duration, _ out: inout [TopicDirective]) {
         // A wake that an earlier one has overtaken: answering it with another would add a chain of them each time.
         if let wakesAt, now < wakesAt { return }
+        // Woken this late, it is this node that was busy, and what was promised may lie in its own queues.
+        if let wakesAt, now - wakesAt > settings.pullRetry { busyUntil = max(busyUntil, now + settings.promiseLimit) }
         wakesAt = nil
         retryPulls(now, &out)
         guard now >= nextHeartbeat else { return }
@@ -58,7 +61,7 @@ extension TopicMesh {
         heartbeats += 1
         refreshScores(&out)
         for topic in joined {
-            topics[topic]!.backoff = topics[topic]!.backoff.filter { $0.value > now }
+            topics[topic]!.backoff.removeAll { $1 <= now }
             keepMesh(topic, now, &out)
             tellOthers(topic, &out)
         }
@@ -71,7 +74,6 @@ extension TopicMesh {
             peers[node]!.haveFrames = 0
             peers[node]!.haveIDs = 0
             peers[node]!.wantIDs = 0
-            peers[node]!.wasPenalisedForPromise = false
         }
         for node in remembered.keys.sorted() {
             remembered[node]!.decay(settings.score)
@@ -79,7 +81,7 @@ extension TopicMesh {
                 cutOff.remove(node)
                 out.append(.readmit(node))
             }
-            if remembered[node]!.isBlank { remembered[node] = nil }
+            if remembered[node]!.isBlank { forgetScore(node) }
         }
     }
 

@@ -80,8 +80,7 @@ extension TopicMesh {
 
     /// The message came or is settled: nothing is asked or promised any more.
     mutating func settle(_ id: MessageID) {
-        guard pulls.removeValue(forKey: id) != nil else { return }
-        pullOrder.removeAll { $0 == id }
+        pulls.remove(id)
     }
 
     mutating func told(
@@ -106,23 +105,25 @@ extension TopicMesh {
             guard pending[id] == nil, !rejected.contains(id), !ignored.contains(id) else { continue }
             if let pull = pulls[id] {
                 if pull.others.count < 8, !pull.asked.contains(node), !pull.others.contains(node) {
-                    pulls[id]!.others.append(node)
+                    pulls.update(id) { $0.others.append(node) }
                 }
                 continue
             }
-            guard pulls.count < settings.pullsMax else { break }
-            pulls[id] = Pull(
+            let pull = Pull(
                 topic: topic, others: [], asked: [node], promisedUntil: now + settings.promiseLimit,
                 retryAt: now + settings.pullRetry)
-            pullOrder.append(id)
+            let isKnown = standing.rank(of: node) > .stranger
+            guard pulls.insert(pull, for: id, by: node, isProtected: isKnown).isIn else { break }
+            nextPullAt = min(nextPullAt ?? pull.retryAt, pull.retryAt)
             wanted.append(id)
         }
         if !wanted.isEmpty { tell(.want(wanted), node, &out) }
     }
 
-    mutating func wanted(_ ids: [MessageID], by node: NodeID, _ out: inout [TopicDirective]) {
+    mutating func wanted(_ ids: [MessageID], by node: NodeID, _ now: Duration, _ out: inout [TopicDirective]) {
         guard var peer = peers[node] else { return }
         peer.wantIDs += ids.count
+        peer.answers.asked(ids.count * 32)
         peers[node] = peer
         guard peer.wantIDs <= settings.wantIDsMax else {
             // Who asks for more than anybody was told of floods.
@@ -131,21 +132,28 @@ extension TopicMesh {
         }
         guard peer.score.value >= settings.score.gossipThreshold else { return }
         for id in ids {
+            guard peers[node]!.answers.isOpen(now) else {
+                counters.overBudget += 1
+                return
+            }
             guard let message = cache.take(id, for: node, limit: settings.deliveriesOnRequest) else { continue }
             counters.sent += 1
+            peers[node]!.answers.answered(message.bytes.count)
             out.append(.send(message, to: [node]))
         }
     }
 
     mutating func retryPulls(_ now: Duration, _ out: inout [TopicDirective]) {
-        for id in pullOrder {
-            guard var pull = pulls[id], pull.retryAt <= now else { continue }
+        guard let due = nextPullAt, due <= now else { return }
+        nextPullAt = nil
+        for (id, known) in pulls.ordered {
+            guard known.retryAt <= now else {
+                nextPullAt = min(nextPullAt ?? known.retryAt, known.retryAt)
+                continue
+            }
+            var pull = known
             if pull.promisedUntil <= now {
-                for node in pull.asked where peers[node]?.wasPenalisedForPromise == false {
-                    counters.brokenPromises += 1
-                    peers[node]!.wasPenalisedForPromise = true
-                    penalise(node, &out) { $0.misbehaved(1, $1) }
-                }
+                for node in pull.asked where now >= busyUntil { brokePromise(node, pull.topic, now, &out) }
                 settle(id)
                 continue
             }
@@ -155,7 +163,20 @@ extension TopicMesh {
                 pull.asked.append(next)
                 tell(.want([id]), next, &out)
             }
-            pulls[id] = pull
+            pulls.update(id) { $0 = pull }
+            nextPullAt = min(nextPullAt ?? pull.retryAt, pull.retryAt)
         }
+    }
+
+    /// It costs the place in the mesh, where another takes it, and neither score nor link: in a burst the honest are late.
+    private mutating func brokePromise(
+        _ node: NodeID, _ topic: ChainID, _ now: Duration, _ out: inout [TopicDirective]
+    ) {
+        counters.brokenPromises += 1
+        guard peers[node] != nil, mesh(of: topic).contains(node) else { return }
+        let others = subscribers(of: topic).filter { $0 != node && mayGraft($0, topic, now) }
+        guard let other = shuffled(others).first else { return }
+        prune(node, topic, now, &out)
+        graft(other, topic, &out)
     }
 }

@@ -16,17 +16,17 @@ public struct TopicMesh: Sendable {
         var topics: Set<ChainID> = []
         var score: TopicScore
         var bucket: TokenBucket
+        var answers: AnswerBudget
         var haveFrames = 0
         var haveIDs = 0
         var wantIDs = 0
-        var wasPenalisedForPromise = false
     }
 
     struct Topic: Sendable {
         /// Sorted.
         var mesh: [NodeID] = []
         /// Until when a peer may not be grafted.
-        var backoff: [NodeID: Duration] = [:]
+        var backoff = Bounded<NodeID, NodeID, Duration>(GossipTables.backoffs)
     }
 
     /// A message under judgement.
@@ -54,14 +54,20 @@ public struct TopicMesh: Sendable {
     var topics: [ChainID: Topic] = [:]
     /// Scores of peers that are gone or cut off, so that a new link washes nothing away.
     var remembered: [NodeID: TopicScore] = [:]
+    /// Keys of `remembered`, oldest first.
+    var rememberedOrder: [NodeID] = []
+    var standing = Standing()
+    var busyUntil: Duration = .zero
     var cutOff: Set<NodeID> = []
     var cache: TopicCache
     var seen: RecentNames<MessageID>
     var rejected: RecentNames<MessageID>
     var ignored: RecentNames<MessageID>
     var pending: [MessageID: Pending] = [:]
-    var pulls: [MessageID: Pull] = [:]
-    var pullOrder: [MessageID] = []
+    /// Each in the place of who told of it first.
+    var pulls = Bounded<NodeID, MessageID, Pull>(GossipTables.pulls)
+    /// No pull is due before; it may be gone by then.
+    var nextPullAt: Duration?
     var nextHeartbeat: Duration
     var wakesAt: Duration?
     var heartbeats: UInt64 = 0
@@ -87,11 +93,17 @@ public struct TopicMesh: Sendable {
         case .join(let topic): join(topic, now, &out)
         case .leave(let topic): leave(topic, &out)
         case .linked(let node, let outbound): linked(node, outbound, now, &out)
-        case .gone(let node): gone(node)
+        case .gone(let node):
+            gone(node)
+            boundRemembered(&out)
         case .publish(let message): publish(message, now, &out)
         case .message(let message, let node): receive(message, from: node, now, &out)
         case .verdict(let id, let verdict): judged(id, verdict, now, &out)
         case .control(let control, let node): receive(control, from: node, now, &out)
+        case .standing(let standing):
+            self.standing = standing
+            for node in order { peers[node]!.answers.change(allowance(node)) }
+        case .busy(let until): busyUntil = max(busyUntil, until)
         case .misbehaved(let node, let count): penalise(node, &out) { $0.sentInvalid(Double(count), $1) }
         case .tick: tick(now, &out)
         }
@@ -127,7 +139,7 @@ public struct TopicMesh: Sendable {
 
     var nextDeadline: Duration? {
         var next = nextHeartbeat
-        for pull in pulls.values { next = min(next, pull.retryAt) }
+        if let nextPullAt { next = min(next, nextPullAt) }
         return next
     }
 
@@ -144,8 +156,10 @@ public struct TopicMesh: Sendable {
     private mutating func linked(_ node: NodeID, _ outbound: Bool, _ now: Duration, _ out: inout [TopicDirective]) {
         guard node != own, peers[node] == nil, !cutOff.contains(node) else { return }
         peers[node] = Peer(
-            isOutbound: outbound, score: remembered.removeValue(forKey: node) ?? TopicScore(),
-            bucket: TokenBucket(rate: settings.validationsPerSecond, now: now))
+            isOutbound: outbound, score: remembered[node] ?? TopicScore(),
+            bucket: TokenBucket(rate: settings.validationsPerSecond, now: now),
+            answers: AnswerBudget(allowance(node), now: now))
+        forgetScore(node)
         order.insert(node, at: order.firstIndex { node < $0 } ?? order.count)
         var rest = joined[...]
         while !rest.isEmpty {
@@ -159,17 +173,33 @@ public struct TopicMesh: Sendable {
         order.removeAll { $0 == node }
         for topic in topics.keys { topics[topic]!.mesh.removeAll { $0 == node } }
         if !peer.score.isBlank { remember(node, peer.score) }
-        for id in pullOrder { pulls[id]?.others.removeAll { $0 == node } }
+        for id in pulls.keys { pulls.update(id) { $0.others.removeAll { $0 == node } } }
+    }
+
+    /// Where nothing is known of anybody, nobody is a stranger.
+    func allowance(_ node: NodeID) -> AnswerBudget.Allowance {
+        .of(standing.isEmpty ? .member : standing.rank(of: node), settings.profile)
     }
 
     mutating func remember(_ node: NodeID, _ score: TopicScore) {
-        if remembered.count >= LinkLimits.recordsMax,
-            let mildest = remembered.filter({ !cutOff.contains($0.key) })
-                .max(by: { ($0.value.value, $0.key) < ($1.value.value, $1.key) })
-        {
-            remembered[mildest.key] = nil
-        }
+        forgetScore(node)
         remembered[node] = score
+        rememberedOrder.append(node)
+    }
+
+    mutating func forgetScore(_ node: NodeID) {
+        guard remembered.removeValue(forKey: node) != nil else { return }
+        rememberedOrder.removeAll { $0 == node }
+    }
+
+    /// Keys are made for nothing, so what is remembered of them has a bound: first those go that may link anyway, the
+    /// oldest of them, then the longest cut off, who may link again.
+    mutating func boundRemembered(_ out: inout [TopicDirective]) {
+        while remembered.count > settings.rememberedMax {
+            let node = rememberedOrder.first { !cutOff.contains($0) } ?? rememberedOrder[0]
+            forgetScore(node)
+            if cutOff.remove(node) != nil { out.append(.readmit(node)) }
+        }
     }
 
     private mutating func join(_ topic: ChainID, _ now: Duration, _ out: inout [TopicDirective]) {
@@ -210,8 +240,14 @@ public struct TopicMesh: Sendable {
 
     mutating func prune(_ node: NodeID, _ topic: ChainID, _ now: Duration, _ out: inout [TopicDirective]) {
         topics[topic]!.mesh.removeAll { $0 == node }
-        topics[topic]!.backoff[node] = now + settings.pruneBackoff
+        hold(node, topic, until: now + settings.pruneBackoff)
         tell(.prune(topic, backoffMs: milliseconds(settings.pruneBackoff)), node, &out)
+    }
+
+    mutating func hold(_ node: NodeID, _ topic: ChainID, until: Duration) {
+        topics[topic]!.backoff.remove(node)
+        topics[topic]!.backoff.insert(
+            until, for: node, by: node, isProtected: standing.rank(of: node) > .stranger)
     }
 
     func milliseconds(_ duration: Duration) -> UInt32 { UInt32(clamping: Int(duration / .milliseconds(1))) }
@@ -235,5 +271,6 @@ public struct TopicMesh: Sendable {
         remember(node, peer.score)
         cutOff.insert(node)
         out.append(.cutOff(node))
+        boundRemembered(&out)
     }
 }

@@ -3,7 +3,7 @@ public struct TopicScore: Sendable, Equatable {
     public private(set) var firstDeliveries = 0.0
     /// Messages that are provably wrong, or frames that mean nothing.
     public private(set) var invalid = 0.0
-    /// Broken promises, grafts within the back-off, floods of requests.
+    /// Grafts within the back-off, floods of requests.
     public private(set) var misbehaviour = 0.0
 
     public init() {}

@@ -11,6 +11,7 @@ public struct TopicSettings: Sendable, Equatable {
     /// Peers outside the mesh that hear of recent messages, at least, and as a share of all (percent).
     public var lazyLeast = 6
     public var lazyPercent = 25
+    public let profile: LinkProfile
     public var heartbeat: Duration
     /// Heartbeats for which a message can be delivered, and of which ids are told.
     public var windows = 5
@@ -20,7 +21,8 @@ public struct TopicSettings: Sendable, Equatable {
     public var pruneBackoff: Duration
     /// A pull that brought nothing is tried at the next peer after this.
     public var pullRetry: Duration
-    /// A told message that never came by then breaks a promise.
+    /// A told message that never came by then breaks a promise: who told it loses its place in the mesh of the topic, if
+    /// others are there to take it. A burst makes honest nodes late, so it costs nothing else.
     public var promiseLimit: Duration
     public var pullAttempts = 8
     /// Deliveries of one message to one peer on request.
@@ -32,15 +34,17 @@ public struct TopicSettings: Sendable, Equatable {
     /// Messages of one peer that are judged, a second: a signature costs a tenth of a millisecond.
     public var validationsPerSecond: Int
     public var pendingMax = 1_024
-    public var pullsMax = 4_096
     /// Bytes of messages kept for requests.
     public var cacheBytesMax = 32 << 20
     public var topicsPerPeerMax = 4_096
     public var seenMax = 16_384
     public var rejectedMax = 4_096
+    /// Scores of peers that are gone or cut off.
+    public var rememberedMax = 1_024
     public var score = TopicScoreSettings()
 
     public init(profile: LinkProfile) {
+        self.profile = profile
         switch profile {
         case .loopback:
             heartbeat = .milliseconds(200)

@@ -59,7 +59,9 @@ extension Node {
             runtime.vectors[Int(release.component)]?[holder] == nil, let job = runtime.aggregation?.job,
             release.vector.length == UInt64(runtime.policy.sealedVectorBytes(job))
         else { return }
-        whenStored([release.vector], from: holder, deadline: elapsed + .seconds(20)) { node in
+        whenStored(
+            [release.vector], from: holder, deadline: elapsed + .seconds(20), namedBy: holder, attempt: chain
+        ) { node in
             guard let runtime = node.tasks[chain], runtime.aggregation?.job.manifest == release.manifest,
                 let key = runtime.sealingKey,
                 let sealed = try? node.contentStore.get(release.vector.id)

@@ -20,7 +20,7 @@ extension Node {
         let origin = tasks[chain]?.machine.aggregator
         whenStored(set.references + [job.model], from: nil) { node in
             // The model is not fetched: it follows from base and sum, and every voter computes it.
-            node.whenStored([candidate.aggregate], from: origin) { node in
+            node.whenStored([candidate.aggregate], from: origin, namedBy: origin, attempt: chain) { node in
                 node.checkNow(candidate, job, set.headers, chain: chain)
             }
         }

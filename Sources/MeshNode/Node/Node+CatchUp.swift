@@ -35,7 +35,10 @@ extension Node {
                 return
             }
         }
+        if accepted > 0 { frameWasUseful = true }
         if accepted > 1 {
+            // Behind, and busy with it: what peers promised meanwhile comes late through no fault of theirs.
+            gossip(.busy(until: elapsed + .seconds(5)))
             let first = range.blocks[0].header.height
             note(
                 "catch-up",
@@ -53,15 +56,20 @@ extension Node {
             return gossip(.misbehaved(node, count: 4))
         }
         guard height(of: chain) == first else { return }
-        let isKnown = ranges[reference.id] != nil
-        // A range that nobody delivers must not keep out the others.
-        guard isKnown || ranges.values.count(where: { $0 == chain }) < 4 else { return }
-        ranges[reference.id] = chain
+        let isKnown = ranges.contains(reference.id)
+        // A range that nobody delivers keeps out no other peer's: each has places of its own.
+        switch ranges.insert(
+            chain, for: reference.id, by: node, isProtected: standing.rank(of: node) > .stranger)
+        {
+        case .refused: return count("ranges refused")
+        case .displacing(let other, _): content(.cancel(other))
+        case .added, .replaced: break
+        }
         guard !isKnown || contentStore.has(reference.id) else {
             return content(.providers(reference.id, [node]))
         }
-        whenStored([reference], from: node, deadline: elapsed + .seconds(30)) { own in
-            own.ranges[reference.id] = nil
+        whenStored([reference], from: node, deadline: elapsed + .seconds(30), namedBy: node) { own in
+            own.ranges.remove(reference.id)
             guard let bytes = try? own.contentStore.get(reference.id) else { return }
             guard let range = try? BlockRange(wireBytes: bytes) else {
                 own.count("malformed")
@@ -79,17 +87,16 @@ extension Node {
     /// Answers a node at `height` with what follows, up to where ranges are cut.
     func sendBlocks(_ chain: ChainID, from height: UInt64, to node: NodeID) {
         // One range a peer and height in 50 ms: digests of several peers must not multiply the traffic.
-        let key = "\(node.hex)/\(chain.hex)/\(height)"
+        let key = SentBlocks(node: node, chain: chain, height: height)
         if let last = sentBlocks[key], now.monotonicMs < last + 50 { return }
-        if sentBlocks.count > 4_096 { sentBlocks = [:] }
-        sentBlocks[key] = now.monotonicMs
+        sentBlocks.insert(now.monotonicMs, for: key, by: node)
         guard let blocks = blocks(chain, from: height), !blocks.isEmpty else { return }
         let range = BlockRange(blocks)
         let bytes = range.wireBytes
         if bytes.count <= BlockRange.inlineBytes {
-            send(.blocks(range), to: node)
+            answer(.blocks(range), to: node)
         } else if let id = try? contentStore.put(bytes, kind: .other) {
-            send(
+            answer(
                 .rangeContent(chain, first: height, ContentReference(id: id, length: UInt64(bytes.count))), to: node)
         }
     }
@@ -118,6 +125,12 @@ extension Node {
         }
         return blocks
     }
+}
+
+struct SentBlocks: Hashable {
+    let node: NodeID
+    let chain: ChainID
+    let height: UInt64
 }
 
 extension ChainDirective {

@@ -26,6 +26,11 @@ extension Node {
                 gossip(.publish(TopicMessage(envelope)))
             case .store(let bytes, let reference, let role): store(bytes, reference, role)
             case .fetch(let reference, _, let author):
+                // The longest that a block's body may be; nothing that a proposal says is longer is fetched.
+                guard reference.length <= UInt64(Limits.blockBody) else {
+                    count("oversize")
+                    continue
+                }
                 // Its author has it; everybody may have it, where the author is gone.
                 whenStored([reference], from: nil, first: author) { node in
                     guard let bytes = try? node.contentStore.get(reference.id) else { return }

@@ -102,6 +102,7 @@ extension Node {
         if block.header.kind == .result { forgetRound(chain, block.header.round) } else { forgetKeyVectors(chain) }
         tasks[chain]?.stats = freshStats()
         endRecovery(chain)
+        endAttempt(chain)
         tasks[chain]?.releases.removeAll()
         tasks[chain]?.released = [:]
         let detail = (try? JSONEncoder().encode(view)).map { String(decoding: $0, as: UTF8.self) }

@@ -49,6 +49,7 @@ extension Node {
         }
         switch admission {
         case .accept:
+            frameWasUseful = true
             noteArrival(envelope, chain: chain)
             gossip(.verdict(message.id, .accept))
             perform(directives, chain: chain)
@@ -71,7 +72,11 @@ extension Node {
 
     private func cutOff(_ node: NodeID) {
         count("cut off")
-        note("cut-off", "\(node.short) sends what is provably wrong: its link is closed until its score has recovered")
+        let score = topics.score(of: node).map { String(Int($0)) } ?? "below the threshold"
+        note(
+            "cut-off",
+            "\(node.short) is cut off: its score is \(score), for wrong messages or floods; its link is closed until the "
+                + "score has recovered")
         Task { await transport.ban(node) }
     }
 

@@ -30,7 +30,7 @@ extension Node {
             count("malformed", UInt64(number))
             gossip(.misbehaved(node, count: number))
         case .frame(let node, _, let bytes):
-            receive(bytes, from: node)
+            charging(node) { receive(bytes, from: node) }
         case .record(let record):
             remember(record)
         case .status(let node, let status):
@@ -56,13 +56,16 @@ extension Node {
         switch message {
         case .envelope(let envelope): receive(envelope, from: node)
         case .topics(let control): gossip(.control(control, from: node))
-        case .digest(let digest): answer(digest, to: node)
+        case .digest(let digest): answer(digest, of: bytes.count, to: node)
         case .blocks(let range): receive(range, from: node)
         case .rangeContent(let chain, let first, let reference):
             receiveRange(of: chain, from: first, reference, from: node)
-        case .content(let message): content(.frame(from: node, message))
+        case .content(let message):
+            frameWasUseful = !message.isQuestion && transfer.exchange.isWanted(message.content)
+            content(.frame(from: node, message))
         case .keyRelease(let release): receive(release, from: node)
-        case .keyRequest(let chain, let manifest): answerKeyRequest(chain, manifest, from: node)
+        case .keyRequest(let chain, let manifest):
+            if mayAnswer(node, asking: bytes.count) { answerKeyRequest(chain, manifest, from: node) }
         }
     }
 
@@ -93,11 +96,12 @@ extension Node {
         send(.digest(digest), to: node)
     }
 
-    private func answer(_ digest: ChainDigest, to node: NodeID) {
-        guard let height = height(of: digest.chain) else { return }
+    private func answer(_ digest: ChainDigest, of bytes: Int, to node: NodeID) {
+        // Before a block is looked up: what is over the budget must cost nothing.
+        guard let height = height(of: digest.chain), mayAnswer(node, asking: bytes) else { return }
         // Asked before this node's own block is shown: both must see both, and who has seen both stops.
         if let question = digest.question(below: height, block: { recentBlock(of: digest.chain, at: $0) }) {
-            send(.digest(question), to: node)
+            answer(.digest(question), to: node)
         }
         if let first = digest.firstMissing(below: height, block: { recentBlock(of: digest.chain, at: $0) }) {
             sendBlocks(digest.chain, from: first, to: node)
@@ -106,7 +110,7 @@ extension Node {
         let missing =
             digest.chain == registry.chain
             ? registry.answer(digest) : tasks[digest.chain]?.machine.answer(digest) ?? []
-        for envelope in missing { send(.envelope(envelope), to: node) }
+        for envelope in missing { answer(.envelope(envelope), to: node) }
     }
 
     private func recentBlock(of chain: ChainID, at height: UInt64) -> BlockID? {
@@ -126,10 +130,12 @@ extension Node {
     func send(frame bytes: [UInt8], to nodes: [NodeID], lane: Lane) {
         guard !isStopped, !nodes.isEmpty else { return }
         // Beyond this the peers cannot follow; what is lost comes back through digests and wants.
-        guard outbox.count < 65_536 else {
+        let alone = nodes.count == 1 ? nodes[0] : nil
+        guard outbox.count < 65_536, alone.map({ outboxOf[$0, default: 0] < 8_192 }) ?? true else {
             count("outbox full")
             return
         }
+        if let alone { outboxOf[alone, default: 0] += 1 }
         outbox.append(OutboundFrame(to: nodes, bytes: bytes, lane: lane))
         guard !isSending else { return }
         isSending = true
@@ -140,6 +146,7 @@ extension Node {
         while !outbox.isEmpty, !isStopped {
             let batch = outbox
             outbox = []
+            outboxOf = [:]
             await transport.send(batch)
         }
         isSending = false
@@ -165,6 +172,7 @@ extension Node {
             switch outcome {
             case .send(let node, let message): send(.content(message), to: node)
             case .completed(let id): stored(id)
+            case .failed(let id, .cancelled): forgetNeed(id)
             case .failed(let id, let reason):
                 logger.warning("content \(id.short): \(reason)")
                 forgetNeed(id)
@@ -198,8 +206,14 @@ extension Node {
     ///   - origin: the only node that is asked while it is linked; nil asks all.
     ///   - first: of all, the one that is asked before the others. Without it all nodes ask the same one, and where that is silent all
     ///     wait for its time to run out.
+    ///   - namedBy: whose word, not yet decided, names them: they take its places.
+    ///   - attempt: the task whose present attempt needs them; they are not fetched beyond it.
+    ///
+    /// The caller has compared each length with what this node knows by itself: a decided block, the task's policy, or the
+    /// longest that a range can be. No length is taken from a peer alone.
     func whenStored(
         _ references: [ContentReference], from origin: NodeID?, first: NodeID? = nil, deadline: Duration? = nil,
+        namedBy: NodeID? = nil, attempt: ChainID? = nil,
         _ action: @escaping @Sendable (isolated Node) -> Void
     ) {
         let missing = references.filter { !contentStore.has($0.id) }
@@ -207,11 +221,14 @@ extension Node {
             action(self)
             return
         }
-        needs.append(ContentNeed(missing: Set(missing.map(\.id)), action: action))
+        needs.append(ContentNeed(missing: Set(missing.map(\.id)), attempt: attempt, action: action))
         var providers = origin.map { linked.contains($0) ? [$0] : linked } ?? linked
         if let first, let index = providers.firstIndex(of: first) { providers.swapAt(0, index) }
         for reference in missing {
-            content(.want(reference.id, expectedLength: reference.length, providers: providers, deadline: deadline))
+            content(
+                .want(
+                    reference.id, expectedLength: reference.length, providers: providers, deadline: deadline,
+                    namedBy: namedBy))
         }
     }
 
@@ -231,7 +248,16 @@ extension Node {
 
     private func forgetNeed(_ id: ContentID) {
         needs.removeAll { $0.missing.contains(id) }
-        ranges[id] = nil
+        ranges.remove(id)
+    }
+
+    /// The attempt has ended: what only it needed is not fetched any more.
+    func endAttempt(_ chain: ChainID) {
+        let ended = needs.filter { $0.attempt == chain }.flatMap { $0.missing.sorted() }
+        guard !ended.isEmpty else { return }
+        needs.removeAll { $0.attempt == chain }
+        let needed = Set(needs.flatMap(\.missing))
+        for id in ended where !needed.contains(id) { content(.cancel(id)) }
     }
 
     /// Whoever is linked may have what is still missing.

@@ -233,7 +233,10 @@ extension Node {
             return
         }
         let previous = header.resubmission.flatMap { self.header(of: $0.previous, chain: chain) }
-        whenStored([header.body] + (previous.map { [$0.body] } ?? []), from: header.submitter) { node in
+        whenStored(
+            [header.body] + (previous.map { [$0.body] } ?? []), from: header.submitter, namedBy: header.submitter,
+            attempt: chain
+        ) { node in
             guard let policy = node.tasks[chain]?.policy, let bytes = try? node.contentStore.get(header.body.id) else {
                 return
             }

@@ -73,6 +73,8 @@ public actor Node {
     var linkDrops: [String: UInt64] = [:]
     var traffic = LinkTraffic()
     var outbox: [OutboundFrame] = []
+    /// Frames of `outbox` that go to one node alone, by node.
+    var outboxOf: [NodeID: Int] = [:]
     var isSending = false
     var isStopped = false
     /// Why this node stopped by itself.
@@ -91,15 +93,22 @@ public actor Node {
     var hopeless: [ChainID: UInt32] = [:]
     /// Of the chain database that this node has open.
     let homeInode: UInt64?
-    var sentBlocks: [String: UInt64] = [:]
+    /// When each peer was last sent the blocks from a height on.
+    var sentBlocks = Bounded<NodeID, SentBlocks, UInt64>(NodeTables.sentBlocks)
     /// Contents with decided blocks that are being fetched, and their chains.
-    var ranges: [ContentID: ChainID] = [:]
+    var ranges = Bounded<NodeID, ContentID, ChainID>(NodeTables.ranges)
+    /// What each peer may still draw as answers.
+    var answers = Bounded<NodeID, NodeID, AnswerBudget>(NodeTables.answers)
+    /// Whether the frame that is being handled brought this node anything.
+    var frameWasUseful = false
     var shutdownRequested: CheckedContinuation<Void, Never>?
     var wasAskedToStop = false
 
     /// Contents that something waits for.
     struct ContentNeed {
         var missing: Set<ContentID>
+        /// The task whose present attempt needs it; nil where it is needed for longer.
+        var attempt: ChainID?
         let action: @Sendable (isolated Node) -> Void
     }
 

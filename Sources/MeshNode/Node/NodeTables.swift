@@ -13,7 +13,17 @@ package enum NodeTables {
         "answers of name servers", by: "node with an account; this node for bootstrap addresses", total: 1_024,
         quota: LinkLimits.addressesMax, atQuota: .dropOldest, reason: "one for each address of a record")
 
-    package static let all: [TableRule] = [keyReleases, resolvedNames]
+    static let answers = TableRule(
+        "budgets of answers", total: 1_024, quota: 1, atQuota: .dropOldest, protected: "account holders",
+        reason: "every link, and links that ended lately")
+    static let sentBlocks = TableRule(
+        "times at which blocks were sent", total: 4_096, quota: 64, atQuota: .dropOldest,
+        reason: "a height of each chain that a peer may ask for at once")
+    static let ranges = TableRule(
+        "offered ranges of blocks", by: "who offers it first", total: 32, quota: 2, atQuota: .refuse,
+        protected: "offered by account holders", reason: "half a minute and 6 MiB each")
+
+    package static let all: [TableRule] = [keyReleases, resolvedNames, answers, sentBlocks, ranges]
 
     /// Those of all modules, by module.
     package static let everywhere: [(module: String, rules: [TableRule])] = [

@@ -31,7 +31,7 @@ public struct ContentTransfer: Sendable {
 
     /// - Parameter now: monotonic time since any fixed origin.
     public mutating func handle(_ input: ContentInput, now: Duration) -> [ContentOutcome] {
-        if case .want(let id, let length, _, _) = input, let outcome = alreadyHere(id, length) { return [outcome] }
+        if case .want(let id, let length, _, _, _) = input, let outcome = alreadyHere(id, length) { return [outcome] }
         var outcomes: [ContentOutcome] = []
         var pending = exchange.handle(input, now: now)[...]
         while let directive = pending.popFirst() {

@@ -1,29 +1,20 @@
-internal import Gossip
+package import Gossip
 internal import Synchronization
 package import Wire
 
 /// The bounded queue between the transport and its one consumer.
 ///
-/// Link states come first, then control, gossip and bulk payloads. Each peer has a credit of bytes: over it, the
-/// transport stops reading that peer until the consumer has taken half. A general-purpose channel would keep the bound
-/// but not the order of lanes, and a vote must not wait behind a megabyte of chunks.
+/// Link states come first. Frames go by the standing of their sender, then by lane, then round the peers, one frame each:
+///
+/// - control of known nodes first;
+/// - of eight turns, four are their gossip's and three their bulk's, so that neither starves; one is the strangers', whose
+///   control goes before their gossip, and that four to one before their bulk. A turn that nobody needs passes to the next.
+/// - A peer whose time is used up (``charge(_:_:)``) waits behind all of its kind that have some left.
+///
+/// Each peer has a credit of bytes: over it, the transport stops reading that peer until the consumer has taken half. So
+/// what one peer sends in masses waits in its own queue, and then in its own socket, and nobody else's waits for it.
 package final class EventMailbox: Sendable {
-    private struct State {
-        var queues = [Ring](repeating: Ring(), count: 1 + Lane.allCases.count)
-        var credit: [NodeID: Int] = [:]
-        var paused: Set<NodeID> = []
-        var waiter: CheckedContinuation<TransportEvent?, Never>?
-        var finished = false
-        var dropped: UInt64 = 0
-
-        mutating func pop() -> TransportEvent? {
-            for index in queues.indices {
-                if let event = queues[index].pop() { return event }
-            }
-            return nil
-        }
-    }
-
+    /// What one peer sent in one lane.
     private struct Ring {
         var events: [TransportEvent?] = []
         var head = 0
@@ -45,6 +36,89 @@ package final class EventMailbox: Sendable {
         }
     }
 
+    /// One lane of known nodes or of strangers: peers in turn.
+    private struct Round {
+        var rings: [NodeID: Ring] = [:]
+        var turns: [NodeID] = []
+        var isEmpty: Bool { turns.isEmpty }
+
+        mutating func push(_ event: TransportEvent, of node: NodeID) {
+            if rings[node] == nil { turns.append(node) }
+            rings[node, default: Ring()].events.append(event)
+        }
+
+        /// The next peer's oldest frame; of those that `hasTime`, where there is one.
+        mutating func pop(_ hasTime: (NodeID) -> Bool) -> TransportEvent? {
+            guard let place = turns.firstIndex(where: hasTime) ?? turns.indices.first else { return nil }
+            let node = turns.remove(at: place)
+            let event = rings[node]!.pop()
+            if rings[node]!.count > 0 { turns.append(node) } else { rings[node] = nil }
+            return event
+        }
+    }
+
+    private struct State {
+        var notices = Ring()
+        /// By lane.
+        var known = [Round](repeating: Round(), count: Lane.allCases.count)
+        var strangers = [Round](repeating: Round(), count: Lane.allCases.count)
+        var turn = 0
+        var strangersTurn = 0
+        var credit: [NodeID: Int] = [:]
+        var paused: Set<NodeID> = []
+        var standing = Standing()
+        var time: [NodeID: TimeBudget] = [:]
+        var waiter: CheckedContinuation<TransportEvent?, Never>?
+        var finished = false
+        var dropped: UInt64 = 0
+
+        func isKnown(_ node: NodeID) -> Bool { standing.isEmpty || standing.rank(of: node) > .stranger }
+
+        func hasTime(_ node: NodeID) -> Bool { time[node].map { $0.used <= TimeBudget.most } ?? true }
+
+        mutating func pop() -> TransportEvent? {
+            if let event = notices.pop() { return event }
+            if let event = known[0].pop(hasTime) { return event }
+            // Of whoever has something to take: known gossip, known bulk, strangers.
+            turn = (turn + 1) % 8
+            let preferred = turn < 4 ? [0, 1, 2] : turn < 7 ? [1, 0, 2] : [2, 0, 1]
+            for place in preferred {
+                let event = place < 2 ? known[place + 1].pop(hasTime) : popStranger()
+                if let event { return event }
+            }
+            return nil
+        }
+
+        private mutating func popStranger() -> TransportEvent? {
+            if let event = strangers[0].pop(hasTime) { return event }
+            strangersTurn = (strangersTurn + 1) % 5
+            for lane in strangersTurn < 4 ? [1, 2] : [2, 1] {
+                if let event = strangers[lane].pop(hasTime) { return event }
+            }
+            return nil
+        }
+
+        mutating func push(_ event: TransportEvent, of node: NodeID, lane: Lane) {
+            // A frame stays where it was put when its sender's standing changes: order within a lane is kept by draining.
+            let place = Int(lane.rawValue)
+            let waitsAsKnown = known[place].rings[node] != nil
+            let waitsAsStranger = strangers[place].rings[node] != nil
+            if waitsAsKnown || !waitsAsStranger && isKnown(node) {
+                known[place].push(event, of: node)
+            } else {
+                strangers[place].push(event, of: node)
+            }
+        }
+    }
+
+    /// Time that a peer's useless frames took, fading.
+    private struct TimeBudget {
+        /// Microseconds; a tenth of a second of useless work in the last seconds.
+        static let most = 100_000
+        var used = 0
+        var at: Duration = .zero
+    }
+
     /// Events about records, refusals and the like beyond which newer ones are dropped and counted.
     static let noticesMax = 4096
     /// What an empty payload costs.
@@ -62,6 +136,29 @@ package final class EventMailbox: Sendable {
 
     var droppedEvents: UInt64 { state.withLock { $0.dropped } }
 
+    /// What the chains say of nodes: whose frames go first.
+    package func stand(_ standing: Standing) { state.withLock { $0.standing = standing } }
+
+    /// A frame of this peer took so long and brought nothing. It costs the peer its turns, a tenth of a core a second at
+    /// most before it waits behind others, and never score.
+    package func charge(_ node: NodeID, _ cost: Duration, now: Duration) {
+        state.withLock { state in
+            var budget = state.time[node] ?? TimeBudget(at: now)
+            let passed = max(0, Self.microseconds(now - budget.at))
+            budget.used = max(0, budget.used - passed / 10) + max(0, Self.microseconds(cost))
+            budget.at = now
+            // Only of peers with frames or recent work; an old one has faded anyway.
+            state.time[node] = budget.used > 0 ? budget : nil
+            if state.time.count > 1_024 { state.time = state.time.filter { state.credit[$0.key] != nil } }
+        }
+    }
+
+    private static func microseconds(_ duration: Duration) -> Int {
+        let parts = duration.components
+        guard parts.seconds < 1_000_000 else { return .max / 4 }
+        return Int(parts.seconds) * 1_000_000 + Int(parts.attoseconds / 1_000_000_000_000)
+    }
+
     /// Queues an event; false if its sender should not be read for now.
     package func push(_ event: TransportEvent) -> Bool {
         let (waiter, goOn) = state.withLock { state -> (CheckedContinuation<TransportEvent?, Never>?, Bool) in
@@ -74,17 +171,17 @@ package final class EventMailbox: Sendable {
             var goOn = true
             switch event {
             case .frame(let node, let lane, let bytes):
-                state.queues[1 + Int(lane.rawValue)].events.append(event)
+                state.push(event, of: node, lane: lane)
                 let used = state.credit[node, default: 0] + bytes.count + Self.frameCost
                 state.credit[node] = used
                 if used > creditMax {
                     state.paused.insert(node)
                     goOn = false
                 }
-            case .linkUp, .linkDown, .drained: state.queues[0].events.append(event)
+            case .linkUp, .linkDown, .drained: state.notices.events.append(event)
             case .record, .status, .refused, .malformed:
-                if state.queues[0].count < Self.noticesMax {
-                    state.queues[0].events.append(event)
+                if state.notices.count < Self.noticesMax {
+                    state.notices.events.append(event)
                 } else {
                     state.dropped += 1
                 }
@@ -143,6 +240,9 @@ public struct TransportEvents: AsyncSequence, Sendable {
     let mailbox: EventMailbox
 
     package init(mailbox: EventMailbox) { self.mailbox = mailbox }
+
+    /// The frame of this peer that was taken last was useless, and took so long.
+    package func charge(_ node: NodeID, _ cost: Duration, now: Duration) { mailbox.charge(node, cost, now: now) }
 
     public struct AsyncIterator: AsyncIteratorProtocol {
         let mailbox: EventMailbox

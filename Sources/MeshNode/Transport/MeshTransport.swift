@@ -213,6 +213,7 @@ public actor MeshTransport {
     /// What the chains say of nodes: who is dialled first and keeps a place.
     public func stand(_ standing: Standing) {
         self.standing = standing
+        mailbox.stand(standing)
         performTable(table.handle(.standing(standing), now: now))
         feedMembership(.standing(standing))
     }

@@ -97,6 +97,9 @@ public struct NetworkSimulation {
             positions[id] = index
             nodes.append(node)
         }
+        // Everybody has an account: these networks have no chain that could say otherwise.
+        let standing = Standing(accounts: Set(nodes.map(\.id)))
+        for index in nodes.indices { feedMembership(index, .standing(standing)) }
         let lots = random.shuffled(Array(0..<scenario.nodes))
         sources = Array(lots.prefix(max(1, min(scenario.sources, scenario.nodes))))
         let others = lots.dropFirst(sources.count)

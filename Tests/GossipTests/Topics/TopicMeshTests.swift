@@ -96,8 +96,9 @@ struct TopicMeshTests {
         #expect(world.delivered[node(7)] == [message.id])
     }
 
-    /// Who tells of a message and does not deliver it costs a pull, and its promise.
-    @Test func brokenPromisesCostScoreAndTheNextIsAsked() {
+    /// Who tells of a message and does not deliver it costs a pull. It is late, not wrong: no score, and where nobody else is
+    /// there, no place either.
+    @Test func afterABrokenPromiseTheNextIsAsked() {
         var world = TopicWorld(3)
         world.link(1, 2)
         world.link(1, 3)
@@ -111,10 +112,64 @@ struct TopicMeshTests {
         world.run(for: .milliseconds(600))
         #expect(asked(2) == 1 && asked(3) == 1)
         world.run(for: .seconds(4))
-        #expect(world.meshes[node(1)]!.score(of: node(2))! < 0)
-        #expect(world.meshes[node(1)]!.score(of: node(3))! < 0)
+        #expect(world.meshes[node(1)]!.score(of: node(2)) == 0)
+        #expect(world.meshes[node(1)]!.score(of: node(3)) == 0)
         #expect(world.meshes[node(1)]!.counters.brokenPromises == 2)
+        #expect(world.meshes[node(1)]!.mesh(of: world.topic).count == 2)
         #expect(world.meshes[node(1)]!.load.pulls == 0)
+    }
+
+    /// A burst: hundreds of promises that all come too late cut off nobody; with others there, they cost the mesh place.
+    @Test func manyBrokenPromisesCutOffNobody() {
+        var world = TopicWorld(9)
+        for other in UInt8(2)...9 { world.link(1, other) }
+        world.run(for: .seconds(2))
+        let topic = world.topic
+        func promise(_ from: UInt8, _ count: Int) {
+            let ids = (0..<count).map { number in
+                MessageID((0..<32).map { UInt8(truncatingIfNeeded: $0 < 8 ? number >> (8 * $0) : Int(from)) })
+            }
+            world.feed(node(1), .control(.have(topic, ids), from: node(from)))
+        }
+        let first = world.meshes[node(1)]!.mesh(of: topic).first!
+        let number = (UInt8(2)...9).first { node($0) == first }!
+        // Not counted while this node says that it is behind.
+        world.feed(node(1), .busy(until: world.now + .seconds(10)))
+        promise(number, 100)
+        world.run(for: .seconds(5))
+        #expect(world.meshes[node(1)]!.mesh(of: topic).contains(first))
+        #expect(world.meshes[node(1)]!.counters.brokenPromises == 0)
+        world.run(for: .seconds(6))
+        promise(number, 100)
+        world.run(for: .seconds(5))
+        #expect(!world.meshes[node(1)]!.mesh(of: topic).contains(first), "its place has another")
+        #expect(world.cut.isEmpty)
+        #expect(world.meshes[node(1)]!.score(of: first) == 0)
+    }
+
+    /// Names of 32 bytes that are answered with a kilobyte each, over and over by one who links anew.
+    @Test func answersToWantsHaveABudget() {
+        var world = TopicWorld(2) { $0.eagerBytesMax = 1 << 20 }
+        world.feed(node(1), .standing(Standing(members: [node(1)])))
+        world.link(1, 2)
+        var ids: [MessageID] = []
+        for number in 0..<400 {
+            let id = MessageID((0..<32).map { UInt8(truncatingIfNeeded: $0 < 8 ? number >> (8 * $0) : 7) })
+            ids.append(id)
+            let message = TopicMessage(
+                id: id, topic: world.topic, bytes: [UInt8](repeating: 1, count: 50_000), isUrgent: false)
+            world.feed(node(1), .publish(message))
+        }
+        world.sent = []
+        for _ in 0..<3 { world.feed(node(1), .control(.want(ids), from: node(2))) }
+        let allowance = AnswerBudget.Allowance.of(.stranger, .wan).burst
+        let answered = 50_000 * world.sent.count { if case .send = $0.directive { true } else { false } }
+        #expect(answered > 0 && answered <= allowance + 10 * 3 * 400 * 32 + 50_000, "\(answered) bytes")
+        #expect(world.meshes[node(1)]!.counters.overBudget > 0)
+        // Members of what runs here draw as much as they need.
+        world.feed(node(1), .standing(Standing(members: [node(2)])))
+        world.feed(node(1), .control(.want(ids), from: node(2)))
+        #expect(world.sent.count { if case .send = $0.directive { true } else { false } } > answered / 50_000 + 100)
     }
 
     @Test func graftsWithinTheBackoffAreRefusedAndCost() {

@@ -1,0 +1,101 @@
+import Chain
+import Foundation
+import Gossip
+import MeshCrypto
+import Testing
+import Wire
+
+@testable import MeshNode
+
+/// Strangers that invent nodes or ask without end, against processes that run.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct InventedNodesTests {
+    /// A socket that accepts and stays silent: the worst address to dial, as it costs a whole handshake's time.
+    private final class SilentListener {
+        let file: Int32
+        let port: UInt16
+
+        init() throws {
+            file = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = inet_addr("127.0.0.9")
+            var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let file = file
+            let bound = withUnsafeMutablePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(file, $0, size) == 0 && listen(file, 4_096) == 0 && getsockname(file, $0, &size) == 0
+                }
+            }
+            try #require(bound)
+            port = UInt16(bigEndian: address.sin_port)
+        }
+
+        deinit { close(file) }
+    }
+
+    private func invented(_ count: Int, at address: PeerAddress) -> [NodeRecord] {
+        (0..<count).map { _ in
+            NodeRecord(
+                incarnation: 1, addresses: [address], datagramKey: DatagramKey(ExchangeKey().publicKey),
+                capabilities: 0,
+                signedWith: .generate())
+        }
+    }
+
+    private func port(of name: String, in lab: LabNodes) async throws -> UInt16 {
+        let address = try #require(try await lab.status(name).listening.first)
+        return try #require(address.split(separator: ":").last.flatMap { UInt16($0) })
+    }
+
+    /// A thousand records behind silent addresses, told over one link; then all nodes start again, none with a ticket.
+    @Test func aThousandInventedNodesKeepNoRestartedNodeFromItsPeers() async throws {
+        let lab = try LabNodes(5)
+        try await lab.startAll()
+        let silent = try SilentListener()
+        let records = invented(1_000, at: try PeerAddress(host: "127.0.0.9", port: silent.port))
+        let bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: lab.folder.path + "/genesis")))
+        let network = try Genesis(wireBytes: bytes).networkID
+        for name in lab.names {
+            let liar = try #require(
+                HostilePeer(key: .generate(), network: network, port: try await port(of: name, in: lab)))
+            #expect(liar.isOpen)
+            for _ in 0..<4 {
+                liar.tell(records)
+                _ = liar.flood(seconds: 0.5) { _ in nil }
+            }
+        }
+        for name in lab.names { try lab.kill(name) }
+        let began = ContinuousClock.now
+        for name in lab.names { try await lab.start(name, withTicket: false) }
+        try await lab.until("every node has links to all others again", seconds: 30) {
+            for name in lab.names where try await lab.status(name).peers < lab.names.count - 1 { return name }
+            return nil
+        }
+        print("links of five restarted nodes were full after \(ContinuousClock.now - began)")
+    }
+
+    /// Digests of 84 bytes about ever other heights, as fast as one link takes them.
+    @Test func digestsOfAllHeightsDrawLittleMoreThanTheyAsk() async throws {
+        let folder = try Folder()
+        let history = try RegistryHistory(voters: 4, heights: 200)
+        try history.makeHome(folder.path + "/a", heights: 200)
+        let node = try RunningNode(home: folder.path + "/a")
+        let address = try #require(try await node.status { $0.registryHeight == 200 }?.listening.first)
+        let port = try #require(address.split(separator: ":").last.flatMap { UInt16($0) })
+        let stranger = try #require(
+            HostilePeer(key: .generate(), network: history.genesis.networkID, port: port))
+        let (sent, received) = stranger.flood(seconds: 5) { number in
+            PeerMessage.digest(
+                ChainDigest(
+                    chain: history.state.chain, height: UInt64(1 + number % 190), head: .zero, groups: [], pending: [])
+            ).wireBytes
+        }
+        let allowance = AnswerBudget.Allowance.of(.stranger, .loopback)
+        print("digests of \(sent) bytes drew \(received) bytes in 5 s")
+        // Pings, records and the node's own digests come besides.
+        #expect(received <= 10 * sent + allowance.burst + 6 * allowance.perSecond + 512 << 10)
+        #expect(sent > 100_000, "the flood went through")
+        // Nothing of it is held against the asker, and the node still serves.
+        #expect(try #require(try await node.status()).registryHeight == 200)
+    }
+}

@@ -1,0 +1,95 @@
+/// Collections of the machines that messages fill. What peers may add to is a `Bounded` with a quota for each of them; a bare
+/// array, dictionary or set stands here with the reason why it needs none.
+enum BareTables {
+    static let folders = ["Sources/Gossip", "Sources/MeshNode/Transport"]
+    static let files = ["Sources/MeshNode/Node/Node.swift", "Sources/MeshNode/Node/TaskRuntime.swift"]
+
+    /// By file and property.
+    static let reasons: [String: String] = [
+        // One link, one message, one content: a limit of its own, or a length that was checked.
+        "ChunkBitmap.words": "as long as a content that this node wants", "ContentWant.lengths": "eight",
+        "ContentWant.providers": "mostProviders", "ContentWant.requests": "windows of the providers",
+        "LinkMachine.ownHello": "own bytes", "LinkMessages.acceptorProof": "one proof",
+        "LinkTarget.addresses": "addressesMax", "OutboundQueue.frames": "QueueLimits, one peer's own",
+        "OutboundQueue.rings": "one a lane", "PacketReader.buffer": "one packet, one peer's own",
+        "Member.accusers": "the confirmations of a suspicion", "ContentServing.queue": "serveQueue, one peer's own",
+        "TopicCache.holders": "128, of linked peers", "TopicCache.delivered": "linked peers",
+        "TopicCache.entries": "cacheBytesMax, accepted messages only",
+        "TopicCache.order": "the names of entries", "TopicMesh.senders": "16", "TopicMesh.others": "eight",
+        "TopicMesh.asked": "pullAttempts", "RecentNames.names": "capacity; nobody waits for a name that went",
+        "RecentNames.order": "capacity", "EventMailbox.events": "credit of bytes, one peer's own; notices have a limit",
+        "TopicMesh.topics": "topicsPerPeerMax of one peer; own chains of the mesh",
+        // One entry a link, a member of `Bounded` tables, or a chain.
+        "ContentExchange.flows": "providers of wants that are linked",
+        "ContentServing.peers": "mostServedPeers, linked ones",
+        "LinkTable.connections": "handshakes and links have limits",
+        "LinkTable.targets": "members of membership, and the operator's addresses",
+        "LinkTable.links": "dialledMax, acceptedMax",
+        "LinkTable.banned": "the operator's, and rememberedMax of the topics", "LinkTable.only": "the operator's",
+        "DatagramGate.pairs": "members of membership", "DatagramGate.joinNonces": "own requests, 64",
+        "DatagramGate.drops": "one a reason", "MembershipState.members": "places in two Bounded tables",
+        "MembershipState.suspects": "of members", "MembershipState.unconfirmed": "of members",
+        "MembershipState.order": "of members", "MembershipState.fresh": "of members, emptied each beat",
+        "MembershipState.linkedEarly": "linked peers", "TopicMesh.mesh": "linked peers",
+        "TopicMesh.peers": "linked peers",
+        "TopicMesh.order": "linked peers", "TopicMesh.remembered": "rememberedMax, the least needed first",
+        "TopicMesh.rememberedOrder": "of remembered", "TopicMesh.cutOff": "of remembered",
+        "TopicMesh.pending": "judged before the next message comes", "EventMailbox.rings": "linked peers",
+        "EventMailbox.turns": "linked peers", "EventMailbox.known": "one a lane",
+        "EventMailbox.strangers": "one a lane",
+        "EventMailbox.credit": "linked peers", "EventMailbox.paused": "linked peers",
+        "EventMailbox.time": "1,024, fading",
+        "MeshTransport.connections": "as the link table's", "MeshTransport.linked": "linked peers",
+        "MeshTransport.advertised": "own addresses", "MeshTransport.bootstrapAddresses": "the operator's",
+        "MeshTransport.routes": "members of membership", "TransportConfiguration.knownRecords": "own peer cache",
+        "TransportConfiguration.allowed": "the operator's", "TransportEvent.datagramDrops": "one a reason",
+        // Wants.
+        "ContentExchange.wants": "named ones in a Bounded table, decided ones mostWants",
+        "ContentExchange.order": "of wants", "ContentExchange.bans": "1,024; one costs its maker its link",
+        // A node's own.
+        "Node.prunable": "chains", "Node.needs": "of wants", "Node.tasks": "chains", "Node.ended": "chains",
+        "Node.taskOrder": "chains", "Node.bans": "the operator's", "Node.linked": "linked peers",
+        "Node.reopenings": "chains", "Node.drops": "own words", "Node.linkDrops": "own words",
+        "Node.outbox": "65,536, and 8,192 of one node alone", "Node.outboxOf": "linked peers",
+        "Node.logarithms": "ranges of tasks",
+        "Node.joining": "tasks of the registry", "Node.hopeless": "chains", "Node.missing": "one need's contents",
+        "TaskRuntime.headers": "accepted submissions: two a member and attempt",
+        "TaskRuntime.vectors": "holders and components",
+        "TaskRuntime.released": "aggregators of this round", "TaskRuntime.models": "rounds", "TaskRuntime.tried": "16",
+    ]
+
+    /// `FILE.property` of each stored collection of a type.
+    static func found(in file: Repository.File) -> [String] {
+        var isType: [Bool] = []
+        var found: [String] = []
+        let name =
+            file.name.split(separator: "+").first.map { $0.split(separator: ".").first.map(String.init) ?? "" } ?? ""
+        for line in file.lines {
+            let words = line.trimmingPrefix { $0 == " " }
+            if isType.last == true, !words.hasPrefix("//"), let property = property(of: words) {
+                found.append("\(name).\(property)")
+            }
+            let declares = ["struct ", "class ", "enum ", "actor ", "extension "].contains { words.contains($0) }
+            guard !words.hasPrefix("//") else { continue }
+            for character in words {
+                if character == "{" { isType.append(declares) }
+                if character == "}", !isType.isEmpty { isType.removeLast() }
+            }
+        }
+        return found
+    }
+
+    private static func property(of line: Substring) -> String? {
+        guard let start = line.range(of: "var ")?.upperBound, !line.hasSuffix("{"), !line.contains("{ ") else {
+            return nil
+        }
+        let rest = line[start...]
+        guard line[..<start].split(separator: " ").allSatisfy({ !$0.contains("=") && !$0.contains(".") }) else {
+            return nil
+        }
+        let name = rest.prefix { $0.isLetter || $0.isNumber || $0 == "_" }
+        let value = rest.dropFirst(name.count)
+        let isCollection = [": [", ": Set<", " = [", " = Set<"].contains { value.hasPrefix($0) }
+        return isCollection ? String(name) : nil
+    }
+}
