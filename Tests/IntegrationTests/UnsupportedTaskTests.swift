@@ -91,7 +91,8 @@ struct UnsupportedTaskTests {
         spec.model.initial = .init(id: .zero, length: 4 * (spec.modelSize ?? 0) + 512)
         let envelope = Envelope.signed(
             KeyRules.publish(
-                spec, sealingKey: RistrettoKey.generate(), network: history.state.network, account: history.keys[5].nodeID
+                spec, sealingKey: RistrettoKey.generate(), network: history.state.network,
+                account: history.keys[5].nodeID
             ).wireBytes,
             slot: Slot(kind: .transaction, chain: history.state.chain, major: 0, minor: 0),
             network: history.state.network, by: history.keys[5])
