@@ -52,12 +52,14 @@ struct SpecMutationTests {
         }
     }
 
-    static var mutations: [Mutation] {
+    static var mutations: [Mutation] { recipes + ranges + choices }
+
+    private static var recipes: [Mutation] {
         [
             field(\.seed), field(\.rounds), field(\.bodyRetention),
-            {
-                let length: UInt64 = $1.number(near: $0.model.initial.length)
-                $0.model.initial = .init(id: $0.model.initial.id, length: length)
+            { spec, generator in
+                let length: UInt64 = generator.number(near: spec.model.initial.length)
+                spec.model.initial = .init(id: spec.model.initial.id, length: length)
             },
             field(\.participants.minimum), field(\.participants.maximum), field(\.participants.smallestSet),
             field(\.deadlines.enrolMs), field(\.deadlines.submitMs), field(\.deadlines.aggregateMs),
@@ -67,7 +69,11 @@ struct SpecMutationTests {
             field(\.training.local.secondMomentumPpm), field(\.training.local.epsilonPpm),
             field(\.training.local.weightDecayPpm), field(\.training.local.proximalPpm),
             field(\.training.local.gradientClipPpm), field(\.training.local.scheduleRounds),
-        ] + [
+        ]
+    }
+
+    private static var ranges: [Mutation] {
+        [
             field(\.training.local.scheduleFactorPpm), field(\.training.local.controlRangePpm),
             field(\.training.serverRatePpm), field(\.training.outer.momentumPpm),
             field(\.training.outer.secondMomentumPpm), field(\.training.outer.tauPpm), field(\.training.rowCap),
@@ -78,7 +84,11 @@ struct SpecMutationTests {
             field(\.holders.threshold), field(\.evaluation.tolerancePpm), field(\.evaluation.targetPpm),
             field(\.privacy.noisePpm), field(\.privacy.deltaPpm), field(\.reward.credits),
             field(\.reward.scoredRounds), field(\.reward.minimumBond),
-        ] + [
+        ]
+    }
+
+    private static var choices: [Mutation] {
+        [
             choice(\.model.architecture), choice(\.model.start), choice(\.training.local.optimiser),
             choice(\.training.local.schedule), choice(\.training.local.correction), choice(\.training.server),
             choice(\.training.weighting), choice(\.update.scale), choice(\.update.compression),
