@@ -14,7 +14,7 @@ struct RoundPolicy: Sendable {
     let plan: AggregationPlan
 
     /// Every specification without a fault has a policy: `TaskSpecValidator` holds the same limits. One that an older
-    /// rule let pass is a task that this node follows without taking part (`TaskRuntime.unsupported`).
+    /// rule let pass is a task that this node follows without taking part (`Node.unsupported`).
     init(_ spec: TaskSpec) throws(RoundError) {
         self.spec = spec
         guard let sizes = spec.sizes else {
