@@ -84,7 +84,8 @@ public struct Doctor: Sendable {
 
     /// Of the genesis in this home; nil while there is none.
     private var network: NetworkID? {
-        guard let store = try? ChainStore.openReadOnly(path: home.chainDatabase), let bytes = try? store.genesis() else {
+        guard let store = try? ChainStore.openReadOnly(path: home.chainDatabase), let bytes = try? store.genesis()
+        else {
             return nil
         }
         return try? Genesis.read(bytes).networkID
@@ -94,7 +95,9 @@ public struct Doctor: Sendable {
     private func data() -> [HealthCheck] {
         guard configuration.miner.isEnabled else { return [] }
         let data = configuration.data
-        let parts = [("training rows", data.train, DataFiles.Part.training), ("held-out rows", data.evaluation, .evaluation)]
+        let parts = [
+            ("training rows", data.train, DataFiles.Part.training), ("held-out rows", data.evaluation, .evaluation),
+        ]
         return parts.map { name, path, part in
             do {
                 let rows = try DataFiles.read(path, label: data.label, layout: data.layout, part: part)
@@ -104,7 +107,8 @@ public struct Doctor: Sendable {
                 let isThere = (try? FileSystem.exists(path)) ?? true
                 return HealthCheck(
                     name, part == .training && isThere ? .fail : .unknown, "\(error)",
-                    next: "see all that is wrong with: meshnode data audit \(path) --label \(data.label); the paths are "
+                    next:
+                        "see all that is wrong with: meshnode data audit \(path) --label \(data.label); the paths are "
                         + "[data] in \(home.configuration)")
             }
         }
