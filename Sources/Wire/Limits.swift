@@ -35,6 +35,9 @@ public enum Limits {
     /// Heights of a registry epoch, the only times at which its electorate changes: a task chain proves 64 such steps in one
     /// block, so that a thousand blocks of somebody else's bonds do not fill one proof.
     public static let epochHeights: UInt64 = 64
+    /// Bytes of memory that one round may take of a node, as summer, member or checker: half of the smallest machine
+    /// that a node is meant for. A task that takes more is no valid task.
+    public static let roundMemory = 2 << 30
     /// A model, an encrypted body or an aggregate.
     public static let content = 1 << 33
     public static let rounds = 1_000

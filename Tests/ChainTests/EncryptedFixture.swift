@@ -54,7 +54,7 @@ struct EncryptedFixture {
         sealing = keys
         let spec = task.state.spec
         policy = try Packing(
-            digits: 1, bound: spec.update.bound, maximumSubmitters: Int(spec.participants.maximum))
+            digits: 1, bound: spec.bound, maximumSubmitters: Int(spec.participants.maximum))
         for (index, node) in task.keys.map(\.nodeID).enumerated() {
             clients[node] = try client(
                 node, value: Int64(index + 1), extra: index == outOfRange ? 1 << 40 : 0, isBoxBad: index == badBox)

@@ -32,15 +32,23 @@ struct RegistryHistory {
     }
 
     private mutating func decide(_ number: Int) throws {
-        let signer = keys[number % keys.count]
         let transfer = Transaction.transfer(to: keys[(number + 1) % keys.count].nodeID, credits: 1)
-        let slot = Slot(
-            kind: .transaction, chain: state.chain, major: state.accounts[signer.nodeID]?.nonce ?? 0, minor: 0)
-        let envelope = Envelope.signed(transfer.wireBytes, slot: slot, network: state.network, by: signer)
+        try decide([(transfer, number % keys.count)])
+    }
+
+    /// One block with these transactions and their signers.
+    private mutating func decide(_ transactions: [(Transaction, Int)]) throws {
+        let envelopes = transactions.map { transaction, signer in
+            let slot = Slot(
+                kind: .transaction, chain: state.chain, major: state.accounts[keys[signer].nodeID]?.nonce ?? 0,
+                minor: 0)
+            return Envelope.signed(transaction.wireBytes, slot: slot, network: state.network, by: keys[signer])
+        }
         let built = try #require(
             RegistryRules.build(
-                pending: [envelope], state: state, author: state.nextProposers[0], view: 0,
+                pending: envelopes, state: state, author: state.nextProposers[0], view: 0,
                 timeMs: state.headTimeMs + 1_000))
+        try #require(RegistryBody(wireBytes: built.body).transactions.count == transactions.count)
         let vote = Slot(kind: .precommit, chain: state.chain, major: built.header.height, minor: 0)
         let precommits = state.validators.members.enumerated().map { index, member in
             let key = keys.first { $0.nodeID == member.node }!
@@ -54,6 +62,30 @@ struct RegistryHistory {
             chain: state.chain, height: built.header.height, view: 0, block: built.header.id, precommits: precommits)
         state = try RegistryRules.check(header: built.header, body: built.body, state: state)
         blocks.append(DecidedBlock(header: built.header, body: built.body, certificate: certificate))
+    }
+
+    /// Decides the Publish of a task by the first voter, the Enrols of the next ones and its Close; its chain is open
+    /// afterwards.
+    mutating func open(_ spec: TaskSpec) throws -> TaskID {
+        func key(_ index: Int) throws -> RistrettoKey {
+            let seed = Transcript.hash("history key", [UInt8(index)]) + Transcript.hash("history key/2", [UInt8(index)])
+            return try RistrettoKey(uniform: SecretBytes(seed))
+        }
+        let publish = KeyRules.publish(
+            spec, sealingKey: try key(0), network: state.network, account: keys[0].nodeID)
+        try decide([(publish, 0)])
+        let task = try #require(state.tasks.last?.task)
+        try decide(
+            (1...Int(spec.participants.maximum)).map { index in
+                let enrolment = KeyRules.enrolment(
+                    task: task, sealingKey: try key(index), electionKey: try key(index), rows: 5,
+                    dataForm: spec.data.form, bond: 10, network: state.network, account: keys[index].nodeID)
+                return (.enrol(enrolment), index)
+            })
+        try decide([(.close(task: task), 1)])
+        for _ in 0..<2 { try decide([]) }
+        try #require(state.openedTasks().last?.task == task)
+        return task
     }
 
     /// Makes a home with `meshnode init` and stores the first blocks in it.

@@ -1,6 +1,7 @@
 import Foundation
 import Synchronization
 import Testing
+import Wire
 
 @testable import MeshCrypto
 
@@ -152,6 +153,43 @@ struct LockedMemoryTests {
         #expect(Set(pages).count == 8)
         for (index, secret) in secrets.enumerated() {
             #expect(secret.withCopy { $0 } == [UInt8](repeating: UInt8(index), count: 32))
+        }
+    }
+}
+
+/// What the validator of tasks counts on: no kernel's table takes more than the formula says.
+@Suite("The demand of a round is an upper bound")
+struct RecoveryDemandTests {
+    @Test(arguments: [1, 7, 1_270, 65_537, 1 << 20, (1 << 22) + 5]) func tablesOfEveryKernel(bound: Int) throws {
+        for limit in [30 << 20, 64 << 20, 512 << 20] {
+            let demand = try RecoveryDemand(
+                range: Int64(bound), elements: 10, elementBytes: 64, components: 3, cores: 1, memoryLimit: limit)
+            for vectorised in [true, false] {
+                let table = try #require(
+                    BoundedLogarithm.build(
+                        bound: Int64(bound), maximumTable: demand.tableRange, vectorised: vectorised
+                    ) { _, _ in true })
+                #expect(table.tableBytes <= demand.tableBytes, "\(bound), \(limit), vectorised \(vectorised)")
+            }
+        }
+    }
+
+    @Test func numbersFromOutsideGiveAnErrorAndNoTrap() {
+        let extremes = [Int.min, -1, 0, 1, 2, 1 << 31, 1 << 62, .max]
+        for elements in extremes {
+            for components in extremes {
+                for limit in extremes {
+                    #expect(throws: (any Error).self) {
+                        let plan = try RecoveryDemand(
+                            range: 1 << 40, elements: elements, elementBytes: components, components: components,
+                            cores: elements, memoryLimit: limit)
+                        print(plan)
+                    }
+                    _ = try? RecoveryDemand(
+                        range: 100, elements: elements, elementBytes: components, components: components,
+                        cores: components, memoryLimit: limit)
+                }
+            }
         }
     }
 }

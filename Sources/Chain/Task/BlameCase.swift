@@ -244,7 +244,7 @@ public struct BlameCase: Sendable {
                 return Blame.ElementPolicy(
                     encoding: spec.update.encoding == .ristretto ? .ristretto : .affine,
                     packing: try Packing(
-                        digits: Int(spec.update.packing), bound: spec.update.bound,
+                        digits: Int(spec.update.packing), bound: spec.bound,
                         maximumSubmitters: Int(spec.participants.maximum)),
                     coordinates: spec.coordinateCount(round: state.round), element: element)
             } catch { throw .invalid("\(error)") }

@@ -14,10 +14,10 @@ public struct RoundContext: Hashable, Sendable {
         var policy = WireEncoder()
         policy.u16(WireDomain.policy.rawValue)
         policy.u8(WireDomain.policy.version)
-        policy.i64(spec.update.bound)
+        policy.i64(spec.bound)
         policy.u8(spec.update.packing)
         // R = 2·n_max·B + 1.
-        policy.i64(2 * Int64(spec.participants.maximum) * spec.update.bound + 1)
+        policy.i64(2 * Int64(spec.participants.maximum) * spec.bound + 1)
         policy.u32(UInt32(spec.coordinateCount(round: state.round)))
         policy.u32(spec.participants.maximum)
         policy.u32(spec.participants.smallestSet)

@@ -49,7 +49,7 @@ extension TaskRules {
             signatureKnown: signatureKnown)
         try require(statement.submission == member.submission, "a score of another submission")
         // B·‖a‖₁ at most; ‖a‖₁ itself is checked with the direction.
-        let most = state.spec.update.bound * Int64(state.spec.coordinateCount(round: pending.round))
+        let most = state.spec.bound * Int64(state.spec.coordinateCount(round: pending.round))
         try require(statement.score.magnitude <= UInt64(most), "a score of \(statement.score), at most \(most) can be")
         return statement
     }

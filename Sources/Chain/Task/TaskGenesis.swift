@@ -95,16 +95,20 @@ extension TaskSpec.Data {
 }
 
 extension TaskSpec {
-    /// d: trainable parameters of the model, bias included.
-    public var parameterCount: Int { Int(clamping: modelSize ?? 0) }
+    /// d: trainable parameters of the model, bias included. As the counts below, of a validated specification.
+    public var parameterCount: Int { validatedSizes.parameters }
+
+    /// B: the largest absolute value of a quantised coordinate.
+    public var bound: Int64 { validatedSizes.bound }
+
+    /// Integers of one member in `round`, from 1.
+    public func coordinateCount(round: UInt32) -> Int { validatedSizes.coordinateCount(round: round) }
 
     /// Group elements of one update of `round`, from 1.
-    public func elementCount(round: UInt32) -> Int {
-        (coordinateCount(round: round) + Int(update.packing) - 1) / Int(update.packing)
-    }
+    public func elementCount(round: UInt32) -> Int { validatedSizes.elementCount(round: round) }
 
     /// Bytes of one encoded element.
-    public var elementBytes: Int { update.encoding == .ristretto ? 32 : 64 }
+    public var elementBytes: Int { update.encoding.byteCount }
 
     /// The share of a member in the sum before quantising: rows / cap, or 1.
     public func weight(rows: UInt32) -> (numerator: UInt32, denominator: UInt32) {

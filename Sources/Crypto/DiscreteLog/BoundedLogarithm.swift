@@ -1,3 +1,5 @@
+internal import Wire
+
 /// Logarithms to the base G of elements known to lie within a bound.
 ///
 /// A table of multiples answers values up to ±T in one look-up; beyond, the search goes outwards in giant steps of 2T + 1, the
@@ -10,9 +12,9 @@ public struct BoundedLogarithm: Sendable {
     public let bound: Int64
 
     /// 2^22 entries, 34 MB with AVX2 and 67 MB without: the largest table that is built unasked.
-    public static let defaultMaximumTable: Int64 = 1 << 22
+    public static let defaultMaximumTable: Int64 = RecoveryDemand.defaultTable
     /// More entries than a slot can name do not exist.
-    static let largestTable: Int64 = (1 << 23) - 1
+    static let largestTable: Int64 = RecoveryDemand.largestTable
 
     /// T: values up to ±T take one look-up.
     public var tableRange: Int64 { table.tableRange }

@@ -1,3 +1,5 @@
+internal import Wire
+
 /// The portable table of logarithms: the reference for `VectorLogarithms`, and what serves where that does not run.
 ///
 /// It holds j·8G for 1 ≤ j ≤ T, keyed by the affine y that ±P share; the sign comes from the parity of x. A
@@ -41,11 +43,7 @@ struct PortableLogarithms: LogarithmTable {
     }
 
     /// Slots of a table of `range` entries: a power of two, at least twice as many.
-    static func capacity(range: Int64) -> Int {
-        var capacity = 1 << 4
-        while capacity < 2 * Int(range) { capacity *= 2 }
-        return capacity
-    }
+    static func capacity(range: Int64) -> Int { RecoveryDemand.capacity(entries: range) }
 
     var kernel: String { "swift" }
     var kind: LogarithmTableKind { .portable }

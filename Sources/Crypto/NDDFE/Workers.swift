@@ -1,5 +1,6 @@
 internal import Dispatch
 internal import Synchronization
+internal import Wire
 
 #if canImport(Glibc)
     internal import Glibc
@@ -12,7 +13,7 @@ internal import Synchronization
 /// Spreads independent pieces of work over the cores. Results come back in order, whatever the cores do.
 enum Workers {
     /// Elements a piece has where nothing else decides: large enough for tables and inversions to pay.
-    static let chunk = 4096
+    static let chunk = RecoveryDemand.chunk
 
     private static let single = Atomic<Bool>(false)
 

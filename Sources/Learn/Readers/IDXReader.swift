@@ -39,12 +39,12 @@ public enum IDXReader {
         return (folder + labels(name), test)
     }
 
-    struct Content: Equatable {
+    package struct Content: Equatable {
         let shape: [Int]
         let values: [Float]
     }
 
-    static func dataset(
+    package static func dataset(
         name: String, images: Content, imagesFile: String, labels: Content, labelsFile: String, classCount: Int?,
         form: PictureForm = PictureForm()
     ) throws(LearnError) -> Dataset {
@@ -66,7 +66,7 @@ public enum IDXReader {
             sampleShape: shape.count == 2 ? [1] + shape : shape)
     }
 
-    static func array(bytes: [UInt8], file: String) throws(LearnError) -> Content {
+    package static func array(bytes: [UInt8], file: String) throws(LearnError) -> Content {
         try array(ByteStream(bytes: bytes, file: file))
     }
 

@@ -16,13 +16,18 @@ struct ChainReplay {
     /// Of the registry's last heights.
     private(set) var certificates: [Certificate] = []
     private(set) var tasks: [TaskEntry] = []
+    /// Tasks whose stored blocks do not hold, with the cause.
+    private(set) var damaged: [ChainID: String] = [:]
 
     /// - Parameters:
     ///   - tasks: whether tasks are replayed at all.
     ///   - skipping: tasks that are not replayed.
+    ///   - setsAsideDamagedTasks: a task whose stored blocks do not hold is named in `damaged` instead of thrown. Verifiers
+    ///     want the error, a node the rest.
     /// - Throws: `NodeError.damagedChain` for a block that the rules refuse, `StorageError`.
     init(
-        store: some BlockSource, genesis: Genesis, tasks wanted: Bool = true, skipping: Set<TaskID> = []
+        store: some BlockSource, genesis: Genesis, tasks wanted: Bool = true, skipping: Set<TaskID> = [],
+        setsAsideDamagedTasks: Bool = false
     ) throws {
         registry = RegistryState(genesis: genesis)
         try Self.forEach(store, registry.chain) { block in
@@ -38,7 +43,11 @@ struct ChainReplay {
         }
         guard wanted else { return }
         for genesis in registry.everyOpenedTask() where !skipping.contains(genesis.task) {
-            tasks.append(try Self.task(genesis, store: store))
+            do {
+                tasks.append(try Self.task(genesis, store: store))
+            } catch NodeError.damagedChain(_, let height, let cause) where setsAsideDamagedTasks {
+                damaged[genesis.task] = "height \(height): \(cause)"
+            }
         }
     }
 

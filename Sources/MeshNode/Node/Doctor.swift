@@ -1,3 +1,4 @@
+internal import Chain
 internal import Foundation
 internal import Glibc
 internal import Gossip
@@ -17,7 +18,7 @@ public struct Doctor: Sendable {
     }
 
     public func checks() -> [HealthCheck] {
-        [clock(), disk(), ports()] + databases() + data() + bootstrap()
+        [clock(), disk(), ports()] + databases() + chains() + data() + bootstrap()
     }
 
     private func clock() -> HealthCheck {
@@ -83,7 +84,8 @@ public struct Doctor: Sendable {
 
     /// Of the genesis in this home; nil while there is none.
     private var network: NetworkID? {
-        guard let store = try? ChainStore.openReadOnly(path: home.chainDatabase), let bytes = try? store.genesis() else {
+        guard let store = try? ChainStore.openReadOnly(path: home.chainDatabase), let bytes = try? store.genesis()
+        else {
             return nil
         }
         return try? Genesis.read(bytes).networkID
@@ -93,7 +95,9 @@ public struct Doctor: Sendable {
     private func data() -> [HealthCheck] {
         guard configuration.miner.isEnabled else { return [] }
         let data = configuration.data
-        let parts = [("training rows", data.train, DataFiles.Part.training), ("held-out rows", data.evaluation, .evaluation)]
+        let parts = [
+            ("training rows", data.train, DataFiles.Part.training), ("held-out rows", data.evaluation, .evaluation),
+        ]
         return parts.map { name, path, part in
             do {
                 let rows = try DataFiles.read(path, label: data.label, layout: data.layout, part: part)
@@ -103,7 +107,8 @@ public struct Doctor: Sendable {
                 let isThere = (try? FileSystem.exists(path)) ?? true
                 return HealthCheck(
                     name, part == .training && isThere ? .fail : .unknown, "\(error)",
-                    next: "see all that is wrong with: meshnode data audit \(path) --label \(data.label); the paths are "
+                    next:
+                        "see all that is wrong with: meshnode data audit \(path) --label \(data.label); the paths are "
                         + "[data] in \(home.configuration)")
             }
         }
@@ -133,6 +138,40 @@ public struct Doctor: Sendable {
             checks.append(HealthCheck("identity", .fail, "\(error)", next: "restore the file from your backup"))
         }
         return checks
+    }
+
+    /// Folds the stored blocks as a start does, and says what a start would say.
+    private func chains() -> [HealthCheck] {
+        let moved = "blocks can be fetched again: move chain.sqlite away and start; never move durable.sqlite"
+        do {
+            let store = try ChainStore.openReadOnly(path: home.chainDatabase)
+            guard let bytes = try store.genesis() else { return [] }
+            let replay = try ChainReplay(
+                store: store, genesis: try Genesis(wireBytes: bytes), setsAsideDamagedTasks: true)
+            var checks = [
+                HealthCheck(
+                    "chains", .ok,
+                    "the registry holds up to height \(replay.registry.height), "
+                        + "\(replay.tasks.count) task chains hold")
+            ]
+            for record in replay.registry.tasks {
+                guard let cause = replay.damaged[record.task] else { continue }
+                checks.append(
+                    HealthCheck(
+                        "task \(record.task.short)", .fail,
+                        "its stored chain does not hold: \(cause); the node starts "
+                            + "without it", next: moved))
+            }
+            for entry in replay.tasks {
+                do { _ = try RoundPolicy(entry.state.spec) } catch {
+                    checks.append(
+                        HealthCheck(
+                            "task \(entry.state.chain.short)", .unknown, "\(error); the node starts without it",
+                            next: "ask its publisher for a smaller task"))
+                }
+            }
+            return checks
+        } catch { return [HealthCheck("chains", .fail, "\(error)", next: moved)] }
     }
 
     /// Asks each bootstrap node over TCP and by one datagram.

@@ -146,7 +146,7 @@ extension Node {
     // MARK: Tasks
 
     func openTask(_ genesis: TaskGenesis) {
-        guard tasks[genesis.task] == nil, ended[genesis.task] == nil else { return }
+        guard tasks[genesis.task] == nil, ended[genesis.task] == nil, unsupported[genesis.task] == nil else { return }
         do {
             try chainStore.store([
                 .chain(
@@ -155,9 +155,10 @@ extension Node {
             ])
             tasks[genesis.task] = try Self.runtime(
                 .init(state: Chain.TaskState(genesis: genesis)), key: key, durable: durable,
-                manual: configuration.voting == .manual, electionKey: electionKey)
+                manual: configuration.voting == .manual, electionKey: electionKey, environment: environment)
         } catch {
-            note("task", "task \(genesis.task.short) cannot be opened: \(error)", task: genesis.task)
+            unsupported[genesis.task] = "\(error)"
+            noteUnsupported(genesis.task, genesis.spec.name, "\(error)")
             return
         }
         taskOrder.append(genesis.task)
@@ -171,6 +172,12 @@ extension Node {
                 + (canBeGround ? " (without election proofs this draw can be ground)" : ""),
             task: genesis.task)
         resumeTask(genesis.task)
+    }
+
+    func noteUnsupported(_ task: TaskID, _ name: String, _ reason: String) {
+        note(
+            "task", "task \(task.short) \"\(name)\" is not supported here, the node goes on without it: \(reason)",
+            task: task)
     }
 
     func resumeTask(_ chain: ChainID) {
@@ -263,6 +270,9 @@ extension Node {
             throw .denied(
                 reason: "the owner's policy refuses the task: \(reason)",
                 next: "change \(home.path)/\(OwnerPolicy.fileName) if you own this machine")
+        }
+        do { _ = try Self.policy(of: spec, environment) } catch {
+            throw .conflict(reason: "\(error)", next: "nothing can be done here; see: meshnode task show")
         }
         let own = configuration.data.labels
         if !own.isEmpty, own != spec.data.labels {

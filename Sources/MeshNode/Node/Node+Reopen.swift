@@ -28,7 +28,8 @@ extension Node {
             guard let genesis = tasks[chain]?.machine.state.genesis else { return }
             var runtime = try Self.runtime(
                 try ChainReplay.task(genesis, store: chainStore), key: key, durable: durable,
-                manual: configuration.voting == .manual, electionKey: electionKey)
+                manual: configuration.voting == .manual, electionKey: electionKey,
+                environment: environment)
             endRecovery(chain)
             runtime.lastRound = tasks[chain]?.lastRound
             tasks[chain] = runtime

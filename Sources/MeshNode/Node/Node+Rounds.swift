@@ -121,7 +121,7 @@ extension Node {
                         } catch { throw .failed("\(error)") }
                     }
                     update = try train(base, kept, job.round, job.seed)
-                    if let cheat { update.twist { cheat.twisted($0, bound: policy.spec.update.bound) } }
+                    if let cheat { update.twist { cheat.twisted($0, bound: policy.spec.bound) } }
                 }
                 let trained = ContinuousClock.now
                 let sealed = try Submitting.encrypt(

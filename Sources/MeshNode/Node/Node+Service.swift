@@ -33,6 +33,9 @@ extension Node: NodeService {
             uptimeSeconds: Double(now.monotonicMs) / 1_000, listening: listening.map { ["\($0)"] } ?? [],
             peers: linked.count,
             notReady: notReady,
+            unsupported: registry.state.tasks.compactMap { record in
+                unsupported[record.task].map { .init(task: record.task.hex, name: record.spec.name, reason: $0) }
+            },
             balance: registry.state.accounts[nodeID]?.balance, chains: await chains(), current: progress,
             bytesIn: traffic.bytesIn, bytesOut: traffic.bytesOut,
             drops: counters.sorted { $0.key < $1.key }.map { .init(name: $0.key, count: $0.value) },
@@ -108,10 +111,12 @@ extension Node: NodeService {
     private func view(of record: RegistryState.TaskRecord) -> TaskView {
         let runtime = tasks[record.task]
         let own = obstacles.views.filter { $0.task == record.task.hex }.map { "this node " + $0.text }
-        return TaskView(
+        var view = TaskView(
             record, state: runtime?.machine.state, ended: ended[record.task],
             waiting: runtime.flatMap { progress(of: $0.machine.chain, $0.machine).waiting }, obstacles: own,
             last: runtime?.lastRound, own: nodeID)
+        if let refusal = unsupported[record.task] { (view.state, view.reason) = (.unsupported, refusal) }
+        return view
     }
 
     public func publish(_ given: PreparedTask) async throws(ServiceError) -> PublishedView {

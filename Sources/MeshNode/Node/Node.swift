@@ -49,6 +49,9 @@ public actor Node {
     var ended: [ChainID: EndedTask] = [:]
     /// Both, in order of opening: dictionaries have none.
     var taskOrder: [ChainID] = []
+    /// Tasks of the registry that this node takes no part in, with the reason. What is stored of their chains is kept; the
+    /// registry and every other task go on.
+    var unsupported: [ChainID: String] = [:]
     var topics: TopicMesh
     /// The message that the topic mesh is judging.
     var judged: Envelope?
@@ -170,7 +173,9 @@ public actor Node {
         events = EventLog(restored: restored)
         let unloaded = try Self.endedTasks(durable, chainStore)
         ended = unloaded
-        let replayed = try ChainReplay(store: chainStore, genesis: genesis, skipping: Set(unloaded.keys))
+        let replayed = try ChainReplay(
+            store: chainStore, genesis: genesis, skipping: Set(unloaded.keys), setsAsideDamagedTasks: true)
+        unsupported = replayed.damaged.mapValues { "its stored chain does not hold: \($0)" }
         try chainStore.store([.chain(ChainRecord(id: replayed.registry.chain, kind: 0, info: Array(genesis.name.utf8)))]
         )
         registry = RegistryMachine(
@@ -178,11 +183,16 @@ public actor Node {
             own: try Self.ownMessages(durable, replayed.registry.chain),
             voteState: try Self.voteState(durable, replayed.registry.chain), certificates: replayed.certificates,
             electionKey: electionKey, silentBelow: try durable.floor(chain: replayed.registry.chain))
+        // Nothing about one task keeps the node from starting.
+        var loaded: Set<TaskID> = []
         for entry in replayed.tasks {
-            tasks[entry.state.chain] = try Self.runtime(
-                entry, key: key, durable: durable, manual: configuration.voting == .manual, electionKey: electionKey)
+            do {
+                tasks[entry.state.chain] = try Self.runtime(
+                    entry, key: key, durable: durable, manual: configuration.voting == .manual,
+                    electionKey: electionKey, environment: environment)
+                loaded.insert(entry.state.chain)
+            } catch { unsupported[entry.state.chain] = "\(error)" }
         }
-        let loaded = Set(replayed.tasks.map(\.state.chain))
         taskOrder = replayed.registry.everyOpenedTask().map(\.task).filter {
             loaded.contains($0) || unloaded[$0] != nil
         }
@@ -197,19 +207,29 @@ public actor Node {
     }
 
     static func runtime(
-        _ entry: ChainReplay.TaskEntry, key: SigningKey, durable: DurableStore, manual: Bool, electionKey: RistrettoKey
+        _ entry: ChainReplay.TaskEntry, key: SigningKey, durable: DurableStore, manual: Bool, electionKey: RistrettoKey,
+        environment: NodeEnvironment
     ) throws -> TaskRuntime {
         let chain = entry.state.chain
+        let policy = try Self.policy(of: entry.state.spec, environment)
         let sealing = try durable.value(space: "sealing-key", key: chain.bytes)
         var runtime = TaskRuntime(
             machine: TaskMachine(
                 state: entry.state, key: key, manual: manual, own: try ownMessages(durable, chain),
                 voteState: try voteState(durable, chain), certificates: entry.certificates, electionKey: electionKey,
                 silentBelow: try durable.floor(chain: chain)),
-            policy: try RoundPolicy(entry.state.spec),
+            policy: policy,
             sealingKey: try sealing.map { try RistrettoKey(secret: SecretBytes($0)) })
         runtime.models.merge(entry.models) { $1 }
         return runtime
+    }
+
+    /// What this node would do in a task.
+    ///
+    /// - Throws: `RoundError.failed` with the reason why it can do nothing.
+    static func policy(of spec: TaskSpec, _ environment: NodeEnvironment) throws(RoundError) -> RoundPolicy {
+        if let reason = environment.refusal?(spec) { throw .failed(reason) }
+        return try RoundPolicy(spec)
     }
 
     // MARK: Clocks
@@ -263,7 +283,13 @@ public actor Node {
         for chain in [registry.chain] + replayed { gossip(.join(chain)) }
         perform(registry.resume(now), chain: registry.chain)
         for chain in replayed { resumeTask(chain) }
-        for genesis in registry.state.openedTasks() { openTask(genesis) }
+        for genesis in registry.state.openedTasks() {
+            if let reason = unsupported[genesis.task] {
+                noteUnsupported(genesis.task, genesis.spec.name, reason)
+            } else {
+                openTask(genesis)
+            }
+        }
         heartbeat()
         return address
     }

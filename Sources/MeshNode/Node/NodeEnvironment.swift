@@ -17,17 +17,20 @@ package struct NodeEnvironment: Sendable {
     package let committed: (@Sendable (DecidedBlock) -> Void)?
     /// Log lines that this process could not write.
     package var logLinesLost: @Sendable () -> UInt64 = { 0 }
+    /// A further reason why a task is not supported here; nil when there is none.
+    package let refusal: (@Sendable (TaskSpec) -> String?)?
 
     package init(
         executor: @escaping @Sendable (String) -> any NodeExecutor,
         worker: @escaping @Sendable (String) -> any NodeWorker,
         links: @escaping @Sendable (TransportConfiguration, SigningKey, Logger) -> any NodeLinks,
-        committed: (@Sendable (DecidedBlock) -> Void)? = nil
+        committed: (@Sendable (DecidedBlock) -> Void)? = nil, refusal: (@Sendable (TaskSpec) -> String?)? = nil
     ) {
         self.executor = executor
         self.worker = worker
         self.links = links
         self.committed = committed
+        self.refusal = refusal
     }
 
     static let process = {

@@ -10,28 +10,33 @@ struct RoundPolicy: Sendable {
     let packing: Packing
     let profile: HolderProfile
     let encoding: ElementEncoding
-    /// The aggregator's memory and table; a task that cannot fit is refused here, before anything is encrypted.
+    /// The aggregator's memory and table.
     let plan: AggregationPlan
 
+    /// Every specification without a fault has a policy: `TaskSpecValidator` holds the same limits. One that an older
+    /// rule let pass is a task that this node follows without taking part (`Node.unsupported`).
     init(_ spec: TaskSpec) throws(RoundError) {
         self.spec = spec
+        guard let sizes = spec.sizes else {
+            throw .failed("the task cannot be carried out here: its sizes cannot be counted")
+        }
         do {
             recipe = try spec.learnRecipe()
             packing = try Packing(
-                digits: Int(spec.update.packing), bound: spec.update.bound,
+                digits: sizes.packing, bound: sizes.bound,
                 maximumSubmitters: Int(spec.participants.maximum))
             profile = try HolderProfile(holders: Int(spec.holders.count), threshold: Int(spec.holders.threshold))
             encoding = spec.update.encoding == .ristretto ? .ristretto : .affine
             // The largest round, in memory that a node may be expected to have.
             plan = try AggregationPlan(
-                packing: packing, elements: spec.elementCount(round: 1) * Int(spec.training.robust.buckets),
-                submitters: packing.maximumSubmitters,
-                encoding: encoding, components: profile.componentCount, memoryLimit: 2 << 30)
+                packing: packing, elements: sizes.summedElements, submitters: packing.maximumSubmitters,
+                encoding: encoding, components: profile.componentCount, cores: RecoveryDemand.cores,
+                memoryLimit: Limits.roundMemory)
         } catch {
             throw .failed("the task cannot be carried out here: \(error)")
         }
-        guard recipe.coordinates(round: 1) == spec.coordinateCount(round: 1),
-            recipe.coordinates(round: spec.rounds.asInt) == spec.coordinateCount(round: spec.rounds)
+        guard recipe.coordinates(round: 1) == sizes.coordinateCount(round: 1),
+            recipe.coordinates(round: spec.rounds.asInt) == sizes.coordinateCount(round: spec.rounds)
         else { throw .failed("the task cannot be carried out here: its model has another size than it says") }
     }
 
@@ -42,9 +47,9 @@ struct RoundPolicy: Sendable {
     func coordinateCount(round: UInt32) -> Int { spec.coordinateCount(round: round) }
     func elementCount(round: UInt32) -> Int { spec.elementCount(round: round) }
     /// No round has more: what memory and content lengths are bounded by.
-    var largestElementCount: Int { spec.elementCount(round: 1) }
+    var largestElementCount: Int { spec.validatedSizes.largestElements }
     /// Elements of the largest key vector: one of a member's for each sum.
-    var largestVectorCount: Int { largestElementCount * Int(spec.training.robust.buckets) }
+    var largestVectorCount: Int { spec.validatedSizes.summedElements }
 
     /// A holder's vector for one component: an element of 32 bytes for each sum and place.
     func keyVectorBytes(_ job: KeyJob) -> Int { elementCount(round: job.round) * job.sums.count * 32 }

@@ -51,7 +51,7 @@ enum Scoring {
             let opening = try ScoreOpening.make(
                 values: values.map { Int64($0) },
                 maskKeys: MaskDerivation.maskKeys(seeds: seeds, binding: try header.binding()), direction: direction,
-                bound: policy.spec.update.bound)
+                bound: policy.spec.bound)
             return ScoreStatement(
                 submission: SubmissionID.of(headerBytes: header.wireBytes), score: opening.score,
                 mask: Digest(opening.mask))

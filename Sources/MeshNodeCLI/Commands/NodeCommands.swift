@@ -31,6 +31,9 @@ struct StatusCommand: AsyncParsableCommand {
             lines += "\nwaits    \(obstacle.task.map { "task \(Text.short($0)) " } ?? "")\(obstacle.text.printable)"
         }
         for current in status.current { lines += "\n" + text(current) }
+        for task in status.unsupported {
+            lines += "\ntask \(Text.short(task.task)) \(task.name)  not supported here: \(task.reason)"
+        }
         for drop in status.drops where drop.count > 0 { lines += "\ndropped  \(drop.name) \(drop.count)" }
         return lines
     }

@@ -69,7 +69,7 @@ struct WatchCommand: AsyncParsableCommand {
         switch view.state {
         case .announced, .enrolling, .running: nil
         case .completed: .completed
-        case .failed, .cancelled, .expired:
+        case .failed, .cancelled, .expired, .unsupported:
             .failed("task \(view.name) \(view.state.rawValue)\(view.reason.map { ": \($0)" } ?? "")")
         }
     }

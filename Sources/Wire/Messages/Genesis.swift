@@ -164,6 +164,9 @@ public struct Genesis: WireMessage, Hashable {
         guard timeMs <= Limits.timeMs else {
             throw .invalid(field: "time", reason: "\(timeMs) ms since 1970 is beyond the year 9999")
         }
+        guard timeMs <= Limits.timeMs else {
+            throw .invalid(field: "time", reason: "\(timeMs) ms since 1970 is beyond the year 9999")
+        }
         accounts = try decoder.list(limit: Limits.accounts, "accounts")
         guard zip(accounts, accounts.dropFirst()).allSatisfy({ $0.node < $1.node }) else {
             throw .invalid(field: "accounts", reason: "not in ascending order of node")

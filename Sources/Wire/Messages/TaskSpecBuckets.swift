@@ -73,9 +73,10 @@ extension TaskSpecValidator {
             "update.scale", spec.update.scale == .fixed, uses: ["training.server"],
             "what a robust rule leaves out would not fit a range that follows its result; use \"fixed\"")
         check.require(
-            "training.buckets",
-            UInt64(spec.elementLimit) * UInt64(max(1, robust.buckets)) <= UInt64(Limits.elements),
-            uses: ["model.hidden", "data.shape", "data.labels", "data.targets", "update.packing"],
+            "training.buckets", spec.sizes.map { $0.summedElements <= Limits.elements } ?? false,
+            uses: [
+                "model", "model.hidden", "data.shape", "data.labels", "data.targets", "update.bits", "update.packing",
+            ],
             "\(robust.buckets) sums of this model have more than \(Limits.elements) elements; use fewer buckets")
     }
 
@@ -98,13 +99,5 @@ extension TaskSpecValidator {
                     + "voided ends the task")
         }
         return lines
-    }
-}
-
-extension TaskSpec {
-    /// Elements of the largest round, whatever the packing says.
-    fileprivate var elementLimit: Int {
-        let packing = max(1, Int(update.packing))
-        return (coordinateCount(round: 1) + packing - 1) / packing
     }
 }

@@ -258,9 +258,6 @@ extension TaskSpec {
             self.packing = packing
             self.encoding = encoding
         }
-
-        /// B: the largest absolute value of a quantised coordinate.
-        public var bound: Int64 { (1 << (Int64(bits) - 1)) - 1 }
     }
 
     /// Noise that every member adds to its integers.
@@ -275,47 +272,5 @@ extension TaskSpec {
             self.noisePpm = noisePpm
             self.deltaPpm = deltaPpm
         }
-    }
-
-    /// d: trainable values of the model; nil when the numbers are too large to count or a picture is too small.
-    public var modelSize: UInt64? {
-        var total: UInt64 = 0
-        func add(_ width: UInt64, _ units: UInt64) -> Bool {
-            let (product, overflow) = width.multipliedReportingOverflow(by: units)
-            let (withBias, biasOverflow) = product.addingReportingOverflow(units)
-            let (sum, sumOverflow) = total.addingReportingOverflow(withBias)
-            total = sum
-            return !(overflow || biasOverflow || sumOverflow)
-        }
-        var width = UInt64(data.features)
-        if model.architecture == .cnn {
-            guard data.shape.count == 2 || data.shape.count == 3 else { return nil }
-            var channels = data.shape.count == 3 ? UInt64(data.shape[0]) : 1
-            var (height, breadth) = (UInt64(data.shape[data.shape.count - 2]), UInt64(data.shape[data.shape.count - 1]))
-            for next in model.hidden {
-                guard channels <= 1 << 32, add(9 * channels, UInt64(next)) else { return nil }
-                (channels, height, breadth) = (UInt64(next), height / 2, breadth / 2)
-                guard height > 0, breadth > 0 else { return nil }
-            }
-            // Each factor is below 2^32, the first two pictures' product below 2^64.
-            let (plane, overflow) = height.multipliedReportingOverflow(by: breadth)
-            let (flat, flatOverflow) = plane.multipliedReportingOverflow(by: channels)
-            guard !overflow, !flatOverflow else { return nil }
-            width = flat
-        } else {
-            for next in model.hidden {
-                guard add(width, UInt64(next)) else { return nil }
-                width = UInt64(next)
-            }
-        }
-        return add(width, UInt64(data.outputs)) ? total : nil
-    }
-
-    /// Integers of one member in `round` (from 1): all coordinates, the support's, or with SCAFFOLD twice as many.
-    public func coordinateCount(round: UInt32) -> Int {
-        let size = Int(clamping: modelSize ?? 0)
-        if training.local.correction == .scaffold { return 2 * size }
-        guard update.compression != .none, round > update.support.denseRounds else { return size }
-        return min(size, max(1, (size * Int(update.support.ratioPpm) + 500_000) / 1_000_000))
     }
 }

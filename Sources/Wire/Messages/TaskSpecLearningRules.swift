@@ -232,17 +232,18 @@ extension TaskSpecValidator {
             "scaffold needs every coordinate; use compression = \"none\" or correction = \"none\"")
         check.require(
             "update.packing", (1...2).contains(update.packing), "\(update.packing) is not allowed; use 1 or 2")
-        guard (4...16).contains(update.bits), (1...2).contains(update.packing),
-            spec.participants.maximum <= Limits.submitters
-        else { return }
         // B below 2^15 and n_max below 2^9: R^2 stays below 2^50.
-        let radix = 2 * UInt64(spec.participants.maximum) * UInt64(update.bound) + 1
-        let reach = ((update.packing == 2 ? radix * radix : radix) - 1) / 2
+        let reach: UInt64? = spec.update.bound.flatMap { bound in
+            guard (1...2).contains(update.packing) else { return nil }
+            let radix = 2 * Checked(spec.participants.maximum) * Checked(bound) + 1
+            return (update.packing == 2 ? radix * radix : radix).value.map { UInt64(($0 - 1) / 2) }
+        }
         check.require(
-            "update.packing", reach <= (update.packing == 2 ? packedRange : unpackedRange),
-            uses: ["update.bits", "participants.maximum"],
+            "update.packing", reach.map { $0 <= (update.packing == 2 ? packedRange : unpackedRange) } ?? false,
+            uses: ["update.bits", "update.packing", "participants.maximum"],
             "\(update.packing) coordinates of \(update.bits) bits from \(spec.participants.maximum) participants reach "
-                + "\(reach), more than can be recovered; use packing = 1, fewer bits or fewer participants"
+                + "\(reach.map(String.init) ?? "more than can be counted"), more than can be recovered; use packing = 1, "
+                + "fewer bits or fewer participants"
         )
     }
 

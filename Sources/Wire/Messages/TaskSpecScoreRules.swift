@@ -2,12 +2,9 @@
 extension TaskSpecValidator {
     /// min(5, d/50) scored rounds, d the coordinates of the smallest round, and no more than rounds.
     public static func mostScoredRounds(_ spec: TaskSpec) -> UInt32 {
-        guard let size = spec.modelSize, size <= UInt64(Limits.elements), spec.rounds >= 1 else {
-            return Limits.scoredRounds
-        }
+        guard let sizes = spec.sizes, spec.rounds >= 1 else { return Limits.scoredRounds }
         // Rounds are dense first, so the last one is the smallest; SCAFFOLD's second vector is no part of a score.
-        let sent = spec.coordinateCount(round: spec.rounds)
-        let scored = spec.training.local.correction == .scaffold ? sent / 2 : sent
+        let scored = min(sizes.parameters, sizes.coordinateCount(round: spec.rounds))
         return min(Limits.scoredRounds, spec.rounds, UInt32(clamping: scored / Limits.coordinatesPerScore))
     }
 
@@ -20,7 +17,11 @@ extension TaskSpecValidator {
             return
         }
         let most = mostScoredRounds(spec)
-        let size = ["model.hidden", "data.shape", "data.labels", "data.targets", "rounds", "update.ratio"]
+        let size = [
+            "model", "model.hidden", "data.shape", "data.labels", "data.targets", "rounds", "update.bits",
+            "update.packing",
+            "update.ratio", "update.dense_rounds",
+        ]
         check.require(
             owner, most >= 1, uses: size,
             "a round of fewer than \(Limits.coordinatesPerScore) coordinates cannot be scored; use \"rows\" or a larger "

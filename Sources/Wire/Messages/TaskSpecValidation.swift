@@ -19,7 +19,8 @@ public struct Fault: Error, Hashable, Sendable, Comparable, CustomStringConverti
 /// The one judge of task specifications: for files, for the API and for what peers publish.
 ///
 /// Decoding has already bounded lengths; here every value is held against its range and against the others. All faults
-/// are found at once. No arithmetic on the spec's numbers can overflow, whatever they are.
+/// are found at once. No arithmetic on the spec's numbers can overflow, whatever they are: sizes are optionals
+/// (`TaskSpec.sizes`), and a rule is only computed where the fields that it names in `uses` passed theirs.
 public enum TaskSpecValidator {
     public static let trainer = "builtin/1"
     /// (k, t) of the holder profiles that exist.
@@ -57,6 +58,7 @@ public enum TaskSpecValidator {
         check.range("reward.credits", spec.reward.credits, 0, UInt64(Int64.max))
         scores(spec, &check)
         check.range("reward.minimum_bond", spec.reward.minimumBond, 1, UInt64(Int64.max))
+        demand(spec, &check)
         return check.faults
     }
 
@@ -196,16 +198,29 @@ public enum TaskSpecValidator {
 /// Collects faults field by field.
 struct SpecCheck {
     let ignoring: Set<String>
-    var faults: [Fault] = []
+    private(set) var faults: [Fault] = []
+    /// Fields that are known to be wrong: those given, and those that a rule has found a fault in.
+    private var wrong: Set<String>
 
-    init(ignoring: Set<String>) { self.ignoring = ignoring }
+    init(ignoring: Set<String>) {
+        self.ignoring = ignoring
+        wrong = ignoring
+    }
 
+    /// Whether none of these fields is known to be wrong, so that a rule may compute with them.
+    func stands(on fields: [String]) -> Bool { !fields.contains(where: wrong.contains) }
+
+    /// A rule. Neither its condition nor its reason is computed where a field that it uses is known to be wrong.
+    ///
     /// - Parameter uses: other fields that the rule needs.
     mutating func require(
-        _ path: String, _ isMet: Bool, uses: [String] = [], _ reason: @autoclosure () -> String
+        _ path: String, _ isMet: @autoclosure () -> Bool, uses: [String] = [], _ reason: @autoclosure () -> String
     ) {
-        if isMet || ignoring.contains(path) || uses.contains(where: ignoring.contains) { return }
+        guard !ignoring.contains(path), stands(on: uses), !isMet() else { return }
         faults.append(Fault(path, reason()))
+        wrong.insert(path)
+        // What is wrong with one entry of a list is wrong with the list.
+        if let bracket = path.firstIndex(of: "[") { wrong.insert(String(path[..<bracket])) }
     }
 
     mutating func text(_ path: String, _ text: String) {

@@ -40,6 +40,19 @@ public struct NodeStatus: Codable, Equatable, Sendable {
         }
     }
 
+    /// A task that this node goes on without.
+    public struct Unsupported: Codable, Equatable, Sendable {
+        public var task: String
+        public var name: String
+        public var reason: String
+
+        public init(task: String, name: String, reason: String) {
+            self.task = task
+            self.name = name
+            self.reason = reason
+        }
+    }
+
     /// Hexadecimal node id.
     public var node: String
     public var name: String
@@ -52,6 +65,7 @@ public struct NodeStatus: Codable, Equatable, Sendable {
     public var peers: Int
     /// Empty when the node is ready; otherwise what it still waits for.
     public var notReady: [String]
+    public var unsupported: [Unsupported]
     public var balance: UInt64?
     public var chains: [ChainView]
     public var current: [Current]
@@ -66,7 +80,8 @@ public struct NodeStatus: Codable, Equatable, Sendable {
 
     public init(
         node: String, name: String, network: String, version: String = ProgramVersion.text, processNumber: Int32,
-        uptimeSeconds: Double, listening: [String], peers: Int, notReady: [String] = [], balance: UInt64? = nil,
+        uptimeSeconds: Double, listening: [String], peers: Int, notReady: [String] = [],
+        unsupported: [Unsupported] = [], balance: UInt64? = nil,
         chains: [ChainView] = [], current: [Current] = [], bytesIn: UInt64 = 0, bytesOut: UInt64 = 0,
         drops: [Counter] = [], contentsWanted: Int = 0, obstacles: [Obstacle] = []
     ) {
@@ -81,6 +96,7 @@ public struct NodeStatus: Codable, Equatable, Sendable {
         self.listening = listening
         self.peers = peers
         self.notReady = notReady
+        self.unsupported = unsupported
         self.balance = balance
         self.chains = chains
         self.current = current
