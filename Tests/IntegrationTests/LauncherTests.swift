@@ -52,7 +52,9 @@ struct LauncherTests {
     @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
     func aSignalEndsTheNodesAndSaysWhatIsLeft(_ signal: Int32) async throws {
         let folder = try Folder()
-        let (process, _) = try launch(folder.path)
+        // Its output stays open: a reader that ends would end it first.
+        let (process, output) = try launch(folder.path)
+        defer { try? output.close() }
         #expect(nodes(folder.path).count == 5)
         kill(process.processIdentifier, signal)
         process.waitUntilExit()
@@ -62,7 +64,8 @@ struct LauncherTests {
 
     @Test func nodesEndWithALauncherThatIsKilled() async throws {
         let folder = try Folder()
-        let (process, _) = try launch(folder.path)
+        let (process, output) = try launch(folder.path)
+        defer { try? output.close() }
         #expect(nodes(folder.path).count == 5)
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
