@@ -110,8 +110,8 @@ import Testing
             { value + $0.drop { $0 != "," } }
         }
         for (text, words) in [
-            (changed(5, first("nan")), ["row 5, field f0: expected a finite number, found \"nan\""]),
-            (changed(5, first("inf")), ["row 5, field f0: expected a finite number"]),
+            (changed(5, first("nan")), ["row 5, field pixel_0_0: expected a finite number, found \"nan\""]),
+            (changed(5, first("inf")), ["row 5, field pixel_0_0: expected a finite number"]),
             (changed(7) { String($0.drop { $0 != "," }.dropFirst()) }, ["row 7: expected 65 fields, found 64"]),
             (
                 changed(9) { $0.prefix(upTo: $0.lastIndex(of: ",") ?? $0.endIndex) + ",12" },
@@ -119,7 +119,7 @@ import Testing
             ),
             (
                 lines.map { $0.split(separator: ",").dropFirst(4).joined(separator: ",") }.joined(separator: "\n"),
-                ["field shape: expected samples of [1, 8, 8] as the task says, found [60]"]
+                ["column 1: is \"pixel_0_4\" here and \"pixel_0_0\" in the task"]
             ),
             (lines[0] + "\n", ["expected at least one row below the header, found none"]),
             (lines[0...10].joined(separator: "\n"), ["20"]),

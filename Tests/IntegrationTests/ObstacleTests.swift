@@ -9,7 +9,9 @@ import Wire
 struct ObstacleTests {
     private let task = TaskID([UInt8](repeating: 7, count: 32))
 
-    private func at(_ milliseconds: UInt64) -> Instant { Instant(monotonicMs: milliseconds, wallMs: 1_000 + milliseconds) }
+    private func at(_ milliseconds: UInt64) -> Instant {
+        Instant(monotonicMs: milliseconds, wallMs: 1_000 + milliseconds)
+    }
 
     @Test func aReasonIsNewsOnceAndKeepsItsTime() {
         var book = ObstacleBook()
