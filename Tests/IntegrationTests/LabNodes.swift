@@ -55,13 +55,14 @@ final class LabNodes {
     /// Returns when the node answers its operator.
     /// - Returns: seconds from the start of the process until then.
     @discardableResult
-    func start(_ name: String, withTicket: Bool = true) async throws -> Double {
+    func start(_ name: String, withTicket: Bool = true, port: UInt16? = nil) async throws -> Double {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: Program.path)
         // A ticket of a node that is up; whoever is known from before is dialled anyway.
         process.arguments =
             ["run", "--home", home(name)]
             + (ticket.flatMap { withTicket ? ["--set", "mesh.bootstrap=\($0)"] : nil } ?? [])
+            + (port.map { ["--set", "listen.port=\($0)"] } ?? [])
         process.environment = ProcessInfo.processInfo.environment.merging([
             "OPENBLAS_NUM_THREADS": "1", "SWIFT_BACKTRACE": "enable=no",
         ]) { $1 }

@@ -92,11 +92,11 @@ import Wire
     /// Slots that a home has filled.
     private func stored(_ home: String) throws -> [SlotMessage] {
         let copy = try Folder()
-        for name in ["durable.sqlite", "durable.sqlite-wal", "identity"]
+        for name in ["durable.sqlite", "durable.sqlite-wal"]
         where FileManager.default.fileExists(atPath: home + "/" + name) {
             try FileManager.default.copyItem(atPath: home + "/" + name, toPath: copy.path + "/" + name)
         }
-        let owner = try HomeDirectory(path: copy.path).loadIdentity().signingKey().nodeID
+        let owner = try HomeDirectory(path: home).loadIdentity().signingKey().nodeID
         let store = try DurableStore(path: copy.path + "/durable.sqlite", owner: owner)
         return try store.chains().flatMap { try store.slotMessages(chain: $0) }
     }

@@ -121,8 +121,9 @@ enum SignalStop {
         defer { for source in sources { source.cancel() } }
         do {
             try await task.value
-        } catch is CancellationError {
-            // Asked for.
+        } catch {
+            // Asked for; what was under way then fails in its own words.
+            guard received.withLock({ $0 }) != nil || error is CancellationError else { throw error }
         }
         return received.withLock { $0 }
     }
