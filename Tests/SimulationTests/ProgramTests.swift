@@ -79,7 +79,7 @@ struct ProgramTests {
     }
 
     @Test(arguments: [
-        (["--scenario", "simulations/network/partition.toml", "--seeds", "1..2", "--nodes", "30"], 30),
+        (["--scenario", "simulations/network/broadcast-100.toml", "--seeds", "1..2", "--nodes", "30"], 30),
         (["--scenario", "simulations/drop-miner.toml", "--seeds", "1..2", "--nodes", "6"], 6),
     ])
     func aSummaryEndsTheOutput(arguments: [String], nodes: Int) throws {
