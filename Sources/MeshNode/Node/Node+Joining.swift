@@ -14,13 +14,15 @@ extension Node {
             }
             let invited = record.spec.participants.members
             guard invited.isEmpty || invited.contains(nodeID) else { continue }
-            // It was pending and is not any more without having been decided: something made it impossible.
-            let isPending = registry.isPending { transaction in
-                if case .enrol(let one) = transaction { one.task == record.task } else { false }
-            }
-            guard !(joining.contains(record.task) && isPending),
-                obstacles.mayTry(.join, record.task, now: now)
-            else { continue }
+            guard obstacles.mayTry(.join, record.task, now: now) else { continue }
+            // It was pending and is not any more without having been decided: something made it impossible. Asked last,
+            // and only of what is on its way: it decodes what is pending, and this runs every heartbeat.
+            let isOnItsWay =
+                joining.contains(record.task)
+                && registry.isPending { transaction in
+                    if case .enrol(let one) = transaction { one.task == record.task } else { false }
+                }
+            guard !isOnItsWay else { continue }
             // A task that ends makes room: looked at again.
             if let reason = limitRefusal(of: record) {
                 obstacle(.join, task: record.task, reason)
