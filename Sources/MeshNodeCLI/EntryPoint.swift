@@ -15,9 +15,16 @@ enum EntryPoint {
         } catch {
             guard let failure = CommandFailure(any: error) else {
                 // Help, version and usage errors: ArgumentParser's own, with 0 or 64.
+                if let hint = CommandNames.unknown(in: arguments) {
+                    Terminal.error("meshnode: \(hint)")
+                    Terminal.exit(ExitStatus.usage)
+                }
                 MeshNodeCommand.exit(withError: error)
             }
-            if !failure.message.isEmpty { Terminal.error("meshnode: \(failure.shown)") }
+            if !failure.message.isEmpty {
+                let text = Advice.addressed(failure.shown, home: GlobalArguments.home(in: arguments))
+                Terminal.error("meshnode: \(text)")
+            }
             Terminal.exit(failure.code)
         }
     }
@@ -42,5 +49,6 @@ struct MeshNodeCommand: AsyncParsableCommand {
             ModelCommand.self, PredictCommand.self,
             BaselineCommand.self, ProfileCommand.self,
             DataCommand.self, ConfigCommand.self, BenchCommand.self, DemoCommand.self, TestnetCommand.self,
+            VersionCommand.self,
         ])
 }

@@ -59,6 +59,20 @@ extension Identifier: CustomStringConvertible {
     public var description: String { hex }
 }
 
+extension String {
+    /// Fewest digits that may stand for an id where people write one.
+    public static var fewestIdentifierDigits: Int { 4 }
+
+    /// Whether this is an id or could be the beginning of one: 4 to 64 hexadecimal digits of either case. Such a text is no
+    /// name, since people write it for an id.
+    public var readsAsIdentifier: Bool {
+        (Self.fewestIdentifierDigits...64).contains(utf8.count)
+            && utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte) || (0x41...0x46).contains(byte)
+            }
+    }
+}
+
 public enum NodeKind: Sendable {}
 public enum NetworkKind: Sendable {}
 public enum ChainKind: Sendable {}

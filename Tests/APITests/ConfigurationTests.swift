@@ -23,6 +23,11 @@ import Wire
         }
     }
 
+    /// Paths of what is wrong with these flags alone.
+    static func faults(of flags: [String: String]) -> [String] {
+        ConfigurationTests().faults(nil, flags: flags)
+    }
+
     @Test func absentFileGivesDefaults() throws {
         let configuration = try load(nil).configuration
         #expect(configuration.listen == .init(host: "127.0.0.1", port: 0, advertise: nil))

@@ -14,17 +14,35 @@ final class SampleService: NodeService {
     let refusal = Mutex<ServiceError?>(nil)
     let notReady: [String]
 
-    init(notReady: [String] = []) { self.notReady = notReady }
+    let named: [(task: TaskID, name: String)]
+    let accounts: [NodeID]
+
+    init(
+        notReady: [String] = [], named: [(task: TaskID, name: String)]? = nil, accounts: [NodeID] = []
+    ) {
+        self.notReady = notReady
+        self.named = named ?? [(Self.first, "one"), (Self.second, "two words")]
+        self.accounts = accounts
+    }
 
     static let first = TaskID([UInt8](repeating: 0xab, count: 32))
     static let second = TaskID([UInt8](repeating: 0xab, count: 31) + [0x01])
     static let registry = ChainID([UInt8](repeating: 0x11, count: 32))
 
+    let obstacles = Mutex<[Obstacle]>([])
+
     func status() async -> NodeStatus {
+        var status = fixedStatus
+        status.obstacles = obstacles.withLock { $0 }
+        status.chains = await chains()
+        return status
+    }
+
+    private var fixedStatus: NodeStatus {
         NodeStatus(
             node: String(repeating: "5", count: 64), name: "sample", network: String(repeating: "6", count: 64),
             processNumber: 7, uptimeSeconds: 1.5, listening: ["127.0.0.1:7000"], peers: 2, notReady: notReady,
-            balance: 900, chains: await chains(),
+            balance: 900,
             current: [
                 .init(
                     task: Self.first.hex, name: "one", state: .running, round: 3, rounds: 30, attempt: 0,
@@ -38,7 +56,7 @@ final class SampleService: NodeService {
         throw .unavailable(reason: "the node does not listen yet", next: "ask again")
     }
 
-    func tasks() async -> [TaskView] { [view(Self.first, "one"), view(Self.second, "two words")] }
+    func tasks() async -> [TaskView] { named.map { view($0.task, $0.name) } }
 
     private func view(_ task: TaskID, _ name: String) -> TaskView {
         TaskView(
@@ -101,7 +119,9 @@ final class SampleService: NodeService {
             height: 4, total: 1_000, burned: 0,
             accounts: [
                 AccountView(node: "aa", balance: 900, bonded: 50, validatorBond: 50, unbonding: 0, isSelf: true)
-            ], escrows: [])
+            ] + accounts.map {
+                AccountView(node: $0.hex, balance: 0, bonded: 0, validatorBond: 0, unbonding: 0, isSelf: false)
+            }, escrows: [])
     }
 
     func ledgerHistory(of node: NodeID?) async throws(ServiceError) -> [LedgerLine] {

@@ -28,7 +28,7 @@ import Testing
         #expect(try lab.refused("n1", "ledger", "transfer", n2, "999999").contains("10000"))
         #expect(try lab.refused("n1", "ledger", "transfer", n1, "5").contains("another account"))
         #expect(try lab.refused("n1", "ledger", "transfer", n2, "0").contains("at least 1"))
-        #expect(try lab.refused("n1", "ledger", "transfer", "n2", "5").contains("64 hexadecimal digits"))
+        #expect(try lab.refused("n1", "ledger", "transfer", "nobody", "5").contains("all 64 digits"))
         try lab.run("n1", "ledger", "transfer", n2, "250")
         let received = try await decided(lab, "n3", "received", n2)
         #expect(received.credits == 250 && received.other == n1)

@@ -35,7 +35,7 @@ extension Repository.File {
 }
 
 enum Rules {
-    static let all = [length, importers, direction, replay, unfinished, characters, language]
+    static let all = [length, importers, direction, replay, unfinished, characters, language, names]
 
     /// Files above 500 lines, with the reason why they are not split.
     static let longFiles: [String: String] = [:]
@@ -114,6 +114,17 @@ enum Rules {
         return file.codeLines.flatMap { line, text in
             notRepeatable.filter { text.contains($0) }.map { ":\(line): \($0) in protocol code breaks replay" }
         }
+    }
+
+    /// What a typed id or name means is decided in one place, so that no command and no route lets a name beat an id.
+    static let namesPlace = "Sources/MeshNode/API/NameResolution.swift"
+
+    static let names = Rule(name: "names") { file in
+        guard file.isSwift, file.isUnder("Sources"), file.path != namesPlace else { return [] }
+        return file.codeLines.filter { _, text in
+            text.contains("hex.hasPrefix(")
+                || ["id", "task", "chain", "node", "content"].contains { text.contains(".\($0).hasPrefix(") }
+        }.map { ":\($0.line): compares digits of an id; ask NameResolution" }
     }
 
     // In two pieces, so that this file does not break its own rules.

@@ -20,7 +20,7 @@ extension TaskMachine {
         let remaining = phaseDurationMs > passed ? phaseDurationMs - passed : 0
         if state.isPaused, !state.isEnded {
             return TaskProgress(
-                phase: "paused", waiting: "its publisher has paused it; it resumes with: meshnode task resume",
+                phase: "paused", waiting: "its publisher has paused it; it resumes with: `meshnode task resume \(chain.short) --home PUBLISHER`",
                 remainingMs: remaining)
         }
         if let open = state.scores.pending, state.impliedControl != nil, !state.isEnded {
@@ -70,7 +70,7 @@ extension TaskMachine {
                     phase: "opinions",
                     waiting: "\(opinions.count)/\(state.electorate.members.count) opinions, \(names(silent)) missing"
                         + (awaitsPerson
-                            ? "; for you: meshnode vote \(chain.short) \(state.round) --valid, or --invalid REASON"
+                            ? "; for you: `meshnode vote \(chain.short) \(state.round)` shows it, with --valid or --invalid REASON it answers"
                             : ""),
                     remainingMs: remaining)
             }

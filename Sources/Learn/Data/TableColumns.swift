@@ -85,7 +85,7 @@ public enum ColumnOrder {
             field: "\(file), column \(place + 1)",
             reason: "is \(here) here and \(there) in \(other): both must have the same columns in the same order",
             next: "write the columns in one order, or name them in the task with columns = [...] "
-                + "(meshnode data inspect FILE --normalise prints it), which finds them by their titles")
+                + "(`meshnode data inspect FILE --normalise` prints it), which finds them by their titles")
     }
 
     /// Places of the task's columns in `own`.

@@ -65,6 +65,14 @@ extension ConfigurationLoader {
                     "only a node of a test network attacks: set debug.keep_own_updates = true there, or attack = \"none\" "
                         + from("debug.attack")))
         }
+        let name = text("node.name")
+        if name.readsAsIdentifier {
+            faults.append(
+                Fault(
+                    "node.name",
+                    "\"\(name)\" could be digits of an id, and digits always mean an id; use a letter after f "
+                        + from("node.name")))
+        }
         let advertise = text("listen.advertise")
         let host = text("listen.host")
         for (path, name) in [("listen.host", host), ("listen.advertise", advertise)] where !name.isEmpty {
@@ -99,7 +107,7 @@ extension ConfigurationLoader {
             return nil
         }
         var configuration = NodeConfiguration(
-            name: text("node.name"),
+            name: name,
             listen: .init(host: host, port: port, advertise: advertise.isEmpty ? nil : advertise), bootstrap: tickets,
             profile: profile,
             data: .init(

@@ -56,8 +56,8 @@ struct DocumentReader {
 }
 
 /// Levenshtein's distance, for "did you mean". Both texts are cut at 80 characters: keys of a file have any length.
-enum EditDistance {
-    static func of(_ left: String, _ right: String) -> Int {
+public enum EditDistance {
+    public static func of(_ left: String, _ right: String) -> Int {
         let right = Array(right.prefix(80))
         var row = Array(0...right.count)
         for (index, letter) in left.prefix(80).enumerated() {

@@ -3,7 +3,7 @@ public enum SettingTable {
     public static let all: [Setting] = [
         Setting(
             path: "node.name", kind: .text(64), builtIn: .text("node"),
-            meaning: "Name of this node in logs and views. Other nodes are told it, nobody trusts it.\n"),
+            meaning: "Name of this node in its own logs and views. Other nodes are not told it.\n"),
         Setting(
             path: "listen.host", kind: .text(253), builtIn: .text("127.0.0.1"),
             meaning: "Address to listen on, for links (TCP) and membership datagrams (UDP).\n"),

@@ -3,9 +3,20 @@ public import Wire
 
 /// A task as people write it: TOML, every value written out. Reading it gives a task that may be published.
 public enum TaskFile {
+    /// Whether it can be nothing but a text: it begins with a letter and holds nothing that TOML writes otherwise.
+    private static func isWord(_ text: String) -> Bool {
+        guard let first = text.utf8.first, (0x41...0x5A).contains(first) || (0x61...0x7A).contains(first) else {
+            return false
+        }
+        return text.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                || [0x2D, 0x5F, 0x2E, 0x2F].contains(byte)
+        }
+    }
+
     /// - Parameters:
     ///   - file: name that faults carry.
-    ///   - overrides: by path, each a TOML value, for example `["rounds": "3"]`.
+    ///   - overrides: by path, each a TOML value or a word, for example `["rounds": "3"]`.
     ///   - weights: a warm start: safetensors to begin from instead of the seed's weights.
     /// - Throws: faults of form and of value, all at once.
     public static func read(
@@ -16,7 +27,8 @@ public enum TaskFile {
         var faults = document.faults
         for path in overrides.keys.sorted() {
             let value = overrides[path] ?? ""
-            if let node = TOMLDocument.value(value) {
+            // Shells take quotes away: a word alone is a text.
+            if let node = TOMLDocument.value(value) ?? (Self.isWord(value) ? TOMLDocument.value("\"\(value)\"") : nil) {
                 root = replacing(path.split(separator: ".").map(String.init), in: root, by: node)
             } else {
                 faults.append(

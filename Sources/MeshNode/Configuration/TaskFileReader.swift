@@ -96,7 +96,7 @@ struct TaskFileReader {
         guard document.value(path) != nil else { return nil }
         let text = text(path)
         guard let digest = Digest(hex: text) else {
-            document.fault(path, "is not 64 hexadecimal digits; make it with: meshnode task commit")
+            document.fault(path, "is not 64 hexadecimal digits; make it with: `meshnode task commit TARGET`")
             return nil
         }
         return digest

@@ -74,7 +74,7 @@ public struct ModelCard: Sendable, Equatable {
         guard known["form"] == Self.version, let text = known["specification"] else {
             throw LearnError.invalid(
                 field: name, reason: "says nothing about itself: no metadata of \(Self.version)",
-                next: "write it with: meshnode model export TASK --out FILE")
+                next: "write it with: `meshnode model export TASK --out FILE`")
         }
         self.init(
             spec: try TaskFile.specification(text, file: name), task: known["task"] ?? "",

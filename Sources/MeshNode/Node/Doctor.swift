@@ -108,7 +108,7 @@ public struct Doctor: Sendable {
                 return HealthCheck(
                     name, part == .training && isThere ? .fail : .unknown, "\(error)",
                     next:
-                        "see all that is wrong with: meshnode data audit \(path) --label \(data.label); the paths are "
+                        "see all that is wrong with: `meshnode data audit \(path.shellWord) --label \(data.label.shellWord)`; the paths are "
                         + "[data] in \(home.configuration)")
             }
         }
@@ -123,7 +123,7 @@ public struct Doctor: Sendable {
                 try store.genesis() == nil
                     ? HealthCheck(
                         "database", .fail, "no genesis in \(home.chainDatabase)",
-                        next: "run: meshnode init --home \(home.path) --genesis FILE")
+                        next: "run: `meshnode init --home \(home.path.shellWord) --genesis FILE`")
                     : HealthCheck("database", .ok, "\(blocks) blocks, pages sound"))
         } catch {
             checks.append(
@@ -184,7 +184,7 @@ public struct Doctor: Sendable {
             if let own = network, ticket.network != own {
                 return HealthCheck(
                     name, .fail, "the ticket is of network \(ticket.network.short), this home of \(own.short)",
-                    next: "ask a node of this network for a ticket: meshnode ticket")
+                    next: "ask a node of this network for a ticket: `meshnode ticket --home MEMBER`")
             }
             guard let address = ticket.addresses.first else {
                 return HealthCheck(name, .fail, "no address", next: "get a new ticket")

@@ -12,11 +12,16 @@ extension LedgerView {
                     AccountView(
                         node: node.hex, balance: account.balance, bonded: account.bonded,
                         validatorBond: account.validatorBond,
-                        unbonding: account.unbonding.reduce(0) { $0 + $1.credits }, isSelf: node == own)
+                        unbonding: account.unbonding.reduce(0) { $0 + $1.credits }, isSelf: node == own,
+                        releases: account.unbonding.map { .init(credits: $0.credits, timeMs: $0.releaseMs) })
                 }
             },
             escrows: state.tasks.filter { $0.escrow > 0 }.map {
-                Escrow(task: $0.task.hex, name: $0.spec.name, credits: $0.escrow)
+                let dates = TaskDates($0, state.genesis.parameters)
+                return Escrow(
+                    task: $0.task.hex, name: $0.spec.name, credits: $0.escrow,
+                    payoutMs: $0.paidMs == nil ? dates.payoutMs ?? dates.payoutLatestMs : nil,
+                    isDated: dates.payoutMs != nil)
             })
     }
 }

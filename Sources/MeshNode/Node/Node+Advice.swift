@@ -5,13 +5,15 @@ extension Node {
     static func next(after transaction: Transaction, account: NodeID) -> String {
         switch transaction {
         case .transfer, .bond, .unbond:
-            "what this account has and where it went: meshnode ledger balance, meshnode ledger history"
+            "what this account has and where it went: `meshnode ledger balance`, `meshnode ledger history`"
         case .publish:
-            "credits come from another account: meshnode ledger transfer \(account.hex) CREDITS on a node that has some"
+            "credits come from another account, on a node that has some: "
+                + "`meshnode ledger transfer \(account.hex) CREDITS --home MEMBER`"
         case .enrol:
-            "an account comes with its first credits: meshnode ledger transfer \(account.hex) CREDITS on a member"
+            "an account comes with its first credits, from a member: "
+                + "`meshnode ledger transfer \(account.hex) CREDITS --home MEMBER`"
         case .reveal, .rating, .control, .refund, .settle, .close:
-            "what state the task is in: meshnode task list"
+            "what state the task is in: `meshnode task list`"
         case .evidence: "nothing is needed: it is known already"
         }
     }

@@ -12,7 +12,7 @@ extension Node {
         try requireRoom()
         guard let runtime = tasks[task], case .collecting = runtime.machine.state.phase else {
             throw .conflict(
-                reason: "task \(task.short) is not collecting submissions", next: "see: meshnode round list")
+                reason: "task \(task.short) is not collecting submissions", next: "see: `meshnode round list \(task.short)`")
         }
         guard runtime.machine.state.spec.voting == .manual else {
             throw .conflict(
@@ -27,7 +27,7 @@ extension Node {
             throw .conflict(
                 reason: "round \(job.round) has an update of this node already; the first one counts, also in a later "
                     + "attempt of the round, and this one is not taken",
-                next: "wait for the next round: meshnode watch --task \(task.short)")
+                next: "wait for the next round: `meshnode watch --task \(task.short)`")
         }
         let own = member.enrolment.rows
         if let rows, rows == 0 || rows > own {
@@ -73,7 +73,7 @@ extension Node {
     /// The vector of this round and base model that is stored already.
     private func keptUpdate(_ job: RoundJob, chain: ChainID) throws(ServiceError) -> [UInt8]? {
         do { return try vectorFiles.read(name: updateName(job, chain: chain)) } catch {
-            throw .failed(reason: "\(error)", next: "see: meshnode doctor")
+            throw .failed(reason: "\(error)", next: "see: `meshnode doctor`")
         }
     }
 
@@ -88,7 +88,7 @@ extension Node {
         func stale(_ what: String) -> ServiceError {
             .conflict(
                 reason: "\(what); round \(job.round) starts from model \(job.model.id.short)",
-                next: "train again on it: meshnode model export \(task.short) --out base.safetensors")
+                next: "train again on it: `meshnode model export \(task.short) --out FILE`")
         }
         if let round, round != job.round { throw stale("the update is for round \(round)") }
         if let named = said("task"), named != task.hex {
@@ -97,7 +97,7 @@ extension Node {
         }
         let content = base?.lowercased() ?? said("content")
         if let content {
-            guard content.count >= 8, job.model.id.hex.hasPrefix(content) else {
+            guard NameResolution.begins(job.model.id.hex, with: content) else {
                 throw stale("the update was trained on model \(String(content.prefix(8)))")
             }
         }
@@ -127,7 +127,7 @@ extension Node {
         guard cut > 0, let spec else { return nil }
         let next =
             spec.data.meanPpm.isEmpty && spec.data.shape.count == 1
-            ? "set data.mean and data.deviation (meshnode data inspect FILE --normalise prints them)"
+            ? "set data.mean and data.deviation (`meshnode data inspect FILE --normalise` prints them)"
             : "set a larger update.range, or a lower training.learning_rate"
         return "\(cut) of \(count) coordinates of this node's update were cut to the range: \(next)"
     }
@@ -149,7 +149,7 @@ extension Node {
     private static func noCandidate(_ round: UInt32, _ task: TaskID) -> ServiceError {
         .conflict(
             reason: "round \(round) of task \(task.short) has no candidate to vote on",
-            next: "see: meshnode round show \(task.short) \(round)")
+            next: "see: `meshnode round show \(task.short) \(round)`")
     }
 
     public func vote(_ vote: ManualVote, round: UInt32, task: TaskID) async throws(ServiceError) -> Receipt {
@@ -165,7 +165,7 @@ extension Node {
         if let answer = machine.ownAnswer {
             throw .conflict(
                 reason: "this node has answered round \(round) with '\(answer)' already; an opinion is signed once",
-                next: "see: meshnode round show \(task.short) \(round)")
+                next: "see: `meshnode round show \(task.short) \(round)`")
         }
         if let reason = vote.reason, reason.utf8.count > Limits.remark {
             throw .invalid([Fault("reason", "\(reason.utf8.count) bytes, an opinion takes \(Limits.remark)")])
@@ -186,21 +186,21 @@ extension Node {
         of task: TaskID, round: UInt32?, isCandidate: Bool
     ) async throws(ServiceError) -> [UInt8] {
         guard let record = record(of: task), let models = modelTable(task) else {
-            throw .notFound(what: "task \(task.short) has not started here", next: "see: meshnode task list")
+            throw .notFound(what: "task \(task.short) has not started here", next: "see: `meshnode task list`")
         }
         let reference: ContentReference
         let number: UInt32
         if isCandidate {
             guard let machine = tasks[task]?.machine, let candidate = machine.presentCandidate?.candidate else {
                 throw .conflict(
-                    reason: "no round of task \(task.short) has a candidate now", next: "see: meshnode round list")
+                    reason: "no round of task \(task.short) has a candidate now", next: "see: `meshnode round list \(task.short)`")
             }
             (reference, number) = (candidate.model, machine.state.round)
         } else {
             guard let wanted = round ?? models.keys.max(), let known = models[wanted] else {
                 throw .notFound(
                     what: "task \(task.short) has no model of round \(round.map(String.init) ?? "any")",
-                    next: "see: meshnode model list")
+                    next: "see: `meshnode model list \(task.short)`")
             }
             (reference, number) = (known, wanted)
         }

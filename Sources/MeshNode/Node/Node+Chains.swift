@@ -264,7 +264,7 @@ extension Node {
             throw .denied(
                 reason: "the task asks for a bond of \(spec.reward.minimumBond), miner.max_bond is "
                     + "\(configuration.miner.mostBond)",
-                next: "meshnode task join \(record.task.short) --bond \(spec.reward.minimumBond)")
+                next: "`meshnode task join \(record.task.short) --bond \(spec.reward.minimumBond)`")
         }
         if let reason = ownerRefusal(of: spec, publisher: record.publisher, isRound: false) {
             throw .denied(
@@ -272,7 +272,7 @@ extension Node {
                 next: "change \(home.path)/\(OwnerPolicy.fileName) if you own this machine")
         }
         do { _ = try Self.policy(of: spec, environment) } catch {
-            throw .conflict(reason: "\(error)", next: "nothing can be done here; see: meshnode task show")
+            throw .conflict(reason: "\(error)", next: "nothing can be done here; see: `meshnode task show \(record.task.short)`")
         }
         let own = configuration.data.labels
         if !own.isEmpty, own != spec.data.labels {
@@ -293,8 +293,8 @@ extension Node {
                     field: configuration.data.train,
                     reason: "has titles, and the task names no columns to compare them with",
                     next:
-                        "ask \(record.publisher.short) to publish it with columns = [...], as meshnode data inspect FILE "
-                        + "--normalise prints it")
+                        "ask \(record.publisher.short) to publish it with columns = [...], as "
+                        + "`meshnode data inspect FILE --normalise` prints it")
             }
             let data = try configuration.data.fitted(.training, to: spec)
             // Held-out rows that do not fit would only be noticed as missing opinions.
@@ -305,7 +305,7 @@ extension Node {
                 note(
                     "warning",
                     "features up to \(largest) after the task's preprocessing: updates will hit their range; data.mean and "
-                        + "data.deviation in the task bring them to about 1 (meshnode data inspect FILE --normalise)",
+                        + "data.deviation in the task bring them to about 1 (`meshnode data inspect FILE --normalise`)",
                     task: record.task)
             }
         } catch {
@@ -322,7 +322,7 @@ extension Node {
         let sealing: RistrettoKey
         do {
             sealing = try sealingKey(for: record.task)
-        } catch { throw .failed(reason: "\(error)", next: "see: meshnode doctor") }
+        } catch { throw .failed(reason: "\(error)", next: "see: `meshnode doctor`") }
         return KeyRules.enrolment(
             task: record.task, sealingKey: sealing, electionKey: electionKey, rows: UInt32(rows),
             dataForm: spec.data.form, bond: bond ?? usualBond(of: spec), network: genesis.networkID, account: nodeID)

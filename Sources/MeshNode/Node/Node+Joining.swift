@@ -48,12 +48,12 @@ extension Node {
         if record.spec.holders.publisherAlone, record.publisher != nodeID, !miner.trustsPublisher {
             return
                 "its publisher alone could read every single update (holders 1,0); miner.trust_publisher allows that, "
-                + "or join by hand: meshnode task join \(record.task.short)"
+                + "or join by hand: `meshnode task join \(record.task.short)`"
         }
         let bond = usualBond(of: record.spec)
         if bond > miner.mostBond {
             return "it asks for a bond of \(bond), miner.max_bond is \(miner.mostBond); join by hand: "
-                + "meshnode task join \(record.task.short) --bond \(bond)"
+                + "`meshnode task join \(record.task.short) --bond \(bond)`"
         }
         // Tasks that this node is in, and enrolments on their way.
         let own = registry.state.tasks.filter { task in

@@ -109,7 +109,7 @@ extension Node {
     public func ledgerHistory(of node: NodeID?) async throws(ServiceError) -> [LedgerLine] {
         do {
             return try LedgerLine.history(of: node ?? nodeID, genesis: genesis, blocks: chainStore)
-        } catch { throw .failed(reason: "\(error)", next: "run: meshnode chain verify") }
+        } catch { throw .failed(reason: "\(error)", next: "run: `meshnode chain verify`") }
     }
 
     public func contributors() async -> [ContributorView] { registry.state.contributors.map { ContributorView($0) } }
@@ -121,16 +121,25 @@ extension Node {
     public func bond(_ credits: UInt64) async throws(ServiceError) -> Receipt {
         try receipt(
             KeyRules.bond(credits, electionKey: electionKey, network: genesis.networkID, account: nodeID),
-            "a bond of \(credits) as a validator; it counts from the next epoch, at the latest "
-                + "\(genesis.parameters.epochMs / 1_000) s after its block")
+            "a bond of \(credits) as a validator; it counts from the next epoch, if its block is decided now at the latest "
+                + CalendarText.text(now.wallMs + genesis.parameters.epochMs))
     }
 
     public func unbond(_ credits: UInt64) async throws(ServiceError) -> Receipt {
         try receipt(
             .unbond(.validator(credits: credits)),
             "\(credits) credits come back "
-                + "\((genesis.parameters.epochMs + genesis.parameters.evidenceMs) / 1_000) s after the block; "
-                + "until then evidence can still take them")
+                + "\(CalendarText.text(now.wallMs + genesis.parameters.epochMs + genesis.parameters.evidenceMs)), if the "
+                + "block is decided now; until then evidence can still take them" + (fewValidators(without: credits) ?? ""))
+    }
+
+    /// What unbonding so much leaves behind, where that is few: below four, one that fails stops the registry.
+    private func fewValidators(without credits: UInt64) -> String? {
+        let left = registry.state.accounts.count { node, account in
+            account.validatorBond > (node == nodeID ? credits : 0)
+        }
+        guard left < 4, registry.state.accounts[nodeID].map({ $0.validatorBond <= credits }) == true else { return nil }
+        return "; warning: \(left) validator\(left == 1 ? " is" : "s are") left then: none may fail, else the registry stands still"
     }
 
     public func leave(_ task: TaskID) async throws(ServiceError) -> Receipt {
@@ -139,7 +148,7 @@ extension Node {
 
     public func control(_ action: ControlAction, task: TaskID) async throws(ServiceError) -> Receipt {
         guard let record = record(of: task) else {
-            throw .notFound(what: "task \(task.short) is not in the registry", next: "see: meshnode task list")
+            throw .notFound(what: "task \(task.short) is not in the registry", next: "see: `meshnode task list`")
         }
         let control = TaskControl(task: task, sequence: UInt32(record.orders.count) + 1, action: action)
         return try receipt(
@@ -169,7 +178,7 @@ extension Node {
             let block: DecidedBlock?
             do {
                 block = try chainStore.block(chain: registry.chain, height: next).map(ChainReplay.decoded)
-            } catch { throw .failed(reason: "\(error)", next: "run: meshnode chain verify") }
+            } catch { throw .failed(reason: "\(error)", next: "run: `meshnode chain verify`") }
             let body = block.flatMap { try? RegistryBody(wireBytes: $0.body) }
             if body?.transactions.contains(where: { $0.transactionID == transaction }) == true {
                 return TransactionView(transaction: transaction.hex, state: .decided, height: next)

@@ -94,7 +94,7 @@ extension Node {
         guard found?.inode == homeInode else {
             return halt(
                 "the home \(home.path) was moved, removed or replaced while this node runs; put it back and start the "
-                    + "node again: meshnode run --home \(home.path)")
+                    + "node again: `meshnode run --home \(home.path.shellWord)`")
         }
     }
 

@@ -24,13 +24,14 @@ extension Node {
     }
 
     /// What leaves this machine and what it costs, measured here.
-    func cost(of spec: TaskSpec, publisher: NodeID) async -> CostView? {
+    func cost(of record: RegistryState.TaskRecord) async -> CostView? {
+        let (spec, publisher) = (record.spec, record.publisher)
         guard let policy = try? RoundPolicy(spec) else { return nil }
         let count = Int(spec.rounds)
         let elements = policy.elementCount(round: spec.rounds)
-        let boxes = policy.profile.componentCount * 48 * max(1, Int(spec.holders.count))
-        let body = UInt64(elements * policy.encoding.width + boxes)
-        let others = Double(max(1, spec.participants.maximum) - 1)
+        let body = UInt64(elements * policy.encoding.width + TaskTraffic.boxBytes(policy))
+        let members = record.closed == nil ? Int(spec.participants.maximum) : record.enrolments.count
+        let traffic = TaskTraffic(policy, members: members)
         let total = (1...max(1, count)).reduce(0) { $0 + policy.coordinateCount(round: UInt32($1)) }
         let data = configuration.data
         let measured: Result<(Double, Double), RoundError> = await worker.run {
@@ -44,14 +45,28 @@ extension Node {
                 "rows, labels and file names", "the update in plain form",
                 "training loss and accuracy on the own training rows",
             ],
-            trainSeconds: seconds?.0, encryptSeconds: seconds?.1, megabytesOut: Double(body) * others / 1e6,
-            megabytesIn: (Double(body) * others + Double(policy.largestVectorCount * policy.aggregateWidth)) / 1e6,
-            rounds: spec.rounds,
+            trainSeconds: seconds?.0, encryptSeconds: seconds?.1, members: members,
+            megabytesOut: traffic.roundOut / 1e6, megabytesIn: traffic.roundIn / 1e6,
+            holderMegabytesOut: traffic.holderOut / 1e6, summerMegabytesIn: traffic.summerIn / 1e6,
+            onceMegabytes: traffic.once / 1e6, memoryBytes: Self.memory(policy),
+            summingMemoryBytes: UInt64(policy.plan.totalBytes), bond: usualBond(of: spec), rounds: spec.rounds,
             parameters: UInt64(recipe.parameterCount), coordinates: policy.coordinateCount(round: spec.rounds),
             ratio: Double(total) / Double(max(1, recipe.parameterCount * count)),
             epsilon: (try? recipe.epsilon(after: count)) ?? nil,
             epsilonAgainstMembers: (try? recipe.epsilonAgainstMembers(after: count)) ?? nil,
             refusal: ownerRefusal(of: spec, publisher: publisher, isRound: false))
+    }
+
+    /// Rounded up, with one place.
+    static func megabytes(_ bytes: Double) -> String {
+        let tenths = Int((bytes / 1e5).rounded(.up))
+        return "\(tenths / 10).\(tenths % 10)"
+    }
+
+    /// Bytes that a member's training, evaluation and check of a result take at most, beside the node itself.
+    static func memory(_ policy: RoundPolicy) -> UInt64 {
+        guard let demand = try? TaskDemand(policy.spec) else { return 0 }
+        return UInt64(max(demand.trainingBytes, demand.checkingBytes))
     }
 
     private static func leaves(_ spec: TaskSpec, body: UInt64, elements: Int) -> [CostView.Leaving] {

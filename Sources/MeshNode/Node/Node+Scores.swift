@@ -212,7 +212,7 @@ extension Node {
 extension Node {
     public func scores(of task: TaskID) async throws(ServiceError) -> ScoresView {
         guard let state = taskState(task) else {
-            throw .notFound(what: "task \(task.short) has not started", next: "see: meshnode task list")
+            throw .notFound(what: "task \(task.short) has not started", next: "see: `meshnode task list`")
         }
         return ScoresView(state)
     }

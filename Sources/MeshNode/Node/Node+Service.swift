@@ -100,10 +100,10 @@ extension Node: NodeService {
 
     public func task(_ task: TaskID) async throws(ServiceError) -> TaskView {
         guard let record = record(of: task) else {
-            throw .notFound(what: "task \(task.short) is not in the registry", next: "see: meshnode task list")
+            throw .notFound(what: "task \(task.short) is not in the registry", next: "see: `meshnode task list`")
         }
         var view = view(of: record)
-        view.cost = await cost(of: record.spec, publisher: record.publisher)
+        view.cost = await cost(of: record)
         view.readers = TaskView.readers(record)
         return view
     }
@@ -112,7 +112,7 @@ extension Node: NodeService {
         let runtime = tasks[record.task]
         let own = obstacles.views.filter { $0.task == record.task.hex }.map { "this node " + $0.text }
         var view = TaskView(
-            record, state: runtime?.machine.state, ended: ended[record.task],
+            record, parameters: genesis.parameters, state: runtime?.machine.state, ended: ended[record.task],
             waiting: runtime.flatMap { progress(of: $0.machine.chain, $0.machine).waiting }, obstacles: own,
             last: runtime?.lastRound, own: nodeID)
         if let refusal = unsupported[record.task] { (view.state, view.reason) = (.unsupported, refusal) }
@@ -165,20 +165,32 @@ extension Node: NodeService {
 
     public func join(_ task: TaskID, bond: UInt64?) async throws(ServiceError) -> Receipt {
         guard let record = record(of: task) else {
-            throw .notFound(what: "task \(task.short) is not in the registry", next: "see: meshnode task list")
+            throw .notFound(what: "task \(task.short) is not in the registry", next: "see: `meshnode task list`")
         }
         let envelope = try enrol(record, bond: bond)
         joining.insert(task)
         obstacles.clear(.join, task)
-        return receipt(
-            envelope, "enrolment in \"\(record.spec.name)\" is on its way; it counts once a registry block holds it")
+        let dates = TaskDates(record, genesis.parameters)
+        var text = "enrolment in \"\(record.spec.name)\" is on its way; it counts once a registry block holds it. Bond "
+        text += "\(bond ?? usualBond(of: record.spec)) credits"
+        text += dates.bondsBackMs.map { ", back at the latest \(CalendarText.text($0))" } ?? ""
+        if let policy = try? RoundPolicy(record.spec) {
+            let traffic = TaskTraffic(policy, members: Int(record.spec.participants.maximum))
+            let (out, into) = (
+                traffic.totalOut(rounds: record.spec.rounds), traffic.totalIn(rounds: record.spec.rounds)
+            )
+            text += "; about \(Self.megabytes(out)) MB out and \(Self.megabytes(into)) MB in over \(record.spec.rounds) "
+            text += "rounds; memory up to \(Self.megabytes(Double(Self.memory(policy)))) MB, "
+            text += "\(Self.megabytes(Double(policy.plan.totalBytes))) MB when it sums (see: `meshnode task show \(task.short)`)"
+        }
+        return receipt(envelope, text)
     }
 
     // MARK: Rounds
 
     public func rounds(of task: TaskID, after: UInt32) async throws(ServiceError) -> [RoundView] {
         guard record(of: task) != nil else {
-            throw .notFound(what: "task \(task.short) is not in the registry", next: "see: meshnode task list")
+            throw .notFound(what: "task \(task.short) is not in the registry", next: "see: `meshnode task list`")
         }
         var views: [RoundView] = []
         do {
@@ -206,7 +218,7 @@ extension Node: NodeService {
     public func round(_ round: UInt32, of task: TaskID) async throws(ServiceError) -> RoundView {
         guard round > 0, var view = try await rounds(of: task, after: round - 1).last(where: { $0.round == round })
         else {
-            throw .notFound(what: "task \(task.short) has no round \(round) yet", next: "see: meshnode round list")
+            throw .notFound(what: "task \(task.short) has no round \(round) yet", next: "see: `meshnode round list \(task.short)`")
         }
         view.direction = direction(of: round, task: task)
         return view
@@ -239,7 +251,7 @@ extension Node: NodeService {
         do {
             guard let stored = try chainStore.block(chain: chain, height: height) else {
                 throw ServiceError.notFound(
-                    what: "chain \(chain.short) has no height \(height)", next: "see: meshnode chain head")
+                    what: "chain \(chain.short) has no height \(height)", next: "see: `meshnode chain head`")
             }
             let electorate =
                 chain == registry.chain
@@ -248,12 +260,12 @@ extension Node: NodeService {
             return BlockDescription.view(try ChainReplay.decoded(stored), electorate: electorate)
         } catch let error as ServiceError {
             throw error
-        } catch { throw .failed(reason: "\(error)", next: "run: meshnode chain verify") }
+        } catch { throw .failed(reason: "\(error)", next: "run: `meshnode chain verify`") }
     }
 
     public func models(of task: TaskID) async throws(ServiceError) -> [ModelView] {
         guard let models = modelTable(task) else {
-            throw .notFound(what: "task \(task.short) has not started here", next: "see: meshnode task list")
+            throw .notFound(what: "task \(task.short) has not started here", next: "see: `meshnode task list`")
         }
         let metrics = (try? await rounds(of: task, after: 0)) ?? []
         return models.keys.sorted().compactMap { round in

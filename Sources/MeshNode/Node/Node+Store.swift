@@ -49,7 +49,7 @@ extension Node: NetworkService {
     public func fetch(_ id: ContentID, length: UInt64) async throws(ServiceError) -> Receipt {
         if contentStore.has(id) { return Receipt(reference: id.hex, text: "the content is here") }
         guard !linked.isEmpty else {
-            throw .unavailable(reason: "no peer is linked that could be asked", next: "see: meshnode peers")
+            throw .unavailable(reason: "no peer is linked that could be asked", next: "see: `meshnode peers`")
         }
         guard length <= contentStore.quota else {
             throw .invalid([Fault("length", "\(length) bytes are more than the quota of \(contentStore.quota)")])
@@ -112,16 +112,16 @@ extension Node: NetworkService {
 
     private func missing(_ id: ContentID) -> ServiceError {
         .notFound(
-            what: "content \(id.short) is not stored here", next: "fetch it: meshnode store get \(id.hex):LENGTH")
+            what: "content \(id.short) is not stored here", next: "fetch it: `meshnode store get \(id.hex):LENGTH --out FILE`")
     }
 
     private func refusal(_ error: StorageError, id: ContentID?) -> ServiceError {
         switch error {
         case .unknownContent(let unknown): missing(id ?? unknown)
-        case .full: .unavailable(reason: "\(error)", next: "run: meshnode store gc")
+        case .full: .unavailable(reason: "\(error)", next: "run: `meshnode store gc`")
         case .invalid(let field, let reason): .invalid([Fault(field, reason)])
         case .tooLarge: .invalid([Fault("content", "\(error)")])
-        default: .failed(reason: "\(error)", next: "run: meshnode doctor")
+        default: .failed(reason: "\(error)", next: "run: `meshnode doctor`")
         }
     }
 

@@ -376,7 +376,7 @@ public enum NodeError: Error, Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .notInitialised(let path):
-            "home \(path) has no genesis; run: meshnode init --home \(path) --genesis FILE"
+            "home \(path) has no genesis; run: `meshnode init --home \(path.shellWord) --genesis FILE`"
         case .halted(let reason): "the node stopped itself: \(reason); see its log, then start it again"
         case .tooFewFiles(let limit, let needed, let uses):
             "the limit of open files is \(limit), a node needs \(needed): \(uses); raise it: ulimit -n 1024"

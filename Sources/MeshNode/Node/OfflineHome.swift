@@ -29,9 +29,10 @@ public struct OfflineHome {
 
     /// - Parameter text: a node id; nil is this home's own.
     public func ledgerHistory(of text: String?) throws -> [LedgerLine] {
-        let node = text.flatMap { NodeID(hex: $0.lowercased()) }
-        if let text, node == nil {
-            throw ServiceError.invalid([Fault("node", "\"\(text.prefix(80))\" is no node id; it has 64 digits")])
+        let node = try text.map { text throws(ServiceError) in
+            try NameResolution.identifier(
+                text, among: ledger().accounts.map { (id: $0.node, name: "") }, kind: "account",
+                next: "`meshnode ledger balance` names them", as: NodeID.self)
         }
         guard let wanted = node ?? own else {
             throw ServiceError.notFound(what: "this home has no node of its own", next: "name an account with --node")
@@ -54,7 +55,7 @@ public struct OfflineHome {
     private func record(_ text: String) throws -> RegistryState.TaskRecord {
         let id = try NameResolution.one(
             text, among: replay.registry.everyTask.map { ($0.task.hex, $0.spec.name) }, kind: "task",
-            list: "meshnode task list")
+            next: "`meshnode task list` names them")
         return replay.registry.everyTask.first { $0.task.hex == id }!
     }
 
@@ -63,7 +64,7 @@ public struct OfflineHome {
     private func view(_ record: RegistryState.TaskRecord) throws -> TaskView {
         let state = state(record.task)
         return TaskView(
-            record, state: state,
+            record, parameters: genesis.parameters, state: state,
             waiting: state.map { "as of height \($0.height) on disk; no node serves this home" },
             last: try views(record.task).last, own: own)
     }
@@ -98,7 +99,7 @@ public struct OfflineHome {
         let task = try record(text).task
         guard var view = try views(task).last(where: { $0.round == round }) else {
             throw ServiceError.notFound(
-                what: "task \(task.short) has no round \(round) on disk", next: "see: meshnode round list")
+                what: "task \(task.short) has no round \(round) on disk", next: "see: `meshnode round list \(task.short)`")
         }
         view.direction = state(task)?.direction(of: round)
         return view
@@ -107,7 +108,7 @@ public struct OfflineHome {
     public func scores(of text: String) throws -> ScoresView {
         let task = try record(text).task
         guard let state = state(task) else {
-            throw ServiceError.notFound(what: "task \(task.short) has not started", next: "see: meshnode task list")
+            throw ServiceError.notFound(what: "task \(task.short) has not started", next: "see: `meshnode task list`")
         }
         return ScoresView(state)
     }

@@ -16,7 +16,8 @@ extension TaskView {
     ///   - last: the last round whose figures this home has.
     ///   - own: the node that is called this one.
     init(
-        _ record: RegistryState.TaskRecord, state: Chain.TaskState?, ended: EndedTask? = nil, waiting: String?,
+        _ record: RegistryState.TaskRecord, parameters: Genesis.Parameters, state: Chain.TaskState?,
+        ended: EndedTask? = nil, waiting: String?,
         obstacles: [String] = [], last: RoundView?, own: NodeID?
     ) {
         var taskState = TaskState.enrolling
@@ -66,6 +67,26 @@ extension TaskView {
             loss: last?.loss ?? ended?.loss, readers: TaskSpecValidator.readers(record.spec.holders),
             reward: record.spec.reward.credits, head: (state?.head ?? ended?.head)?.hex,
             specification: TaskFile.text(record.spec))
+        dates = TaskDates(record, parameters)
+    }
+}
+
+extension TaskDates {
+    init(_ record: RegistryState.TaskRecord, _ parameters: Genesis.Parameters) {
+        let isOver = record.isCancelled || record.windowEndsMs != nil
+        let latest = record.windowEndsMs ?? record.expiresMs &+ parameters.settleMs
+        let paysNobody = record.isCancelled || (record.windowEndsMs != nil && record.settlement == nil)
+        self.init(
+            publishedMs: record.publishedMs,
+            closesFromMs: isOver || record.closed != nil
+                ? nil : record.publishedMs &+ UInt64(record.spec.deadlines.enrolMs),
+            expiresMs: isOver ? nil : record.expiresMs, settleMs: parameters.settleMs,
+            evidenceMs: parameters.evidenceMs, payoutMs: paysNobody ? nil : record.windowEndsMs,
+            paidMs: paysNobody ? nil : record.paidMs, payoutLatestMs: paysNobody ? nil : latest,
+            bondsBackMs: record.bondsReleased || record.isCancelled
+                ? nil : (record.paidMs ?? latest) &+ parameters.evidenceMs,
+            hasSecretTarget: record.spec.evaluation.targetCommitment != nil && record.revealedTargetPpm == nil
+                && record.paidMs == nil && !record.isCancelled)
     }
 }
 

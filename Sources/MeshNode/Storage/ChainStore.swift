@@ -235,7 +235,7 @@ public final class ChainStore: Sendable {
                 last_seen INTEGER NOT NULL) STRICT, WITHOUT ROWID;
             """,
         advice: { home in
-            "move it away if it is there, then run: meshnode init --home \(home) --genesis FILE and start the node: it "
+            "move it away if it is there, then run `meshnode init --home \(home.shellWord) --genesis FILE` and start the node: it "
                 + "fetches the chain from its peers"
         })
 }

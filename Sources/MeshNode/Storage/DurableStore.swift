@@ -297,6 +297,6 @@ public final class DurableStore: Sendable {
         // An old copy is as bad as none: both forget what was signed since.
         advice: { _ in
             "never restore an old copy and never go on with this key, the node could sign twice; make a new home, "
-                + "which has a key of its own: meshnode init --home NEW"
+                + "which has a key of its own: `meshnode init --home NEW`"
         })
 }

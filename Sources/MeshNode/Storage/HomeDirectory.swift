@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Wire
 
 /// Where everything of one node lives.
 ///
@@ -51,7 +52,7 @@ public struct HomeDirectory: Sendable, Equatable {
     public static func open(at path: String) throws(StorageError) -> HomeDirectory {
         let home = HomeDirectory(path: path)
         guard let status = try FileSystem.status(home.path) else {
-            throw .missing(path: home.path, next: "create it with `meshnode init --home \(home.path)`")
+            throw .missing(path: home.path, next: "create it with `meshnode init --home \(home.path.shellWord)`")
         }
         guard status.isDirectory else {
             throw .wrongFile(path: home.path, expected: "node home", found: "not a directory")

@@ -95,8 +95,8 @@ extension HomeDirectory {
                 path: identityKey,
                 next: try hasHistory
                     ? "this home has signed with it: restore the key from your backup; without it make a new home "
-                        + "with a key of its own: meshnode init --home NEW"
-                    : "create it with `meshnode init --home \(path)`")
+                        + "with a key of its own: `meshnode init --home NEW`"
+                    : "create it with `meshnode init --home \(path.shellWord)`")
         }
         guard status.mode & 0o177 == 0 else {
             throw .permissions(path: identityKey, mode: status.permissions, next: "run `chmod 600 \(identityKey)`")

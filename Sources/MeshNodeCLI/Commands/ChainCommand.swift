@@ -56,7 +56,7 @@ struct ChainCommand: AsyncParsableCommand {
                     ("kind", block.kind + (block.round.map { ", round \($0), attempt \(block.attempt ?? 0)" } ?? "")),
                     ("parent", block.parent), ("author", block.author),
                     ("views", "proposed in \(block.originView), decided in \(block.decidedView)"),
-                    ("time", "\(block.timeMs) ms since 1970"), ("body", block.body), ("state", block.stateRoot),
+                    ("time", Text.time(block.timeMs)), ("body", block.body), ("state", block.stateRoot),
                     ("voters", block.voters.map { String($0.prefix(8)) }.joined(separator: " ")),
                 ] + block.summary.map { ("", $0) })
         }
@@ -65,9 +65,11 @@ struct ChainCommand: AsyncParsableCommand {
 
 /// Reads chains from a home's database while no node serves it.
 struct OfflineChains {
+    private let home: HomeDirectory
     private let store: ChainStore
 
     init(_ home: HomeDirectory) throws {
+        self.home = home
         store = try ChainStore.openReadOnly(path: home.chainDatabase)
     }
 
@@ -83,15 +85,13 @@ struct OfflineChains {
     }
 
     func block(_ height: UInt64, of name: String) throws -> BlockView {
-        let found = try heads().filter { chain in
-            name == "registry" ? chain.kind == "registry" : name.count >= 4 && chain.chain.hasPrefix(name.lowercased())
-        }
-        guard found.count == 1, let chain = ChainID(hex: found[0].chain) else {
-            throw CommandFailure(
-                ExitStatus.failed,
-                "\(found.count) chains of this home fit \"\(name)\"; `meshnode chain head` lists them "
-                    + "(names of tasks are known to a running node only)")
-        }
+        let heads = try heads()
+        let names = Dictionary(
+            ((try? DecidedRounds.tasks(home: home)) ?? []).map { ($0.task.hex, $0.name) }, uniquingKeysWith: { first, _ in first })
+        let registry = heads.first { name == "registry" && $0.kind == "registry" }
+        let chain = try NameResolution.identifier(
+            registry?.chain ?? name, among: heads.map { (id: $0.chain, name: names[$0.chain] ?? "") }, kind: "chain",
+            next: "`meshnode chain head` names them", as: ChainID.self)
         guard let block = try store.block(chain: chain, height: height) else {
             throw CommandFailure(
                 ExitStatus.failed, "chain \(chain.short) has no block \(height); `meshnode chain head` tells how many")

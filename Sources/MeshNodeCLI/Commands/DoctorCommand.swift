@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MeshNode
+internal import Wire
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,7 +15,7 @@ struct DoctorCommand: AsyncParsableCommand {
         let running = try? await api.get("/v1/health", as: [HealthCheck].self)
         var checks = [
             running == nil
-                ? HealthCheck("node", .unknown, "it does not run", next: "meshnode run --home \(global.homePath)")
+                ? HealthCheck("node", .unknown, "it does not run", next: "`meshnode run --home \(global.homePath.shellWord)`")
                 : HealthCheck("node", .ok, "it runs and answers")
         ]
         checks += running ?? []

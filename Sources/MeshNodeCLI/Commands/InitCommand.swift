@@ -105,7 +105,7 @@ struct InitCommand: ParsableCommand {
             }
             global.output.note(
                 "note: \(node.short) has no account in this genesis: it follows the network, and takes part once somebody "
-                    + "has sent it credits (meshnode ledger transfer)")
+                    + "has sent it credits (`meshnode ledger transfer \(node.hex) CREDITS --home MEMBER`)")
             return
         }
         guard account.electionKey == .zero || account.electionKey == own else {

@@ -37,7 +37,7 @@ struct LedgerCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Moves credits of this node to another account.")
         @OptionGroup var global: GlobalArguments
         @OptionGroup var order: OrderArguments
-        @Argument(help: "Node id, 64 hexadecimal digits.") var to: String
+        @Argument(help: "The account: a node id, or the first digits of one that is known.") var to: String
         @Argument(help: "Credits.") var credits: UInt64
 
         func run() async throws {
@@ -71,7 +71,7 @@ struct LedgerCommand: AsyncParsableCommand {
     struct History: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Every change of an account, oldest first.")
         @OptionGroup var global: GlobalArguments
-        @Option(help: "Node id; this node without it.") var node: String?
+        @Option(help: "The account, or the first digits of it; this node without it.") var node: String?
 
         func run() async throws {
             let query = node.map { "?node=\(NodeClient.part($0))" } ?? ""
@@ -80,9 +80,9 @@ struct LedgerCommand: AsyncParsableCommand {
             }
             global.output.show(lines, empty: "nothing has changed this account yet") { lines in
                 Table.text(
-                    ["HEIGHT", "WHAT", "CREDITS", "TASK", "OTHER"],
+                    ["HEIGHT", "TIME", "WHAT", "CREDITS", "TASK", "OTHER"],
                     lines.map {
-                        ["\($0.height)", $0.kind, "\($0.credits)", Text.short($0.task), Text.short($0.other)]
+                        ["\($0.height)", Text.time($0.timeMs), $0.kind, "\($0.credits)", Text.short($0.task), Text.short($0.other)]
                     })
             }
         }
@@ -112,7 +112,7 @@ struct RateCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalArguments
     @OptionGroup var order: OrderArguments
     @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
-    @Argument(help: "Node id, 64 hexadecimal digits.") var node: String
+    @Argument(help: "The member, or the first digits of it.") var node: String
     @Argument(help: "1 (bad) to 5 (good).") var stars: Int
 
     func run() async throws {
@@ -152,8 +152,18 @@ enum LedgerText {
                     $0.isSelf ? "this node" : "",
                 ]
             })
-        let escrows = ledger.escrows.map { "escrow of \(Text.short($0.task)) \"\($0.name)\": \($0.credits)" }
-        return ([accounts] + escrows + ["total \(ledger.total), of it lost by evidence \(ledger.burned)"])
+        let releases = ledger.accounts.flatMap { account in
+            account.releases.map {
+                "unbonding of \(Text.short(account.node)): \($0.credits) come back \(CalendarText.text($0.timeMs))"
+            }
+        }
+        let escrows = ledger.escrows.map { escrow in
+            "escrow of \(Text.short(escrow.task)) \"\(escrow.name.printable)\": \(escrow.credits)"
+                + (escrow.payoutMs.map {
+                    ", paid out \(escrow.isDated ? "" : "at the latest ")\(CalendarText.text($0))"
+                } ?? ", what is left goes back to its publisher")
+        }
+        return ([accounts] + releases + escrows + ["total \(ledger.total), of it lost by evidence \(ledger.burned)"])
             .joined(separator: "\n")
     }
 }

@@ -7,16 +7,11 @@ extension TaskCommand {
     /// Finds a task of a home by id, unique prefix or name, offline.
     static func find(_ text: String, in home: HomeDirectory) throws -> TaskID {
         let known = try DecidedRounds.tasks(home: home)
-        let found = known.filter { $0.name == text || (text.count >= 4 && $0.task.hex.hasPrefix(text.lowercased())) }
-        guard found.count == 1 else {
-            throw CommandFailure(
-                ExitStatus.failed,
-                found.isEmpty
-                    ? "no started task of \(home.path) is called \(text); known: "
-                        + (known.isEmpty ? "none" : known.map { "\($0.name) \($0.task.short)" }.joined(separator: ", "))
-                    : "\(text) fits \(found.count) tasks; give more of the id")
-        }
-        return found[0].task
+        return try NameResolution.identifier(
+            text, among: known.map { (id: $0.task.hex, name: $0.name) }, kind: "started task",
+            next: "known in \(home.path): "
+                + (known.isEmpty ? "none" : known.map { "\($0.name) \($0.task.short)" }.joined(separator: ", ")),
+            as: TaskID.self)
     }
 
     struct Report: ParsableCommand {

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Learn
 internal import MeshNode
+internal import Wire
 
 struct RoundCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -128,7 +129,7 @@ struct VoteCommand: AsyncParsableCommand {
             A person answers where the task says voting = "manual", or this node's configuration says voting.mode = "manual":
             either is enough. A node answers once a round. Its own check of the sum comes first; whoever has not answered
             by deadlines.opinion abstains, and a round on which nobody votes is accepted where its sum is right.
-            The candidate itself: meshnode model export TASK --candidate --out FILE
+            The candidate itself: `meshnode model export TASK --candidate --out FILE`
             """)
     @OptionGroup var global: GlobalArguments
     @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
@@ -146,7 +147,7 @@ struct VoteCommand: AsyncParsableCommand {
         guard valid || invalid != nil else {
             global.output.show(candidate, text: Self.text)
             if candidate.ownAnswer == nil, candidate.asksPerson {
-                global.output.note("answer with: meshnode vote \(task) \(round) --valid, or --invalid REASON")
+                global.output.note("answer with: `meshnode vote \(task.shellWord) \(round) --valid`, or --invalid REASON in its place")
             }
             return
         }
@@ -203,7 +204,7 @@ struct ModelCommand: AsyncParsableCommand {
             abstract: "Writes a model as safetensors, with everything that is needed to use it.",
             discussion: """
                 Labels, columns, preprocessing, architecture, task, round, network and accuracy are in the file's metadata:
-                meshnode predict MODEL --data rows.csv and examples/predict.py read them. The tensors are those that the chain
+                `meshnode predict MODEL --data rows.csv` and examples/predict.py read them. The tensors are those that the chain
                 decided.
                 """)
         @OptionGroup var global: GlobalArguments

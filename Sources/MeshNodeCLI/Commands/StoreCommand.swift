@@ -69,7 +69,7 @@ struct StoreCommand: AsyncParsableCommand {
             let parts = content.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
             guard parts.count <= 2, let id = parts.first, parts.count == 1 || UInt64(parts[1]) != nil else {
                 throw CommandFailure(
-                    ExitStatus.data, "\(content) is not CONTENT or CONTENT:LENGTH; see: meshnode store list")
+                    ExitStatus.data, "\(content) is not CONTENT or CONTENT:LENGTH; see: `meshnode store list`")
             }
             let client = global.client
             if parts.count == 2 {

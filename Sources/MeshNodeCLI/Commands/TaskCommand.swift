@@ -116,7 +116,7 @@ struct TaskCommand: AsyncParsableCommand {
             let block = try await order.decided(published.transaction, after: published.height, global.client)
             global.output.note(
                 (block.map { "published in registry block \($0)" } ?? "on its way")
-                    + "; next: meshnode watch --home \(global.homePath) --task \(published.task.prefix(8))")
+                    + "; next: `meshnode watch --home \(global.homePath.shellWord) --task \(published.task.prefix(8))`")
         }
     }
 
@@ -142,7 +142,7 @@ struct TaskCommand: AsyncParsableCommand {
         func run() async throws {
             let tasks = try await global.read("/v1/tasks", as: [TaskView].self) { try $0.tasks() }
             global.output.show(
-                tasks, empty: "no tasks yet; publish one with: meshnode task publish examples/digits.toml"
+                tasks, empty: "no tasks yet; publish one with: `meshnode task publish FILE`"
             ) {
                 Table.text(
                     ["TASK", "NAME", "STATE", "ROUND", "NODES", "ACCURACY", "MINE"],
@@ -172,13 +172,17 @@ struct TaskCommand: AsyncParsableCommand {
         }
 
         static func text(_ task: TaskView) -> String {
-            var text = Table.fields([
+            var fields: [(String, String?)] = [
                 ("task", task.task), ("name", task.name),
                 ("state", task.state.rawValue + (task.reason.map { ": \($0)" } ?? "")),
                 ("publisher", task.publisher), ("round", "\(task.round)/\(task.rounds)"),
                 ("accuracy", Text.share(task.accuracy)), ("loss", Text.share(task.loss)), ("model", task.model),
                 ("head", task.head), ("reward", "\(task.reward) credits"), ("privacy", task.readers),
-            ])
+            ]
+            fields += (task.dates?.lines(
+                least: task.minimumParticipants, most: task.maximumParticipants) ?? [])
+                .map { ($0, $1) }
+            var text = Table.fields(fields)
             if !task.participants.isEmpty {
                 text +=
                     "\n\n"
@@ -200,30 +204,34 @@ struct TaskCommand: AsyncParsableCommand {
                 ["LEAVES THIS MACHINE", "BYTES", "WHEN", "READABLE BY"],
                 cost.leaves.map { [$0.what, "\($0.bytes)", $0.when, $0.readable] })
             text += "\nstays here: " + cost.stays.joined(separator: "; ") + "\n\n"
-            text += Table.fields([
-                (
-                    "a round costs",
-                    "training \(Text.seconds(cost.trainSeconds)) s, encryption \(Text.seconds(cost.encryptSeconds)) s (measured here), "
-                        + "up to \(Text.fixed(cost.megabytesOut, 2)) MB out, \(Text.fixed(cost.megabytesIn, 2)) MB in"
-                ),
-                (
-                    "all \(cost.rounds)",
-                    "up to \(Text.fixed(cost.megabytesOut * Double(cost.rounds), 1)) MB out, "
-                        + "\(Text.fixed(cost.megabytesIn * Double(cost.rounds), 1)) MB in"
-                ),
+            let rounds = Double(cost.rounds)
+            func megabytes(_ value: Double, _ places: Int = 2) -> String { Text.fixed(value, places) + " MB" }
+            var round = "training \(Text.seconds(cost.trainSeconds)) s, encryption \(Text.seconds(cost.encryptSeconds)) s (measured "
+            round += "here); with \(cost.members) members about \(megabytes(cost.megabytesOut)) out, "
+            round += "\(megabytes(cost.megabytesIn)) in; a key holder \(megabytes(cost.holderMegabytesOut)) more out, whoever sums "
+            round += "\(megabytes(cost.summerMegabytesIn)) more in"
+            let allOut = megabytes(cost.megabytesOut * rounds + cost.onceMegabytes, 1)
+            let allIn = megabytes(cost.megabytesIn * rounds + cost.onceMegabytes, 1)
+            let memory =
+                "up to \(Text.bytes(cost.memoryBytes)) to train and check, \(Text.bytes(cost.summingMemoryBytes)) to sum, beside "
+                + "the node itself"
+            let epsilon = cost.epsilon.map { epsilon -> String in
+                let against = Text.fixed(cost.epsilonAgainstMembers ?? .infinity, 2)
+                return "\(Text.fixed(epsilon, 2)) after the last round against who sees the sums, \(against) against all other "
+                    + "members together"
+            }
+            let fields: [(String, String?)] = [
+                ("a round costs", round),
+                ("all \(cost.rounds)", "about \(allOut) out, \(allIn) in, if each succeeds at once"),
+                ("memory", memory), ("bond", "\(cost.bond) credits without --bond"),
                 (
                     "sent",
                     "\(cost.coordinates) of \(cost.parameters) coordinates a round, ratio \(Text.fixed(cost.ratio, 4)) over all"
                 ),
-                (
-                    "epsilon",
-                    cost.epsilon.map {
-                        "\(Text.fixed($0, 2)) after the last round against who sees the sums, "
-                            + "\(Text.fixed(cost.epsilonAgainstMembers ?? .infinity, 2)) against all other members together"
-                    } ?? "no noise: a sum of few members can tell much about each"
-                ),
+                ("epsilon", epsilon ?? "no noise: a sum of few members can tell much about each"),
                 ("owner's policy", cost.refusal.map { "refuses: \($0)" } ?? "allows it"),
-            ])
+            ]
+            text += Table.fields(fields)
             return text
         }
     }

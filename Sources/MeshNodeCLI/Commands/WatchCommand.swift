@@ -42,7 +42,7 @@ struct WatchCommand: AsyncParsableCommand {
         }
         if let view = final.withLock({ $0 }), let end = Self.end(view) { return try Self.finish(end) }
         throw CommandFailure(
-            ExitStatus.unreachable, "the node ended; start it with: meshnode run --home \(global.homePath)")
+            ExitStatus.unreachable, "the node ended; start it with: `meshnode run --home \(global.homePath.shellWord)`")
     }
 
     /// A task that was published a moment ago is there once its block is decided.

@@ -14,11 +14,21 @@ struct Output {
     let isQuiet: Bool
     let isVerbose: Bool
     let usesColour: Bool
+    /// The home that was named on the command line: commands in remarks name it too.
+    let home: String?
+
+    init(format: OutputFormat, isQuiet: Bool, isVerbose: Bool, home: String? = nil, usesColour: Bool) {
+        self.format = format
+        self.isQuiet = isQuiet
+        self.isVerbose = isVerbose
+        self.home = home
+        self.usesColour = usesColour
+    }
 
     /// One result.
     func show<Value: Encodable>(_ value: Value, text: (Value) -> String) {
         switch format {
-        case .text: Terminal.result(text(value))
+        case .text: Terminal.result(Advice.addressed(text(value), home: home))
         case .json: Terminal.result(APICoding.text(value, pretty: true))
         case .jsonl: Terminal.result(APICoding.text(value))
         }
@@ -27,7 +37,7 @@ struct Output {
     /// Many results: a table, an array, or a line each.
     func show<Value: Encodable>(_ values: [Value], empty: String, text: ([Value]) -> String) {
         switch format {
-        case .text: values.isEmpty ? note(empty) : Terminal.result(text(values))
+        case .text: values.isEmpty ? note(empty) : Terminal.result(Advice.addressed(text(values), home: home))
         case .json: Terminal.result(APICoding.text(values, pretty: true))
         case .jsonl: for value in values { Terminal.result(APICoding.text(value)) }
         }
@@ -49,8 +59,8 @@ struct Output {
     }
 
     /// A remark for people, on stderr.
-    func note(_ text: String) { if !isQuiet { Terminal.error(text) } }
-    func detail(_ text: String) { if isVerbose { Terminal.error(text) } }
+    func note(_ text: String) { if !isQuiet { Terminal.error(Advice.addressed(text, home: home)) } }
+    func detail(_ text: String) { if isVerbose { Terminal.error(Advice.addressed(text, home: home)) } }
 
     func strong(_ text: String) -> String { usesColour ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
     func faulty(_ text: String) -> String { usesColour ? "\u{1b}[31m\(text)\u{1b}[0m" : text }
@@ -93,11 +103,7 @@ enum Text {
 
     /// `2026-11-29 08:15:02 UTC`.
     static func time(_ ms: UInt64?) -> String {
-        guard let ms, ms < 253_402_300_800_000 else { return unknown }
-        let date = Date(timeIntervalSince1970: Double(ms / 1000))
-        let form = Date.ISO8601FormatStyle(dateTimeSeparator: .space, timeZone: .gmt).year().month().day()
-            .time(includingFractionalSeconds: false)
-        return date.formatted(form) + " UTC"
+        ms.flatMap(CalendarText.date) ?? unknown
     }
 
     static func bytes(_ count: UInt64?) -> String {

@@ -1,5 +1,5 @@
 internal import Foundation
-internal import Wire
+internal import MeshNode
 internal import Wire
 
 /// A file that a person named and that cannot be used.
@@ -63,7 +63,7 @@ enum Files {
     static func requireTime(_ timeMs: UInt64, of what: String) throws(CommandFailure) {
         let now = nowMs
         guard timeMs > now, timeMs - now > Limits.clockAheadMs else { return }
-        let date = Date(timeIntervalSince1970: Double(timeMs) / 1_000).formatted(.iso8601)
+        let date = CalendarText.text(timeMs)
         throw CommandFailure(
             ExitStatus.data,
             "\(what) is dated \(date), \((timeMs - now) / 1_000) s ahead of this machine's clock: nothing could be decided "

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MeshNode
+internal import Wire
 
 /// The options that every command takes.
 struct GlobalArguments: ParsableArguments {
@@ -12,7 +13,7 @@ struct GlobalArguments: ParsableArguments {
 
     var output: Output {
         Output(
-            format: jsonLines ? .jsonl : format, isQuiet: quiet, isVerbose: verbose,
+            format: jsonLines ? .jsonl : format, isQuiet: quiet, isVerbose: verbose, home: home,
             usesColour: !noColour && Files.environment["NO_COLOR"] == nil && Terminal.resultIsTerminal)
     }
 
@@ -54,6 +55,16 @@ struct GlobalArguments: ParsableArguments {
 
     private static let withValue: Set<String> = ["--home", "--format"]
     private static let flags: Set<String> = ["--json", "-q", "--quiet", "-v", "--verbose", "--no-color"]
+
+    /// The home that a command line names, for errors of commands that were not even made.
+    static func home(in arguments: [String]) -> String? {
+        for (place, argument) in arguments.enumerated() {
+            if argument == "--" { return nil }
+            if argument == "--home", place + 1 < arguments.count { return arguments[place + 1] }
+            if argument.hasPrefix("--home=") { return String(argument.dropFirst(7)) }
+        }
+        return nil
+    }
 
     /// Lets `meshnode --home X status` mean `meshnode status --home X`.
     static func moved(behindCommand arguments: [String]) -> [String] {
@@ -121,7 +132,8 @@ struct NodeClient: Sendable {
             guard case .unreachable = error else { throw error }
             let next =
                 Files.exists(home)
-                ? "start it with: meshnode run --home \(home)" : "make it with: meshnode init --home \(home)"
+                ? "start it with: `meshnode run --home \(home.shellWord)`"
+                : "make it with: `meshnode init --home \(home.shellWord)`"
             throw CommandFailure(ExitStatus.unreachable, "\(error); \(next)")
         }
     }

@@ -47,7 +47,7 @@ struct OrderArguments: ParsableArguments {
                 throw CommandFailure(
                     ExitStatus.temporary,
                     "not decided within \(seconds) s: \(reason); the order stays pending, look with: "
-                        + "meshnode status --home \(client.home)")
+                        + "`meshnode status --home \(client.home.shellWord)`")
             }
             try await Task.sleep(for: .milliseconds(50))
         }

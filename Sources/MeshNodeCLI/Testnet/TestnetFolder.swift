@@ -44,7 +44,7 @@ struct TestnetFolder {
                     + "touched; give another --out, or move these away")
         }
         try Files.makeDirectory(path)
-        try Files.write(Array("made by: meshnode testnet\n".utf8), to: marker)
+        try Files.write(Array("made by: `meshnode testnet`\n".utf8), to: marker)
     }
 
     /// Processes whose home lies in this folder.

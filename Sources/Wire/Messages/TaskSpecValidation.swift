@@ -39,6 +39,9 @@ public enum TaskSpecValidator {
     public static func faults(_ spec: TaskSpec, ignoring: Set<String> = []) -> [Fault] {
         var check = SpecCheck(ignoring: ignoring)
         check.text("name", spec.name)
+        check.require(
+            "name", !spec.name.readsAsIdentifier,
+            "\"\(spec.name)\" could be digits of an id, and digits always mean an id; use a letter after f")
         check.range("rounds", spec.rounds, 1, UInt32(Limits.rounds))
         check.range("body_retention", spec.bodyRetention, 1, UInt32(Limits.rounds))
         model(spec, &check)

@@ -35,10 +35,7 @@ extension RouteTable {
                 service, request, _ in
                 var node: NodeID?
                 if let text = request.uri.queryParameters["node"] {
-                    guard let found = NodeID(hex: String(text)) else {
-                        throw ServiceError.invalid([Fault("node", "is not 64 hexadecimal digits")])
-                    }
-                    node = found
+                    node = try await NameResolution.node(text.removingPercentEncoding ?? String(text), service)
                 }
                 return .json(try await service.ledgerHistory(of: node))
             },
@@ -57,10 +54,12 @@ extension RouteTable {
             Route(.post, "/v1/ledger/transfer", "Moves credits: {\"to\": NODE, \"credits\": N}.") {
                 service, request, _ in
                 let body = try await LedgerRequest.read(request, limit: APIServer<Service>.bodyLimit)
-                guard let to = body.to.flatMap({ NodeID(hex: $0) }) else {
-                    throw ServiceError.invalid([Fault("to", "is not a node id of 64 hexadecimal digits")])
+                guard let to = body.to else {
+                    throw ServiceError.invalid([Fault("to", "is needed: the id of a node")])
                 }
-                return .json(try await service.transfer(try body.amount(), to: to), status: .accepted)
+                let amount = try body.amount()
+                let node = try await NameResolution.node(to, service)
+                return .json(try await service.transfer(amount, to: node), status: .accepted)
             },
             Route(.post, "/v1/ledger/bond", "Puts credits up as a validator: {\"credits\": N}.") {
                 service, request, _ in
@@ -104,11 +103,11 @@ extension RouteTable {
                 service, request, context in
                 let body = try await LedgerRequest.read(request, limit: APIServer<Service>.bodyLimit)
                 var faults: [Fault] = []
-                let node = body.node.flatMap { NodeID(hex: $0) }
-                if node == nil { faults.append(Fault("node", "is not a node id of 64 hexadecimal digits")) }
+                if body.node == nil { faults.append(Fault("node", "is needed: the id of a member")) }
                 let stars = body.stars.flatMap { (1...5).contains($0) ? UInt8($0) : nil }
                 if stars == nil { faults.append(Fault("stars", "is needed, a whole number from 1 to 5")) }
-                guard let node, let stars else { throw ServiceError.invalid(faults) }
+                guard let text = body.node, let stars else { throw ServiceError.invalid(faults) }
+                let node = try await NameResolution.node(text, service)
                 let task = try await context.task(service)
                 return .json(try await service.rate(node, stars: stars, task: task), status: .accepted)
             },

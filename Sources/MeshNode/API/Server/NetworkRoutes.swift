@@ -38,47 +38,26 @@ extension RouteTable {
                 .json(try await service.collect(downTo: try request.number("bytes", UInt64.self) ?? 0))
             },
             Route(.get, "/v1/store/{content}", "One content, by its full id.") { service, _, context in
-                .json(try await service.contentInfo(try context.content()))
+                .json(try await service.contentInfo(try await context.content(service)))
             },
             Route(.get, "/v1/store/{content}/bytes", "Its raw bytes.") { service, _, context in
-                .bytes(try await service.content(try context.content()), "application/octet-stream")
+                .bytes(try await service.content(try await context.content(service)), "application/octet-stream")
             },
             Route(.post, "/v1/store/{content}/fetch", "Fetches it from linked peers; ?length=N, exact.") {
                 service, request, context in
                 guard let length = try request.number("length", UInt64.self) else {
                     throw ServiceError.invalid([Fault("length", "the exact stored length is needed")])
                 }
-                return .json(try await service.fetch(try context.content(), length: length), status: .accepted)
+                return .json(try await service.fetch(try await context.content(service), length: length), status: .accepted)
             },
             Route(.post, "/v1/store/{content}/pin", "Keeps it; ?label=L.") { service, request, context in
                 let label = request.uri.queryParameters["label"].map(String.init) ?? "operator"
-                return .json(try await service.pin(try context.content(), label: label))
+                return .json(try await service.pin(try await context.content(service), label: label))
             },
             Route(.post, "/v1/store/{content}/unpin", "Takes a pin back; ?label=L.") { service, request, context in
                 let label = request.uri.queryParameters["label"].map(String.init) ?? "operator"
-                return .json(try await service.unpin(try context.content(), label: label))
+                return .json(try await service.unpin(try await context.content(service), label: label))
             },
         ]
-    }
-}
-
-extension APIContext {
-    fileprivate func content() throws(ServiceError) -> ContentID {
-        let text = parameters.get("content") ?? ""
-        guard let id = ContentID(hex: text.lowercased()) else {
-            throw .invalid([Fault("content", "\"\(text.prefix(80))\" is not the 64 digits of a content")])
-        }
-        return id
-    }
-
-    /// By full id, or a prefix that only one known node has.
-    fileprivate func node(_ service: some NodeService) async throws(ServiceError) -> NodeID {
-        let text = parameters.get("node") ?? ""
-        if let id = NodeID(hex: text.lowercased()) { return id }
-        let found = try NameResolution.one(
-            text, among: await service.peers().map { (id: $0.node, name: $0.name ?? "") }, kind: "node",
-            list: "`meshnode peers`")
-        guard let id = NodeID(hex: found) else { throw .failed(reason: "node id \(found)", next: "report this") }
-        return id
     }
 }

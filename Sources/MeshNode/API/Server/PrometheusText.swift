@@ -30,6 +30,25 @@ enum PrometheusText {
             ])
         add("uptime_seconds", "gauge", "Since the process began to listen.", one(status.uptimeSeconds))
         add("ready", "gauge", "1 when the node waits for nothing.", one(status.notReady.isEmpty ? 1 : 0))
+        add(
+            "obstacles", "gauge", "Things that this node does not do and is expected to do, by kind; 0 where there is none.",
+            Obstacle.What.allCases.map { what in
+                Sample(
+                    labels: [("kind", what.rawValue)], value: "\(status.obstacles.count { $0.what == what })")
+            })
+        add(
+            "obstacle_since_seconds", "gauge",
+            "Each obstacle: when it began, in seconds since 1970; final: not tried again by itself.",
+            status.obstacles.map { obstacle in
+                Sample(
+                    labels: [
+                        ("kind", obstacle.what.rawValue), ("task", obstacle.task ?? ""),
+                        ("final", obstacle.isFinal ? "true" : "false"),
+                    ], value: "\(obstacle.sinceMs / 1_000)")
+            })
+        add(
+            "not_ready_reasons", "gauge", "Reasons why the node is not ready (`/readyz` names them).",
+            one(status.notReady.count))
         add("linked_peers", "gauge", "Peers with a link.", one(status.peers))
         let states = peers.map(\.state)
         add(

@@ -31,12 +31,9 @@ extension APIContext {
 
     /// The task that the path names: by full id, a prefix of it that only it has, or its name.
     func task(_ service: some NodeService) async throws(ServiceError) -> TaskID {
-        let text = word("task")
-        if let id = TaskID(hex: text) { return id }
-        let tasks = await service.tasks().map { (id: $0.task, name: $0.name) }
-        let found = try NameResolution.one(text, among: tasks, kind: "task", list: "`meshnode task list`")
-        guard let id = TaskID(hex: found) else { throw .failed(reason: "task id \(found)", next: "report this") }
-        return id
+        try NameResolution.identifier(
+            word("task"), among: await service.tasks().map { (id: $0.task, name: $0.name) }, kind: "task",
+            next: "`meshnode task list` names them", as: TaskID.self)
     }
 
     /// The chain that the path names; `registry` is the registry's.
@@ -46,11 +43,25 @@ extension APIContext {
         if text == "registry", let registry = chains.first(where: { $0.kind == "registry" }) { return registry }
         let found = try NameResolution.one(
             text, among: chains.map { (id: $0.chain, name: $0.name ?? "") }, kind: "chain",
-            list: "`meshnode chain head`")
+            next: "`meshnode chain head` names them")
         guard let view = chains.first(where: { $0.chain == found }) else {
             throw .failed(reason: "chain \(found)", next: "report this")
         }
         return view
+    }
+
+    /// The content that the path names; one that is not stored here by its full id.
+    func content(_ service: some NetworkService) async throws(ServiceError) -> ContentID {
+        let text = word("content")
+        if let id = ContentID(hex: text) { return id }
+        return try NameResolution.identifier(
+            text, among: await service.store().contents.map { (id: $0.content, name: "") }, kind: "content",
+            next: "`meshnode store list` names those that are stored here; others by all 64 digits", as: ContentID.self)
+    }
+
+    /// The node that the path names.
+    func node(_ service: some NodeService) async throws(ServiceError) -> NodeID {
+        try await NameResolution.node(word("node"), service)
     }
 
     private func word(_ name: String) -> String {
@@ -59,25 +70,15 @@ extension APIContext {
     }
 }
 
-/// Names as people type them.
-enum NameResolution {
-    static func one(
-        _ text: String, among entries: [(id: String, name: String)], kind: String, list: String
-    ) throws(ServiceError) -> String {
-        let lower = text.lowercased()
-        let isPrefix =
-            lower.utf8.count >= 4 && lower.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
-        var found = entries.filter { $0.name == text && !text.isEmpty }
-        if found.isEmpty, isPrefix { found = entries.filter { $0.id.hasPrefix(lower) } }
-        guard let first = found.first else {
-            throw .notFound(what: "no \(kind) here is called \"\(text.prefix(80))\"", next: "\(list) names them")
-        }
-        guard found.count == 1 else {
-            throw .conflict(
-                reason: "\"\(text.prefix(80))\" fits \(found.count) \(kind)s: "
-                    + found.prefix(4).map { String($0.id.prefix(12)) }.joined(separator: ", "),
-                next: "give more digits of the id")
-        }
-        return first.id
+extension NameResolution {
+    /// A node that has an account or is a peer; any other by its full id.
+    static func node(_ text: String, _ service: some NodeService) async throws(ServiceError) -> NodeID {
+        if let id = NodeID(hex: text) { return id }
+        var names = Dictionary(
+            await service.peers().map { ($0.node, $0.name ?? "") }, uniquingKeysWith: { first, _ in first })
+        for account in await service.ledger().accounts where names[account.node] == nil { names[account.node] = "" }
+        return try identifier(
+            text, among: names.map { (id: $0.key, name: $0.value) }.sorted { $0.id < $1.id }, kind: "node",
+            next: "`meshnode peers` and `meshnode ledger balance` name them; others by all 64 digits", as: NodeID.self)
     }
 }

@@ -16,9 +16,21 @@ public struct CostView: Codable, Equatable, Sendable {
     /// the own rows do not fit.
     public var trainSeconds: Double?
     public var encryptSeconds: Double?
-    /// Of one round with every member: own body to every other voter at most, everybody's bodies from them.
+    /// Members that the figures are for: those enrolled, the most who may before enrolment is closed.
+    public var members: Int
+    /// Over this node's links in one round that succeeds at its first attempt: bodies, sums, models and signed messages.
     public var megabytesOut: Double
     public var megabytesIn: Double
+    /// More in a round: what a key holder sends, and what whoever sums receives.
+    public var holderMegabytesOut: Double
+    public var summerMegabytesIn: Double
+    /// Once, in each direction: enrolment, start and settlement.
+    public var onceMegabytes: Double
+    /// Memory that training and checking take at most, and summing, beside the node itself.
+    public var memoryBytes: UInt64
+    public var summingMemoryBytes: UInt64
+    /// Credits that joining without `--bond` puts up.
+    public var bond: UInt64
     public var rounds: UInt32
     public var parameters: UInt64
     /// Coordinates of one round, and the mean share of the parameters over all rounds.

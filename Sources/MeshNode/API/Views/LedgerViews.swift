@@ -9,10 +9,25 @@ public struct AccountView: Codable, Equatable, Sendable {
     /// Taken back and still slashable.
     public var unbonding: UInt64
     public var isSelf: Bool
+    /// What of it comes back when, the earliest first.
+    public var releases: [Release]
+
+    public struct Release: Codable, Equatable, Sendable {
+        public var credits: UInt64
+        /// Milliseconds since 1970; it comes back with the first registry block after it.
+        public var timeMs: UInt64
+
+        public init(credits: UInt64, timeMs: UInt64) {
+            self.credits = credits
+            self.timeMs = timeMs
+        }
+    }
 
     public init(
-        node: String, balance: UInt64, bonded: UInt64, validatorBond: UInt64, unbonding: UInt64, isSelf: Bool
+        node: String, balance: UInt64, bonded: UInt64, validatorBond: UInt64, unbonding: UInt64, isSelf: Bool,
+        releases: [Release] = []
     ) {
+        self.releases = releases
         self.node = node
         self.balance = balance
         self.bonded = bonded
@@ -28,11 +43,17 @@ public struct LedgerView: Codable, Equatable, Sendable {
         public var task: String
         public var name: String
         public var credits: UInt64
+        /// Milliseconds since 1970: when they are paid out, or at the latest.
+        public var payoutMs: UInt64?
+        /// Whether that is the date, since the task has ended; else it is the latest one.
+        public var isDated: Bool
 
-        public init(task: String, name: String, credits: UInt64) {
+        public init(task: String, name: String, credits: UInt64, payoutMs: UInt64? = nil, isDated: Bool = false) {
             self.task = task
             self.name = name
             self.credits = credits
+            self.payoutMs = payoutMs
+            self.isDated = isDated
         }
     }
 

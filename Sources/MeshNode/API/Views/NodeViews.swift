@@ -197,7 +197,7 @@ public struct TransactionView: Codable, Equatable, Sendable {
 
 /// Why a node does not do something that its operator expects of it.
 public struct Obstacle: Codable, Equatable, Sendable {
-    public enum What: String, Codable, Sendable {
+    public enum What: String, Codable, CaseIterable, Sendable {
         case join, train, submit, vote, registry, data, store
 
         /// As the beginning of a sentence.

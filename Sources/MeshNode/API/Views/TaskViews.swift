@@ -49,6 +49,8 @@ public struct TaskView: Codable, Equatable, Sendable {
     public var specification: String
     /// What leaves this machine and what taking part costs; only where one task is asked for.
     public var cost: CostView?
+    /// When what comes next in it happens.
+    public var dates: TaskDates?
 
     public init(
         task: String, name: String, state: TaskState, reason: String? = nil, publisher: String, round: UInt32,
