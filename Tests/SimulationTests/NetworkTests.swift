@@ -35,6 +35,19 @@ struct NetworkTests {
         #expect(report.violations.isEmpty, Self.replay(name, 1))
     }
 
+    /// In ten seconds the halves of a network of this size bury each other whole, and no link breaks.
+    @Test(arguments: [8, 30, 60], [1, 2] as [UInt64])
+    func aSmallNetworkHealsAfterAPartition(nodes: Int, seed: UInt64) throws {
+        var scenario = try Self.scenario("partition", seed: seed)
+        scenario.nodes = nodes
+        let report = NetworkSimulation.run(scenario)
+        #expect(report.violations.isEmpty, "\(Self.replay("partition", seed)) --nodes \(nodes)")
+        #expect(report.healMs != nil)
+        scenario.planted = .shunsTheDead
+        let planted = NetworkSimulation.run(scenario)
+        #expect(planted.violations.contains { $0.hasPrefix("heal: never") }, "\(planted.violations)")
+    }
+
     @Test(
         .enabled(
             if: ProcessInfo.processInfo.environment["MESHNODE_TEST_THOUSAND"] != nil,

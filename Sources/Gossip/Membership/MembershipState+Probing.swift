@@ -15,6 +15,9 @@ extension MembershipState {
 
     /// Pings those that never answered, outside the turn of the others: a thousand invented nodes must not keep a probe
     /// from a real one. Whoever stays silent for long is forgotten, or, with an account, buried without a word to others.
+    ///
+    /// One of the dead, by lot, is called as well. After a partition in which links lived on but everybody of the other half
+    /// was buried nobody would probe anybody there again, and hearsay does not cross where no living node is known.
     private mutating func call(_ now: Duration, _ directives: inout [Directive]) {
         nextCallAt = now + settings.callInterval
         for node in unconfirmed.sorted() {
@@ -29,6 +32,8 @@ extension MembershipState {
                 ping(node, &directives)
             }
         }
+        var dead = deadCount == 0 ? [] : members.keys.filter { members[$0]!.status == .dead }.sorted()
+        for node in draw(1, of: &dead) { directives.append(.send(message(.ping, to: node), to: node)) }
     }
 
     mutating func ping(_ node: NodeID, _ directives: inout [Directive]) {
@@ -257,9 +262,11 @@ extension MembershipState {
             by: own.node)
     }
 
-    /// Direct, authenticated evidence of life. Only this node's opinion: others need the subject's new record.
+    /// Direct, authenticated evidence of life. Only this node's opinion: others need the subject's new record, so one who
+    /// was buried here is told so while the accusation stands, and refutes it for all who heard it.
     mutating func markAlive(_ node: NodeID, _ now: Duration, _ directives: inout [Directive]) {
         guard let member = members[node], member.status != .alive else { return }
+        if member.status == .dead { directives.append(.send(message(.ping, to: node), to: node)) }
         let isFirst = member.status == .unconfirmed
         setStatus(node, .alive, now, &directives)
         if isFirst { confirmed(node, now, &directives) }

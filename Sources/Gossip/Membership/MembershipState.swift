@@ -5,8 +5,8 @@ public import Wire
 ///
 /// Deviations: alive updates carry the subject's signed record, so nobody can invent or refute for another; a node
 /// whose link answers is alive even if datagrams do not pass; records travel over links too (push/pull at join and
-/// each interval, fresh ones to a few at the next beat); dead nodes are remembered for a while, so that a healed
-/// partition merges. A record alone proves no life: until its subject has answered it is unconfirmed, is not probed in
+/// each interval, fresh ones to a few at the next beat); dead nodes are remembered for a while, and called now and then,
+/// so that a healed partition merges. A record alone proves no life: until its subject has answered it is unconfirmed, is not probed in
 /// turn, not passed on unless it has an account, and holds a place of whoever told it, so that invented identities crowd
 /// out nobody.
 /// What is said here never decides who may vote.
@@ -86,7 +86,7 @@ public struct MembershipState: Sendable {
     var nextProbeAt: Duration
     var nextPushPullAt: Duration
     var nextGossipAt: Duration = .zero
-    /// When those that never answered are pinged again.
+    /// When those that never answered, and one of the dead, are pinged again.
     var nextCallAt: Duration = .zero
     var sequence: UInt32 = 0
     /// Lifeguard's local health multiplier, 0 when healthy.
@@ -156,7 +156,7 @@ public struct MembershipState: Sendable {
             guard let member = members[node] else { continue }
             deadline = min(deadline, member.since + suspicionTimeout(member))
         }
-        if !unconfirmed.isEmpty { deadline = min(deadline, nextCallAt) }
+        if !unconfirmed.isEmpty || deadCount > 0 { deadline = min(deadline, nextCallAt) }
         if let probe { deadline = min(deadline, probe.indirect ? probe.endsAt : probe.directUntil) }
         for (_, errand) in errands.ordered { deadline = min(deadline, errand.nacked ? errand.endsAt : errand.nackAt) }
         return deadline
@@ -198,8 +198,8 @@ public struct MembershipState: Sendable {
 
     private mutating func linkUp(_ node: NodeID, _ now: Duration, _ directives: inout [Directive]) {
         directives.append(.sendRecords(records(for: node), to: node))
-        if let member = members[node], member.status == .suspect || member.status == .dead {
-            // While the accusation still stands here, so that it rides along and can be refuted.
+        if members[node]?.status == .suspect {
+            // While the accusation still stands here, so that it rides along and can be refuted; a dead one hears it anyway.
             directives.append(.send(message(.ping, to: node), to: node))
         }
         members[node]?.isLinked = true

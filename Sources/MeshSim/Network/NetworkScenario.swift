@@ -78,6 +78,8 @@ public enum NetworkBug: String, Sendable, CaseIterable {
     case noSuspicion
     /// Membership has no clock: nobody is probed and no death is ever declared.
     case noProbes
+    /// Sends nothing to a node that it holds for dead.
+    case shunsTheDead
     /// Passes messages to one peer only.
     case stingy
     /// Messages take a second to be judged.

@@ -125,6 +125,7 @@ extension NetworkSimulation {
             switch directive {
             case .send(let message, let to):
                 guard let target = positions[to] else { continue }
+                if scenario.planted == .shunsTheDead, nodes[index].membership?.members[to]?.status == .dead { continue }
                 send(.datagram(message), from: index, to: target)
             case .sendRecords(let records, let to):
                 guard let target = positions[to], nodes[index].links.contains(target) else { continue }
@@ -162,8 +163,9 @@ extension NetworkSimulation {
                 publishedAt[$0] == 0 || publishedAt[$0] > healedAt || nodes[index].has.isSet($0)
             }
         }
+        let others = nodes.count { !$0.isDown } - 1
         let allAlive = live.allSatisfy { index in
-            nodes[index].membership?.members.values.allSatisfy { $0.status != .dead } ?? true
+            nodes[index].membership.map { $0.members.values.count { $0.status == .alive } == others } ?? true
         }
         if allHave, allAlive { report.healMs = Double(now - healedAt) / 1_000 }
     }

@@ -227,6 +227,41 @@ struct MembershipStateTests {
         }
     }
 
+    @Test("halves that buried each other find each other again although no link comes up anew")
+    func partitionUnderLinks() {
+        let world = world(12)
+        world.introduceAll()
+        let side = { (node: Int) in node < 6 }
+        world.passes = { side($0) == side($1) }
+        world.linked = { side($0) == side($1) }
+        world.run(for: .seconds(40))
+        for node in 0..<12 {
+            for other in 0..<12 where side(node) != side(other) { #expect(world.status(node, of: other) == .dead) }
+        }
+        world.passes = { _, _ in true }
+        // Few pairs are linked across: who is not has to learn that it was buried, and refute it.
+        world.linked = { side($0) == side($1) || ($0 + $1) == 11 }
+        world.run(for: .seconds(15))
+        for node in 0..<12 {
+            for other in 0..<12 where other != node {
+                #expect(world.status(node, of: other) == .alive, "\(node) of \(other)")
+            }
+        }
+    }
+
+    @Test("the dead are called at a bounded rate, however many there are")
+    func callsOfTheDead() {
+        let world = world(40)
+        world.introduceAll()
+        world.down = Set(1..<40)
+        world.run(for: .seconds(600))
+        #expect(world.nodes[0].members.values.allSatisfy { $0.status == .dead })
+        let before = world.datagrams
+        world.run(for: .seconds(300))
+        let calls = Int(Duration.seconds(300) / world.settings.callInterval)
+        #expect((calls - 1...calls + 1).contains(world.datagrams - before), "\(world.datagrams - before) datagrams")
+    }
+
     @Test("a slow observer blames itself before others")
     func slowObserver() {
         let world = world(8)
