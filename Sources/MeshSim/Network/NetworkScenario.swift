@@ -78,7 +78,7 @@ public enum NetworkBug: String, Sendable, CaseIterable {
     case noSuspicion
     /// Membership has no clock: nobody is probed and no death is ever declared.
     case noProbes
-    /// Sends nothing to a node that it holds for dead.
+    /// Tells nobody that it holds it for dead.
     case shunsTheDead
     /// Passes messages to one peer only.
     case stingy

@@ -125,7 +125,7 @@ extension NetworkSimulation {
             switch directive {
             case .send(let message, let to):
                 guard let target = positions[to] else { continue }
-                if scenario.planted == .shunsTheDead, nodes[index].membership?.members[to]?.status == .dead { continue }
+                if scenario.planted == .shunsTheDead, Self.buries(message, to) { continue }
                 send(.datagram(message), from: index, to: target)
             case .sendRecords(let records, let to):
                 guard let target = positions[to], nodes[index].links.contains(target) else { continue }
@@ -139,6 +139,13 @@ extension NetworkSimulation {
             case .status(let subject, let status): changed(index, subject, status)
             case .learned, .forgotten, .ownRecord: break
             }
+        }
+    }
+
+    /// Whether a message tells its receiver that it is held for dead.
+    private static func buries(_ message: MembershipMessage, _ receiver: NodeID) -> Bool {
+        message.updates.contains { update in
+            if case .dead(receiver, _, _) = update { true } else { false }
         }
     }
 
