@@ -37,7 +37,9 @@ extension GossipBench {
     ]
 
     /// What a row misses by more than its slack; empty where all is well.
-    public static func misses(of row: Row) -> [String] {
+    public static func misses(of row: Row) -> [String] { misses(of: row, aims) }
+
+    static func misses(of row: Row, _ aims: [Aim]) -> [String] {
         aims.filter { row.name == $0.row || $0.row.hasSuffix("_") && row.name.hasPrefix($0.row) }.compactMap { aim in
             aim.miss(row.figures.first { $0.name == aim.figure }?.value ?? .nan).map { "\(row.name): \($0)" }
         }

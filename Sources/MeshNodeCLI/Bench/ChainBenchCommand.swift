@@ -21,6 +21,9 @@ struct ChainBenchCommand: AsyncParsableCommand {
     @Option(help: "Where the homes are made and removed again; a folder on the disk to measure.")
     var directory: String?
 
+    @Flag(help: "Exits 2 if a row misses its aim by more than its slack (docs/measurements.md); misses go to stderr.")
+    var check = false
+
     private static var allowed: String { ChainBench.names.joined(separator: ", ") }
 
     func validate() throws {
@@ -40,8 +43,13 @@ struct ChainBenchCommand: AsyncParsableCommand {
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         let folder = (directory ?? NSTemporaryDirectory()) + "/meshnode-bench-\(getpid())"
         let output = global.output
+        var misses: [String] = []
         try await ChainBench(nodes: nodes, decisions: decisions, only: Set(only), directory: folder).run { row in
             Terminal.result(output.format == .text ? row.text : row.json)
+            misses += ChainBench.misses(of: row)
         }
+        guard check, !misses.isEmpty else { return }
+        for miss in misses { Terminal.error(miss) }
+        throw ExitCode(ExitStatus.verification)
     }
 }
