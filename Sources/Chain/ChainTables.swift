@@ -2,7 +2,7 @@ public import Wire
 
 /// Rules of every ``Bounded`` table of this module, printed in docs/protocol/tables.md.
 public enum ChainTables {
-    public static let all = [slots, deferred, bodies]
+    public static let all = [slots, deferred, bodies, headers, waiting, announcements, candidates, judgements]
 
     /// Accepted messages of a height or attempt, at most two in a slot. Only participants of the chain have a share, 256 at
     /// most.
@@ -19,4 +19,24 @@ public enum ChainTables {
     public static let bodies = TableRule(
         "bodies of proposals", by: "author", total: 64, quota: 4, atQuota: .dropOldest,
         reason: "1 MiB each; one that goes is fetched again when it is needed")
+    /// Headers that proposals of the height brought. The one that is locked or may be proposed again is kept beside them.
+    public static let headers = TableRule(
+        "headers of proposals", by: "proposer", total: 4_096, quota: 256, atQuota: .dropOldest,
+        reason: "two of each of its views, a hundred ahead are 200; those of views that passed go")
+    /// Headers that wait for a body, a check or a contradiction.
+    static let waiting = TableRule(
+        "proposals that wait to be judged", by: "author", total: 1_024, quota: 4, atQuota: .dropOldest,
+        reason: "a proposer's present one; an older one stands for a view that passed")
+    /// Announcements of updates of the present attempt.
+    static let announcements = TableRule(
+        "announced updates of an attempt", by: "member", total: 512, quota: 2, atQuota: .refuse,
+        reason: "two of one slot are evidence, and either may be what the others list")
+    /// Candidates for the sum of the decided set.
+    static let candidates = TableRule(
+        "candidates of a height", by: "aggregator", total: 1_024, quota: 4, atQuota: .dropOldest,
+        reason: "each is checked whole; two of the present view and two before")
+    /// Complaints' entries that were looked at.
+    static let judgements = TableRule(
+        "judged complaints of an attempt", by: "key holder", total: Limits.holders * Limits.complaints,
+        quota: Limits.complaints, atQuota: .refuse, reason: "the entries of one complaint")
 }

@@ -51,3 +51,12 @@ public struct Checked: Hashable, Sendable {
         return Checked(value: overflow ? nil : result)
     }
 }
+
+extension FixedWidthInteger {
+    /// The sum, or the largest number. For counters that peers bring or drive on: views, heights, incarnations, attempts. One
+    /// near its end must not trap, and must not begin anew either.
+    public func clampedSum(_ other: Self) -> Self {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? (other < 0 ? .min : .max) : sum
+    }
+}

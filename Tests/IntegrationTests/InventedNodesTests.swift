@@ -9,30 +9,6 @@ import Wire
 
 /// Strangers that invent nodes or ask without end, against processes that run.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct InventedNodesTests {
-    /// A socket that accepts and stays silent: the worst address to dial, as it costs a whole handshake's time.
-    private final class SilentListener {
-        let file: Int32
-        let port: UInt16
-
-        init() throws {
-            file = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = inet_addr("127.0.0.9")
-            var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let file = file
-            let bound = withUnsafeMutablePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(file, $0, size) == 0 && listen(file, 4_096) == 0 && getsockname(file, $0, &size) == 0
-                }
-            }
-            try #require(bound)
-            port = UInt16(bigEndian: address.sin_port)
-        }
-
-        deinit { close(file) }
-    }
-
     private func invented(_ count: Int, at address: PeerAddress) -> [NodeRecord] {
         (0..<count).map { _ in
             NodeRecord(
@@ -51,7 +27,7 @@ import Wire
     @Test func aThousandInventedNodesKeepNoRestartedNodeFromItsPeers() async throws {
         let lab = try LabNodes(5)
         try await lab.startAll()
-        let silent = try SilentListener()
+        let silent = try #require(SilentListener(host: "127.0.0.9"))
         let records = invented(1_000, at: try PeerAddress(host: "127.0.0.9", port: silent.port))
         let bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: lab.folder.path + "/genesis")))
         let network = try Genesis(wireBytes: bytes).networkID

@@ -87,6 +87,23 @@ import Wire
         #expect(refused.code != 0)
         #expect(await alarm(client) != nil)
         #expect(try stored(name) == durable)
+
+        // A restart does not forget it: only the owner's word ends it, and none that a running node could contradict.
+        let early = try Program.run("doctor", "--clear-alarm", "--home", name)
+        #expect(
+            early.code != 0 && early.errors.contains("is used by the running process"), "\(early.code) \(early.errors)")
+        if name == copy { twin.end() } else { try lab.kill("n5") }
+        let again = try Program.run("run", "--home", name)
+        #expect(again.code == 78 && again.errors.contains("ALARM"), "\(again.code) \(again.errors)")
+        #expect(again.errors.contains("meshnode doctor --clear-alarm --home \(name)"), "\(again.errors)")
+        let offline = try Program.run("doctor", "--home", name)
+        #expect(offline.code == 1 && offline.output.contains("key: ALARM"), "\(offline.output)")
+        #expect(try stored(name) == durable)
+        if name == copy { try lab.kill("n5") } else { twin.end() }
+        let cleared = try Program.run("doctor", "--clear-alarm", "--home", name)
+        #expect(cleared.code == 0, "\(cleared.errors)")
+        let last = try RunningNode(home: name)
+        #expect(try await last.status() != nil, "\(last.output)")
     }
 
     /// Slots that a home has filled.

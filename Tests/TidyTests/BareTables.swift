@@ -1,7 +1,9 @@
 /// Collections of the machines that messages fill. What peers may add to is a `Bounded` with a quota for each of them; a bare
 /// array, dictionary or set stands here with the reason why it needs none.
 enum BareTables {
-    static let folders = ["Sources/Gossip", "Sources/MeshNode/Transport"]
+    static let folders = [
+        "Sources/Gossip", "Sources/MeshNode/Transport", "Sources/Chain/Engine", "Sources/Chain/Consensus",
+    ]
     static let files = ["Sources/MeshNode/Node/Node.swift", "Sources/MeshNode/Node/TaskRuntime.swift"]
 
     /// By file and property.
@@ -57,6 +59,31 @@ enum BareTables {
         "TaskRuntime.headers": "accepted submissions: two a member and attempt",
         "TaskRuntime.vectors": "holders and components",
         "TaskRuntime.released": "aggregators of this round", "TaskRuntime.models": "rounds", "TaskRuntime.tried": "16",
+        // Chains. Signers are voters or members; a view costs its time, and messages are taken for a hundred ahead.
+        "ChainCore.certificates": "recentBlocks", "ChainCore.events": "what one input leads to",
+        "ChainCore.inputs": "what one input leads to", "ChainCore.stored": "own messages",
+        "ConsensusMachine.proposals": "one a view", "ConsensusMachine.prevotes": "views",
+        "ConsensusMachine.precommits": "views", "ConsensusMachine.prevoteTimers": "views",
+        "ConsensusMachine.precommitTimers": "views", "ConsensusMachine.proposedViews": "own views",
+        "ConsensusMachine.signedBefore": "own votes", "ConsensusMachine.requested": "one a view that was entered",
+        "ConsensusMachine.validity": "of requested", "ConsensusMachine.votes": "two a voter and view",
+        "ConsensusMachine.weights": "of votes",
+        "PendingTransactions.lines": "accounts with a place; places and shares have limits",
+        "PendingTransactions.entries": "an account's share", "PendingTransactions.ids": "of entries",
+        "PendingTransactions.order": "of entries", "PendingTransactions.names": "of entries",
+        "RegistryMachine.opened": "tasks of the registry", "SlotBook.messages": "shares of ChainTables.slots",
+        "SlotBook.shares": "signers of messages",
+        "TaskMachine.stored": "of headers", "TaskMachine.badBodies": "of headers",
+        "TaskMachine.openedSeeds": "of headers", "TaskMachine.openRequested": "of headers",
+        "TaskMachine.unopenable": "of headers", "TaskMachine.complaints": "own, of headers",
+        "TaskMachine.checkRequested": "of candidates", "TaskMachine.checked": "of candidates",
+        "TaskMachine.graceRunning": "one a clock", "TaskMachine.gracePassed": "one a clock",
+        "TaskMachine.blameRequested": "steps", "TaskMachine.namedChunks": "own, of one proof",
+        "TaskMachine.pendingAnchor": "proofSteps, of the registry",
+        "TaskMachine.reveals": "the publisher's, two of one slot and one a proposal",
+        "TaskMachine.requestedReveals": "of reveals",
+        "TaskMachine.statements": "a member's, two of one slot and one a proposal",
+        "TaskMachine.requestedStatements": "of statements",
     ]
 
     /// `FILE.property` of each stored collection of a type.

@@ -35,7 +35,8 @@ public struct ConsensusMachine: Sendable {
     var proposals: [UInt32: Proposal] = [:]
     var prevotes: [UInt32: Ballots] = [:]
     var precommits: [UInt32: Ballots] = [:]
-    var headers: [BlockID: BlockHeader] = [:]
+    /// Of this height's proposals, whoever made them.
+    var headers = Bounded<NodeID, BlockID, BlockHeader>(ChainTables.headers)
     private var validity: [BlockID: Bool] = [:]
     private var requested: Set<BlockID> = []
     private var prevoteTimers: Set<UInt32> = []
@@ -121,14 +122,16 @@ public struct ConsensusMachine: Sendable {
         step = state.step
         locked = state.locked
         valid = state.valid
-        for value in [locked, valid] { if let header = value?.header { headers[header.id] = header } }
+        for value in [locked, valid] {
+            if let header = value?.header { headers.insert(header, for: header.id, by: header.author) }
+        }
         for message in own {
             switch message {
             case .proposal(let view, let signer, let proposal):
                 proposedViews.insert(view)
                 if signer == proposer(view: view) {
                     proposals[view] = proposal
-                    headers[proposal.header.id] = proposal.header
+                    headers.insert(proposal.header, for: proposal.header.id, by: signer)
                 }
             case .vote(let kind, let view, let signer, let block):
                 record(kind, view: view, signer: signer, block: block)
@@ -143,7 +146,7 @@ public struct ConsensusMachine: Sendable {
         else { return }
         if signer == me { proposedViews.insert(view) }
         // The second block of a proposer that made two is not voted for here, but others may have decided it.
-        headers[proposal.header.id] = proposal.header
+        headers.insert(proposal.header, for: proposal.header.id, by: signer)
         if proposals[view] == nil { proposals[view] = proposal }
     }
 
@@ -170,7 +173,7 @@ public struct ConsensusMachine: Sendable {
         directives.append(.saveState(voteState))
         directives.append(.sign(.proposal(view: view, proposal)))
         proposals[view] = proposal
-        headers[value.id] = value
+        headers.insert(value, for: value.id, by: proposer(view: view))
     }
 
     private mutating func expire(view: UInt32, step: VoteState.Step, _ directives: inout [ConsensusDirective]) {
@@ -178,7 +181,7 @@ public struct ConsensusMachine: Sendable {
         switch step {
         case .propose: if self.step == .propose { prevote(nil, .noProposal, &directives) }  // line 57
         case .prevote: if self.step == .prevote { precommit(nil, .noQuorum, &directives) }  // line 61
-        case .precommit: enter(view: view + 1, &directives)  // line 65
+        case .precommit: enter(view: view.clampedSum(1), &directives)  // line 65
         }
     }
 
@@ -290,7 +293,7 @@ public struct ConsensusMachine: Sendable {
         guard isStarted, step == .precommit, let ballots = precommits[view],
             ballots.weight(for: nil) >= electorate.quorum
         else { return false }
-        enter(view: view + 1, &directives)
+        enter(view: view.clampedSum(1), &directives)
         return true
     }
 

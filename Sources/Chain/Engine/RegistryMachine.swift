@@ -9,7 +9,7 @@ public struct RegistryMachine: Sendable {
     public package(set) var state: RegistryState
     private var core: ChainCore
     private var pending: PendingTransactions
-    private var awaited: [ContentID: [BlockHeader]] = [:]
+    private var waiting = WaitingHeaders()
     private var opened: Set<TaskID>
     private var isHalted: Bool { core.isHalted }
     private let electionKey: RistrettoKey?
@@ -90,7 +90,7 @@ public struct RegistryMachine: Sendable {
         }
         let verdict = core.precheck(envelope) { state.validators.contains($0) ? .accept : .ignore("no validator now") }
         guard verdict == .accept else { return (verdict, []) }
-        guard envelope.slot.minor < view + core.viewHorizon else { return (.ignore("view far ahead"), []) }
+        guard envelope.slot.minor < view.clampedSum(core.viewHorizon) else { return (.ignore("view far ahead"), []) }
         guard envelope.isSignatureValid else { return (.reject("not signed by \(envelope.signer.short)"), []) }
         guard let input = try? ChainCore.consensusInput(envelope) else { return (.reject("malformed payload"), []) }
         // The second vote of a signer counts for its block as well: consensus is told, whoever sent it is known.
@@ -186,9 +186,9 @@ public struct RegistryMachine: Sendable {
     public mutating func content(_ id: ContentID, _ bytes: [UInt8], _ now: Instant) -> [ChainDirective] {
         var out: [ChainDirective] = []
         guard !isHalted else { return out }
-        let waiting = awaited.removeValue(forKey: id) ?? []
-        core.keepBody(id, bytes, awaited: waiting)
-        for header in waiting { validate(header, now, &out) }
+        let due = waiting.take(.body(id))
+        core.keepBody(id, bytes, awaited: due)
+        for header in due { validate(header, now, &out) }
         deliver(now, &out)
         return out
     }
@@ -287,7 +287,7 @@ public struct RegistryMachine: Sendable {
     private mutating func validate(_ header: BlockHeader, _ now: Instant, _ out: inout [ChainDirective]) {
         guard header.height == height else { return }
         guard let body = core.bodies[header.body.id] else {
-            awaited[header.body.id, default: []].append(header)
+            waiting.wait(header, for: .body(header.body.id))
             out.append(.fetch(header.body, .blockBody, author: header.author))
             return
         }
@@ -318,7 +318,7 @@ public struct RegistryMachine: Sendable {
         }
         out.append(.commit(decided))
         out.append(.event(.decided(decided.header)))
-        awaited = [:]
+        waiting.removeAll()
         core.advance(
             to: Self.consensus(state, me: core.me, silentBelow: silentBelow), after: decided.certificate)
         recall()

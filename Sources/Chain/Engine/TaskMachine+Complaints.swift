@@ -48,7 +48,7 @@ extension TaskMachine {
                 let name = Judged(holder: envelope.signer, submission: entry.submission)
                 guard judged[name] == nil, let header = headers[entry.submission] else { continue }
                 let verdict = TaskRules.judge(entry, holder: envelope.signer, header: header, state: state)
-                judged[name] = verdict
+                guard judged.insert(verdict, for: name, by: envelope.signer).isIn else { continue }
                 switch verdict {
                 case .boxIsBad: out.append(.event(.complaint(holder: envelope.signer, about: header.submitter)))
                 case .boxIsGood:
@@ -63,7 +63,7 @@ extension TaskMachine {
     /// The submissions among `ids` that complaints prove bad, and these complaints, ascending by signer.
     func provenBad(among ids: [SubmissionID]) -> (bad: Set<SubmissionID>, complaints: [Envelope]) {
         let wanted = Set(ids)
-        let proven = judged.filter { $0.value == .boxIsBad && wanted.contains($0.key.submission) }.map(\.key)
+        let proven = judged.ordered.filter { $0.value == .boxIsBad && wanted.contains($0.key.submission) }.map(\.key)
         let holders = Set(proven.map(\.holder))
         return (Set(proven.map(\.submission)), messages(.complaint).filter { holders.contains($0.signer) })
     }

@@ -25,7 +25,7 @@ extension TaskMachine {
         do {
             switch slot.kind {
             case .proposal, .prevote, .precommit:
-                guard slot.minor < view + core.viewHorizon else { return .ignore("view far ahead") }
+                guard slot.minor < view.clampedSum(core.viewHorizon) else { return .ignore("view far ahead") }
                 guard state.electorate.contains(envelope.signer) else { return .reject("no vote here") }
                 guard let input = try ChainCore.consensusInput(envelope) else { return .reject("malformed payload") }
                 // The second vote of a signer counts for its block as well; it is evidence too.
@@ -55,7 +55,7 @@ extension TaskMachine {
             case .candidate:
                 guard let job = keyJob else { return .ignore("no set is decided") }
                 // Candidates of views that nobody has reached would fill the book.
-                guard slot.minor <= view + 1 else { return .ignore("view far ahead") }
+                guard slot.minor <= view.clampedSum(1) else { return .ignore("view far ahead") }
                 let candidate = try Candidate(wireBytes: envelope.payload)
                 guard candidate.manifest == job.manifest,
                     candidate.payload
@@ -68,7 +68,7 @@ extension TaskMachine {
                 }
                 if isFirst(envelope, &out) {
                     out.append(.event(.candidate(aggregator: envelope.signer)))
-                    requestCheck(candidate, &out)
+                    requestCheck(candidate, by: envelope.signer, &out)
                 }
             case .opinion:
                 guard slot.minor == 0 else { return .reject("an opinion has no view") }
@@ -143,7 +143,7 @@ extension TaskMachine {
         case .grace(let timerHeight, _):
             if timerHeight == height {
                 gracePassed.insert(timer)
-                for header in awaitedRebuttal { validate(header, now, &out) }
+                for header in waiting.take(.rebuttal) { validate(header, now, &out) }
             }
         }
         react(now, &out)
@@ -154,9 +154,9 @@ extension TaskMachine {
     public mutating func content(_ id: ContentID, _ bytes: [UInt8], _ now: Instant) -> [ChainDirective] {
         var out: [ChainDirective] = []
         guard !isHalted, !state.isEnded else { return out }
-        let waiting = awaited.removeValue(forKey: id) ?? []
-        core.keepBody(id, bytes, awaited: waiting)
-        for header in waiting { validate(header, now, &out) }
+        let due = waiting.take(.body(id))
+        core.keepBody(id, bytes, awaited: due)
+        for header in due { validate(header, now, &out) }
         deliver(now, &out)
         react(now, &out)
         return out
@@ -266,7 +266,7 @@ extension TaskMachine {
         out.append(.persist([envelope], nil))
         out.append(.broadcast(envelope))
         out.append(.event(.candidate(aggregator: me)))
-        requestCheck(candidate, &out)
+        requestCheck(candidate, by: me, &out)
         react(now, &out)
         return out
     }
@@ -278,7 +278,7 @@ extension TaskMachine {
         guard keyJob != nil, checkRequested.contains(payload) else { return out }
         checked[payload] = check
         if !check.isValid { out.append(.event(.warning("candidate \(payload.short): \(check.reason)"))) }
-        for header in awaitedChecks.removeValue(forKey: payload) ?? [] {
+        for header in waiting.take(.check(payload)) {
             drive(.validated(header.id, check.isValid), now, &out)
         }
         react(now, &out)

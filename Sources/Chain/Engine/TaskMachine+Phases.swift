@@ -37,8 +37,7 @@ extension TaskMachine {
     mutating func note(_ envelope: Envelope, _ out: inout [ChainDirective]) {
         guard let header = try? SubmissionHeader(wireBytes: envelope.payload) else { return }
         let id = envelope.submissionID
-        guard headers[id] == nil else { return }
-        headers[id] = header
+        guard headers[id] == nil, headers.insert(header, for: id, by: header.submitter).isIn else { return }
         judgeComplaints(&out)
         out.append(.work(.pullBody(id, header)))
     }

@@ -42,7 +42,7 @@ extension TaskMachine {
             let missing = state.roster.filter { !submitters.contains($0) }
             if !missing.isEmpty, !core.consensus.isStarted {
                 let phase =
-                    missing.contains(me) && !headers.values.contains { $0.submitter == me } ? "train" : "collect"
+                    missing.contains(me) && headers.count(of: me) == 0 ? "train" : "collect"
                 return TaskProgress(
                     phase: phase,
                     waiting: "\(state.roster.count - missing.count)/\(state.roster.count) submissions, "

@@ -9,8 +9,6 @@ struct ScoreTally: Sendable {
     var requestedStatements: Set<ScoreStatement> = []
     var isRevealRequested = false
     var isOpeningRequested = false
-    /// Proposals whose scores are being checked.
-    var awaited: [BlockHeader] = []
 }
 
 /// Scored rounds: the commitment before the round, the reveal and the openings after its RESULT, and the voters' lists of
@@ -178,7 +176,6 @@ extension TaskMachine {
     mutating func verdict(
         on section: ScoreSection?, of header: BlockHeader, _ out: inout [ChainDirective]
     ) -> Bool? {
-        tally.awaited.removeAll { $0 == header }
         guard let section, let pending, let envelope = section.reveal,
             let reveal = try? DirectionReveal(wireBytes: envelope.payload)
         else { return true }
@@ -194,7 +191,7 @@ extension TaskMachine {
             }
         }
         guard isKnown else {
-            tally.awaited.append(header)
+            waiting.wait(header, for: .scores)
             return nil
         }
         return true
@@ -283,7 +280,7 @@ extension TaskMachine {
     }
 
     private mutating func judgeAgain(_ now: Instant, _ out: inout [ChainDirective]) {
-        for header in tally.awaited { validate(header, now, &out) }
+        for header in waiting.take(.scores) { validate(header, now, &out) }
         react(now, &out)
     }
 }

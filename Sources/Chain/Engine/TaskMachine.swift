@@ -27,7 +27,8 @@ public struct TaskMachine: Sendable {
 
     // What is known of the present attempt.
     var context: RoundContext
-    var headers: [SubmissionID: SubmissionHeader] = [:]
+    /// Announcements of this attempt.
+    var headers = Bounded<NodeID, SubmissionID, SubmissionHeader>(ChainTables.announcements)
     var stored: Set<SubmissionID> = []
     var badBodies: Set<SubmissionID> = []
     var openedSeeds: Set<SubmissionID> = []
@@ -40,19 +41,18 @@ public struct TaskMachine: Sendable {
     var phaseDurationMs: UInt64 = 0
 
     // What is known of the candidate.
-    var candidates: [PayloadID: Candidate] = [:]
+    var candidates = Bounded<NodeID, PayloadID, Candidate>(ChainTables.candidates)
     var checkRequested: Set<PayloadID> = []
     var checked: [PayloadID: CandidateCheck] = [:]
     var manualVerdict: (verdict: Opinion.Verdict, remark: String)?
 
     // What is known of bad boxes and of who broke the sum.
     var complaints: [SubmissionID: Complaint.Entry] = [:]
-    var judged: [Judged: TaskRules.ComplaintVerdict] = [:]
+    var judged = Bounded<NodeID, Judged, TaskRules.ComplaintVerdict>(ChainTables.judgements)
     /// Complaints about boxes that opened, since this node started.
     public internal(set) var falseComplaints = 0
     var blameRequested: Set<BlameStep> = []
     var namedChunks: [BlameProof.Chunk]?
-    var awaitedRebuttal: [BlockHeader] = []
 
     /// A complaint's entry that was looked at.
     struct Judged: Hashable, Sendable {
@@ -69,8 +69,7 @@ public struct TaskMachine: Sendable {
     /// Revealed directions that broke a condition, since this node started.
     public internal(set) var badDirections = 0
 
-    var awaited: [ContentID: [BlockHeader]] = [:]
-    var awaitedChecks: [PayloadID: [BlockHeader]] = [:]
+    var waiting = WaitingHeaders()
     var deferred = Bounded<NodeID, Envelope, Void>(ChainTables.deferred)
 
     /// What a voter found when it checked a candidate.
@@ -137,7 +136,7 @@ public struct TaskMachine: Sendable {
                 || slot.major == UInt64(state.round) && slot.minor < UInt32(state.attempt)
         case .direction: slot.major < UInt64(state.round)
         // Those of a round are open while the next one goes on.
-        case .reveal, .score: slot.major + 1 < UInt64(state.round)
+        case .reveal, .score: slot.major.clampedSum(1) < UInt64(state.round)
         case .transaction: true
         }
     }
@@ -304,7 +303,7 @@ public struct TaskMachine: Sendable {
     mutating func validate(_ header: BlockHeader, _ now: Instant, _ out: inout [ChainDirective]) {
         guard header.height == height else { return }
         guard let body = core.bodies[header.body.id] else {
-            awaited[header.body.id, default: []].append(header)
+            waiting.wait(header, for: .body(header.body.id))
             out.append(.fetch(header.body, .blockBody, author: header.author))
             return
         }
@@ -323,10 +322,9 @@ public struct TaskMachine: Sendable {
                 drive(.validated(header.id, isRight), now, &out)
             }
         case .void(let body):
-            awaitedRebuttal.removeAll { $0 == header }
             if body.reason == .blame, body.blame?.chunks.isEmpty == false, !mayName(&out) {
                 // Named clients may contradict first; the clock that runs for them brings this header back.
-                awaitedRebuttal.append(header)
+                waiting.wait(header, for: .rebuttal)
                 return
             }
             let admitted =
@@ -350,8 +348,8 @@ public struct TaskMachine: Sendable {
             if let known = checked[candidate.payload] {
                 drive(.validated(header.id, known.isValid), now, &out)
             } else {
-                awaitedChecks[candidate.payload, default: []].append(header)
-                requestCheck(candidate, &out)
+                waiting.wait(header, for: .check(candidate.payload))
+                requestCheck(candidate, by: header.author, &out)
             }
         }
     }
@@ -364,10 +362,19 @@ public struct TaskMachine: Sendable {
             aggregate: body.aggregate, model: body.model, opening: body.opening)
     }
 
-    mutating func requestCheck(_ candidate: Candidate, _ out: inout [ChainDirective]) {
-        guard let job = keyJob, checked[candidate.payload] == nil, checkRequested.insert(candidate.payload).inserted
-        else { return }
-        candidates[candidate.payload] = candidate
+    mutating func requestCheck(_ candidate: Candidate, by author: NodeID, _ out: inout [ChainDirective]) {
+        guard let job = keyJob, checked[candidate.payload] == nil, !checkRequested.contains(candidate.payload) else {
+            return
+        }
+        switch candidates.insert(candidate, for: candidate.payload, by: author) {
+        case .refused: return
+        case .displacing(let other, _):
+            // Whoever announces it again has it checked again.
+            checkRequested.remove(other)
+            checked[other] = nil
+        case .added, .replaced: break
+        }
+        checkRequested.insert(candidate.payload)
         out.append(.work(.checkCandidate(candidate, job)))
     }
 
@@ -395,9 +402,8 @@ public struct TaskMachine: Sendable {
         out.append(.commit(decided))
         out.append(.event(.decided(decided.header)))
         core.advance(to: Self.consensus(state, me: me, silentBelow: silentBelow), after: decided.certificate)
-        awaited = [:]
-        awaitedChecks = [:]
-        candidates = [:]
+        waiting.removeAll()
+        candidates.removeAll()
         checkRequested = []
         checked = [:]
         manualVerdict = nil
@@ -407,12 +413,10 @@ public struct TaskMachine: Sendable {
             pendingAnchor = nil
             pendingOrder = nil
         }
-        awaitedRebuttal = []
         if before.3 != state.scores.pending {
             tally = ScoreTally()
             core.book.removeAll { $0.kind == .reveal || $0.kind == .score }
         }
-        tally.awaited = []
         if (before.0, before.1, before.2) != (state.round, state.attempt, state.scores.direction) { forgetAttempt() }
         recall()
         enterPhase(now, &out)
@@ -420,14 +424,14 @@ public struct TaskMachine: Sendable {
 
     private mutating func forgetAttempt() {
         context = RoundContext(state)
-        headers = [:]
+        headers.removeAll()
         stored = []
         badBodies = []
         openedSeeds = []
         openRequested = []
         unopenable = []
         complaints = [:]
-        judged = [:]
+        judged.removeAll()
         blameRequested = []
         namedChunks = nil
         core.book.removeAll {

@@ -5,9 +5,9 @@ internal import Wire
 extension RegistryState {
     /// The earliest time at which a block would have something to do; nil if nothing waits.
     public var nextTimerMs: UInt64? {
-        let accounts = accounts.values.compactMap { $0.unbonding.first?.releaseMs }.min()
+        let accounts = accounts.unbonding.compactMap { self.accounts[$0]?.unbonding.first?.releaseMs }.min()
         let tasks = tasks.compactMap { timerMs($0) }.min()
-        let epoch = changeSinceMs.map { $0 + genesis.parameters.epochMs }
+        let epoch = changeSinceMs.map { $0.clampedSum(genesis.parameters.epochMs) }
         return [accounts, tasks, epoch].compactMap { $0 }.min()
     }
 
@@ -19,7 +19,7 @@ extension RegistryState {
     }
 
     mutating func runTimers(height: UInt64, timeMs: UInt64) {
-        for node in accounts.keys.sorted() {
+        for node in accounts.unbonding.sorted() {
             while let account = accounts[node], let first = account.unbonding.first, first.releaseMs <= timeMs,
                 !isVoting(node, beyond: account.validatorBond)
             {

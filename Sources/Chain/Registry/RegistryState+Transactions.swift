@@ -344,7 +344,9 @@ extension RegistryState {
             accounts[signer]!.unbonding.count < Limits.unbondings, "\(Limits.unbondings) parts are unbonding already")
         accounts[signer]!.validatorBond = bond - credits
         accounts[signer]!.unbonding.append(
-            Unbonding(credits: credits, releaseMs: timeMs + genesis.parameters.epochMs + genesis.parameters.evidenceMs))
+            Unbonding(
+                credits: credits,
+                releaseMs: timeMs.clampedSum(genesis.parameters.epochMs).clampedSum(genesis.parameters.evidenceMs)))
         write(signer, Int64(clamping: credits), .unbonding, height, timeMs)
     }
 

@@ -42,7 +42,7 @@ public struct RegistryState: Hashable, Sendable {
     public private(set) var head: BlockID
     public private(set) var headTimeMs: UInt64
     public private(set) var beacon: Digest
-    public var accounts: [NodeID: Account] = [:]
+    public var accounts = AccountTable()
     /// Since when bonds that differ from the electorate wait for the next epoch; nil: none do.
     public private(set) var changeSinceMs: UInt64?
     /// In order of publication. Ended ones leave.

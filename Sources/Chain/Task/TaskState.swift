@@ -265,14 +265,14 @@ public struct TaskState: Hashable, Sendable {
             phase = .collecting
         case .void(let body):
             switch phase {
-            case .collecting: unkeyedAttempts += 1
+            case .collecting: unkeyedAttempts = unkeyedAttempts.clampedSum(1)
             case .aggregating(_, let set): resubmits = set
             case .ended: break
             }
             evict(body.evicted)
             // Silence may be the network's: a holder that nobody can follow keeps its place, a liar does not.
             replace(body.replaced, unanswered: body.reason == .holders ? body.replaced.count : 0)
-            attempt += 1
+            attempt = attempt.clampedSum(1)
             phase = .collecting
         case .control(.complete): end(.complete)
         case .control(.failed(let reason)): end(.failed(reason))

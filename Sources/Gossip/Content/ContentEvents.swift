@@ -19,6 +19,8 @@ public enum ContentInput: Sendable, Equatable {
     case opened(ContentID, ChunkBitmap)
     /// The disk refused to open, store or finish a content.
     case storeFailed(ContentID, reason: String)
+    /// What the chains say of nodes now.
+    case standing(Standing)
     case timer
 }
 

@@ -69,6 +69,8 @@ public struct ContentExchange: Sendable {
             opened(id, arrived, &directives)
         case .storeFailed(let id, let reason):
             if wants[id] != nil { end(id, .store(reason), &directives) }
+        case .standing(let standing):
+            serving.stand(standing)
         case .timer:
             scheduledAt = nil
         }

@@ -16,22 +16,36 @@ struct ContentServing {
 
     private struct Peer {
         var queue: [Item] = []
-        /// Bytes that may be sent now; negative after a chunk larger than what was left.
-        var budget: Int
-        var filledAt: Duration
+        /// Bytes that may be sent now; in debt after a chunk larger than what was left.
+        var budget: AnswerBudget
     }
 
     private let settings: ContentSettings
     private var peers: [NodeID: Peer] = [:]
+    private var standing = Standing()
+    /// All keys together that nobody knows.
+    private var strangers: AnswerBudget
 
-    init(_ settings: ContentSettings) { self.settings = settings }
+    init(_ settings: ContentSettings) {
+        self.settings = settings
+        strangers = AnswerBudget(
+            .init(burst: settings.serveBurstBytes, perSecond: settings.strangersBytesPerSecond), now: .zero)
+    }
+
+    mutating func stand(_ standing: Standing) {
+        self.standing = standing
+        for id in peers.keys.sorted() { peers[id]!.budget.change(settings.allowance(rank(id))) }
+    }
+
+    /// Without chains, or before they have spoken, all are alike.
+    private func rank(_ node: NodeID) -> Standing.Rank { standing.isEmpty ? .member : standing.rank(of: node) }
 
     /// Queues requests.
     /// - Returns: how many did not fit.
     mutating func enqueue(_ items: [Item], from peer: NodeID, now: Duration) -> Int {
         if peers[peer] == nil {
             guard peers.count < settings.mostServedPeers else { return items.count }
-            peers[peer] = Peer(budget: settings.serveBurstBytes, filledAt: now)
+            peers[peer] = Peer(budget: AnswerBudget(settings.allowance(rank(peer)), now: now))
         }
         var refused = 0
         for item in items where !peers[peer]!.queue.contains(item) {
@@ -50,15 +64,16 @@ struct ContentServing {
 
     mutating func remove(_ peer: NodeID) { peers[peer] = nil }
 
-    /// What may be answered now, peers in order of their ids.
+    /// What may be answered now: members first, then accounts, and by id.
     mutating func due(_ now: Duration) -> [ContentDirective] {
         var directives: [ContentDirective] = []
-        for id in peers.filter({ !$0.value.queue.isEmpty }).keys.sorted() {
-            fill(id, now)
+        let waiting = peers.filter { !$0.value.queue.isEmpty }.keys.map { (rank: rank($0), id: $0) }
+        for (rank, id) in waiting.sorted(by: { $0.rank == $1.rank ? $0.id < $1.id : $0.rank > $1.rank }) {
             var sent = 0
             for item in peers[id]!.queue {
-                guard peers[id]!.budget > 0 else { break }
-                peers[id]!.budget -= ContentLimits.chunkBytes
+                guard peers[id]!.budget.isOpen(now), rank > .stranger || strangers.isOpen(now) else { break }
+                peers[id]!.budget.answered(ContentLimits.chunkBytes)
+                if rank == .stranger { strangers.answered(ContentLimits.chunkBytes) }
                 sent += 1
                 if let chunk = item.chunk {
                     directives.append(.serveChunk(to: id, item.content, chunk.tier, index: chunk.index))
@@ -74,22 +89,11 @@ struct ContentServing {
     /// When the next queued item may be answered.
     func nextDue(_ now: Duration) -> Duration? {
         var next: Duration?
-        for (_, peer) in peers where !peer.queue.isEmpty {
-            let owed = max(0, 1 - peer.budget)
-            let at = peer.filledAt + .milliseconds(owed * 1000 / settings.serveBytesPerSecond + 1)
+        for (id, peer) in peers where !peer.queue.isEmpty {
+            var at = peer.budget.opens(now)
+            if rank(id) == .stranger { at = max(at, strangers.opens(now)) }
             next = min(next ?? at, at)
         }
         return next.map { max($0, now) }
-    }
-
-    private mutating func fill(_ id: NodeID, _ now: Duration) {
-        guard let peer = peers[id], now > peer.filledAt else { return }
-        let (seconds, attoseconds) = (now - peer.filledAt).components
-        // A long pause fills the budget whatever its length is.
-        let milliseconds = seconds >= 60 ? 60_000 : Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
-        guard milliseconds > 0 else { return }
-        let gained = milliseconds * (settings.serveBytesPerSecond / 1000)
-        peers[id]!.budget = min(settings.serveBurstBytes, peer.budget + gained)
-        peers[id]!.filledAt = now
     }
 }

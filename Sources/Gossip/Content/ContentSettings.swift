@@ -17,19 +17,38 @@ public struct ContentSettings: Sendable, Equatable {
     public var oldestRequest: Duration = .seconds(30)
     /// Chunks that one peer may have waiting to be served.
     public var serveQueue = 64
+    /// Bytes that one peer may draw, by what the chains say of it; where they say nothing yet, as a member.
     public var serveBytesPerSecond = 64 << 20
     public var serveBurstBytes = 4 << 20
+    public var accountBytesPerSecond = 8 << 20
+    /// A new key costs nothing, so keys that nobody knows have a share together beside the one of each.
+    public var strangerBytesPerSecond = 1 << 20
+    public var strangersBytesPerSecond = 4 << 20
     public var mostServedPeers = 256
 
     public init() {}
 
     /// For nodes on one machine.
+    /// What a peer may draw.
+    func allowance(_ rank: Standing.Rank) -> AnswerBudget.Allowance {
+        let perSecond =
+            switch rank {
+            case .stranger: min(strangerBytesPerSecond, serveBytesPerSecond)
+            case .account: min(accountBytesPerSecond, serveBytesPerSecond)
+            case .member: serveBytesPerSecond
+            }
+        return AnswerBudget.Allowance(burst: serveBurstBytes, perSecond: perSecond)
+    }
+
     public static var loopback: ContentSettings {
         var settings = ContentSettings()
         settings.stall = .seconds(1)
         settings.pause = .milliseconds(100)
         settings.longestPause = .seconds(5)
         settings.serveBytesPerSecond = 256 << 20
+        settings.accountBytesPerSecond = 64 << 20
+        settings.strangerBytesPerSecond = 4 << 20
+        settings.strangersBytesPerSecond = 16 << 20
         return settings
     }
 }

@@ -54,6 +54,11 @@ public struct AnswerBudget: Sendable {
         return left > 0
     }
 
+    /// When an answer may begin, if nothing is drawn meanwhile.
+    public func opens(_ now: Duration) -> Duration {
+        left > 0 ? now : filledAt + .milliseconds((1 - left) * 1_000 / max(1, allowance.perSecond) + 1)
+    }
+
     /// The answer's length; the last one may go into debt.
     public mutating func answered(_ bytes: Int) { left -= max(0, bytes) }
 

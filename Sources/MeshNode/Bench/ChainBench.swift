@@ -8,7 +8,7 @@ internal import Wire
 public struct ChainBench: Sendable {
     public typealias Row = GossipBench.Row
 
-    public static let names = ["decision", "failover", "messages", "replay_1000"]
+    public static let names = ["decision", "failover", "messages", "replay_1000", "registry_10000"]
 
     private let nodes: Int
     private let decisions: Int
@@ -33,6 +33,7 @@ public struct ChainBench: Sendable {
         if wants("failover") { each(try await failover()) }
         if wants("messages") { for row in try await messages() { each(row) } }
         if wants("replay_1000") { for row in try replay() { each(row) } }
+        if wants("registry_10000") { each(try Self.registry(accounts: 10_000)) }
     }
 
     // MARK: Rows

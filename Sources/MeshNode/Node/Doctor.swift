@@ -18,7 +18,7 @@ public struct Doctor: Sendable {
     }
 
     public func checks() -> [HealthCheck] {
-        [clock(), disk(), ports()] + databases() + chains() + data() + bootstrap()
+        [clock(), disk(), ports()] + key() + databases() + chains() + data() + bootstrap()
     }
 
     private func clock() -> HealthCheck {
@@ -50,6 +50,20 @@ public struct Doctor: Sendable {
             return unsafeBitCast(symbol, to: Adjust.self)(buffer.baseAddress!)
         }
         return answer < 0 ? nil : answer
+    }
+
+    /// What a running node says itself.
+    private func key() -> [HealthCheck] {
+        guard !isRunning else { return [] }
+        let alarm: String?
+        do { alarm = try home.alarm() } catch { alarm = "\(error)" }
+        guard let alarm else { return [] }
+        return [
+            HealthCheck(
+                "key", .fail, alarm,
+                next: "stop every copy, keep the home whose durable.sqlite is the newest, move the others away, then: "
+                    + "meshnode doctor --clear-alarm --home \(home.path)")
+        ]
     }
 
     private func disk() -> HealthCheck {

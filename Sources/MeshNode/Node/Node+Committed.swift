@@ -14,7 +14,7 @@ extension Node {
         let stats = runtime.stats
         var view = RoundView(
             task: header.chain.hex, round: header.round, attempt: header.attempt, outcome: .void,
-            enrolled: state.genesis.members.count, views: block.certificate.view + 1, height: header.height,
+            enrolled: state.genesis.members.count, views: block.certificate.view.clampedSum(1), height: header.height,
             head: header.id.hex)
         view.seconds.total = Double(now.monotonicMs - stats.startedMs) / 1_000
         view.bytesIn = traffic.bytesIn &- stats.bytesIn

@@ -74,11 +74,3 @@ extension Node {
         return nil
     }
 }
-
-extension UInt64 {
-    /// The sum, or the largest number.
-    fileprivate func clampedSum(_ other: UInt64) -> UInt64 {
-        let (sum, overflow) = addingReportingOverflow(other)
-        return overflow ? .max : sum
-    }
-}

@@ -22,6 +22,7 @@ extension Node {
         guard members != standing.members || accounts.count != standing.accounts.count else { return }
         standing = Standing(members: members, accounts: accounts)
         gossip(.standing(standing))
+        content(.standing(standing))
         let told = standing
         Task { await transport.stand(told) }
     }

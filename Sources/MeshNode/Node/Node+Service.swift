@@ -208,7 +208,7 @@ extension Node: NodeService {
                 RoundView(
                     task: task.hex, round: machine.state.round, attempt: machine.state.attempt, outcome: .running,
                     reason: progress.waiting, enrolled: machine.state.genesis.members.count,
-                    aggregator: machine.aggregator.hex, views: machine.view + 1,
+                    aggregator: machine.aggregator.hex, views: machine.view.clampedSum(1),
                     ownAccuracy: tasks[task]?.stats.ownAccuracy, ownLoss: tasks[task]?.stats.ownLoss,
                     saturations: tasks[task]?.stats.saturations))
         }

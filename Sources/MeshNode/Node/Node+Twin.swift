@@ -6,11 +6,12 @@ internal import Wire
 /// A key that lives twice: a copied home that runs beside this one, or an older copy of this home that was started after
 /// it had signed more. Each message of the other fills a slot that this one may fill as well, and the bond is gone then.
 /// Whatever proves it is an alarm at once: all links are closed, and nothing is signed any more on any chain. The process
-/// stays, so that its operator reads why.
+/// stays, so that its operator reads why, and a file of the home keeps the next one from starting until the owner says that the
+/// key lives in one place only.
 extension Node {
     static let twinAdvice =
         "run each key in one place: stop all of them, keep the home whose durable.sqlite is the newest, move the others away, "
-        + "then start that one"
+        + "then tell that one: meshnode doctor --clear-alarm --home HOME, and start it"
 
     /// What an own message proves that comes from a peer: everything that this node signed for a slot was stored before it
     /// was sent. Transactions have no slot that evidence could name.
@@ -47,6 +48,11 @@ extension Node {
         let text = "ALARM: \(reason): it is used in another place too; nothing is signed any more"
         alarm = text
         isStopped = true
+        // Before anything else: a process that is killed now must not sign when it starts again.
+        do { try home.keepAlarm(text) } catch {
+            logger.critical(
+                "the alarm could not be written to \(home.alarmFile) and will not outlive this process: \(error)")
+        }
         logger.critical("\(text); \(Self.twinAdvice)")
         note("alarm", "\(text); \(Self.twinAdvice)")
         Task { await transport.shutdown() }

@@ -139,6 +139,7 @@ public actor Node {
         startedAt = executor.monotonic
         worker = environment.worker("\(nodeID.short)")
         lock = try HomeLock(home)
+        if let alarm = try home.alarm() { throw NodeError.alarmed(home: home.path, alarm) }
         chainStore = try ChainStore(path: home.chainDatabase)
         homeInode = try FileSystem.status(home.chainDatabase)?.inode
         durable = try DurableStore(path: home.durableDatabase, owner: key.nodeID)
@@ -371,6 +372,7 @@ public enum NodeError: Error, Equatable, Sendable, CustomStringConvertible {
     case notInitialised(String)
     case damagedChain(chain: String, height: UInt64, cause: String)
     case halted(String)
+    case alarmed(home: String, String)
     case tooFewFiles(limit: Int, needed: Int, uses: String)
 
     public var description: String {
@@ -378,6 +380,10 @@ public enum NodeError: Error, Equatable, Sendable, CustomStringConvertible {
         case .notInitialised(let path):
             "home \(path) has no genesis; run: `meshnode init --home \(path.shellWord) --genesis FILE`"
         case .halted(let reason): "the node stopped itself: \(reason); see its log, then start it again"
+        case .alarmed(let home, let alarm):
+            "\(alarm). Nothing is signed from this home until its owner says that no copy of it runs anywhere: stop all of "
+                + "them, keep the home whose durable.sqlite is the newest, move the others away, then run: "
+                + "meshnode doctor --clear-alarm --home \(home)"
         case .tooFewFiles(let limit, let needed, let uses):
             "the limit of open files is \(limit), a node needs \(needed): \(uses); raise it: ulimit -n 1024"
         case .damagedChain(let chain, let height, let cause):

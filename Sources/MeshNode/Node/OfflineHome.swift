@@ -120,7 +120,7 @@ extension RoundView {
         let header = block.header
         self.init(
             task: header.chain.hex, round: header.round, attempt: header.attempt, outcome: .void,
-            enrolled: state.genesis.members.count, views: block.certificate.view + 1, height: header.height,
+            enrolled: state.genesis.members.count, views: block.certificate.view.clampedSum(1), height: header.height,
             head: header.id.hex)
         switch content {
         case .void(let body): reason = BlockDescription.reason(body)

@@ -36,6 +36,32 @@ public struct HomeDirectory: Sendable, Equatable {
     public var logs: String { path + "/logs" }
     public var apiSocket: String { path + "/api.sock" }
     public var lockFile: String { path + "/lock" }
+    /// There while the owner has not said that the key of this home lives in one place only.
+    public var alarmFile: String { path + "/alarm" }
+
+    /// Why this home's node signs nothing any more, until its owner takes that back; nil where nothing is wrong. What cannot
+    /// be read is an alarm too.
+    public func alarm() throws(StorageError) -> String? {
+        guard try FileSystem.exists(alarmFile) else { return nil }
+        return String(decoding: try FileSystem.read(alarmFile, limit: 4_096), as: UTF8.self)
+            .split(separator: "\n").first.map(String.init) ?? "ALARM: the reason was not written"
+    }
+
+    /// On disk when it returns, so that no restart forgets it.
+    func keepAlarm(_ text: String) throws(StorageError) {
+        guard try !FileSystem.exists(alarmFile) else { return }
+        try FileSystem.writeAtomically(alarmFile, [Array("\(text)\n".utf8)])
+    }
+
+    /// The owner's word that the key lives here alone.
+    /// - Returns: the alarm that is over; nil where there was none.
+    public func clearAlarm() throws(StorageError) -> String? {
+        let lock = try HomeLock(self)
+        defer { lock.release() }
+        guard let text = try alarm() else { return nil }
+        try FileSystem.remove(alarmFile)
+        return text
+    }
 
     /// Creates the directories that are missing, each 0700. Parents of the home are created too.
     public static func create(at path: String) throws(StorageError) -> HomeDirectory {

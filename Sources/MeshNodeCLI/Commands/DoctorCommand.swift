@@ -7,8 +7,19 @@ struct DoctorCommand: AsyncParsableCommand {
         commandName: "doctor", abstract: "Looks for what keeps a node from working; the node may run or not.",
         discussion: "Exit code 1 when a check fails. Each failure says the next step.")
     @OptionGroup var global: GlobalArguments
+    @Flag(
+        name: .customLong("clear-alarm"),
+        help: "The owner's word that the key of this home lives here alone, after an alarm about a second one.")
+    var clearAlarm = false
 
     func run() async throws {
+        if clearAlarm {
+            let over = try HomeDirectory.open(at: global.homePath).clearAlarm()
+            global.output.progress(
+                over.map { "taken back: \($0); start the node: meshnode run --home \(global.homePath)" }
+                    ?? "there was no alarm")
+            return
+        }
         let configuration = try global.configuration().configuration
         var api = APIClient(socket: configuration.socket)
         api.timeoutSeconds = 5

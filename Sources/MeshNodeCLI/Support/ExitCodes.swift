@@ -64,7 +64,7 @@ struct CommandFailure: Error, Equatable {
     private init(_ error: NodeError) {
         let code =
             switch error {
-            case .notInitialised: ExitStatus.configuration
+            case .notInitialised, .alarmed: ExitStatus.configuration
             case .damagedChain: ExitStatus.verification
             default: ExitStatus.failed
             }

@@ -14,6 +14,8 @@ final class MeshMember: Sendable {
     let outlivesLauncher: Bool
     /// Set by `init`.
     let node: NodeID
+    /// Another build of the program than this one.
+    let program: String?
     private let state = Mutex(State())
 
     private struct State {
@@ -28,13 +30,18 @@ final class MeshMember: Sendable {
         case killed(Int32)
     }
 
-    init(index: Int, home: HomeDirectory, log: String, inProcess: Bool, outlivesLauncher: Bool = false, node: NodeID) {
+    init(
+        index: Int, home: HomeDirectory, log: String, inProcess: Bool, outlivesLauncher: Bool = false,
+        program: String? = nil,
+        node: NodeID
+    ) {
         self.index = index
         self.home = home
         self.log = log
         self.inProcess = inProcess
         self.outlivesLauncher = outlivesLauncher
         self.node = node
+        self.program = program
     }
 
     var client: APIClient { APIClient(socket: home.apiSocket) }
@@ -55,8 +62,9 @@ final class MeshMember: Sendable {
         }
         let process = Process()
         process.executableURL = URL(
-            fileURLWithPath: CommandLine.arguments[0].hasPrefix("/")
-                ? CommandLine.arguments[0] : Bundle.main.executablePath ?? CommandLine.arguments[0])
+            fileURLWithPath: program
+                ?? (CommandLine.arguments[0].hasPrefix("/")
+                    ? CommandLine.arguments[0] : Bundle.main.executablePath ?? CommandLine.arguments[0]))
         process.arguments = ["run", "--home", home.path] + settings.flatMap { ["--set", $0] }
         if outlivesLauncher {
             process.standardInput = FileHandle.nullDevice

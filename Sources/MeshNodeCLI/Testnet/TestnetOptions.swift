@@ -49,6 +49,9 @@ struct TestnetOptions: Sendable {
     /// `owner.toml` of the last node.
     var ownerPolicy: String?
 
+    /// Another build of the program for the node processes; nil: this one.
+    var program: String?
+
     static let optimisers = ["sgd", "momentum", "adamw", "fedprox", "scaffold"]
     static let servers: [String: TaskSpec.ServerRule] = [
         "fedavg": .fedAvg, "fedavgm": .fedAvgM, "fedadam": .fedAdam, "fedyogi": .fedYogi, "diloco": .diLoCo,

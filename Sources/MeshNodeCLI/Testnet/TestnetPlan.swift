@@ -83,7 +83,8 @@ struct TestnetPlan: Sendable {
             members.append(
                 MeshMember(
                     index: index, home: home, log: log,
-                    inProcess: options.inProcess, outlivesLauncher: options.keep, node: node))
+                    inProcess: options.inProcess, outlivesLauncher: options.keep, program: options.program,
+                    node: node))
             // Equal bonds: five votes, quorum four.
             accounts.append(
                 KeyRules.member(key: identity.signingKey(), electionKey: try identity.electionKey())

@@ -52,7 +52,7 @@ final class TestnetRun: Sendable {
         }
     }
 
-    private func stopAll(_ plan: TestnetPlan) async {
+    func stopAll(_ plan: TestnetPlan) async {
         for member in plan.members { await member.stop() }
     }
 
@@ -74,7 +74,7 @@ final class TestnetRun: Sendable {
         return try TestnetProof(run: self, plan: plan, task: task, baselines: baselines).check()
     }
 
-    private func start(_ plan: TestnetPlan) async throws {
+    func start(_ plan: TestnetPlan) async throws {
         let debug =
             (options.killAggregator.map { ["debug.kill_aggregator=\($0.round):\($0.point.rawValue)"] } ?? [])
             + (options.attack.map { ["debug.attack=\($0.rawValue)"] } ?? [])
@@ -118,7 +118,7 @@ final class TestnetRun: Sendable {
                 + (links < all ? ", \(links) of \(all) links" : ""))
     }
 
-    private func publish(_ plan: TestnetPlan) async throws -> String {
+    func publish(_ plan: TestnetPlan) async throws -> String {
         let published: PublishedView = try await plan.members[0].client.post(
             "/v1/tasks", Array(plan.taskFile.utf8), contentType: "application/toml")
         report("task \(published.task.prefix(8)) published; \(published.readers)")
@@ -248,7 +248,7 @@ final class TestnetRun: Sendable {
 
     // MARK: Waiting
 
-    private func waitReady(_ member: MeshMember) async throws {
+    func waitReady(_ member: MeshMember) async throws {
         try await waitUntil("node \(member.index + 1) answers") {
             if case .ended(let code) = member.exit {
                 throw CommandFailure(

@@ -323,6 +323,35 @@ import Wire
         #expect(later <= 64 && later >= 60)
     }
 
+    /// Twenty fresh keys and one member that ask for all they can, for ten seconds.
+    @Test func strangersShareWhatTheyMayDraw() {
+        let settings = ContentSettings()
+        var source = ContentPeer(1, settings)
+        let id = source.hold(content(14, 64 * ContentLimits.chunkBytes))
+        _ = source.handle(.standing(Standing(members: [node(2)], accounts: [node(2)])), .zero)
+        var drawn: [NodeID: Int] = [:]
+        for step in 0..<200 {
+            let now = Duration.milliseconds(step * 50)
+            for asker in [UInt8(2)] + Array(10..<30) {
+                let sent = source.handle(
+                    .frame(
+                        from: node(asker),
+                        .getChunks(id, .content, first: UInt32(step % 2) * 32, bitmap: [255, 255, 255, 255])), now)
+                for answer in sent {
+                    if case .chunk(_, _, _, let bytes) = answer.message { drawn[answer.to, default: 0] += bytes.count }
+                }
+            }
+        }
+        let strangers = (10..<30).map { drawn[node($0)] ?? 0 }
+        let one = settings.serveBurstBytes + 11 * settings.strangerBytesPerSecond
+        let all = settings.serveBurstBytes + 11 * settings.strangersBytesPerSecond
+        #expect(strangers.allSatisfy { $0 <= one })
+        #expect(strangers.reduce(0, +) <= all, "\(strangers.reduce(0, +)) of \(all) bytes")
+        #expect(strangers.reduce(0, +) > all / 2, "what strangers may draw they get")
+        // 32 chunks every 50 ms are what it asked for.
+        #expect(drawn[node(2)] ?? 0 >= 190 * 32 * ContentLimits.chunkBytes, "\(drawn[node(2)] ?? 0)")
+    }
+
     /// Everything a peer can say, in any order and at any time, neither traps nor schedules without end.
     @Test(arguments: 1...40 as ClosedRange<UInt64>)
     func arbitraryFramesDoNoHarm(seed: UInt64) {

@@ -174,6 +174,25 @@ struct MembershipStateTests {
         #expect(world.status(0, of: 2) == .alive)
     }
 
+    @Test("an incarnation at its end ends nothing, and keeps no linked node from living")
+    func incarnationsAtTheirEnd() {
+        let world = world(4)
+        world.introduceAll()
+        // Only its own key can have signed it: another run of it, or a thief.
+        let last = NodeRecord(
+            incarnation: .max, addresses: [], datagramKey: .zero, capabilities: 0, signedWith: world.identities[2])
+        for node in 0..<4 { world.feed(node, .records(from: world.id(1), [last])) }
+        for node in [0, 3] {
+            let lie = MembershipMessage(
+                sequence: 1, body: .ping,
+                updates: [.dead(world.id(2), incarnation: .max, accuser: world.id(1))])
+            world.feed(node, .message(from: world.id(1), lie))
+            world.feed(2, .message(from: world.id(1), lie))
+        }
+        world.run(for: .seconds(30))
+        for node in [0, 3] { #expect(world.status(node, of: 2) == .alive, "node \(node)") }
+    }
+
     @Test("a forged record changes nothing")
     func forgedRecord() throws {
         let world = world(3)

@@ -1,0 +1,84 @@
+import Foundation
+import Testing
+
+@testable import MeshNode
+
+/// What `miner.auto_join` gives away without being asked: no more than its owner has said, whatever a task asks for.
+@Suite(.serialized, .timeLimit(.minutes(4))) struct AutoJoinTests {
+    private func publish(_ lab: LabNodes, _ name: String, _ settings: String...) throws -> String {
+        let all = ["name=\"\(name)\"", "participants.minimum=5", "participants.maximum=50"] + settings
+        return try LabNodes.expect(
+            ["task", "publish", Program.repository + "/examples/digits.toml", "--home", lab.home("n1")]
+                + all.flatMap { ["--set", $0] }
+        ).output.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    private func isIn(_ lab: LabNodes, _ name: String, _ task: String) async throws -> UInt64? {
+        let id = try await lab.status(name).node
+        return try await lab.task(task, on: name).participants.first { $0.node == id }?.bond
+    }
+
+    private func joins(_ lab: LabNodes, _ name: String, _ task: String, bond: UInt64) async throws {
+        try await lab.until("\(name) joins with \(bond)") {
+            let found = try await isIn(lab, name, task)
+            return found == bond ? nil : "\(String(describing: found))"
+        }
+    }
+
+    private func refuses(_ lab: LabNodes, _ name: String, _ task: String, _ reason: String) async throws {
+        try await lab.until("\(name) says: \(reason)") {
+            let said = try await lab.status(name).obstacles.filter { $0.task == task && $0.what == .join }
+            return said.contains { $0.reason.contains(reason) } ? nil : "\(said)"
+        }
+        let bond = try await isIn(lab, name, task)
+        #expect(bond == nil, "\(name) is in \(task) with \(bond ?? 0)")
+    }
+
+    @Test func nothingBeyondTheOwnersLimitsIsPutUp() async throws {
+        let lab = try LabNodes(
+            3,
+            settings: [
+                "miner.auto_join=true", "miner.bond=100", "miner.max_bond=500", "miner.max_total_bond=900",
+                "miner.max_tasks=3",
+            ])
+        defer { lab.stopAll() }
+        try await lab.startAll()
+
+        let dear = try publish(lab, "dear", "reward.minimum_bond=501")
+        try await refuses(lab, "n2", dear, "it asks for a bond of 501, miner.max_bond is 500")
+        let alone = try publish(lab, "alone", "holders.count=1", "holders.threshold=0")
+        try await refuses(lab, "n2", alone, "its publisher alone could read every single update (holders 1,0)")
+        // Nobody has to be asked whether they trust themselves.
+        try await joins(lab, "n1", alone, bond: 100)
+
+        let most = try publish(lab, "most", "reward.minimum_bond=500")
+        try await joins(lab, "n2", most, bond: 500)
+        let beyond = try publish(lab, "beyond", "reward.minimum_bond=401")
+        try await refuses(
+            lab, "n2", beyond, "its bond of 401 would make 901 in all, miner.max_total_bond is 900")
+        for name in ["second", "third"] {
+            try await joins(lab, "n2", try publish(lab, name), bond: 100)
+        }
+        let fourth = try publish(lab, "fourth")
+        try await refuses(lab, "n2", fourth, "this node is in 3 tasks, miner.max_tasks is 3")
+
+        let ledger: LedgerView = try await lab.client("n3").get("/v1/ledger")
+        let id = try await lab.status("n2").node
+        let own = try #require(ledger.accounts.first { $0.node == id })
+        #expect(own.bonded == 700, "\(own)")
+        // By hand everything is allowed, with the words that the refusal gave.
+        let said = try #require(
+            try await lab.status("n2").obstacles.first { $0.task == dear }?.reason.split(separator: "meshnode ").last)
+        try LabNodes.expect(said.split(separator: " ").map(String.init) + ["--home", lab.home("n2")])
+        try await joins(lab, "n2", dear, bond: 501)
+    }
+
+    /// An owner who trusts the publisher says so.
+    @Test func aTrustedPublisherMayReadAlone() async throws {
+        let lab = try LabNodes(2, settings: ["miner.auto_join=true", "miner.trust_publisher=true"])
+        defer { lab.stopAll() }
+        try await lab.startAll()
+        let alone = try publish(lab, "alone", "holders.count=1", "holders.threshold=0")
+        try await joins(lab, "n2", alone, bond: 100)
+    }
+}
