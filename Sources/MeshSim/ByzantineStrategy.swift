@@ -1,4 +1,5 @@
 internal import Chain
+internal import MeshCrypto
 internal import Wire
 
 /// How a node breaks the protocol. It runs the real machines; what leaves it is changed, held back or added to.
@@ -48,6 +49,25 @@ public enum ByzantineStrategy: String, Sendable, CaseIterable {
     /// With all others of its kind: makes two blocks of a view and shows each to one half of the honest nodes, with
     /// everybody's votes for it. In odd seeds on task chains only, in even ones on the registry as well.
     case colluder
+    /// Fills the places of undecided transactions with such as wait for a nonce that never comes.
+    case nonceGapper = "nonce-gapper"
+    /// Sends all the valid transactions that an account may have pending, again and again.
+    case transactionBurst = "transaction-burst"
+    /// Publishes tasks without a reward that nobody joins.
+    case taskFlooder = "task-flooder"
+    /// Tries to join with keys that are none, or somebody else's.
+    case badKeys = "bad-keys"
+    /// Changes its weight as a validator in every block.
+    case bondChurner = "bond-churner"
+    /// Settles the task with everything for itself.
+    case payoutForger = "payout-forger"
+    /// Asks everybody for old heights, several times a heartbeat.
+    case digestFlooder = "digest-flooder"
+    /// Announces two updates to everybody.
+    case doubleAnnouncer = "double-announcer"
+    /// Keeps its keys so that a keyed set ends without a result, and does not come back then: what is missing from the
+    /// next set beside it shows in the difference of the two sums.
+    case dropOut = "drop-out"
     /// Another one of the above for each seed.
     case every
 
@@ -64,6 +84,11 @@ struct ByzantineMemory {
     private(set) var seen: [Envelope] = []
     /// The second block of an equivocation, by the first.
     var twins: [BlockID: BlockID] = [:]
+    /// Heartbeats, accounts or tasks used up, and the nonce from which an attack goes on.
+    var beats = 0
+    var used = 0
+    var nextNonce: UInt64 = 0
+    private var keys: [SigningKey] = []
 
     init(strategy: ByzantineStrategy) { self.strategy = strategy }
 
@@ -74,6 +99,20 @@ struct ByzantineMemory {
         default: NullScheme.flawless
         }
     }
+
+    /// Keys of accounts that nobody knows yet.
+    mutating func fresh(_ count: Int, seed: UInt64, node: Int) -> [SigningKey] {
+        while keys.count < count {
+            var encoder = WireEncoder()
+            for word in [seed, UInt64(node), UInt64(keys.count)] { encoder.u64(word) }
+            // A hash has the 32 bytes that a seed must have.
+            keys.append(try! SigningKey(seed: SecretBytes(Transcript.hash("sim/fresh-account", encoder.bytes))))
+        }
+        return keys
+    }
+
+    /// Whether it keeps what a set that was decided before would need from it.
+    var dropsOut: Bool { strategy == .dropOut }
 
     /// Keeps a sample of what passes by.
     mutating func remember(_ envelope: Envelope, _ random: inout SimulationRandom) {
@@ -87,8 +126,18 @@ struct ByzantineMemory {
         case .colluder: envelopes.filter { !hostile.contains($0.signer) }
         case .equivocatingProposer, .doubleVoter, .doubleSubmitter, .lockAmnesia: envelopes.filter { $0.signer != own }
         case .splitView: []
+        case .dropOut: envelopes.filter { $0.signer != own || !Self.isKept($0) }
         case .falseHolder: envelopes.filter { $0.signer != own || $0.slot.kind != .keyStatement }
         default: envelopes
+        }
+    }
+
+    /// Who drops out gives out no keys, and no update for a second attempt.
+    static func isKept(_ envelope: Envelope) -> Bool {
+        switch envelope.slot.kind {
+        case .keyStatement: true
+        case .submission: ((try? SubmissionHeader(wireBytes: envelope.payload))?.attempt ?? 0) > 0
+        default: false
         }
     }
 

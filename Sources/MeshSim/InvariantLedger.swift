@@ -33,6 +33,10 @@ final class InvariantLedger {
     private var sets: [BaseModel: [[NodeID]]] = [:]
     private var submissions: [SubmissionID: SubmissionHeader] = [:]
     private var latestSet: [NodeID] = []
+    /// The sealing key that each node really holds.
+    private var heldKeys: [NodeID: [UInt8]] = [:]
+    /// What each decided block of a task says that its members have earned.
+    private var earned: [Place: PayoutTable] = [:]
     /// What each honest node has stored since its last start.
     private var storedByNode: [Int: [SubmissionID]] = [:]
     /// The same at the moment at which it signed its list, by chain and height.
@@ -84,6 +88,10 @@ final class InvariantLedger {
         if envelope.slot.kind == .received, let received = try? Received(wireBytes: envelope.payload) {
             lists[Place(chain: envelope.slot.chain, height: envelope.slot.major), default: [:]][envelope.signer] =
                 received.submissions
+            let submitters = received.submissions.compactMap { submissions[$0]?.submitter }
+            check(
+                Set(submitters).count == submitters.count, .listedOnce, time,
+                "node \(name(envelope.signer)) lists \(submitters.map(name))")
             let stored = indexOf[envelope.signer].flatMap { storedByNode[$0] } ?? []
             storedAtList[Place(chain: envelope.slot.chain, height: envelope.slot.major), default: [:]][
                 envelope.signer] = stored
@@ -97,18 +105,72 @@ final class InvariantLedger {
         let weights = state.electorate(at: block.header.height).members.map { ($0.node, $0.weight) }
         guard isFirst(block, weights: weights, time, node: node) else { return }
         var sum = state.burned
-        for account in genesis.accounts {
-            guard let now = state.accounts[account.node] else { continue }
+        // Accounts that a transfer has made count as well.
+        for now in state.accounts.values {
             sum +=
                 now.balance + now.bonded + now.validatorBond + now.reserve + now.unbonding.reduce(0) { $0 + $1.credits }
         }
         for task in state.tasks { sum += task.escrow + task.deposit }
         check(sum == credits, .credits, time, "height \(block.header.height): credits add up to \(sum), not \(credits)")
+        checkPayouts(of: block, state: state, time)
+        let place = "height \(block.header.height)"
+        for task in state.tasks {
+            let members = task.enrolments.map { ($0.node, $0.enrolment.sealingKey) }
+            let joined = [(task.publisher, task.sealingKey)] + members
+            for (node, key) in joined {
+                check(key.bytes == heldKey(of: node), .heldKeys, time, "\(place): \(name(node)) brought another key")
+            }
+            check(
+                task.slashed.allSatisfy { !honest.contains($0) }, .innocence, time,
+                "\(place): bonds of \(task.slashed.map(name)) are lost")
+            // So that all credits there are do not buy all places.
+            check(
+                task.isCancelled || task.deposit * UInt64(Limits.tasks) > self.credits, .paidPlaces, time,
+                "\(place): a task of \(name(task.publisher)) has a deposit of \(task.deposit)")
+        }
+        for (publisher, open) in Dictionary(grouping: state.tasks.filter(\.isOpen), by: \.publisher) {
+            check(
+                open.count <= Limits.openTasksPerAccount, .paidPlaces, time,
+                "\(place): \(name(publisher)) has \(open.count) open tasks")
+        }
+    }
+
+    private func heldKey(of node: NodeID) -> [UInt8] {
+        if let known = heldKeys[node] { return known }
+        let key = SealedScheme.key(of: node).publicKey
+        heldKeys[node] = key
+        return key
+    }
+
+    func submitter(of id: SubmissionID) -> NodeID? { submissions[id]?.submitter }
+
+    /// What a block pays for a task is what the task's own chain says at the settled height, to the credit and the member.
+    private func checkPayouts(of block: DecidedBlock, state: RegistryState, _ time: UInt64) {
+        for task in Set(state.journal.filter { $0.kind == .payout }.compactMap(\.task)).sorted() {
+            let paid = state.journal.filter { $0.kind == .payout && $0.task == task }
+            // What was paid long ago and late may leave the state in the same block.
+            let record = state.task(task) ?? state.departed.last { $0.task == task }
+            let place = record?.settlement.map { Place(chain: task, height: $0.height) }
+            let due = (place.flatMap { earned[$0] }?.entries ?? []).filter { $0.credits > 0 }
+            let isRight =
+                paid.count == due.count
+                && due.allSatisfy { entry in
+                    paid.contains { $0.node == entry.node && $0.credits == Int64(clamping: entry.credits) }
+                }
+            check(
+                isRight, .payouts, time,
+                "height \(block.header.height): paid \(paid.map { "\(name($0.node)) \($0.credits)" }), due "
+                    + "\(due.map { "\(name($0.node)) \($0.credits)" })")
+        }
     }
 
     func commit(_ block: DecidedBlock, state: TaskState, _ time: UInt64, node: Int) {
         let weights = state.genesis.members.map { ($0.node, $0.enrolment.bond) }
         guard isFirst(block, weights: weights, time, node: node) else { return }
+        check(
+            state.evicted.allSatisfy { !honest.contains($0) }, .innocence, time,
+            "height \(block.header.height): \(state.evicted.map(name)) are evicted")
+        earned[Place(chain: block.header.chain, height: block.header.height)] = state.payouts
         var summary = SimulationReport.DecidedSummary(
             height: block.header.height, kind: "\(block.header.kind)", round: block.header.round,
             attempt: block.header.attempt, author: indexOf[block.header.author] ?? -1,

@@ -58,6 +58,7 @@ enum SimulationEvent {
     case catchUpCheck(heights: [UInt64])
     case progressCheck(total: UInt64)
     case orderCheck(count: Int)
+    case followCheck(count: UInt32)
     case scripted(Int)
 
     var label: (kind: UInt64, node: UInt64) {
@@ -77,6 +78,7 @@ enum SimulationEvent {
         case .progressCheck: (13, 0)
         case .scripted(let index): (14, UInt64(index))
         case .orderCheck(let count): (16, UInt64(count))
+        case .followCheck(let count): (17, UInt64(count))
         case .cut(let silent, let deaf): (15, UInt64(silent.count) << 8 | UInt64(deaf.count))
         }
     }

@@ -39,6 +39,30 @@ public enum PlantedBug: String, Sendable, CaseIterable {
     case divergentState = "divergent-state"
     /// A transaction that has become impossible keeps its nonce.
     case stuckNonce = "stuck-nonce"
+    /// The registry pays out a task but for one member.
+    case lostPayout = "lost-payout"
+    /// A node with eight undecided transactions of others takes none of its own.
+    case fullTable = "full-table"
+    /// Nobody hands the registry's orders to the task's chain.
+    case deafTasks = "deaf-tasks"
+    /// A message of another height is rejected, as if no state made it right.
+    case rejectsLate = "rejects-late"
+    /// Messages of decided heights are kept.
+    case keepsDecided = "keeps-decided"
+    /// The anchor of a task's proofs never moves.
+    case fixedAnchor = "fixed-anchor"
+    /// Whoever dropped out of a keyed set counts among those who left the next one.
+    case countsDropouts = "counts-dropouts"
+    /// An enrolment is believed its sealing key.
+    case believesKeys = "believes-keys"
+    /// A list names both announcements of a member.
+    case listsBoth = "lists-both"
+    /// An accusation is proof enough.
+    case believesComplaints = "believes-complaints"
+    /// A task's place in the registry costs nothing.
+    case freePlaces = "free-places"
+    /// A digest is answered whatever was answered before.
+    case boundlessAnswers = "boundless-answers"
 
     /// What must catch it.
     public var caughtBy: Violation.Invariant {
@@ -50,13 +74,24 @@ public enum PlantedBug: String, Sendable, CaseIterable {
         case .listsUnstored: .storedBeforeListed
         case .omitsStored: .listedSubmissions
         case .mint: .credits
-        case .forgetsSets, .forgetsMember: .nestedSets
+        case .forgetsSets, .forgetsMember, .countsDropouts: .nestedSets
         case .blindVoters: .exactSum
-        case .endlessViews: .boundedQueues
+        // Each signer's share bounds what is kept; what is then lost of a share is votes.
+        case .endlessViews: .certificate
+        case .keepsDecided: .boundedQueues
         case .noDigests: .progress
         case .noDeadlines, .noTimers: .ending
         case .divergentState: .noHalt
         case .stuckNonce: .ordersArrive
+        case .lostPayout: .payouts
+        case .fullTable: .places
+        case .deafTasks, .fixedAnchor: .ordersFollowed
+        case .rejectsLate: .honestRejected
+        case .believesKeys: .heldKeys
+        case .listsBoth: .listedOnce
+        case .believesComplaints: .innocence
+        case .freePlaces: .paidPlaces
+        case .boundlessAnswers: .boundedAnswers
         }
     }
 
@@ -116,6 +151,35 @@ public enum PlantedBug: String, Sendable, CaseIterable {
             configuration.nodes = 7
             configuration.setFaults(.none)
             configuration.script = [5, 6].map { .init(.at(60_000), .crash(node: $0, restartAfter: nil)) }
+        case .fullTable:
+            configuration.nodes = 7
+            configuration.byzantine = [.init(node: 2, strategy: .transactionBurst)]
+        case .keepsDecided:
+            configuration.rounds = 100
+            configuration.setFaults(.none)
+        case .deafTasks:
+            configuration.nodes = 5
+            configuration.rounds = 100
+            configuration.setFaults(.none)
+            configuration.script = [.init(.at(8_000_000), .order(.pause)), .init(.at(12_000_000), .order(.resume))]
+        case .fixedAnchor:
+            // An electorate for every block: more of them than one proof has steps, before the order.
+            configuration.nodes = 5
+            configuration.rounds = 100
+            configuration.setFaults(.none)
+            configuration.timing.epochMs = 1
+            configuration.byzantine = [.init(node: 2, strategy: .bondChurner)]
+            configuration.script = [.init(.at(30_000_000), .order(.pause)), .init(.at(36_000_000), .order(.stop))]
+        case .countsDropouts:
+            configuration.nodes = 10
+            configuration.setFaults(.none)
+            configuration.byzantine = [1, 4, 8].map { .init(node: $0, strategy: .dropOut) }
+        case .believesKeys: lone(.badKeys, in: &configuration)
+        case .listsBoth: lone(.doubleAnnouncer, in: &configuration)
+        case .believesComplaints: lone(.falseComplaint, in: &configuration)
+        case .freePlaces: lone(.taskFlooder, in: &configuration)
+        case .boundlessAnswers: lone(.digestFlooder, in: &configuration)
+        case .lostPayout: lone(.payoutForger, in: &configuration)
         case .stuckNonce:
             configuration.nodes = 5
             configuration.rounds = 30
@@ -123,5 +187,12 @@ public enum PlantedBug: String, Sendable, CaseIterable {
             configuration.script = [.init(.at(8_000_000), .order(.pause)), .init(.at(12_000_000), .order(.resume))]
         default: break
         }
+    }
+
+    /// One hostile node of five, and no other fault.
+    private func lone(_ strategy: ByzantineStrategy, in configuration: inout SimulationConfiguration) {
+        configuration.nodes = 5
+        configuration.setFaults(.none)
+        configuration.byzantine = [.init(node: 2, strategy: strategy)]
     }
 }

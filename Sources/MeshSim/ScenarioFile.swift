@@ -147,6 +147,8 @@ private struct ScenarioReader {
         case ("timing.opinion_ms", .number(let number)): scenario.configuration.timing.opinionMs = short(number, line)
         case ("timing.enrol_ms", .number(let number)): scenario.configuration.timing.enrolMs = short(number, line)
         case ("timing.expiry_ms", .number(let number)): scenario.configuration.timing.expiryMs = count(number, line)
+        case ("timing.epoch_ms", .number(let number)):
+            scenario.configuration.timing.epochMs = max(1, count(number, line))
         case ("expect.outcome", .text(let text)): scenario.expectation.outcome = text
         case ("expect.smallest_members", .number(let number)):
             scenario.expectation.smallestMembers = Int(clamping: number)

@@ -47,6 +47,7 @@ extension Simulation {
                 [signed(Vote(block: other).wireBytes, envelope.slot, node: index)], from: index, to: turned ? odd : even
             )
             return
+        case (.dropOut, _) where ByzantineMemory.isKept(envelope): return
         case (.omittedSubmission, .proposal), (.futureTime, .proposal), (.earlyVoid, .proposal),
             (.falseComplaint, .proposal):
             if let crafted = craftedProposal(envelope, node: index) {
@@ -98,6 +99,10 @@ extension Simulation {
             guard let second = secondSubmission(envelope, node: index) else { break }
             send([envelope], from: index, to: even)
             send([second], from: index, to: odd)
+            return
+        case (.doubleAnnouncer, .submission):
+            guard let second = secondSubmission(envelope, node: index) else { break }
+            send([envelope, second], from: index)
             return
         case (.wrongRoots, .keyStatement):
             guard let statement = try? KeyStatement(wireBytes: envelope.payload) else { break }
@@ -292,7 +297,7 @@ extension Simulation {
                         ], from: index)
                 }
             }
-        default: break
+        default: attack(index)
         }
     }
 

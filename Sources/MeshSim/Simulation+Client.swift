@@ -8,7 +8,7 @@ extension Simulation {
         let machine = nodes[index].memory!.registry
         let state = machine.state
         let id = nodes[index].id
-        let record = state.tasks.first
+        let record = mainTask(state)
         // What was sent and not decided is sent again, byte for byte; what the registry cannot take any more (a Close
         // behind somebody else's) leaves its nonce to the next one.
         let nonce = state.accounts[id]?.nonce ?? 0
@@ -36,6 +36,8 @@ extension Simulation {
         guard nodes[index].isUp else { return }
         guard let record, record.closed == nil, !record.isCancelled else { return }
         if !record.enrolments.contains(where: { $0.node == id }) {
+            // First it tries what it should not get away with.
+            if byzantine[index]?.strategy == .badKeys, byzantine[index]!.beats < 4 { return }
             let enrolment = KeyRules.enrolment(
                 task: record.task, sealingKey: SealedScheme.key(of: id), electionKey: nil, rows: 10,
                 dataForm: record.spec.data.form, bond: nodes[index].weight, network: network, account: id)
@@ -76,10 +78,14 @@ extension Simulation {
             guard let task = nodes[index].memory?.tasks[place] else { return }
             var directives: [ChainDirective] = []
             let block = { (height: UInt64) in Int(height) <= blocks.count ? blocks[Int(height) - 1] : nil }
-            if let order = memory.registry.state.order(for: task.state, block: block) {
+            if configuration.planted != .deafTasks,
+                let order = memory.registry.state.order(for: task.state, block: block)
+            {
                 directives += nodes[index].memory!.tasks[place].order(order, instant(index))
             }
-            if let steps = memory.registry.state.anchorSteps(for: task.state, block: block) {
+            if configuration.planted != .fixedAnchor,
+                let steps = memory.registry.state.anchorSteps(for: task.state, block: block)
+            {
                 directives += nodes[index].memory!.tasks[place].anchor(steps, instant(index))
             }
             directives += nodes[index].memory!.tasks[place].tick(instant(index))
@@ -98,8 +104,28 @@ extension Simulation {
 
     private func submit(_ envelope: Envelope, node index: Int) {
         guard nodes[index].isUp else { return }
-        let (_, directives) = nodes[index].memory!.registry.receive(envelope, instant(index))
-        perform(directives, chain: registryChain, node: index)
+        let life = nodes[index].life
+        if configuration.planted != .fullTable || nodes[index].memory!.registry.pendingCount < 8 {
+            let (_, directives) = nodes[index].memory!.registry.receive(envelope, instant(index))
+            perform(directives, chain: registryChain, node: index)
+        }
+        if isAlive(index, life) { checkPlace(of: envelope, node: index) }
+    }
+
+    /// Whatever others send: what a node's people may do next is pending at their own node once they have asked for it.
+    private func checkPlace(of envelope: Envelope, node index: Int) {
+        guard isHonest(index), alarms.isEmpty, let registry = nodes[index].memory?.registry,
+            registry.state.accounts[envelope.signer]?.nonce == envelope.slot.major,
+            registry.nextNonce(of: envelope.signer) == envelope.slot.major
+        else { return }
+        // A height that is due is built without it as well.
+        let built = RegistryRules.build(
+            pending: [envelope], state: registry.state, author: nodes[index].id, view: 0,
+            timeMs: instant(index).wallMs)
+        let isValid = built.flatMap { try? RegistryBody(wireBytes: $0.body) }?.transactions.isEmpty == false
+        ledger.check(
+            !isValid, .places, now,
+            "node \(index): its transaction \(envelope.slot.major) is not among \(registry.pendingCount) pending ones")
     }
 
     // MARK: End
@@ -121,7 +147,7 @@ extension Simulation {
     /// A task ends on its chain; one that too few joined never has a chain and ends when it expires.
     private func hasEnded(_ memory: SimulatedNode.Memory) -> Bool {
         if let task = memory.tasks.first { return task.state.isEnded }
-        return !memory.registry.state.ended.isEmpty
+        return mainTask(memory.registry.state) == nil && !memory.registry.state.ended.isEmpty
     }
 
     func checkEnding() {

@@ -27,8 +27,9 @@ extension Simulation {
     private func perform(_ directive: ChainDirective, chain: ChainID, node index: Int) {
         switch directive {
         case .persist(let envelopes, let state):
-            persist(envelopes, state, chain: chain, node: index)
-        case .broadcast(let envelope):
+            persist(envelopes.map { listingBoth($0, node: index) }, state, chain: chain, node: index)
+        case .broadcast(let said):
+            let envelope = listingBoth(said, node: index)
             if isHonest(index), envelope.signer == nodes[index].id {
                 checkSending(envelope, node: index)
             }
@@ -109,10 +110,36 @@ extension Simulation {
         }
     }
 
+    /// Planted bug: an honest list with everything that its members announced.
+    private func listingBoth(_ envelope: Envelope, node index: Int) -> Envelope {
+        guard configuration.planted == .listsBoth, isHonest(index), envelope.slot.kind == .received,
+            let place = nodes[index].memory?.taskIndex(envelope.slot.chain)
+        else { return envelope }
+        let context = nodes[index].memory!.tasks[place].currentContext.digest
+        let known = nodes[index].memory!.headers.filter { $0.value.context == context }.keys.sorted()
+        return .signed(
+            Received(submissions: known).wireBytes, slot: envelope.slot, network: network, by: nodes[index].key)
+    }
+
+    /// Planted bug: the key that a hostile member wants to join with is taken as it is.
+    private func believeKeys(ofTask task: Int, node index: Int) {
+        let record = nodes[index].memory!.registry.state.tasks[task]
+        for (place, enrolled) in record.enrolments.enumerated()
+        where byzantine[indexOf[enrolled.node] ?? -1]?.strategy == .badKeys {
+            let old = enrolled.enrolment
+            nodes[index].memory!.registry.state.tasks[task].enrolments[place].enrolment = Enrolment(
+                task: old.task, sealingKey: SealingKey([UInt8](repeating: 0, count: 32)), electionKey: old.electionKey,
+                rows: old.rows, dataForm: old.dataForm, bond: old.bond)
+        }
+    }
+
     /// What the checks need to know of messages.
     private func observe(_ envelope: Envelope, node index: Int) {
         switch envelope.slot.kind {
         case .submission: ledger.noteSubmission(envelope)
+        case .complaint where accused == nil:
+            accused = (try? Complaint(wireBytes: envelope.payload))?.entries.first
+                .flatMap { ledger.submitter(of: $0.submission) }
         case .proposal:
             if let proposal = try? Proposal(wireBytes: envelope.payload) {
                 ledger.headers[proposal.header.id] = proposal.header
@@ -171,6 +198,36 @@ extension Simulation {
                     || !nodes[index].memory!.registry.state.ended.isEmpty
             else { return }
             nodes[index].memory!.registry.state.accounts[genesis.accounts[0].node]!.balance += 1
+        case .believesKeys:
+            for task in nodes[index].memory!.registry.state.tasks.indices where chain == registryChain {
+                believeKeys(ofTask: task, node: index)
+            }
+        case .freePlaces:
+            for task in nodes[index].memory!.registry.state.tasks.indices where chain == registryChain {
+                let record = nodes[index].memory!.registry.state.tasks[task]
+                nodes[index].memory!.registry.state.accounts[record.publisher]!.balance += record.deposit
+                nodes[index].memory!.registry.state.tasks[task].deposit = 0
+            }
+        case .believesComplaints:
+            guard decided.header.kind == .result, let place = nodes[index].memory!.taskIndex(chain),
+                let accused
+            else { return }
+            nodes[index].memory!.tasks[place].state.evicted.append(accused)
+        case .countsDropouts:
+            guard decided.header.kind == .void, let place = nodes[index].memory!.taskIndex(chain),
+                let latest = nodes[index].memory!.tasks[place].state.decidedSets.last
+            else { return }
+            // The rule that was: as many as the smallest set has leave, those who dropped out first, then one by key.
+            let hostile = configuration.byzantineNodes.map { nodes[$0].id }
+            let present = latest.filter { !hostile.contains($0) }
+            nodes[index].memory!.tasks[place].state.decidedSets = [
+                Array(present.dropFirst(Int(spec.participants.smallestSet) - hostile.count))
+            ]
+        case .lostPayout:
+            guard chain == registryChain,
+                let place = nodes[index].memory!.registry.state.journal.lastIndex(where: { $0.kind == .payout })
+            else { return }
+            nodes[index].memory!.registry.state.journal.remove(at: place)
         case .forgetsSets:
             guard decided.header.kind == .void, let place = nodes[index].memory!.taskIndex(chain) else { return }
             nodes[index].memory!.tasks[place].state.decidedSets = []
@@ -285,14 +342,22 @@ extension Simulation {
     }
 
     private func count(_ admission: Admission, _ envelope: Envelope, from: Int, node: Int) {
-        guard case .reject(let reason) = admission else { return }
+        let reason: String
+        switch admission {
+        case .reject(let text): reason = text
+        case .ignore(let text) where configuration.planted == .rejectsLate && text.hasPrefix("height"): reason = text
+        default: return
+        }
         rejected += 1
         note(node, "rejects \(envelope.slot.kind) of n\(indexOf[envelope.signer] ?? -1): \(reason)")
-        // An honest node passes on only what it accepted, so nobody may find it bad; on another branch of a fork it is.
-        if isHonest(from), isHonest(node), configuration.planted == nil, envelope.signer == nodes[from].id,
-            !ledger.hasFork
-        {
-            ledger.report(.progress, now, "node \(node) rejects node \(from)'s \(envelope.slot.kind): \(reason)")
+        // An honest node passes on only what it accepted, its own or another's, at a height that may be another one than
+        // the receiver's: so nobody may find it bad. On another branch of a fork it is.
+        guard isHonest(from), isHonest(node), !ledger.hasFork else { return }
+        if configuration.planted == nil || configuration.planted == .rejectsLate {
+            ledger.report(
+                .honestRejected, now,
+                "node \(node) rejects the \(envelope.slot.kind) of node \(indexOf[envelope.signer] ?? -1) that node "
+                    + "\(from) passes on: \(reason)")
         }
     }
 
@@ -336,6 +401,7 @@ extension Simulation {
             ledger.report(.progress, now, "node \(from) sent a digest that does not decode")
             return
         }
+        guard mayAnswer(from, asking: .digest(digest), node: index) else { return }
         let memory = nodes[index].memory!
         let height: UInt64
         var envelopes: [Envelope]
@@ -355,13 +421,13 @@ extension Simulation {
             send(.digest(question), from: index, to: from)
         }
         if let first = digest.firstMissing(below: height, block: { stored[Int($0) - 1].header.id }) {
-            send(.blocks(Array(stored.dropFirst(Int(first) - 1).prefix(8))), from: index, to: from)
+            answer(.blocks(Array(stored.dropFirst(Int(first) - 1).prefix(8))), to: from, node: index)
         }
         guard digest.height >= height else { return }
         if !isHonest(index) {
             let hostile = Set(isAttacked(digest.chain) ? configuration.byzantineNodes.map { nodes[$0].id } : [])
             envelopes = byzantine[index]!.withheld(envelopes, own: nodes[index].id, hostile: hostile)
         }
-        if !envelopes.isEmpty { send(.envelopes(envelopes), from: index, to: from) }
+        if !envelopes.isEmpty { answer(.envelopes(envelopes), to: from, node: index) }
     }
 }

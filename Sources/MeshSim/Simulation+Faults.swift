@@ -164,13 +164,24 @@ extension Simulation {
 
     /// Ten seconds after an order, or after the faults if they end later, the registry has it, where it can take it.
     func checkOrders(_ count: Int) {
-        guard let memory = nodes[0].memory, let record = memory.registry.state.tasks.first,
-            record.closed?.beacon != nil,
-            !record.isStopped, record.paidMs == nil, memory.tasks.first?.state.isEnded == false
+        guard let memory = nodes[0].memory, let record = mainTask(memory.registry.state),
+            record.closed?.beacon != nil, record.paidMs == nil, memory.tasks.first?.state.isEnded == false
         else { return }
+        // Nothing follows a stop.
         ledger.check(
-            record.orders.count >= count, .ordersArrive, now,
+            record.isStopped || record.orders.count >= count, .ordersArrive, now,
             "the registry has \(record.orders.count) orders of \(count)")
+        queue.push(.followCheck(count: UInt32(clamping: record.orders.count)), at: now + 15_000_000)
+    }
+
+    /// Fifteen seconds later the task has it as well, whatever happened to the electorate of the registry since it began.
+    func checkFollowed(_ count: UInt32) {
+        for index in honestNodes {
+            guard let state = nodes[index].memory?.tasks.first?.state, !state.isEnded else { continue }
+            ledger.check(
+                state.orderSequence >= count, .ordersFollowed, now,
+                "node \(index): the task has \(state.orderSequence) orders of the registry's \(count)")
+        }
     }
 
     // MARK: Script

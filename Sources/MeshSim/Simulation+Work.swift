@@ -32,9 +32,9 @@ extension Simulation {
                 return
             }
         case .releaseKeys(let job, let to):
-            guard nodes[index].disk.derived.contains(job.manifest), byzantine[index]?.strategy != .falseHolder else {
-                return
-            }
+            guard nodes[index].disk.derived.contains(job.manifest), byzantine[index]?.strategy != .falseHolder,
+                byzantine[index]?.dropsOut != true
+            else { return }
             nodes[index].disk.release(job.manifest, to: to)
             if let peer = indexOf[to], peer != index { send(.vectors(job.manifest), from: index, to: peer) }
             return

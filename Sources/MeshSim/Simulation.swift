@@ -1,4 +1,5 @@
 internal import Chain
+internal import Gossip
 internal import MeshCrypto
 internal import Wire
 
@@ -57,6 +58,10 @@ public final class Simulation {
     let initialModel: [UInt8]
     /// The sealing keys of runs in which seeds are really sealed, by node; empty: seeds are a flag in the body.
     let sealing: [RistrettoKey]
+    /// What each node has answered each other's digests with, by node and peer.
+    var answers: [[PeerAnswers]]
+    /// Planted belief in complaints: whom the first one accuses.
+    var accused: NodeID?
     /// Planted low quorum: precommits seen by each node.
     var lowQuorumVotes: [Int: [Envelope]] = [:]
 
@@ -73,6 +78,15 @@ public final class Simulation {
         isCut = Self.whole(configuration.nodes)
         uplinks = [UInt64](repeating: configuration.network.bytesPerSecond, count: configuration.nodes)
         uplinkFree = [UInt64](repeating: 0, count: configuration.nodes)
+        answers = (0..<configuration.nodes).map { _ in
+            (0..<configuration.nodes).map { peer in
+                // A flood comes over a link of a key that nobody knows: it spares the member's own.
+                let isStrange = configuration.byzantine.contains {
+                    $0.node == peer && $0.strategy.resolved(seed: configuration.seed) == .digestFlooder
+                }
+                return PeerAnswers(rank: isStrange ? .stranger : .member)
+            }
+        }
 
         // Equal bonds in half of the runs; else so close that one node always weighs less than a third.
         let equal = random.chance(500_000) || configuration.byzantine.count > 1 || configuration.equalBonds
@@ -91,7 +105,8 @@ public final class Simulation {
             }.sorted { $0.node < $1.node },
             parameters: .init(
                 electionProofBytes: 0, proposeMs: configuration.timing.proposeMs, voteMs: configuration.timing.voteMs,
-                settleMs: configuration.timing.settleMs, evidenceMs: configuration.timing.evidenceMs))
+                settleMs: configuration.timing.settleMs, evidenceMs: configuration.timing.evidenceMs,
+                epochMs: configuration.timing.epochMs))
         network = genesis.networkID
         registryChain = network.registryChain
         spec = Self.spec(configuration, model: .of(initialModel, kind: .model))
@@ -217,6 +232,7 @@ public final class Simulation {
         case .catchUpCheck(let heights): checkCatchUp(heights)
         case .progressCheck(let total): checkProgress(total)
         case .orderCheck(let count): checkOrders(count)
+        case .followCheck(let count): checkFollowed(count)
         case .scripted(let index):
             scriptDone[index] = true
             perform(script[index].action, reachedBy: nil)
@@ -262,6 +278,7 @@ public final class Simulation {
             registry: RegistryMachine(
                 state: state, key: key, own: disk.own(of: registryChain), voteState: disk.voteState[registryChain]))
         if configuration.planted == .endlessViews { nodes[index].memory!.registry.viewHorizon = 1 << 30 }
+        if configuration.planted == .keepsDecided { nodes[index].memory!.registry.keptHeights = .max }
         ledger.restarted(index)
         note(index, "starts, life \(nodes[index].life)")
         let life = nodes[index].life
@@ -290,6 +307,7 @@ public final class Simulation {
             state: state, key: nodes[index].key, manual: false, own: disk.own(of: genesis.task),
             voteState: disk.voteState[genesis.task])
         if configuration.planted == .endlessViews { machine.viewHorizon = 1 << 30 }
+        if configuration.planted == .keepsDecided { machine.keptHeights = .max }
         let directives = machine.resume(instant(index))
         nodes[index].memory!.tasks.append(machine)
         nodes[index].memory!.tasks.sort { $0.chain < $1.chain }

@@ -51,7 +51,8 @@ public struct SimulationConfiguration: Sendable {
     /// Complaints need proofs, and these need sealed boxes: where a strategy is about them, and in a tenth of the runs.
     var sealsSeeds: Bool {
         let strategies = byzantine.map { $0.strategy.resolved(seed: seed) }
-        return strategies.contains(.badSeeds) || strategies.contains(.falseComplaint) || seed.isMultiple(of: 10)
+        return strategies.contains(.badSeeds) || strategies.contains(.falseComplaint)
+            || strategies.contains(.badKeys) || seed.isMultiple(of: 10)
     }
 
     public var byzantineNodes: [Int] { byzantine.map(\.node).sorted() }
@@ -94,6 +95,7 @@ public struct TimingModel: Sendable {
     public var expiryMs: UInt64 = 240_000
     public var settleMs: UInt64 = 1_000
     public var evidenceMs: UInt64 = 2_000
+    public var epochMs: UInt64 = 3_600_000
     public var train: ClosedRange<UInt64> = 50_000...400_000
     public var shortWork: ClosedRange<UInt64> = 1_000...20_000
     public var recovery: ClosedRange<UInt64> = 20_000...150_000

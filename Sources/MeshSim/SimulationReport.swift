@@ -102,6 +102,15 @@ public struct Violation: Sendable, Equatable, CustomStringConvertible {
         case ending = "every task ends"
         case noHalt = "no honest node halts"
         case ordersArrive = "an order of the publisher reaches the registry"
+        case payouts = "a task pays what its chain says"
+        case places = "an account's next transaction finds a place"
+        case ordersFollowed = "an order that the registry holds reaches the task"
+        case honestRejected = "nobody rejects what an honest node passes on"
+        case heldKeys = "every member holds the key that it joined with"
+        case listedOnce = "an honest list names one announcement a member"
+        case innocence = "nobody honest is evicted or loses a bond"
+        case paidPlaces = "every place in the registry is paid for, and no account has too many"
+        case boundedAnswers = "answers are bounded by what was asked and by time"
         case storedBeforeListed = "bodies are stored before a list names them"
     }
 

@@ -127,6 +127,21 @@ struct ByzantineTests {
         #expect(found != nil, "no seed in which a guilty member of a keyed set is evicted")
     }
 
+    /// Where two of three that drop out hold keys, a keyed set of all ten ends in VOID. Seven are back then, and four of them
+    /// would have to leave a second set on the same model: too few are left, so there is none until the task expires.
+    @Test func whoDropsOutOfAKeyedSetTakesNobodyAlong() {
+        var bitten = 0
+        for seed in 1...12 as ClosedRange<UInt64> {
+            let report = run(.dropOut, nodes: 10, hostile: [1, 4, 8], seed: seed, faults: .none)
+            #expect(report.violations.isEmpty, "\(line(.dropOut, 10, seed)): \(report.violations)")
+            guard report.outcome == .failed("expired") else { continue }
+            bitten += 1
+            let sets = report.blocks.filter { $0.kind == "manifest" }.map(\.members.count)
+            #expect(sets == [10] && report.voids > 1, "\(line(.dropOut, 10, seed)): sets of \(sets)")
+        }
+        #expect(bitten > 0, "nobody who drops out holds keys")
+    }
+
     /// The enrolments of two nodes that answer nobody are lost: five of the six members that the task needs are
     /// there. Nothing is left to decide until it expires, and then everything goes back.
     @Test func aTaskThatTooFewJoinExpires() {

@@ -29,7 +29,7 @@ struct NetworkTests {
         #expect(report.published > 0 && report.missed == 0)
     }
 
-    @Test(arguments: ["partition", "crash-loopback", "crash-wan", "busy-loopback"])
+    @Test(arguments: ["partition", "crash-loopback", "crash-wan", "busy-loopback", "invented-members"])
     func membershipHolds(name: String) throws {
         let report = NetworkSimulation.run(try Self.scenario(name, seed: 1))
         #expect(report.violations.isEmpty, Self.replay(name, 1))
@@ -63,7 +63,7 @@ struct NetworkTests {
             ("silent-20-percent", .stingy, "late"), ("loss-30-percent", .nothingHeals, "missed"),
             ("partition", .noDigests, "missed"),
             ("busy-loopback", .noSuspicion, "dead"), ("crash-loopback", .noProbes, "failure detection"),
-            ("content", .wrongChunks, "content"),
+            ("content", .wrongChunks, "content"), ("invented-members", .believesRecords, "invented"),
         ])
     func plantedBugsAreCaught(name: String, bug: NetworkBug, word: String) throws {
         let report = NetworkSimulation.run(try Self.scenario(name, seed: 1, planted: bug))

@@ -13,6 +13,8 @@ struct ChainCore: Sendable {
     var bodies = Bounded<NodeID, ContentID, [UInt8]>(ChainTables.bodies)
     /// Views from the present one on whose messages are kept.
     var viewHorizon: UInt32 = 100
+    /// Decided heights whose messages are kept.
+    var keptHeights: UInt64 = 0
     /// This node's own messages of heights and rounds that are still to come, and its votes' state at one of them.
     private var stored: [Envelope] = []
     private var storedState: VoteState?
@@ -71,7 +73,7 @@ struct ChainCore: Sendable {
         self.consensus = consensus
         bodies = Bounded(ChainTables.bodies)
         undelivered = nil
-        let height = consensus.height
+        let height = consensus.height - min(consensus.height, keptHeights)
         book.removeAll { slot in
             switch slot.kind {
             case .proposal, .prevote, .precommit, .received, .candidate, .opinion, .absence, .scored:

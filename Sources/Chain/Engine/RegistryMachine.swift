@@ -50,6 +50,13 @@ public struct RegistryMachine: Sendable {
         get { core.viewHorizon }
         set { core.viewHorizon = newValue }
     }
+
+    /// Decided heights whose messages are kept: none, but for a simulation of what that does.
+    package var keptHeights: UInt64 {
+        get { core.keptHeights }
+        set { core.keptHeights = newValue }
+    }
+
     public var chain: ChainID { state.chain }
     /// The height being decided.
     public var height: UInt64 { core.height }

@@ -148,6 +148,13 @@ public struct TaskMachine: Sendable {
         get { core.viewHorizon }
         set { core.viewHorizon = newValue }
     }
+
+    /// Decided heights whose messages are kept: none, but for a simulation of what that does.
+    package var keptHeights: UInt64 {
+        get { core.keptHeights }
+        set { core.keptHeights = newValue }
+    }
+
     public var chain: ChainID { state.chain }
     public var height: UInt64 { core.height }
     public var view: UInt32 { core.consensus.view }

@@ -62,7 +62,7 @@ extension RegistryState {
     public struct Enrolled: Hashable, Sendable {
         public let node: NodeID
         public let height: UInt64
-        public let enrolment: Enrolment
+        public package(set) var enrolment: Enrolment
     }
 
     public struct Closed: Hashable, Sendable {

@@ -83,7 +83,7 @@ public struct TaskState: Hashable, Sendable {
     /// Who was present when the latest set was decided, and R of its block: what a holder checks the draw of those who left
     /// with. A function of that block, so the root need not cover it.
     public private(set) var presence = SetPresence(submitters: [], beacon: .zero)
-    public private(set) var evicted: [NodeID] = []
+    public package(set) var evicted: [NodeID] = []
     /// Submitters that the present attempt's MANIFEST proves bad: evicted when the attempt ends, because the context of
     /// an attempt does not change while it lasts.
     public private(set) var condemned: [NodeID] = []

@@ -49,6 +49,7 @@ enum NetworkEvent {
     case judged(Int, MessageID, hop: Int)
     case partition(Bool)
     case crash(Int)
+    case invent(Int)
     case check
 }
 

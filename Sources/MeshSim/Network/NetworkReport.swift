@@ -20,6 +20,12 @@ public struct NetworkReport: Sendable, Equatable {
     public var detectMs: Double?
     public var healMs: Double?
     public var falseDead = 0
+    /// Nodes that do not exist and that somebody holds for alive at the end, counted once for each that does; and existing
+    /// ones that somebody does not.
+    public var inventedAlive = 0
+    public var unknown = 0
+    /// Times that a node cut off another: nobody here sends anything wrong, packets are lost or never sent.
+    public var cutOff = 0
     public var contentMs: Double?
     public var events = 0
     public var traceHash: UInt64 = 0
@@ -41,6 +47,9 @@ public struct NetworkReport: Sendable, Equatable {
             )
         }
         if published == 0 { violations.append("published: nothing") }
+        if inventedAlive > 0 { violations.append("invented nodes: \(inventedAlive) are held for alive") }
+        if unknown > 0 { violations.append("real nodes: \(unknown) are not known or not alive to somebody") }
+        if cutOff > 0 { violations.append("cut off: \(cutOff) times, though nobody sends anything wrong") }
         if missed > 0 { violations.append("missed: \(missed) deliveries never happened") }
         over("p99", p99Ms, expectation.p99Ms, "ms")
         over("copies per delivery", copiesPerDelivery * 1_000, expectation.copiesMilli, "thousandths")

@@ -40,6 +40,10 @@ public struct NetworkScenario: Sendable, Equatable {
     /// Bytes of a content that all nodes fetch from one; 0: none.
     public var contentBytes = 0
 
+    /// Nodes that do not exist, of which one node tells all its peers, and when.
+    public var invented = 0
+    public var inventedAt: UInt64 = 5_000_000
+
     public var expectation = NetworkExpectation()
     public var planted: NetworkBug?
 
@@ -86,6 +90,8 @@ public enum NetworkBug: String, Sendable, CaseIterable {
     case slowJudge
     /// Serves chunks of another content.
     case wrongChunks
+    /// Holds whoever it is told of for heard.
+    case believesRecords
     /// Draws from a generator that is not the seed's.
     case unseeded
 }

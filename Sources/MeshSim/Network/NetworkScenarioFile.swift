@@ -101,6 +101,8 @@ extension NetworkScenario {
         case "busy": return number(0...1_000) { busy = Int($0) }
         case "busy_stall_ms": return number(0...60_000) { busyStall = $0 * 1_000 }
         case "content_bytes": return number(0...1_000_000_000) { contentBytes = Int($0) }
+        case "invented": return number(0...10_000) { invented = Int($0) }
+        case "invented_ms": return number(1...600_000) { inventedAt = $0 * 1_000 }
         default: return "unknown key"
         }
     }

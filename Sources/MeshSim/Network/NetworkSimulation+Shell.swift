@@ -66,7 +66,10 @@ extension NetworkSimulation {
                 frames += 1
                 send(.control(control), from: index, to: target)
             case .wake(let at): queue.push(.wake(index), at: max(now + 1, UInt64(at / .microseconds(1)) + 1))
-            case .cutOff, .readmit: trace.mix(0xC07 as UInt64)
+            case .cutOff:
+                report.cutOff += 1
+                trace.mix(0xC07 as UInt64)
+            case .readmit: trace.mix(0xC08 as UInt64)
             }
         }
     }
@@ -162,6 +165,37 @@ extension NetworkSimulation {
         }
     }
 
+    /// One node tells its peers of a crowd that does not exist: validly signed, at addresses where nobody answers.
+    mutating func tellOfInvented(_ index: Int) {
+        var records: [NodeRecord] = []
+        for number in 0..<scenario.invented {
+            let seed = (0..<32).map { UInt8(truncatingIfNeeded: $0 < 8 ? number >> (8 * $0) : 99) }
+            guard let identity = try? SigningKey(seed: SecretBytes(seed)),
+                let address = try? PeerAddress(host: "10.9.9.9", port: UInt16(clamping: number + 1))
+            else { preconditionFailure("a key of 32 bytes and a literal address are valid") }
+            records.append(
+                NodeRecord(
+                    incarnation: 1, addresses: [address], datagramKey: .zero, capabilities: 0, signedWith: identity))
+        }
+        for start in stride(from: 0, to: records.count, by: 100) {
+            let part = Array(records[start..<min(start + 100, records.count)])
+            for peer in nodes[index].links { send(.records(part), from: index, to: peer) }
+        }
+    }
+
+    /// Who is held for alive at the end, against who is.
+    private mutating func judgeMembers() {
+        guard scenario.invented > 0 else { return }
+        for index in nodes.indices where !nodes[index].isDown && index != sources.last {
+            guard let members = nodes[index].membership?.members else { continue }
+            let alive = members.filter { $0.value.status == .alive }
+            report.inventedAlive += alive.count { positions[$0.key] == nil }
+            report.unknown += nodes.indices.count {
+                $0 != index && !nodes[$0].isDown && alive[nodes[$0].id] == nil
+            }
+        }
+    }
+
     mutating func checkHealing() {
         guard let healedAt, report.healMs == nil, !isPartitioned else { return }
         let live = nodes.indices.filter { !nodes[$0].isDown && !nodes[$0].isSilent }
@@ -253,6 +287,7 @@ extension NetworkSimulation {
         for number in messages.indices where publishedAt[number] > 0 {
             report.missed += live.count { !nodes[$0].has.isSet(number) }
         }
+        judgeMembers()
         waits.sort()
         func percentile(_ share: Double) -> Double {
             waits.isEmpty ? 0 : Double(waits[min(waits.count - 1, Int(Double(waits.count) * share))]) / 1_000

@@ -158,6 +158,7 @@ public struct NetworkSimulation {
             queue.push(.crash(crashed), at: crash)
             end = max(end, crash + 70_000_000)
         }
+        if scenario.invented > 0 { queue.push(.invent(sources.last ?? 0), at: scenario.inventedAt) }
     }
 
     // MARK: Running
@@ -203,6 +204,7 @@ public struct NetworkSimulation {
             isPartitioned = cut
             if !cut { healedAt = now }
         case .crash(let index): nodes[index].isDown = true
+        case .invent(let index): tellOfInvented(index)
         case .check:
             checkHealing()
             queue.push(.check, at: now + heartbeatMicros / 4)
@@ -240,7 +242,10 @@ public struct NetworkSimulation {
         case .digest(let words): answer(words, of: from, by: to)
         case .content(let message): feedContent(to, .frame(from: sender, message))
         case .datagram(let message): feedMembership(to, .message(from: sender, message))
-        case .records(let records): feedMembership(to, .records(from: sender, records))
+        case .records(let records):
+            feedMembership(to, .records(from: sender, records))
+            guard scenario.planted == .believesRecords else { return }
+            for record in records where positions[record.node] == nil { feedMembership(to, .linkUp(record.node)) }
         case .recordsRequest: feedMembership(to, .recordsRequested(from: sender))
         case .linkPing: send(.linkPong, from: to, to: from)
         case .linkPong: feedMembership(to, .linkAnswered(sender))
