@@ -153,7 +153,7 @@ import Testing
             try Program.run(["task", "publish", example] + given + arguments)
         }
         let none = try publish()
-        #expect(none.code == 65 && none.errors.contains("--weights FILE"), "\(none.errors)")
+        #expect(none.code == 65 && none.errors.contains("--weights WEIGHTS"), "\(none.errors)")
         let wrong = try publish("--weights", path + "/other.safetensors")
         #expect(wrong.code == 65 && wrong.errors.contains("expected \"layers.00.bias\" F32 [10]"), "\(wrong.errors)")
         let right = try publish("--weights", path + "/own.safetensors")
