@@ -40,7 +40,11 @@ import Wire
             ids.append(status.node)
             ports.append(try #require(status.listening.first?.split(separator: ":").last.flatMap { UInt16($0) }))
             for chain in status.chains {
-                if chain.kind == "registry" { heights.registry = chain.height ?? 1 } else { heights.task = chain.height ?? 1 }
+                if chain.kind == "registry" {
+                    heights.registry = chain.height ?? 1
+                } else {
+                    heights.task = chain.height ?? 1
+                }
             }
         }
         let bytes = randomBytes(1 << 20)
