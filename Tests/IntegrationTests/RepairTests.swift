@@ -95,7 +95,7 @@ import Wire
         if name == copy { twin.end() } else { try lab.kill("n5") }
         let again = try Program.run("run", "--home", name)
         #expect(again.code == 78 && again.errors.contains("ALARM"), "\(again.code) \(again.errors)")
-        #expect(again.errors.contains("meshnode doctor --clear-alarm --home \(name)"), "\(again.errors)")
+        #expect(again.errors.contains("`meshnode doctor --clear-alarm --home \(name)`"), "\(again.errors)")
         let offline = try Program.run("doctor", "--home", name)
         #expect(offline.code == 1 && offline.output.contains("key: ALARM"), "\(offline.output)")
         #expect(try stored(name) == durable)

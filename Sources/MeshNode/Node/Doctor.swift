@@ -62,7 +62,7 @@ public struct Doctor: Sendable {
             HealthCheck(
                 "key", .fail, alarm,
                 next: "stop every copy, keep the home whose durable.sqlite is the newest, move the others away, then: "
-                    + "meshnode doctor --clear-alarm --home \(home.path)")
+                    + "`meshnode doctor --clear-alarm --home \(home.path.shellWord)`")
         ]
     }
 

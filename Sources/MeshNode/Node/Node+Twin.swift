@@ -11,7 +11,7 @@ internal import Wire
 extension Node {
     static let twinAdvice =
         "run each key in one place: stop all of them, keep the home whose durable.sqlite is the newest, move the others away, "
-        + "then tell that one: meshnode doctor --clear-alarm --home HOME, and start it"
+        + "then tell that one: `meshnode doctor --clear-alarm`, and start it"
 
     /// What an own message proves that comes from a peer: everything that this node signed for a slot was stored before it
     /// was sent. Transactions have no slot that evidence could name.

@@ -383,7 +383,7 @@ public enum NodeError: Error, Equatable, Sendable, CustomStringConvertible {
         case .alarmed(let home, let alarm):
             "\(alarm). Nothing is signed from this home until its owner says that no copy of it runs anywhere: stop all of "
                 + "them, keep the home whose durable.sqlite is the newest, move the others away, then run: "
-                + "meshnode doctor --clear-alarm --home \(home)"
+                + "`meshnode doctor --clear-alarm --home \(home.shellWord)`"
         case .tooFewFiles(let limit, let needed, let uses):
             "the limit of open files is \(limit), a node needs \(needed): \(uses); raise it: ulimit -n 1024"
         case .damagedChain(let chain, let height, let cause):

@@ -16,7 +16,7 @@ struct DoctorCommand: AsyncParsableCommand {
         if clearAlarm {
             let over = try HomeDirectory.open(at: global.homePath).clearAlarm()
             global.output.progress(
-                over.map { "taken back: \($0); start the node: meshnode run --home \(global.homePath)" }
+                over.map { "taken back: \($0); start the node: `meshnode run --home \(global.homePath.shellWord)`" }
                     ?? "there was no alarm")
             return
         }
@@ -26,7 +26,8 @@ struct DoctorCommand: AsyncParsableCommand {
         let running = try? await api.get("/v1/health", as: [HealthCheck].self)
         var checks = [
             running == nil
-                ? HealthCheck("node", .unknown, "it does not run", next: "`meshnode run --home \(global.homePath.shellWord)`")
+                ? HealthCheck(
+                    "node", .unknown, "it does not run", next: "`meshnode run --home \(global.homePath.shellWord)`")
                 : HealthCheck("node", .ok, "it runs and answers")
         ]
         checks += running ?? []
