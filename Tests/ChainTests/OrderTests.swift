@@ -213,6 +213,14 @@ struct OrderTests {
                         header: step.header, certificate: step.certificate, electorate: Array(step.electorate.prefix(4))
                     )
                 ], body: good.body, index: good.index), "is not proven")
+        // Weights whose sum fits no number: a proposer writes them as it likes.
+        for weights in [[UInt64.max, 1], [1 << 63, 0], [0, 1]] {
+            let electorate = zip(step.electorate, weights).map { ElectorateEntry(node: $0.node, weight: $1) }
+            refused(
+                ControlOrder(
+                    steps: [RegistryStep(header: step.header, certificate: step.certificate, electorate: electorate)],
+                    body: good.body, index: good.index), "order or weights")
+        }
         #expect(verdict(good, &state) == nil && state.isPaused)
     }
 }

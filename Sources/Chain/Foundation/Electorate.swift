@@ -28,7 +28,8 @@ public struct Electorate: Hashable, Sendable, WireCodable {
     /// W. Genesis bounds all credits below 2^63, so sums of weights fit.
     public let totalWeight: UInt64
 
-    /// Takes the `Limits.voters` largest bonds of at least 1; ties go to the smaller key.
+    /// Takes the `Limits.voters` largest bonds of at least 1; ties go to the smaller key. Bonds of a decided state, whose sum
+    /// the genesis bounds; never what a message carries.
     public init(bonds: [Member]) {
         let largest = bonds.filter { $0.weight >= 1 }
             .sorted { ($1.weight, $0.node) < ($0.weight, $1.node) }
@@ -62,17 +63,27 @@ public struct Electorate: Hashable, Sendable, WireCodable {
     public func encode(into encoder: inout WireEncoder) { encoder.list(members) }
     public init(from decoder: inout WireDecoder) throws(WireError) {
         let members: [Member] = try decoder.list(limit: Limits.voters, "electorate")
-        guard zip(members, members.dropFirst()).allSatisfy({ $0.node < $1.node }) else {
-            throw .invalid(field: "electorate", reason: "not in ascending order of node")
+        guard let electorate = Electorate(carried: members) else {
+            throw .invalid(
+                field: "electorate", reason: "members ascend, weights are at least 1 and add up to less than 2^63")
         }
+        self = electorate
+    }
+
+    /// What a peer's message carries as an electorate; nil for what none can be: members that do not ascend, a weight of 0,
+    /// weights whose sum the genesis's bound excludes. `init(bonds:)` is for the state's own numbers alone: it would
+    /// trap on these.
+    init?(carried members: [Member]) {
+        guard members.count <= Limits.voters,
+            zip(members, members.dropFirst()).allSatisfy({ $0.node < $1.node })
+        else { return nil }
         var total: UInt64 = 0
         for member in members {
             let (sum, overflow) = total.addingReportingOverflow(member.weight)
-            guard member.weight >= 1, !overflow, sum <= UInt64(Int64.max) else {
-                throw .invalid(field: "electorate", reason: "weights are at least 1 and add up to less than 2^63")
-            }
+            guard member.weight >= 1, !overflow, sum <= UInt64(Int64.max) else { return nil }
             total = sum
         }
-        self.init(bonds: members)
+        self.members = members
+        totalWeight = total
     }
 }
