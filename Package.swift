@@ -130,6 +130,10 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: shell),
+        // The targets of the package in `Fuzz`, whose kept inputs run as tests.
+        .testTarget(
+            name: "FuzzTests", dependencies: ["Wire", "MeshCrypto", "Gossip", "Chain", "Learn", "MeshNode"],
+            swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: shell),
     ]
 )

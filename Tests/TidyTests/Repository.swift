@@ -51,6 +51,8 @@ struct Repository {
     func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: root + "/" + path) }
 
     private static func collect(_ path: String, root: String, into files: inout [File]) throws {
+        // A link leads to what is collected in its own place.
+        guard (try? FileManager.default.destinationOfSymbolicLink(atPath: root + "/" + path)) == nil else { return }
         var isFolder: ObjCBool = false
         guard !outputs.contains(path), FileManager.default.fileExists(atPath: root + "/" + path, isDirectory: &isFolder)
         else { return }

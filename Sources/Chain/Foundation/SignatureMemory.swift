@@ -16,10 +16,16 @@ public final class SignatureMemory: @unchecked Sendable {
 
     // Used by one thread at a time: a simulation is one call.
     private var answers: [Signature: [Answer]] = [:]
+    private let believes: Bool
 
-    public init() {}
+    public init() { believes = false }
+
+    /// One that takes every signature for valid: for the fuzzer alone, whose inputs enter behind this check. Nothing outside
+    /// of this module can make one, unless it is built for tests.
+    init(believing: Void) { believes = true }
 
     fileprivate func verify(_ signature: Signature, _ message: [UInt8], signer: NodeID) -> Bool {
+        if believes { return true }
         if let known = answers[signature]?.first(where: { $0.signer == signer && $0.message == message }) {
             return known.isValid
         }

@@ -79,18 +79,6 @@ public protocol NodeService: NetworkService {
     func shutdown() async
 }
 
-/// The answer of a person to a candidate.
-public struct ManualVote: Codable, Equatable, Sendable {
-    public let isValid: Bool
-    /// Needed when it is not valid.
-    public let reason: String?
-
-    public init(isValid: Bool, reason: String?) {
-        self.isValid = isValid
-        self.reason = reason
-    }
-}
-
 /// Runs a node until it is told to stop. The command line calls it; the node module implements it.
 public protocol NodeRunner: Sendable {
     /// - Parameters:

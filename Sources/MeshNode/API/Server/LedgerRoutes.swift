@@ -1,27 +1,9 @@
-internal import Foundation
 internal import Hummingbird
 internal import Wire
 
-/// What the ledger routes read.
-struct LedgerRequest: Codable, Sendable {
-    var to: String?
-    var credits: UInt64?
-    /// A share, 0 to 1.
-    var target: Double?
-    var nonce: String?
-    var node: String?
-    /// 1 to 5.
-    var stars: Int?
-
+extension LedgerRequest {
     static func read(_ request: Request, limit: Int) async throws -> LedgerRequest {
-        try APICoding.decode(LedgerRequest.self, from: try await request.body(upTo: limit))
-    }
-
-    func amount() throws -> UInt64 {
-        guard let credits, credits > 0 else {
-            throw ServiceError.invalid([Fault("credits", "is needed, a whole number of at least 1")])
-        }
-        return credits
+        try LedgerRequest(body: try await request.body(upTo: limit))
     }
 }
 
@@ -54,12 +36,9 @@ extension RouteTable {
             Route(.post, "/v1/ledger/transfer", "Moves credits: {\"to\": NODE, \"credits\": N}.") {
                 service, request, _ in
                 let body = try await LedgerRequest.read(request, limit: APIServer<Service>.bodyLimit)
-                guard let to = body.to else {
-                    throw ServiceError.invalid([Fault("to", "is needed: the id of a node")])
-                }
-                let amount = try body.amount()
-                let node = try await NameResolution.node(to, service)
-                return .json(try await service.transfer(amount, to: node), status: .accepted)
+                let (credits, text) = (try body.amount(), try body.recipient())
+                let node = try await NameResolution.node(text, service)
+                return .json(try await service.transfer(credits, to: node), status: .accepted)
             },
             Route(.post, "/v1/ledger/bond", "Puts credits up as a validator: {\"credits\": N}.") {
                 service, request, _ in
@@ -88,25 +67,16 @@ extension RouteTable {
             Route(.post, "/v1/tasks/{task}/reveal", "Opens a committed target: {\"target\": SHARE, \"nonce\": HEX}.") {
                 service, request, context in
                 let body = try await LedgerRequest.read(request, limit: APIServer<Service>.bodyLimit)
-                guard let target = body.target.flatMap(Ppm.exactly), target <= Ppm.one else {
-                    throw ServiceError.invalid([Fault("target", "is not a share from 0 to 1 with up to six places")])
-                }
-                guard let nonce = body.nonce.flatMap({ Digest(hex: $0) }) else {
-                    throw ServiceError.invalid([Fault("nonce", "is not 64 hexadecimal digits")])
-                }
+                let (target, nonce) = try body.opening()
                 let task = try await context.task(service)
-                return .json(try await service.reveal(UInt32(target), nonce: nonce, task: task), status: .accepted)
+                return .json(try await service.reveal(target, nonce: nonce, task: task), status: .accepted)
             },
             Route(
                 .post, "/v1/tasks/{task}/ratings", "Rates a member of a paid task: {\"node\": NODE, \"stars\": 1 to 5}."
             ) {
                 service, request, context in
                 let body = try await LedgerRequest.read(request, limit: APIServer<Service>.bodyLimit)
-                var faults: [Fault] = []
-                if body.node == nil { faults.append(Fault("node", "is needed: the id of a member")) }
-                let stars = body.stars.flatMap { (1...5).contains($0) ? UInt8($0) : nil }
-                if stars == nil { faults.append(Fault("stars", "is needed, a whole number from 1 to 5")) }
-                guard let text = body.node, let stars else { throw ServiceError.invalid(faults) }
+                let (text, stars) = try body.rating()
                 let node = try await NameResolution.node(text, service)
                 let task = try await context.task(service)
                 return .json(try await service.rate(node, stars: stars, task: task), status: .accepted)

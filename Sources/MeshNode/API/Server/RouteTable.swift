@@ -144,16 +144,7 @@ enum RouteTable<Service: NodeService> {
             ) {
                 service, request, context in
                 let round = try context.number("round", UInt32.self)
-                let vote = try APICoding.decode(
-                    ManualVote.self, from: try await request.body(upTo: APIServer<Service>.bodyLimit))
-                guard vote.isValid || vote.reason?.isEmpty == false else {
-                    throw ServiceError.invalid([Fault("reason", "is needed when is_valid is false")])
-                }
-                let reasonBytes = vote.reason?.utf8.count ?? 0
-                guard reasonBytes <= Limits.reason else {
-                    throw ServiceError.invalid(
-                        [Fault("reason", "has \(reasonBytes) bytes; up to \(Limits.reason) are allowed")])
-                }
+                let vote = try ManualVote(body: try await request.body(upTo: APIServer<Service>.bodyLimit))
                 let task = try await context.task(service)
                 return .json(try await service.vote(vote, round: round, task: task), status: .accepted)
             },
