@@ -31,7 +31,7 @@ enum PrometheusText {
         add("uptime_seconds", "gauge", "Since the process began to listen.", one(status.uptimeSeconds))
         add("ready", "gauge", "1 when the node waits for nothing.", one(status.notReady.isEmpty ? 1 : 0))
         add(
-            "obstacles", "gauge", "Things that this node does not do and is expected to do, by kind; 0 where there is none.",
+            "obstacles", "gauge", "Things that this node is expected to do and does not do, by kind; 0 where none.",
             Obstacle.What.allCases.map { what in
                 Sample(
                     labels: [("kind", what.rawValue)], value: "\(status.obstacles.count { $0.what == what })")
