@@ -18,9 +18,9 @@ extension ChainBench {
         var other = state.accounts[keys[0].nodeID]
         other?.validatorBond = 0
         for _ in keys.count..<count { state.accounts[NodeID(randomBytes(32))] = other }
-        let transfers = keys.map { key in
+        let transfers = keys.enumerated().map { place, key in
             Envelope.signed(
-                Transaction.transfer(to: keys[0].nodeID, credits: 1).wireBytes,
+                Transaction.transfer(to: keys[(place + 1) % keys.count].nodeID, credits: 1).wireBytes,
                 slot: Slot(kind: .transaction, chain: state.chain, major: 0, minor: 0), network: state.network, by: key)
         }
         func build(_ size: Int) throws -> Double {
