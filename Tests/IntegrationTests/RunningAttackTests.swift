@@ -30,6 +30,9 @@ import Wire
                 return round >= before + number ? nil : "round \(round) after \(before)"
             }
         }
+        try await lab.until("n4 has the task") {
+            (try? await lab.task(task, on: "n4")) == nil ? "no block with it yet" : nil
+        }
         try await rounds(3, after: "the start")
 
         var ports: [UInt16] = []
