@@ -44,7 +44,9 @@ struct HostileMember {
     /// Says all of it to every node, on links that end then.
     func spread(_ envelopes: [Envelope]) {
         for link in links() {
-            for envelope in envelopes { link.say(PeerMessage.envelope(envelope).wireBytes) }
+            for envelope in envelopes where link.isOpen { link.say(PeerMessage.envelope(envelope).wireBytes) }
+            // A socket that is closed with unread bytes takes back what the node has not read yet.
+            _ = link.flood(seconds: 0.5) { _ in nil }
         }
     }
 }

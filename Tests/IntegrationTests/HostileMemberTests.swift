@@ -44,7 +44,7 @@ import Wire
                     member.transaction(.transfer(to: $1.nodeID, credits: 1), nonce: nonce + UInt64($0))
                 })
             nonce += 33
-            let last = part.last!.nodeID.description
+            let last = part.last!.nodeID.hex
             try await lab.until("the accounts are there") {
                 try await self.ledger(lab, "n1").accounts.contains { $0.node == last } ? nil : "not yet"
             }
@@ -69,6 +69,10 @@ import Wire
         for round in 0..<UInt64(10) {
             member.spread((0..<60).map { member.transaction(itself, nonce: round * 60 + $0) })
         }
+        try await lab.until("blocks of it are decided") {
+            let height = try await lab.status("n1").registryHeight
+            return height >= 2 ? nil : "height \(height)"
+        }
         try await expectUnharmed(lab, "a burst")
         for name in lab.names {
             let status = try await lab.status(name)
@@ -83,7 +87,7 @@ import Wire
         defer { lab.stopAll() }
         try await lab.startAll()
         let member = try await HostileMember("n5", of: lab, against: Array(lab.names.dropLast()))
-        let task = try lab.publish("n1", as: "honest", ["participants.minimum=4"])
+        let task = try lab.publish("n1", as: "honest", ["participants.minimum=5"])
         try await lab.until("every node knows the task") {
             for name in lab.names { _ = try await lab.task(task, on: name) }
             return nil
@@ -114,7 +118,7 @@ import Wire
         try await expectUnharmed(lab, "unusable")
         let view = try await lab.task(task, on: "n2")
         #expect(view.participants.isEmpty, "\(view.participants)")
-        let balance = try await ledger(lab, "n1").accounts.first { $0.node == member.key.nodeID.description }
+        let balance = try await ledger(lab, "n1").accounts.first { $0.node == member.key.nodeID.hex }
         #expect(balance?.balance == 10_000, "the member's nonce is still 0 and nothing was bonded: \(balance as Any)")
     }
 
