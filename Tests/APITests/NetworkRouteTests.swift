@@ -53,7 +53,9 @@ import Wire
             }
         }
         var text = try await metrics()
-        for what in Obstacle.What.allCases { #expect(text.contains("meshnode_obstacles{kind=\"\(what.rawValue)\"} 0\n")) }
+        for what in Obstacle.What.allCases {
+            #expect(text.contains("meshnode_obstacles{kind=\"\(what.rawValue)\"} 0\n"))
+        }
         #expect(!text.contains("meshnode_obstacle_since_seconds"))
         #expect(text.contains("meshnode_not_ready_reasons 1\n"))
         service.obstacles.withLock {

@@ -119,9 +119,10 @@ final class SampleService: NodeService {
             height: 4, total: 1_000, burned: 0,
             accounts: [
                 AccountView(node: "aa", balance: 900, bonded: 50, validatorBond: 50, unbonding: 0, isSelf: true)
-            ] + accounts.map {
-                AccountView(node: $0.hex, balance: 0, bonded: 0, validatorBond: 0, unbonding: 0, isSelf: false)
-            }, escrows: [])
+            ]
+                + accounts.map {
+                    AccountView(node: $0.hex, balance: 0, bonded: 0, validatorBond: 0, unbonding: 0, isSelf: false)
+                }, escrows: [])
     }
 
     func ledgerHistory(of node: NodeID?) async throws(ServiceError) -> [LedgerLine] {

@@ -132,7 +132,10 @@ import Wire
         #expect(!refused("Example: meshnode init --home a --set listen.port=7001"))
         #expect(Self.bare(in: #"next: "see: meshnode doctor""#))
         #expect(!Self.bare(in: #"what answers is no meshnode of this release"#))
-        #expect(Self.words(#"vote \(x.first(y)!) \(z):LENGTH --invalid REASON"#) == ["vote", "1", "1:LENGTH", "--invalid", "1"])
+        #expect(
+            Self.words(#"vote \(x.first(y)!) \(z):LENGTH --invalid REASON"#) == [
+                "vote", "1", "1:LENGTH", "--invalid", "1",
+            ])
     }
 
     /// Who gave `--home` is not sent to another home.

@@ -73,12 +73,14 @@ import Wire
             let (old, now) = (try #require(before[name]), try await lab.status(name))
             let holds = try #require(view.participants.first { $0.node == now.node }).holdsKeys
             let summed = Double(rounds.count { $0.aggregator == now.node })
-            let out = cost.megabytesOut * attempts + cost.onceMegabytes + (holds ? cost.holderMegabytesOut * attempts : 0)
+            let out =
+                cost.megabytesOut * attempts + cost.onceMegabytes + (holds ? cost.holderMegabytesOut * attempts : 0)
             let into = cost.megabytesIn * attempts + cost.onceMegabytes + cost.summerMegabytesIn * summed
-            let measured = (out: Double(now.bytesOut - old.bytesOut) / 1e6, in: Double(now.bytesIn - old.bytesIn) / 1e6)
-            print("cost \(name): out \(measured.out) told \(out), in \(measured.in) told \(into)")
-            #expect(abs(measured.out / out - 1) < 0.2, "\(name): \(measured.out) MB out, told \(out)")
-            #expect(abs(measured.in / into - 1) < 0.2, "\(name): \(measured.in) MB in, told \(into)")
+            let sent = Double(now.bytesOut - old.bytesOut) / 1_000_000
+            let received = Double(now.bytesIn - old.bytesIn) / 1_000_000
+            print("cost \(name): out \(sent) told \(out), in \(received) told \(into)")
+            #expect(abs(sent / out - 1) < 0.2, "\(name): \(sent) MB out, told \(out)")
+            #expect(abs(received / into - 1) < 0.2, "\(name): \(received) MB in, told \(into)")
         }
     }
 
@@ -99,7 +101,8 @@ import Wire
         let log = try String(contentsOfFile: lab.folder.path + "/n2.log", encoding: .utf8)
         let line = try #require(log.split(separator: "\n").last { $0.contains("round 1: accepted") }, "\(log)")
         #expect(
-            line.firstMatch(of: #/; [0-9]+ of 650 coordinates of this node's update were cut to the range: set/#) != nil,
+            line.firstMatch(of: #/; [0-9]+ of 650 coordinates of this node's update were cut to the range: set/#)
+                != nil,
             "\(line)")
     }
 }

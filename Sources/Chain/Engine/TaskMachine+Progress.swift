@@ -20,7 +20,9 @@ extension TaskMachine {
         let remaining = phaseDurationMs > passed ? phaseDurationMs - passed : 0
         if state.isPaused, !state.isEnded {
             return TaskProgress(
-                phase: "paused", waiting: "its publisher has paused it; it resumes with: `meshnode task resume \(chain.short) --home PUBLISHER`",
+                phase: "paused",
+                waiting:
+                    "its publisher has paused it; it resumes with: `meshnode task resume \(chain.short) --home PUBLISHER`",
                 remainingMs: remaining)
         }
         if let open = state.scores.pending, state.impliedControl != nil, !state.isEnded {

@@ -80,7 +80,8 @@ public struct PreparedTask: Sendable, Equatable {
                         file: nil,
                         faults: [
                             Fault(
-                                "model.start", "\"given\" needs the weights; use: `meshnode task publish FILE --weights WEIGHTS`")
+                                "model.start",
+                                "\"given\" needs the weights; use: `meshnode task publish FILE --weights WEIGHTS`")
                         ])
                 }
                 // Canonical bytes of the model's own tensors, whatever wrote the file and kept beside them.

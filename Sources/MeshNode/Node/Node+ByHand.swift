@@ -12,7 +12,8 @@ extension Node {
         try requireRoom()
         guard let runtime = tasks[task], case .collecting = runtime.machine.state.phase else {
             throw .conflict(
-                reason: "task \(task.short) is not collecting submissions", next: "see: `meshnode round list \(task.short)`")
+                reason: "task \(task.short) is not collecting submissions",
+                next: "see: `meshnode round list \(task.short)`")
         }
         guard runtime.machine.state.spec.voting == .manual else {
             throw .conflict(
@@ -193,7 +194,8 @@ extension Node {
         if isCandidate {
             guard let machine = tasks[task]?.machine, let candidate = machine.presentCandidate?.candidate else {
                 throw .conflict(
-                    reason: "no round of task \(task.short) has a candidate now", next: "see: `meshnode round list \(task.short)`")
+                    reason: "no round of task \(task.short) has a candidate now",
+                    next: "see: `meshnode round list \(task.short)`")
             }
             (reference, number) = (candidate.model, machine.state.round)
         } else {

@@ -272,7 +272,8 @@ extension Node {
                 next: "change \(home.path)/\(OwnerPolicy.fileName) if you own this machine")
         }
         do { _ = try Self.policy(of: spec, environment) } catch {
-            throw .conflict(reason: "\(error)", next: "nothing can be done here; see: `meshnode task show \(record.task.short)`")
+            throw .conflict(
+                reason: "\(error)", next: "nothing can be done here; see: `meshnode task show \(record.task.short)`")
         }
         let own = configuration.data.labels
         if !own.isEmpty, own != spec.data.labels {

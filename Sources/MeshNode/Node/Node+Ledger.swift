@@ -130,7 +130,8 @@ extension Node {
             .unbond(.validator(credits: credits)),
             "\(credits) credits come back "
                 + "\(CalendarText.text(now.wallMs + genesis.parameters.epochMs + genesis.parameters.evidenceMs)), if the "
-                + "block is decided now; until then evidence can still take them" + (fewValidators(without: credits) ?? ""))
+                + "block is decided now; until then evidence can still take them"
+                + (fewValidators(without: credits) ?? ""))
     }
 
     /// What unbonding so much leaves behind, where that is few: below four, one that fails stops the registry.
@@ -139,7 +140,8 @@ extension Node {
             account.validatorBond > (node == nodeID ? credits : 0)
         }
         guard left < 4, registry.state.accounts[nodeID].map({ $0.validatorBond <= credits }) == true else { return nil }
-        return "; warning: \(left) validator\(left == 1 ? " is" : "s are") left then: none may fail, else the registry stands still"
+        return
+            "; warning: \(left) validator\(left == 1 ? " is" : "s are") left then: none may fail, else the registry stands still"
     }
 
     public func leave(_ task: TaskID) async throws(ServiceError) -> Receipt {

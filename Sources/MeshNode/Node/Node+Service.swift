@@ -179,9 +179,11 @@ extension Node: NodeService {
             let (out, into) = (
                 traffic.totalOut(rounds: record.spec.rounds), traffic.totalIn(rounds: record.spec.rounds)
             )
-            text += "; about \(Self.megabytes(out)) MB out and \(Self.megabytes(into)) MB in over \(record.spec.rounds) "
+            text +=
+                "; about \(Self.megabytes(out)) MB out and \(Self.megabytes(into)) MB in over \(record.spec.rounds) "
             text += "rounds; memory up to \(Self.megabytes(Double(Self.memory(policy)))) MB, "
-            text += "\(Self.megabytes(Double(policy.plan.totalBytes))) MB when it sums (see: `meshnode task show \(task.short)`)"
+            text +=
+                "\(Self.megabytes(Double(policy.plan.totalBytes))) MB when it sums (see: `meshnode task show \(task.short)`)"
         }
         return receipt(envelope, text)
     }
@@ -218,7 +220,8 @@ extension Node: NodeService {
     public func round(_ round: UInt32, of task: TaskID) async throws(ServiceError) -> RoundView {
         guard round > 0, var view = try await rounds(of: task, after: round - 1).last(where: { $0.round == round })
         else {
-            throw .notFound(what: "task \(task.short) has no round \(round) yet", next: "see: `meshnode round list \(task.short)`")
+            throw .notFound(
+                what: "task \(task.short) has no round \(round) yet", next: "see: `meshnode round list \(task.short)`")
         }
         view.direction = direction(of: round, task: task)
         return view

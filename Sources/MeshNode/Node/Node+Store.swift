@@ -112,7 +112,8 @@ extension Node: NetworkService {
 
     private func missing(_ id: ContentID) -> ServiceError {
         .notFound(
-            what: "content \(id.short) is not stored here", next: "fetch it: `meshnode store get \(id.hex):LENGTH --out FILE`")
+            what: "content \(id.short) is not stored here",
+            next: "fetch it: `meshnode store get \(id.hex):LENGTH --out FILE`")
     }
 
     private func refusal(_ error: StorageError, id: ContentID?) -> ServiceError {

@@ -99,7 +99,8 @@ public struct OfflineHome {
         let task = try record(text).task
         guard var view = try views(task).last(where: { $0.round == round }) else {
             throw ServiceError.notFound(
-                what: "task \(task.short) has no round \(round) on disk", next: "see: `meshnode round list \(task.short)`")
+                what: "task \(task.short) has no round \(round) on disk",
+                next: "see: `meshnode round list \(task.short)`")
         }
         view.direction = state(task)?.direction(of: round)
         return view

@@ -87,7 +87,8 @@ struct OfflineChains {
     func block(_ height: UInt64, of name: String) throws -> BlockView {
         let heads = try heads()
         let names = Dictionary(
-            ((try? DecidedRounds.tasks(home: home)) ?? []).map { ($0.task.hex, $0.name) }, uniquingKeysWith: { first, _ in first })
+            ((try? DecidedRounds.tasks(home: home)) ?? []).map { ($0.task.hex, $0.name) },
+            uniquingKeysWith: { first, _ in first })
         let registry = heads.first { name == "registry" && $0.kind == "registry" }
         let chain = try NameResolution.identifier(
             registry?.chain ?? name, among: heads.map { (id: $0.chain, name: names[$0.chain] ?? "") }, kind: "chain",

@@ -82,7 +82,10 @@ struct LedgerCommand: AsyncParsableCommand {
                 Table.text(
                     ["HEIGHT", "TIME", "WHAT", "CREDITS", "TASK", "OTHER"],
                     lines.map {
-                        ["\($0.height)", Text.time($0.timeMs), $0.kind, "\($0.credits)", Text.short($0.task), Text.short($0.other)]
+                        [
+                            "\($0.height)", Text.time($0.timeMs), $0.kind, "\($0.credits)", Text.short($0.task),
+                            Text.short($0.other),
+                        ]
                     })
             }
         }

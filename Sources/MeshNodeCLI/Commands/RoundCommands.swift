@@ -147,7 +147,8 @@ struct VoteCommand: AsyncParsableCommand {
         guard valid || invalid != nil else {
             global.output.show(candidate, text: Self.text)
             if candidate.ownAnswer == nil, candidate.asksPerson {
-                global.output.note("answer with: `meshnode vote \(task.shellWord) \(round) --valid`, or --invalid REASON in its place")
+                global.output.note(
+                    "answer with: `meshnode vote \(task.shellWord) \(round) --valid`, or --invalid REASON in its place")
             }
             return
         }

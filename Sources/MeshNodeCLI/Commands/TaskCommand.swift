@@ -179,8 +179,9 @@ struct TaskCommand: AsyncParsableCommand {
                 ("accuracy", Text.share(task.accuracy)), ("loss", Text.share(task.loss)), ("model", task.model),
                 ("head", task.head), ("reward", "\(task.reward) credits"), ("privacy", task.readers),
             ]
-            fields += (task.dates?.lines(
-                least: task.minimumParticipants, most: task.maximumParticipants) ?? [])
+            fields +=
+                (task.dates?.lines(
+                    least: task.minimumParticipants, most: task.maximumParticipants) ?? [])
                 .map { ($0, $1) }
             var text = Table.fields(fields)
             if !task.participants.isEmpty {
@@ -206,9 +207,11 @@ struct TaskCommand: AsyncParsableCommand {
             text += "\nstays here: " + cost.stays.joined(separator: "; ") + "\n\n"
             let rounds = Double(cost.rounds)
             func megabytes(_ value: Double, _ places: Int = 2) -> String { Text.fixed(value, places) + " MB" }
-            var round = "training \(Text.seconds(cost.trainSeconds)) s, encryption \(Text.seconds(cost.encryptSeconds)) s (measured "
+            var round =
+                "training \(Text.seconds(cost.trainSeconds)) s, encryption \(Text.seconds(cost.encryptSeconds)) s (measured "
             round += "here); with \(cost.members) members about \(megabytes(cost.megabytesOut)) out, "
-            round += "\(megabytes(cost.megabytesIn)) in; a key holder \(megabytes(cost.holderMegabytesOut)) more out, whoever sums "
+            round +=
+                "\(megabytes(cost.megabytesIn)) in; a key holder \(megabytes(cost.holderMegabytesOut)) more out, whoever sums "
             round += "\(megabytes(cost.summerMegabytesIn)) more in"
             let allOut = megabytes(cost.megabytesOut * rounds + cost.onceMegabytes, 1)
             let allIn = megabytes(cost.megabytesIn * rounds + cost.onceMegabytes, 1)
@@ -217,7 +220,8 @@ struct TaskCommand: AsyncParsableCommand {
                 + "the node itself"
             let epsilon = cost.epsilon.map { epsilon -> String in
                 let against = Text.fixed(cost.epsilonAgainstMembers ?? .infinity, 2)
-                return "\(Text.fixed(epsilon, 2)) after the last round against who sees the sums, \(against) against all other "
+                return
+                    "\(Text.fixed(epsilon, 2)) after the last round against who sees the sums, \(against) against all other "
                     + "members together"
             }
             let fields: [(String, String?)] = [

@@ -25,7 +25,8 @@ enum CommandNames {
                 .filter { $0.distance <= 2 || $0.name.hasPrefix(word) }.min { $0.distance < $1.distance }
             let place = path.joined(separator: " ")
             return "\(place) has no command \(word.printableWord); "
-                + (near.map { "did you mean `\(place) \($0.name)`?" } ?? "it has: \(names.sorted().joined(separator: ", "))")
+                + (near.map { "did you mean `\(place) \($0.name)`?" }
+                    ?? "it has: \(names.sorted().joined(separator: ", "))")
         }
         return nil
     }
