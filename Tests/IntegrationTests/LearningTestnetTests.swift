@@ -62,8 +62,8 @@ import Testing
     }
 
     /// The restarted node does the training again that the kill cut short, and sends in every later round the very integers
-    /// of a member that was never killed: nothing of its residual is lost. The accuracy beside the plaintext run differs all
-    /// the same, killed or not, since the two follow supports of their own sums; the launcher holds it to .02.
+    /// of a member that was never killed: nothing of its residual is lost. It may be down for more rounds than the one of the
+    /// kill; those it does not train, and neither does it in the plaintext run that the launcher compares with.
     @Test func aKilledMinerComesBackUnderCompression() throws {
         let folder = try Folder()
         let outcome = try Program.run(
@@ -74,10 +74,9 @@ import Testing
         #expect(summary.restarted.count == 1)
         let name = try #require(summary.restarted.first)
         let home = HomeDirectory(path: folder.path + "/nodes/" + name.filter { $0 != " " })
-        let expected = try UnkilledMember.updates(of: home)
-        #expect(Set(expected.keys) == [1, 2, 3, 4])
         let sent = try UnkilledMember.sent(by: home)
         #expect(sent.contains { $0.round > 2 }, "\(sent.map(\.round))")
+        let expected = try UnkilledMember.updates(of: home, rounds: Set(sent.map(\.round)).union([2]))
         for (round, values) in sent {
             #expect(values == expected[round], "round \(round) differs from what an unkilled member sends")
         }

@@ -144,8 +144,8 @@ import Testing
         #expect(try lab.refused("n1", "reveal", reaches, "0.2", low.nonce).contains("end has been settled"))
         try lab.run("n1", "task", "pause", reaches)
         try await lab.until("the task is paused on its own chain") {
-            let reason = try await lab.task(reaches, on: "n4").reason ?? ""
-            return reason.contains("paused") ? nil : reason
+            let view = try await lab.task(reaches, on: "n4")
+            return view.state == .paused && view.reason?.contains("paused") == true ? nil : "\(view.state)"
         }
         #expect(try lab.refused("n1", "task", "pause", reaches).contains("paused already"))
         let paused = try await lab.task(reaches, on: "n1").round

@@ -39,6 +39,17 @@ struct ObstacleTests {
         #expect(book.mayTry(.train, task, now: at(now)))
     }
 
+    /// A registry block may bring what an enrolment waits for.
+    @Test func whatHasChangedIsTriedAtOnce() {
+        var book = ObstacleBook()
+        _ = book.set(.join, task, "no account", now: at(0))
+        _ = book.set(.train, task, "diverges", isFinal: true, now: at(0))
+        #expect(!book.mayTry(.join, task, now: at(1)))
+        book.hasten(.join)
+        #expect(book.mayTry(.join, task, now: at(1)) && !book.mayTry(.train, task, now: at(1)))
+        #expect(book.views.first { $0.what == .join }?.sinceMs == 1_000)
+    }
+
     @Test func finalReasonsAreNotTriedAgain() {
         var book = ObstacleBook()
         _ = book.set(.join, task, "this node's data do not fit the task", isFinal: true, now: at(0))

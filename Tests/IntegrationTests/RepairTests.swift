@@ -186,7 +186,7 @@ import Wire
     }
 
     /// Either the files suffice for a whole catch-up, or the node says before the start how many it needs.
-    @Test(arguments: [24, 64, 96]) func fewOpenFilesSufficeOrAreRefused(limit: Int) async throws {
+    @Test(arguments: [12, 24, 64, 96]) func fewOpenFilesSufficeOrAreRefused(limit: Int) async throws {
         let folder = try Folder()
         let history = try RegistryHistory(voters: 12, heights: 400)
         try history.makeHome(folder.path + "/old", heights: 400)

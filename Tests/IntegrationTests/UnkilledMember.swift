@@ -6,10 +6,12 @@ import Wire
 @testable import Chain
 @testable import MeshNode
 
-/// What a member that was never killed would have sent, from its rows and the decided chain of its home alone.
+/// What a member that was never killed would have sent, from its rows and the decided chain of its home alone. A round in which
+/// it was not there at all it does not train.
 enum UnkilledMember {
     /// The integers of each round of the home's only task, by round.
-    static func updates(of home: HomeDirectory) throws -> [UInt32: [Int32]] {
+    /// - Parameter rounds: in which it was there.
+    static func updates(of home: HomeDirectory, rounds: Set<UInt32>) throws -> [UInt32: [Int32]] {
         LinearAlgebra.setThreadCount(1)
         let store = try ChainStore.openReadOnly(path: home.chainDatabase)
         let network = try Genesis.read(try #require(try store.genesis()))
@@ -26,11 +28,12 @@ enum UnkilledMember {
         var updates: [UInt32: [Int32]] = [:]
         var state = Chain.TaskState(genesis: task)
         try ChainReplay.forEach(store, task.task) { block in
-            if updates[state.round] == nil, state.round <= task.spec.rounds {
+            if updates[state.round] == nil, rounds.contains(state.round) {
                 let open = try memory.open(before: state.round).map { (round: $0, outcome: outcomes[$0] ?? .rejected) }
                 let own = try memory.settle(open, count: policy.recipe.parameterCount)
                 let update = try Submitting.train(
-                    policy: policy, base: try content.get(state.model.id), memory: own, data: data, enrolledRows: rows,
+                    policy: policy, base: try #require(try content.get(state.model.id)), memory: own, data: data,
+                    enrolledRows: rows,
                     round: state.round, seed: Submitting.trainingSeed(round: state.roundSeed, node: node))
                 try memory.keep(try #require(update.kept), round: state.round)
                 updates[state.round] = update.values

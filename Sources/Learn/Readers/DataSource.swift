@@ -40,7 +40,7 @@ public struct DataSource: Sendable {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: name, isDirectory: &isFolder) else {
             throw .unreadable(
-                path: name, reason: "there is no such file and no shipped set of this name (\(Self.allowed))")
+                path: name, reason: "there is no such file, and no shipped set (digits, wdbc) is called so")
         }
         if isFolder.boolValue {
             return DataSplits(train: try FolderReader.read(path: name, classCount: classCount, form: form))

@@ -6,6 +6,8 @@ public enum APIError: Error, Equatable, Sendable {
     case cannotListen(path: String, reason: String)
     /// Nobody listens.
     case unreachable(path: String, reason: String)
+    /// The socket is another user's.
+    case notAllowed(path: String)
     /// The node answered with something that is no answer of this API.
     case malformed(path: String, reason: String)
     /// The node did not answer in time.
@@ -22,8 +24,11 @@ extension APIError: CustomStringConvertible {
         case .cannotListen(let path, let reason):
             "cannot listen on the API socket \(path): \(reason); check that its directory exists and is yours"
         case .unreachable(let path, let reason): "no node answers at \(path): \(reason)"
+        case .notAllowed(let path):
+            "this user may not use \(path): only the user whose node it is may; run this command as that user"
         case .malformed(let path, let reason):
-            "what answers at \(path) is no meshnode of this release: \(reason); use the same release on both sides"
+            "what answers at \(path) is no meshnode of this release, or was cut off: \(reason); try again, and use the same "
+                + "release on both sides"
         case .timedOut(let path, let seconds):
             "the node at \(path) did not answer within \(seconds) s; look at its log and try again"
         case .problem(let problem): problem.message

@@ -62,7 +62,7 @@ public struct Problem: Codable, Equatable, Sendable, Error {
             self.init(
                 type: "invalid", title: "Invalid", status: 422,
                 detail: faults.count == 1 ? "one field is wrong" : "\(faults.count) fields are wrong",
-                next: "correct them and send it again",
+                next: faults.count == 1 ? "correct it and send it again" : "correct them and send it again",
                 errors: faults.map { Field(path: $0.path, reason: $0.reason) })
         case .unavailable(let reason, let next):
             self.init(type: "unavailable", title: "Not now", status: 503, detail: reason, next: next)

@@ -1,3 +1,4 @@
+internal import Learn
 internal import Wire
 
 /// Puts a node's configuration together: flag > environment > file > default.
@@ -114,5 +115,9 @@ public struct ConfigurationLoader: Sendable {
     }
 
     /// A path of the configuration as an absolute one.
-    func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : home.path + "/" + path }
+    func absolute(_ path: String) -> String {
+        // The names of shipped sets are no paths.
+        if ShippedData(rawValue: path) != nil { return path }
+        return path.hasPrefix("/") ? path : home.path + "/" + path
+    }
 }

@@ -18,7 +18,7 @@ public enum SettingTable {
             meaning: "Tickets of nodes to join through (`meshnode ticket` prints one). Retried for ever.\n"),
         Setting(
             path: "mesh.allow", kind: .list, builtIn: .list([]),
-            meaning: "Ids of the only nodes that may link with this one (`meshnode peers ban` refuses single ones);\n"
+            meaning: "Ids of the only nodes that may link with this one (`meshnode peers ban NODE` refuses single ones);\n"
                 + "empty: everybody.\n"),
         Setting(
             path: "mesh.profile", kind: .choice(["loopback", "wan"]), builtIn: .text("wan"),
@@ -79,7 +79,7 @@ public enum SettingTable {
         Setting(
             path: "voting.mode", kind: .choice(["automatic", "manual"]), builtIn: .text("automatic"),
             meaning:
-                "\"manual\": a person answers for this node with `meshnode vote`, in every task. \"automatic\": only in tasks that\n"
+                "\"manual\": a person answers for this node with `meshnode vote TASK ROUND`, in every task. \"automatic\": only in tasks that\n"
                 + "say voting = \"manual\". The node's own check of the sum comes first either way; without an answer by\n"
                 + "deadlines.opinion it abstains.\n"),
         Setting(

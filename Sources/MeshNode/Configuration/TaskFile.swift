@@ -35,6 +35,14 @@ public enum TaskFile {
                     Fault(path, "\(SettingValue.quoted(String(value.prefix(60)))) is no TOML value; texts need quotes"))
             }
         }
+        // Rows, a picture, a model: one sentence instead of a fault a line.
+        if document.root.isEmpty, document.faults.count > 1 {
+            throw TaskError(
+                file: file,
+                faults: [
+                    Fault("", "this is no task file: TOML with lines such as rounds = 30; see examples/digits.toml")
+                ])
+        }
         guard faults.isEmpty else { throw TaskError(file: file, faults: faults) }
         var reader = TaskFileReader(root)
         let spec = reader.spec()

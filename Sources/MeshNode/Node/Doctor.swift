@@ -143,20 +143,26 @@ public struct Doctor: Sendable {
             checks.append(
                 HealthCheck(
                     "database", .fail, "\(error)",
-                    next: "blocks can be fetched again: move chain.sqlite away and start; never move durable.sqlite"))
+                    next: "blocks can be fetched again, as the line above says; never move durable.sqlite"))
         }
         do {
             _ = try home.loadIdentity()
             checks.append(HealthCheck("identity", .ok, "the key file can be read and only by its owner"))
         } catch {
-            checks.append(HealthCheck("identity", .fail, "\(error)", next: "restore the file from your backup"))
+            checks.append(
+                HealthCheck(
+                    "identity", .fail, "\(error)",
+                    next: (try? home.hasHistory) == false
+                        ? "a home that has never run loses nothing by a new key" : "restore the file from your backup"))
         }
         return checks
     }
 
     /// Folds the stored blocks as a start does, and says what a start would say.
     private func chains() -> [HealthCheck] {
-        let moved = "blocks can be fetched again: move chain.sqlite away and start; never move durable.sqlite"
+        let moved =
+            "blocks can be fetched again: move chain.sqlite away, then `meshnode init --home \(home.path.shellWord) --genesis FILE`; "
+            + "never move durable.sqlite"
         do {
             let store = try ChainStore.openReadOnly(path: home.chainDatabase)
             guard let bytes = try store.genesis() else { return [] }

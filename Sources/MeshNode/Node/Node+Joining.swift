@@ -70,7 +70,17 @@ extension Node {
         let total = bonded.clampedSum(underWay).clampedSum(bond)
         if total > miner.mostTotalBond {
             return "its bond of \(bond) would make \(total) in all, miner.max_total_bond is \(miner.mostTotalBond)"
+                + (nextRelease.map { "; bonds of ended tasks come back from \(CalendarText.text($0)) on" } ?? "")
         }
         return nil
+    }
+}
+
+extension Node {
+    /// When the first bond of this node that lies with an ended task comes back.
+    fileprivate var nextRelease: UInt64? {
+        registry.state.tasks.filter { task in
+            task.windowEndsMs != nil && !task.bondsReleased && task.enrolments.contains { $0.node == nodeID }
+        }.compactMap { TaskDates($0, genesis.parameters).bondsBackMs }.min()
     }
 }

@@ -23,6 +23,8 @@ extension Node {
     }
 
     func committedRegistry() {
+        // Credits, an account, room: what an enrolment waits for comes with registry blocks.
+        obstacles.hasten(.join)
         refreshStanding()
         followOrders()
     }

@@ -44,6 +44,11 @@ struct ObstacleBook {
         return isNews
     }
 
+    /// What has changed may have been what this waited for: the next attempt is due.
+    mutating func hasten(_ what: Obstacle.What) {
+        for key in Array(entries.keys) where key.what == what { entries[key]?.retryMs = 0 }
+    }
+
     mutating func clear(_ what: Obstacle.What, _ task: TaskID?) { entries[Key(what: what, task: task)] = nil }
     mutating func clear(task: TaskID) { entries = entries.filter { $0.key.task != task } }
 

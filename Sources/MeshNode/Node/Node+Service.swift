@@ -133,6 +133,12 @@ extension Node: NodeService {
                 reason: "the initial weights cannot be stored: \(error)",
                 next: "free space (and inodes: df -i) under \(home.path), then publish again")
         }
+        var warnings = task.warnings
+        if let other = registry.state.everyTask.last(where: { $0.spec.name == task.spec.name }) {
+            warnings.append(
+                "task \(other.task.short) is called \"\(task.spec.name)\", too: from now on each is named by the digits of its id"
+            )
+        }
         let sealing = RistrettoKey.generate()
         let transaction = KeyRules.publish(
             task.spec, sealingKey: sealing, network: genesis.networkID, account: nodeID)
@@ -148,7 +154,7 @@ extension Node: NodeService {
         keepForever([initial], chain: id)
         note("published", "published task \(id.short) \"\(task.spec.name)\"", task: id)
         return PublishedView(
-            task: id.hex, transaction: envelope.transactionID.hex, model: initial.id.hex, warnings: task.warnings,
+            task: id.hex, transaction: envelope.transactionID.hex, model: initial.id.hex, warnings: warnings,
             readers: TaskSpecValidator.readers(task.spec), height: registry.state.height,
             columns: task.spec.data.columns == given.spec.data.columns ? nil : task.spec.data.columns)
     }

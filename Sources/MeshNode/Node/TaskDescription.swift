@@ -32,7 +32,7 @@ extension TaskView {
             case .stopped: taskState = .cancelled
             }
         } else if state != nil {
-            taskState = .running
+            taskState = state?.isPaused == true ? .paused : .running
             reason = waiting
         } else if record.isCancelled {
             taskState = .cancelled

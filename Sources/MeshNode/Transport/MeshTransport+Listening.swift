@@ -77,9 +77,10 @@ extension MeshTransport {
     ) -> TransportError {
         if let failure = error as? IOError {
             if failure.errnoCode == EADDRINUSE { return .portInUse(host: host, port: port, kind: kind) }
-            return .cannotListen(host: host, port: port, reason: failure.description)
+            return .cannotListen(host: host, port: port, reason: String(cString: strerror(failure.errnoCode)))
         }
-        return .cannotListen(host: host, port: port, reason: "\(error)")
+        let isUnknown = error is SocketAddressError.UnknownHost
+        return .cannotListen(host: host, port: port, reason: isUnknown ? "no host has this name" : "\(error)")
     }
 
     /// What the node record names: the advertised host, else the listening one, else this machine's own addresses.

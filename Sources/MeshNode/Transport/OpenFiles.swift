@@ -13,7 +13,7 @@ internal import NIOPosix
 /// The process's limit of open files, shared out among everything that opens some. A process that runs into that limit
 /// cannot write a block, and libdispatch ends it where it cannot read its own threads' state: so nothing here opens a file
 /// that this budget does not count, and where it does not suffice the node does not start.
-struct OpenFiles: Sendable, Equatable {
+public struct OpenFiles: Sendable, Equatable {
     /// Whatever peers and operators do, these are open now and then.
     static let fixed = [
         // The databases' readers, each with its log; their write-ahead logs are merged with one more.
@@ -81,9 +81,19 @@ struct OpenFiles: Sendable, Equatable {
         (self.contents, self.connections, self.links) = (contents, connections, links)
     }
 
+    /// Before anything of a node is opened: the network threads end the process where a limit of files stops them, and a
+    /// database that cannot be opened does not say why.
+    /// - Throws: `NodeError.tooFewFiles`.
+    public static func requireLeast() throws(NodeError) { _ = try count() }
+
     /// Of this process, now, with the queues of its network threads.
     static func ofProcess() throws(NodeError) -> OpenFiles {
+        _ = try count()
         _ = MultiThreadedEventLoopGroup.singleton.any()
+        return try count()
+    }
+
+    private static func count() throws(NodeError) -> OpenFiles {
         var limit = rlimit()
         #if canImport(Glibc)
             let read = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)

@@ -49,6 +49,9 @@ public enum TransportError: Error, Equatable, Sendable, CustomStringConvertible 
     case alreadyStarted
     case stopped
 
+    /// Whether somebody else has what is wanted: later it may be free.
+    public var isTaken: Bool { if case .portInUse = self { true } else { false } }
+
     public var description: String {
         switch self {
         case .portInUse(let host, let port, let kind):

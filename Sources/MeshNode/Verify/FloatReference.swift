@@ -15,8 +15,11 @@ public enum FloatReference {
     /// - Parameters:
     ///   - files: each member's training rows.
     ///   - evaluation: the held-out rows.
+    ///   - away: members that trained nothing in a round, since their process was down or their owner refused: their
+    ///     residual stays as it was.
     public static func run(
-        _ decided: DecidedRounds, files: [NodeID: String], evaluation: String, label: String, initial: [UInt8]
+        _ decided: DecidedRounds, files: [NodeID: String], evaluation: String, label: String, initial: [UInt8],
+        away: [UInt32: Set<NodeID>] = [:]
     ) throws -> Figures {
         let (spec, policy) = (decided.spec, try RoundPolicy(decided.spec))
         var data: [NodeID: Dataset] = [:]
@@ -34,10 +37,11 @@ public enum FloatReference {
             }
             let shares = round.set.map { Double(policy.weight(rows: decided.rows[$0] ?? 1).rows) }
             let totals = round.buckets.map { $0.reduce(0) { $0 + shares[$1] } }
-            // Members outside the set train too: what they did not send waits in their residual.
+            // Members outside the set train too, if they are there: what they did not send waits in their residual.
             for node in decided.rows.keys.sorted() {
                 let place = round.set.firstIndex(of: node)
                 guard place != nil || policy.recipe.compression != nil else { continue }
+                guard place != nil || away[round.round]?.contains(node) != true else { continue }
                 guard let rows = data[node] else {
                     throw RoundError.failed("no training rows are given for member \(node.short)")
                 }

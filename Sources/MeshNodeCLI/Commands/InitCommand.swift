@@ -77,6 +77,7 @@ struct InitCommand: ParsableCommand {
         let network = try agreed ?? store.genesis().map(Self.genesis)
         let member = KeyRules.member(key: identity.signingKey(), electionKey: try identity.electionKey())
 
+        noteData(loaded.configuration, flags)
         global.output.show(
             Result(
                 node: node.hex, electionKey: member.electionKey.hex, memberLine: member.line, home: home.path,
@@ -88,6 +89,20 @@ struct InitCommand: ParsableCommand {
                 ("home", result.home),
                 ("network", result.network ?? "none yet: run init again with --genesis FILE"),
             ])
+        }
+    }
+
+    /// Rows that were named just now are read as a task would read them: better a word here than a node that joins nothing.
+    private func noteData(_ configuration: NodeConfiguration, _ flags: [String: String]) {
+        let data = configuration.data
+        for (setting, path, part) in [
+            ("data.train", data.train, DataFiles.Part.training), ("data.evaluation", data.evaluation, .evaluation),
+        ] where flags[setting] != nil {
+            do { _ = try DataFiles.read(path, label: data.label, layout: data.layout, part: part) } catch {
+                global.output.note(
+                    "note: \(setting): \(error); see all that is wrong with: `meshnode data audit \(path.shellWord) --label \(data.label.shellWord)`"
+                )
+            }
         }
     }
 

@@ -34,6 +34,7 @@ struct RunCommand: AsyncParsableCommand {
         } else if global.quiet {
             flags["log.level"] = "warning"
         }
+        try OpenFiles.requireLeast()
         let home = try HomeDirectory.open(at: global.homePath)
         let configuration = try global.configuration(flags: flags).configuration
         let sink = try LogSink(path: configuration.logFile)

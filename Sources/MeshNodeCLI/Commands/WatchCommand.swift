@@ -67,7 +67,7 @@ struct WatchCommand: AsyncParsableCommand {
 
     private static func end(_ view: TaskView) -> End? {
         switch view.state {
-        case .announced, .enrolling, .running: nil
+        case .announced, .enrolling, .running, .paused: nil
         case .completed: .completed
         case .failed, .cancelled, .expired, .unsupported:
             .failed("task \(view.name) \(view.state.rawValue)\(view.reason.map { ": \($0)" } ?? "")")

@@ -44,6 +44,8 @@ struct CommandFailure: Error, Equatable {
         case let error as ServiceError: self.init(APIError.problem(Problem(error)))
         case let error as StorageError: self.init(error)
         case let error as NodeError: self.init(error)
+        case let error as TransportError:
+            self.init(error.isTaken ? ExitStatus.temporary : ExitStatus.configuration, error.description)
         case let error as ConfigurationError: self.init(ExitStatus.configuration, error.description)
         case let error as TaskError: self.init(ExitStatus.data, error.description)
         case let error as LearnError: self.init(ExitStatus.data, error.description)
@@ -66,6 +68,7 @@ struct CommandFailure: Error, Equatable {
             switch error {
             case .notInitialised, .alarmed: ExitStatus.configuration
             case .damagedChain: ExitStatus.verification
+            case .tooFewFiles: ExitStatus.temporary
             default: ExitStatus.failed
             }
         self.init(code, error.description)
@@ -74,6 +77,7 @@ struct CommandFailure: Error, Equatable {
     private init(_ error: APIError) {
         switch error {
         case .unreachable: self.init(ExitStatus.unreachable, error.description)
+        case .notAllowed: self.init(ExitStatus.denied, error.description)
         case .timedOut: self.init(ExitStatus.temporary, error.description)
         case .malformed: self.init(ExitStatus.failed, error.description)
         case .openDirectory, .cannotListen: self.init(ExitStatus.configuration, error.description)

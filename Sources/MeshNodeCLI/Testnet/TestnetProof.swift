@@ -79,7 +79,7 @@ struct TestnetProof {
         let float = try FloatReference.run(
             first, files: Dictionary(uniqueKeysWithValues: zip(plan.members.map(\.node), plan.trainingFiles)),
             evaluation: plan.evaluationFile, label: plan.labelColumn,
-            initial: try PreparedTask(completing: plan.spec).initialWeights)
+            initial: try PreparedTask(completing: plan.spec).initialWeights, away: try away(first))
         // One held-out row must not decide; with compression both runs follow supports of their own sums.
         // Beside an attacker that only the rule can withstand it is compared with a run in which nobody attacks.
         let close = run.options.attack == .boostedFlip ? 0.05 : plan.spec.update.compression == .none ? 0.01 : 0.02
@@ -246,6 +246,22 @@ struct TestnetProof {
                 held, "chain verify --full holds on each home, offline and without secrets: \(results) block equations")
         )
         return held
+    }
+
+    /// Members that trained nothing in a round: they are not in its set and have kept no update of it. One that was killed
+    /// between training and keeping does that training again.
+    private func away(_ decided: DecidedRounds) throws -> [UInt32: Set<NodeID>] {
+        var away: [UInt32: Set<NodeID>] = [:]
+        for member in plan.members {
+            let kept = try VectorFiles(directory: member.home.path + "/debug").list()
+            for round in decided.rounds where !round.set.contains(member.node) {
+                let wasKilled =
+                    run.options.dropMiner == Int(round.round) && run.restarted.contains("node \(member.index + 1)")
+                let hasTrained = kept.contains { $0.hasPrefix("update-\(task.prefix(8))-\(round.round)-") }
+                if !wasKilled, !hasTrained { away[round.round, default: []].insert(member.node) }
+            }
+        }
+        return away
     }
 
     /// Whether each decided sum is the sum of what its members kept of their own updates.

@@ -170,6 +170,7 @@ public struct APIClient: Sendable {
                     }
                 }
         } catch let error as IOError {
+            guard error.errnoCode != 13 else { throw .notAllowed(path: socket) }
             throw .unreachable(path: socket, reason: Self.reason(error.errnoCode))
         } catch {
             throw .unreachable(path: socket, reason: "\(error)")
@@ -179,7 +180,6 @@ public struct APIClient: Sendable {
     private static func reason(_ code: Int32) -> String {
         switch code {
         case 2: "there is no such socket"
-        case 13: "this user may not use it"
         case 111: "nobody listens there any more"
         default: "system error \(code)"
         }

@@ -1,5 +1,5 @@
 public enum TaskState: String, Codable, Equatable, Sendable, CaseIterable {
-    case announced, enrolling, running, completed, failed, cancelled, expired
+    case announced, enrolling, running, paused, completed, failed, cancelled, expired
     /// This node takes no part: it cannot carry the task out, or what it has stored of its chain is damaged.
     case unsupported
 }
