@@ -18,7 +18,8 @@ public enum SettingTable {
             meaning: "Tickets of nodes to join through (`meshnode ticket` prints one). Retried for ever.\n"),
         Setting(
             path: "mesh.allow", kind: .list, builtIn: .list([]),
-            meaning: "Ids of the only nodes that may link with this one (`meshnode peers ban NODE` refuses single ones);\n"
+            meaning:
+                "Ids of the only nodes that may link with this one (`meshnode peers ban NODE` refuses single ones);\n"
                 + "empty: everybody.\n"),
         Setting(
             path: "mesh.profile", kind: .choice(["loopback", "wan"]), builtIn: .text("wan"),

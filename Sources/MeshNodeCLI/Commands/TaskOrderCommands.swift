@@ -56,7 +56,8 @@ extension TaskCommand {
         static let configuration = CommandConfiguration(
             abstract: "Makes the commitment to a target that stays closed until the task has ended.",
             discussion:
-                "Keep the nonce: `meshnode reveal TASK TARGET NONCE` needs it, and a target that is not opened pays everybody.")
+                "Keep the nonce: `meshnode reveal TASK TARGET NONCE` needs it; a target that is not opened pays everybody."
+        )
         @OptionGroup var global: GlobalArguments
         @Argument(help: "Accuracy that the last round must reach, a share with up to six places.") var target: Double
 

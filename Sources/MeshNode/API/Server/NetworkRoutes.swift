@@ -48,13 +48,8 @@ extension RouteTable {
                 guard let length = try request.number("length", UInt64.self) else {
                     throw ServiceError.invalid([Fault("length", "the exact stored length is needed")])
                 }
-<<<<<<< HEAD
                 let content = try await context.content(service)
                 return .json(try await service.fetch(content, length: length), status: .accepted)
-=======
-                return .json(
-                    try await service.fetch(try await context.content(service), length: length), status: .accepted)
->>>>>>> 356eed5 (Lines of 120 columns)
             },
             Route(.post, "/v1/store/{content}/pin", "Keeps it; ?label=L.") { service, request, context in
                 let label = request.uri.queryParameters["label"].map(String.init) ?? "operator"
