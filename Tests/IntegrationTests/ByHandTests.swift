@@ -263,7 +263,9 @@ import Testing
         let shown = try lab.retry(
             until: { $0.output.contains("the sum is right") }, "vote", "leaves", "1", "--home", lab.home("a1"))
         #expect(shown.output.contains("own measurement") && shown.output.contains("on 360 held-out rows"))
-        #expect(shown.output.contains("none yet") && shown.errors.contains("meshnode vote leaves 1 --valid"), "\(shown.errors)")
+        #expect(
+            shown.output.contains("none yet") && shown.errors.contains("meshnode vote leaves 1 --valid"),
+            "\(shown.errors)")
         let candidate = path + "/candidate.safetensors"
         try Lab.expect("model", "export", "leaves", "--candidate", "--home", lab.home("a1"), "--out", candidate)
         #expect(try ModelCard(try Safetensors.read(path: candidate), name: candidate).isCandidate)
