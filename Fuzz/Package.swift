@@ -36,7 +36,8 @@ let package = Package(
             name: "MeshNode", dependencies: ["Wire", "MeshCrypto", "Gossip", "Chain", "Learn"], path: "Core/MeshNode",
             sources: [
                 "Configuration", "API/APICoding.swift", "API/RequestBodies.swift", "API/ServiceError.swift",
-                "API/ProgramVersion.swift", "API/Views", "Storage/FileSystem.swift", "Storage/HomeDirectory.swift",
+                "API/ProgramVersion.swift", "Storage/FileSystem.swift", "Storage/HomeDirectory.swift",
+                "Storage/HomeLock.swift",
                 "Storage/StorageError.swift", "Node/PeerMessage.swift", "Node/BlockRange.swift",
             ], swiftSettings: instrumented),
         .target(name: "LibFuzzer", path: "LibFuzzer"),

@@ -3,7 +3,7 @@
 /// One entry of the fuzzer. A run returns whatever the input is; a trap, a broken law or a hang is a finding.
 public struct FuzzTarget: Sendable {
     public let name: String
-    /// The file whose line coverage says how far inputs get.
+    /// The file whose coverage says how far inputs get.
     public let subject: String
     public let run: @Sendable (_ bytes: [UInt8]) -> Void
 
