@@ -279,6 +279,7 @@ struct LedgerTests {
         let total = world.state.totalCredits
         var tasks: [TaskID] = []
         var kinds: Set<String> = []
+        var forks = 0
         for _ in 0..<60 {
             var transactions: [(Transaction, Int)] = []
             var used: Set<Int> = []
@@ -302,6 +303,16 @@ struct LedgerTests {
             else { continue }
             world.state = try RegistryRules.check(header: built.header, body: built.body, state: world.state)
             #expect(world.state.totalCredits == total, "height \(world.state.height)")
+            // Whatever lies wherever, a fork carries all of it: to its owners, and to the lost as to everybody.
+            let voters = world.state.validators.members.map(\.node)
+            let lost = voters.filter { _ in random.below(2) == 0 }
+            if let fork = try? NetworkFork.genesis(of: world.state, without: lost) {
+                forks += 1
+                let carried = RegistryState(genesis: fork)
+                #expect(carried.totalCredits == total - world.state.burned)
+                #expect(carried.accounts.keys.sorted() == world.state.accounts.keys.sorted())
+                #expect(carried.validators.members.allSatisfy { voters.contains($0.node) && !lost.contains($0.node) })
+            }
             for envelope in try RegistryBody(wireBytes: built.body).transactions {
                 let transaction = try Transaction(wireBytes: envelope.payload)
                 kinds.insert("\(transaction)".prefix(while: { $0 != "(" }).description)
@@ -311,6 +322,7 @@ struct LedgerTests {
             }
         }
         #expect(kinds.count >= 6, "only \(kinds.sorted()) were decided")
+        #expect(forks >= 5, "only \(forks) states could be forked")
     }
 
     private func randomTransaction(

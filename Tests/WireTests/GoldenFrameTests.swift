@@ -79,4 +79,26 @@ struct GoldenFrameTests {
         #expect(try TaskSpec(wireBytes: robust) == spec)
         #expect(throws: WireError.self) { try TaskSpec(wireBytes: Array(robust.dropLast(4))) }
     }
+
+    /// A fork says where it comes from behind everything that a genesis had before; without it not a byte is added.
+    @Test func forkByHand() throws {
+        var samples = Samples(salt: 4)
+        let fork = samples.fork()
+        let plain = Genesis(
+            name: fork.name, timeMs: fork.timeMs, accounts: fork.accounts, parameters: fork.parameters)
+        let origin = try #require(fork.origin)
+        var section: [UInt8] = [1]
+        section += origin.network.bytes + [77, 0, 0, 0, 0, 0, 0, 0]
+        section += origin.block.bytes + origin.carried.bytes + [1, 0, 0, 0] + origin.without[0].bytes
+        #expect(fork.wireBytes == plain.wireBytes + section)
+        #expect(try Genesis(wireBytes: fork.wireBytes) == fork)
+        #expect(try Genesis(wireBytes: plain.wireBytes).origin == nil)
+        // No other section, none without a name, none that ends early.
+        for bytes in [
+            plain.wireBytes + [2] + section.dropFirst(), plain.wireBytes + section.dropLast(36) + [0, 0, 0, 0],
+            plain.wireBytes + [1], plain.wireBytes + section + [0],
+        ] {
+            #expect(throws: WireError.self) { try Genesis(wireBytes: bytes) }
+        }
+    }
 }

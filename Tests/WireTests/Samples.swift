@@ -124,6 +124,24 @@ struct Samples {
                 epochMs: 7_200_000))
     }
 
+    /// The genesis of a fork that one of two voters has signed.
+    mutating func fork() -> Genesis {
+        let nodes: [NodeID] = ids(3)
+        return Genesis(
+            name: "test", timeMs: 1,
+            accounts: [
+                .init(
+                    node: nodes[0], balance: 100, validatorBond: 10, electionKey: id(),
+                    proofs: .init(election: signature(), node: signature())),
+                .init(node: nodes[1], balance: 110, validatorBond: 0),
+                .init(node: nodes[2], balance: 100, validatorBond: 10, electionKey: id()),
+            ],
+            parameters: .init(
+                electionProofBytes: 80, proposeMs: 1_000, voteMs: 300, settleMs: 3_600_000, evidenceMs: 172_800_000,
+                epochMs: 7_200_000),
+            origin: .init(network: id(), height: 77, block: id(), carried: id(), without: [nodes[1]]))
+    }
+
     mutating func settlement() -> Settlement {
         let nodes: [NodeID] = ids(2)
         return Settlement(
@@ -260,6 +278,7 @@ struct Samples {
             Sample("control-direction", ControlBody.direction(envelope(.direction))),
             Sample("control-no-direction", ControlBody.noDirection),
             Sample("control-scores", ControlBody.scores(scoreSection())),
+            Sample("genesis-fork", fork()),
         ]
     }
 }

@@ -8,7 +8,8 @@ proposers, beacons and election proofs; every precommit of every certificate wit
 nonces, conditions and effects of all registry transactions, with them every balance; the context of every attempt; lists,
 announcements with their proofs, Readys, complaints, key statements, opinions, blame, absences, orders and what they rest on;
 sets, buckets, scored rounds, replaced holders, payout tables; the state root of every block; that every task chain is the one
-that the registry settled. With contents: boxes hash, elements root and points of every body; the proof that a later attempt
+that the registry settled. Of a fork: the signatures of all of its voters, the digest of what was carried and, with --origin, that
+the old registry gives exactly this. With contents: boxes hash, elements root and points of every body; the proof that a later attempt
 repeats its vector; of each result the digits of e, the block equation, and the new model where the server step is plain
 averaging; of each scored round the direction and every opening.
 Not checked: the ranges of a published task's fields, the other server steps, the supports of sparse rounds.
@@ -399,20 +400,59 @@ def genesis_account(r):
     return r.id(), r.u64(), r.u64(), r.id(), (r.sig(), r.sig()) if r.flag() else None
 
 
-def check_member(account, proof_bytes):
-    """A validator has proven both of its keys; a key without a bond has at least to be one."""
+def check_member(account, proof_bytes, fork=None):
+    """A validator has proven both of its keys; a key without a bond has at least to be one. In a fork, whose network id is
+    given, the proofs are signatures under it, by its voters and nobody else."""
     key, _, bond, election, proofs = account
     need(is_key(key), "an account that is the key of no node")
     if proofs is None:
-        need(bond == 0 and election == bytes(32), "a validator that has not proven its keys")
+        need(bond == 0 and election == bytes(32), "a validator that has not proven its keys, or not signed the fork")
         return
-    statement = transcript("meshnode/member/1", struct.pack("<H", RULES), key, election)
+    need(fork is None or bond > 0, "a signature under a fork of an account without a vote")
+    parts = ("meshnode/fork-voter/1", struct.pack("<H", RULES), fork) if fork else ("meshnode/member/1", struct.pack("<H", RULES))
+    statement = transcript(*parts, key, election)
     signature(key, proofs[1], statement)
     if election == bytes(32):
         need(proofs[0] == bytes(64), "a proof of an election key without the key")
         need(bond == 0 or proof_bytes == 0, "a validator without an election key")
     else:
         check_key(proofs[0], election, statement)
+
+
+def origin(r):
+    """What follows the parameters of a fork's genesis."""
+    need(r.u8() == 1, "an unknown section of the genesis")
+    o = dict(network=r.id(), height=r.u64(), block=r.id(), carried=r.id(), without=r.ids(VOTERS))
+    need(o["without"], "a fork without anybody left out")
+    ascending(o["without"], "lost voters")
+    return o
+
+
+def check_fork(o, accounts):
+    """What a fork has to be in itself; whether it carries what it should, only the old registry can tell."""
+    carried = u32(len(accounts)) + b"".join(a[0] + u64(a[1] + a[2]) for a in accounts)
+    need(o["carried"] == transcript("meshnode/carried/1", carried), "the credits are not those of the digest of what was carried")
+    need(1 <= sum(a[2] > 0 for a in accounts) <= VOTERS, "a fork with %d voters" % sum(a[2] > 0 for a in accounts))
+    bonds = {a[0]: a[2] for a in accounts}
+    need(all(bonds.get(key) == 0 for key in o["without"]), "a lost voter with a vote, or without an account")
+
+
+def network_id(genesis):
+    """Of a fork without its proofs: they are signatures under this very id."""
+    r = Reader(genesis)
+    r.take(5)
+    r.blob()
+    r.take(8)
+    bare = genesis[:r.at]
+    count = r.u32()
+    bare += u32(count)
+    for _ in range(count):
+        bare += r.take(80) + b"\0"
+        if r.flag():
+            r.take(128)
+    rest = r.data[r.at:]
+    # Parameters have 33 bytes; what follows them is a fork's.
+    return transcript("meshnode/network/1", bare + rest if len(rest) > 33 else genesis)
 
 
 class Registry:
@@ -423,7 +463,7 @@ class Registry:
         rules = r.u16()
         need(rules == RULES, other_rules(rules))
         self.name = r.text(255)
-        self.time = r.u64()
+        self.time = self.begun = r.u64()
         self.accounts = {}
         accounts = r.list(genesis_account, ACCOUNTS)
         ascending([a[0] for a in accounts], "accounts")
@@ -436,10 +476,15 @@ class Registry:
         self.settle_ms, self.evidence_ms, self.epoch_ms = r.u64(), r.u64(), r.u64()
         windows = self.settle_ms, self.evidence_ms, self.epoch_ms
         need(all(1 <= n <= 31_536_000_000 for n in windows), "windows out of range")
+        self.parameters = r.data[r.at - 33:r.at]
+        self.origin = origin(r) if r.at < len(r.data) else None
         r.end()
+        self.network = network_id(genesis)
+        self.given = accounts
+        if self.origin:
+            check_fork(self.origin, accounts)
         for account in accounts:
-            check_member(account, self.proof_bytes)
-        self.network = transcript("meshnode/network/1", genesis)
+            check_member(account, self.proof_bytes, self.network if self.origin else None)
         self.chain = transcript("meshnode/registry/1", self.network)
         self.head, self.height = self.network, 0
         self.beacon = transcript("meshnode/beacon-0/1", self.network)
@@ -460,6 +505,43 @@ class Registry:
         held = sum(a["balance"] + a["bonded"] + a["bond"] + a["reserve"] + sum(c for c, _ in a["unbonding"])
                    for a in self.accounts.values())
         return held + sum(t["escrow"] + t["deposit"] for t in self.tasks) + self.burned
+
+    def fork(self, without):
+        """The accounts of the fork that this state gives: key, balance, bond, election key."""
+        lost, old = set(without), self.now
+        weight = sum(old.weight.get(k, 0) for k in lost)
+        need(lost and all(k in old.weight for k in lost), "a fork without somebody who has no vote")
+        need(old.total - weight < old.quorum, "a fork of a network that decides without those who are left out")
+        need(weight < old.quorum, "a fork without voters who can decide by themselves")
+        held = {k: a["balance"] + a["bonded"] + a["bond"] + a["reserve"] + sum(c for c, _ in a["unbonding"])
+                for k, a in self.accounts.items()}
+        for t in self.tasks:
+            left, table = t["escrow"], t["settled"] and t["settled"][2]
+            if t["paid"] is None and table and not (t["target"] is not None and table["accuracy"] < t["target"]):
+                for key, _, _, credits in table["entries"]:
+                    left -= credits
+                    held[key] += credits
+            held[t["publisher"]] += left + t["deposit"]
+        found = []
+        for key in sorted(held):
+            bond = 0 if key in lost else min(old.weight.get(key, 0), self.accounts[key]["bond"])
+            found.append((key, held[key] - bond, bond, self.accounts[key]["key"] if bond else bytes(32)))
+        return found
+
+    def check_origin(self, old):
+        """Holds this fork against the registry that it comes from."""
+        o = self.origin
+        need(o, "this network is no fork: it has no origin to check")
+        need(o["network"] == old.network, "the fork comes from network %s, the origin is %s" % (o["network"].hex(), old.network.hex()))
+        need(o["height"] >= old.height, "the old registry goes on to height %d: the fork leaves out decided blocks" % old.height)
+        if o["height"] > old.height:
+            return False
+        need(o["block"] == old.head, "the fork names another block than the old registry has")
+        for given, wanted in zip(self.given, old.fork(o["without"])):
+            need(given[:4] == wanted, "account %s: the fork carries something else than the old registry gives" % given[0].hex()[:8])
+        need(len(self.given) == len(old.accounts) and self.name == old.name and self.begun == old.time
+             and self.parameters == old.parameters, "accounts, name, time or parameters are not those of the old network")
+        return True
 
     def task(self, task, left=False):
         for t in self.tasks + (self.departed if left else []):
@@ -2209,6 +2291,7 @@ def main():
     parser.add_argument("--genesis", metavar="FILE", help="genesis file of the network that this must be")
     parser.add_argument("--network", metavar="ID", help="id of the network that this must be, 64 digits")
     parser.add_argument("--checkpoint", metavar="HEIGHT:BLOCK", help="a registry block that the history must hold")
+    parser.add_argument("--origin", metavar="FILE", help="an export of the network that this one is a fork of: what was carried is held against it")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     options = parser.parse_args()
     anchor = {}
@@ -2217,8 +2300,8 @@ def main():
     if options.genesis:
         try:
             with open(options.genesis, "rb") as file:
-                network = transcript("meshnode/network/1", file.read()).hex()
-        except OSError as error:
+                network = network_id(file.read()).hex()
+        except (OSError, Fault) as error:
             parser.error("--genesis: %s" % error)
         if anchor.setdefault("network", network) != network:
             parser.error("--genesis and --network name two networks")
@@ -2227,10 +2310,20 @@ def main():
             parser.error("--checkpoint: write HEIGHT:BLOCK, the block with 64 digits")
         height, block = options.checkpoint.lower().split(":")
         anchor["checkpoint"] = (int(height), block)
+    carried = None
     try:
         # Line feeds as they are: no other ends of lines are read.
         with open(options.file, newline="\n", encoding="ascii", errors="surrogateescape") as file:
             export, (results, equations, repeats, opened) = verify(file, anchor, Progress(options.quiet))
+        if options.origin:
+            with open(options.origin, newline="\n", encoding="ascii", errors="surrogateescape") as file:
+                try:
+                    old, _ = verify(file, None, Progress(options.quiet))
+                    carried = export.registry.check_origin(old.registry)
+                except Fault as fault:
+                    raise Fault("origin: %s" % fault)
+            if not carried:
+                export.gaps.append("origin, height %d: the registry blocks up to the fork, so what was carried was not checked" % old.registry.height)
     except OSError as error:
         parser.error(str(error))
     except Fault as fault:
@@ -2240,6 +2333,12 @@ def main():
     print('network %s "%s"' % (registry.network.hex(), registry.name.encode("ascii", "backslashreplace").decode()))
     print("%d blocks of %d chains hold, %d contents, %d results, %d equations, %d repeated vectors, %d openings; credits %d, as in genesis"
           % (export.blocks, 1 + len(export.tasks), len(export.held), results, equations, repeats, opened, registry.total))
+    if registry.origin:
+        o = registry.origin
+        print("fork of network %s, at its registry block %d:%s, without %s; signed by all of its %d voters"
+              % (o["network"].hex(), o["height"], o["block"].hex(), " ".join(k.hex()[:8] for k in o["without"]), sum(a[2] > 0 for a in registry.given)))
+        print("carried: " + ("what the old registry gives at that block" if carried else
+                             "whether that is what the old registry says was NOT checked: give an export of it with --origin"))
     if registry.height:
         print("as of registry block %d:%s, %s" % (registry.height, registry.head.hex(), when(registry.time)))
         if not options.checkpoint:

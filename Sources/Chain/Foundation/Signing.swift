@@ -34,7 +34,24 @@ extension BlockHeader {
 }
 
 extension Genesis {
-    public var networkID: NetworkID { NetworkID(Transcript.hash("meshnode/network/1", wireBytes)) }
+    /// Hash of the genesis; of a fork without its proofs, which are signatures under this id: whoever makes the same fork
+    /// makes the same network, whatever copy the signatures were collected on.
+    public var networkID: NetworkID {
+        NetworkID(Transcript.hash("meshnode/network/1", (origin == nil ? self : withoutProofs).wireBytes))
+    }
+
+    /// The same with nobody's signature.
+    var withoutProofs: Genesis { withProofs { _ in nil } }
+
+    func withProofs(_ proofs: (Account) -> KeyProofs?) -> Genesis {
+        Genesis(
+            name: name, timeMs: timeMs,
+            accounts: accounts.map {
+                .init(
+                    node: $0.node, balance: $0.balance, validatorBond: $0.validatorBond, electionKey: $0.electionKey,
+                    proofs: proofs($0))
+            }, parameters: parameters, origin: origin)
+    }
 }
 
 extension NetworkID {

@@ -145,12 +145,36 @@ public enum KeyRules {
         try require(
             verifySignature(member.proofs.node, statement, signer: member.node),
             "the member line of \(member.node.short) is not signed by that node; ask for the line that its init prints")
+        try checkElection(member, statement)
+    }
+
+    private static func checkElection(_ member: MemberStatement, _ statement: [UInt8]) throws(ChainError) {
         if member.electionKey == .zero {
             try require(member.proofs.election == .zero, "a proof of an election key without the key")
             return
         }
         try check(
             member.electionKey.bytes, member.proofs.election, "election key of \(member.node.short)", statement)
+    }
+}
+
+// MARK: Voters of a fork
+
+extension KeyRules {
+    /// What a voter of a fork signs with both of its keys: this network, and no other at this height of its origin.
+    static func forkStatement(network: NetworkID, node: NodeID, electionKey: Digest) -> [UInt8] {
+        var rules = WireEncoder()
+        rules.u16(RulesNumber.current)
+        return Transcript.hash("meshnode/fork-voter/1", rules.bytes, network.bytes, node.bytes, electionKey.bytes)
+    }
+
+    static func check(voter: MemberStatement, ofFork network: NetworkID) throws(ChainError) {
+        try check(account: voter.node)
+        let statement = forkStatement(network: network, node: voter.node, electionKey: voter.electionKey)
+        try require(
+            verifySignature(voter.proofs.node, statement, signer: voter.node),
+            "the signature of \(voter.node.short) is not one under this fork: the file was altered; get it again")
+        try checkElection(voter, statement)
     }
 }
 
@@ -164,8 +188,10 @@ extension Genesis {
         return genesis
     }
 
-    /// Validators have proven both of their keys; a key without a bond has at least to be one.
+    /// Validators have proven both of their keys; a key without a bond has at least to be one. A fork is signed by all of
+    /// its voters.
     public func checkKeys() throws(ChainError) {
+        guard origin == nil else { return try NetworkFork.check(self) }
         for account in accounts {
             guard let proofs = account.proofs else {
                 try require(

@@ -45,7 +45,7 @@ extension RegistryState {
     }
 
     /// What the highest settlement says; nobody if an opened target was missed.
-    private mutating func payOut(_ index: Int, _ height: UInt64, _ timeMs: UInt64) {
+    mutating func payOut(_ index: Int, _ height: UInt64, _ timeMs: UInt64) {
         let record = tasks[index]
         guard let settled = record.settlement else { return }
         if let target = record.revealedTargetPpm, settled.payouts.accuracyPpm < target { return }

@@ -147,6 +147,13 @@ public struct Doctor: Sendable {
         }
         do {
             _ = try home.loadIdentity()
+            if let durable = try? DurableStore(readOnly: home.durableDatabase),
+                let fork = try? SignedFork.read(durable)
+            {
+                let refusal = NodeError.hasSignedFork(
+                    home: home.path, network: fork.network.hex, height: fork.height)
+                checks.append(HealthCheck("fork", .fail, "\(refusal)"))
+            }
             checks.append(HealthCheck("identity", .ok, "the key file can be read and only by its owner"))
         } catch {
             checks.append(

@@ -126,6 +126,7 @@ extension Node {
             .registry,
             "no quorum: validators of weight \(weight) of \(validators.totalWeight) are reachable, \(validators.quorum) "
                 + "are needed; missing: \(missing.prefix(8).map(\.short).joined(separator: ", "))"
-                + (missing.count > 8 ? " and \(missing.count - 8) more" : ""))
+                + (missing.count > 8 ? " and \(missing.count - 8) more" : "")
+                + ForkAdvice.text(validators, missing: missing, home: home.path))
     }
 }

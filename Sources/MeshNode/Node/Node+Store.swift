@@ -207,6 +207,9 @@ extension Node: NetworkService {
         checks.append(
             clockProblem.map { HealthCheck("clock and chain", .fail, $0, next: Self.clockAdvice) }
                 ?? HealthCheck("clock and chain", .ok, "no decided block is ahead of this machine's clock"))
+        if let reason = obstacles.reason(.registry, nil) {
+            checks.append(HealthCheck("registry", .fail, "it stands still: \(reason)"))
+        }
         if let alarm { checks.append(HealthCheck("key", .fail, alarm, next: Self.twinAdvice)) }
         if let haltReason { checks.append(HealthCheck("chain", .fail, haltReason, next: "see the log")) }
         return checks

@@ -143,6 +143,9 @@ public actor Node {
         chainStore = try ChainStore(path: home.chainDatabase)
         homeInode = try FileSystem.status(home.chainDatabase)?.inode
         durable = try DurableStore(path: home.durableDatabase, owner: key.nodeID)
+        if let fork = try SignedFork.read(durable) {
+            throw NodeError.hasSignedFork(home: home.path, network: fork.network.hex, height: fork.height)
+        }
         files = try environment.openFiles()
         contentStore = try ContentStore(home, openFiles: files.contents)
         vectorFiles = try VectorFiles(home)
@@ -373,6 +376,8 @@ public enum NodeError: Error, Equatable, Sendable, CustomStringConvertible {
     case damagedChain(chain: String, height: UInt64, cause: String)
     case halted(String)
     case alarmed(home: String, String)
+    /// The home's key has said that nothing is decided above this height.
+    case hasSignedFork(home: String, network: String, height: UInt64)
     case tooFewFiles(limit: Int, needed: Int, uses: String)
 
     public var description: String {
@@ -384,6 +389,10 @@ public enum NodeError: Error, Equatable, Sendable, CustomStringConvertible {
             "\(alarm). Nothing is signed from this home until its owner says that no copy of it runs anywhere: stop all of "
                 + "them, keep the home whose durable.sqlite is the newest, move the others away, then run: "
                 + "`meshnode doctor --clear-alarm --home \(home.shellWord)`"
+        case .hasSignedFork(let home, let network, let height):
+            "home \(home) has signed the fork \(network) of its network at height \(height) and votes here no more; go on "
+                + "in that one: `meshnode init --home NEW --genesis FILE --from \(home.shellWord)`; or, if nobody has a whole "
+                + "copy of that file: `meshnode genesis fork --from \(home.shellWord) --give-up \(network)`"
         case .tooFewFiles(let limit, let needed, let uses):
             "the limit of open files is \(limit), a node needs \(needed): \(uses); raise it: ulimit -n 1024"
         case .damagedChain(let chain, let height, let cause):

@@ -34,6 +34,11 @@ public final class DurableStore: Sendable {
         try checkRows()
     }
 
+    /// For reading what a home has signed, whoever owns it.
+    init(readOnly path: String) throws(StorageError) {
+        file = try DatabaseFile(path: path, format: Self.format, access: .readOnly)
+    }
+
     /// Reads every row by walking the tables, not by key: SQLite's own check does not see a flipped bit in the key of
     /// these tables, and a message that no lookup finds could be signed anew.
     private func checkRows() throws(StorageError) {

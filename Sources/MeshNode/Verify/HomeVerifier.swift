@@ -52,6 +52,7 @@ public struct HomeVerifier: ChainVerification {
                     cause: "this is network \(genesis.networkID.hex) \"\(genesis.name)\", not \(network.hex)"))
             return report
         }
+        try OriginChecker.run(genesis, anchor: anchor.origin, report: &report, progress: progress)
         var registry = RegistryChecker(genesis: genesis)
         registry.run(source: source, checkpoint: anchor.checkpoint, report: &report, progress: progress)
         for taskGenesis in registry.state.everyOpenedTask() {

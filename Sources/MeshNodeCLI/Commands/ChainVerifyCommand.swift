@@ -14,9 +14,18 @@ struct AnchorArguments: ParsableArguments {
             "A registry block that the history must hold, known from elsewhere: chain head and ticket print it.",
             valueName: "HEIGHT:BLOCK"))
     var checkpoint: String?
+    @Option(
+        help: ArgumentHelp(
+            "Home or exported file of the network that this one is a fork of: what was carried is held against it.",
+            valueName: "HOME|FILE"))
+    var origin: String?
 
     func anchor() throws -> VerificationAnchor {
         var anchor = VerificationAnchor()
+        if let origin {
+            let path = Files.absolute(origin)
+            anchor.origin = Files.isDirectory(path) ? .home(HomeDirectory(path: path)) : .export(path)
+        }
         if let network {
             guard let id = NetworkID(hex: network.lowercased()) else {
                 throw CommandFailure(ExitStatus.usage, "--network \(network): a network id has 64 hexadecimal digits")
@@ -119,8 +128,24 @@ extension ChainCommand {
             switch chain {
             case "file": "file"
             case "genesis": "genesis"
+            case "origin": "origin, height \(height)"
             default: "chain \(chain.prefix(8)), height \(height)"
             }
+        }
+
+        /// What a fork rests on.
+        private static func text(_ origin: VerificationReport.Origin) -> [String] {
+            [
+                "fork of network \(origin.network), at its registry block \(origin.height):\(origin.block), without "
+                    + origin.without.map { Text.short($0) }.joined(separator: " "),
+                "it rests on the signatures of its \(origin.voters.count) voters, which are right: "
+                    + origin.voters.map { Text.short($0) }.joined(separator: " "),
+                "carried: \(origin.credits) credits of \(origin.accounts) accounts; "
+                    + (origin.isChecked
+                        ? "they are what the registry of the old network gives at that block"
+                        : "whether that is what the old registry says was NOT checked: give a home or an export of the old "
+                            + "network with --origin"),
+            ]
         }
 
         static func text(_ report: VerificationReport, anchor: VerificationAnchor) -> String {
@@ -132,6 +157,7 @@ extension ChainCommand {
                             ? "; whether it is the one you mean only you can say (--genesis, --network)" : ", as asked")
                 )
             }
+            if let origin = report.origin { lines += text(origin) }
             lines += report.chains.map { chain in
                 var line = "chain \(chain.chain.prefix(8))  \(chain.kind)\(chain.name.map { " \($0)" } ?? "")  "
                 line += "\(chain.blocks) blocks  head \(Text.short(chain.head))  \(Text.time(chain.timeMs))"

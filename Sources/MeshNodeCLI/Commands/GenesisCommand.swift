@@ -6,7 +6,7 @@ internal import Wire
 
 struct GenesisCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "genesis", abstract: "The first agreement of a network.", subcommands: [Create.self])
+        commandName: "genesis", abstract: "The first agreement of a network.", subcommands: [Create.self, Fork.self])
 
     struct Create: ParsableCommand {
         static let configuration = CommandConfiguration(

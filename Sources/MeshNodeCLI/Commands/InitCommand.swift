@@ -10,11 +10,14 @@ struct InitCommand: ParsableCommand {
         abstract: "Makes a node's home: keys, configuration, databases; imports a genesis.",
         discussion: """
             Run again with --genesis once the network exists: keys and configuration that are there are kept.
+            With --from a member goes on in a fork of its network: key, configuration, rows and contents of the old home are \
+            taken over, the old home stays as it is.
             Example: meshnode init --home a --set listen.port=7001 --set mesh.profile=loopback
             """)
 
     @OptionGroup var global: GlobalArguments
     @Option(help: "Genesis file of the network.") var genesis: String?
+    @Option(help: "This member's home in the network that the genesis is a fork of.") var from: String?
     @Option(help: "Name of the node (node.name).") var name: String?
     @Option(help: "Address to listen on, HOST:PORT (listen.host, listen.port).") var listen: String?
     @Option(parsing: .singleValue, help: "Ticket of a node to join through (mesh.bootstrap).") var bootstrap: [String] =
@@ -45,6 +48,7 @@ struct InitCommand: ParsableCommand {
             flags["listen.port"] = String(listen[listen.index(after: colon)...])
         }
         let place = HomeDirectory(path: global.homePath)
+        if let from { try takeOver(from, into: place, hasFlags: !flags.isEmpty) }
         let hasConfiguration = Files.exists(place.configuration)
         if hasConfiguration, !flags.isEmpty {
             throw CommandFailure(
@@ -106,6 +110,46 @@ struct InitCommand: ParsableCommand {
         }
     }
 
+    /// Makes the home of a fork from that of the old network; what follows finds it as one that was made before.
+    private func takeOver(_ from: String, into place: HomeDirectory, hasFlags: Bool) throws {
+        guard let genesis else {
+            throw CommandFailure(ExitStatus.usage, "--from \(from): give the fork with --genesis FILE as well")
+        }
+        guard !hasFlags else {
+            throw CommandFailure(
+                ExitStatus.usage,
+                "--from \(from): the old configuration is taken as it is; leave --name, --listen, --bootstrap and --set away "
+                    + "and edit \(place.configuration) afterwards")
+        }
+        let old = HomeDirectory(path: Files.absolute(from))
+        guard old.path != place.path, !place.hasIdentity, try !place.hasHistory else {
+            throw CommandFailure(
+                ExitStatus.configuration,
+                "\(place.path) is a home already; a fork is another network: give a new home with --home")
+        }
+        let fork = try Self.genesis(try Files.read(genesis, limit: 64 << 20))
+        let taken = try ForkedHome(fork, old: old)
+        let configuration = try taken.configuration()
+        let home = try HomeDirectory.create(at: place.path)
+        if let configuration, !Files.exists(home.configuration) {
+            try Files.write(Array(configuration.text.utf8), to: home.configuration)
+        }
+        try taken.copy(into: home)
+        switch taken.check {
+        case .holds:
+            global.output.note("the fork carries what the registry in \(old.path) says, credit by credit")
+        case .oldHomeEndsAt(let height):
+            global.output.note(
+                "note: \(old.path) ends at height \(height), the fork is of height \(fork.origin?.height ?? 0): that it carries "
+                    + "the right credits was not checked here; its voters have signed it")
+        }
+        if configuration?.droppedTickets == true {
+            global.output.note(
+                "note: mesh.bootstrap had tickets of the old network, which were left away: get one of the new network "
+                    + "(`meshnode ticket`)")
+        }
+    }
+
     /// A genesis that names this node with another key would leave it unable to propose, or somebody else's.
     private func compare(_ genesis: Genesis, with identity: NodeIdentity) throws {
         let node = identity.signingKey().nodeID
@@ -122,6 +166,11 @@ struct InitCommand: ParsableCommand {
                 "note: \(node.short) has no account in this genesis: it follows the network, and takes part once somebody "
                     + "has sent it credits (`meshnode ledger transfer \(node.hex) CREDITS --home MEMBER`)")
             return
+        }
+        if genesis.origin?.without.contains(node) == true {
+            global.output.note(
+                "note: this fork was made without \(node.short): it has its credits and no vote until it bonds again "
+                    + "(`meshnode ledger bond CREDITS`)")
         }
         guard account.electionKey == .zero || account.electionKey == own else {
             throw CommandFailure(
@@ -140,6 +189,9 @@ struct InitCommand: ParsableCommand {
             throw failure
         } catch WireError.otherRules(let found) {
             throw CommandFailure(ExitStatus.configuration, WireError.otherRules(found).description)
+        } catch let error as ChainError {
+            // It says itself what to do.
+            throw CommandFailure(ExitStatus.data, "the genesis cannot be used: \(error)")
         } catch {
             throw CommandFailure(ExitStatus.data, "the genesis file cannot be read: \(error); get it again")
         }

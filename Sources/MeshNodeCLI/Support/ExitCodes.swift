@@ -66,7 +66,7 @@ struct CommandFailure: Error, Equatable {
     private init(_ error: NodeError) {
         let code =
             switch error {
-            case .notInitialised, .alarmed: ExitStatus.configuration
+            case .notInitialised, .alarmed, .hasSignedFork: ExitStatus.configuration
             case .damagedChain: ExitStatus.verification
             case .tooFewFiles: ExitStatus.temporary
             default: ExitStatus.failed

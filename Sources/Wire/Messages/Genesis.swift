@@ -119,18 +119,64 @@ public struct Genesis: WireMessage, Hashable {
         }
     }
 
+    /// Where a network comes from that goes on without voters who were lost for ever.
+    public struct Origin: WireCodable, Hashable {
+        /// The network that stands still.
+        public let network: NetworkID
+        /// Its last decided registry block; height 0 and the network's id where none was decided.
+        public let height: UInt64
+        public let block: BlockID
+        /// Hash of what each account of this genesis has been given, bond and balance together.
+        public let carried: Digest
+        /// Its voters who have no vote here, ascending, at least one. What they held is carried as everybody's.
+        public let without: [NodeID]
+
+        public init(network: NetworkID, height: UInt64, block: BlockID, carried: Digest, without: [NodeID]) {
+            self.network = network
+            self.height = height
+            self.block = block
+            self.carried = carried
+            self.without = without
+        }
+
+        public func encode(into encoder: inout WireEncoder) {
+            encoder.value(network)
+            encoder.u64(height)
+            encoder.value(block)
+            encoder.value(carried)
+            encoder.list(without)
+        }
+
+        public init(from decoder: inout WireDecoder) throws(WireError) {
+            network = try decoder.value()
+            height = try decoder.u64("origin height")
+            block = try decoder.value()
+            carried = try decoder.value()
+            without = try decoder.list(limit: Limits.voters, "lost voters")
+            guard !without.isEmpty, zip(without, without.dropFirst()).allSatisfy({ $0 < $1 }) else {
+                throw .invalid(field: "lost voters", reason: "none, or not in ascending order")
+            }
+        }
+    }
+
     public let name: String
     public let timeMs: UInt64
     /// Ascending by node.
     public let accounts: [Account]
     public let parameters: Parameters
+    /// Nil for a network that begins here; a fork's proofs are signatures under it, and no part of its network id.
+    public let origin: Origin?
 
-    public init(name: String, timeMs: UInt64, accounts: [Account], parameters: Parameters) {
+    public init(name: String, timeMs: UInt64, accounts: [Account], parameters: Parameters, origin: Origin? = nil) {
         self.name = name
         self.timeMs = timeMs
         self.accounts = accounts
         self.parameters = parameters
+        self.origin = origin
     }
+
+    /// The number of the section that may follow the parameters. Numbers are never reused.
+    private static let originSection: UInt8 = 1
 
     public static var domain: WireDomain { .genesis }
 
@@ -154,6 +200,10 @@ public struct Genesis: WireMessage, Hashable {
         encoder.u64(timeMs)
         encoder.list(accounts)
         encoder.value(parameters)
+        // A genesis without an origin ends here, as it did before there were forks.
+        guard let origin else { return }
+        encoder.u8(Self.originSection)
+        encoder.value(origin)
     }
 
     public init(fieldsFrom decoder: inout WireDecoder) throws(WireError) {
@@ -164,14 +214,21 @@ public struct Genesis: WireMessage, Hashable {
         guard timeMs <= Limits.timeMs else {
             throw .invalid(field: "time", reason: "\(timeMs) ms since 1970 is beyond the year 9999")
         }
-        guard timeMs <= Limits.timeMs else {
-            throw .invalid(field: "time", reason: "\(timeMs) ms since 1970 is beyond the year 9999")
-        }
         accounts = try decoder.list(limit: Limits.accounts, "accounts")
         guard zip(accounts, accounts.dropFirst()).allSatisfy({ $0.node < $1.node }) else {
             throw .invalid(field: "accounts", reason: "not in ascending order of node")
         }
         parameters = try decoder.value()
+        if decoder.remaining > 0 {
+            let section = try decoder.u8("section")
+            guard section == Self.originSection else {
+                throw .invalid(
+                    field: "section", reason: "expected the end or \(Self.originSection), found \(section)")
+            }
+            origin = try decoder.value()
+        } else {
+            origin = nil
+        }
         // Sums of credits are made in u64 everywhere; a genesis that could overflow one is refused here, once.
         var total: UInt64 = 0
         for account in accounts {

@@ -63,7 +63,40 @@ public struct VerificationReport: Codable, Equatable, Sendable {
         }
     }
 
+    /// Of a fork: the network that it goes on with, and what of that was checked.
+    public struct Origin: Codable, Equatable, Sendable {
+        public var network: String
+        public var height: UInt64
+        public var block: String
+        /// Hash of what every account was given.
+        public var carried: String
+        public var accounts: Int
+        public var credits: UInt64
+        /// Voters of the old network who have no vote here.
+        public var without: [String]
+        /// Voters of this network; all of them have signed the fork.
+        public var voters: [String]
+        /// Whether what was carried was held against the old registry, and is what that says.
+        public var isChecked = false
+
+        public init(
+            network: String, height: UInt64, block: String, carried: String, accounts: Int, credits: UInt64,
+            without: [String], voters: [String]
+        ) {
+            self.network = network
+            self.height = height
+            self.block = block
+            self.carried = carried
+            self.accounts = accounts
+            self.credits = credits
+            self.without = without
+            self.voters = voters
+        }
+    }
+
     public var network: String
+    /// Nil for a network that is no fork.
+    public var origin: Origin?
     /// The name that the genesis gives the network.
     public var networkName: String?
     public var isFull: Bool
@@ -92,13 +125,22 @@ public struct VerificationAnchor: Equatable, Sendable {
     public var network: NetworkID?
     /// A decided block of the registry.
     public var checkpoint: Checkpoint?
+    /// Home or exported file of the network that this one is a fork of.
+    public var origin: OriginPlace?
 
-    public init(network: NetworkID? = nil, checkpoint: Checkpoint? = nil) {
+    public init(network: NetworkID? = nil, checkpoint: Checkpoint? = nil, origin: OriginPlace? = nil) {
         self.network = network
         self.checkpoint = checkpoint
+        self.origin = origin
     }
 
     public static let none = VerificationAnchor()
+}
+
+/// Where the chains of an old network lie.
+public enum OriginPlace: Equatable, Sendable {
+    case home(HomeDirectory)
+    case export(String)
 }
 
 /// Height and id of a decided registry block, as people pass it on: `HEIGHT:ID`.

@@ -1,0 +1,99 @@
+internal import Chain
+internal import Foundation
+internal import MeshCrypto
+public import Wire
+
+/// Takes what belongs to a member from the home of the old network into a new home for a fork of it. The old home is only
+/// read.
+public struct ForkedHome {
+    /// How far the old home could tell whether the fork carries what it should.
+    public enum Check: Equatable, Sendable {
+        /// Balances, voters and block are what the old home's registry gives.
+        case holds
+        /// The old home ends below the fork's block.
+        case oldHomeEndsAt(UInt64)
+    }
+
+    private let old: HomeDirectory
+    private let identity: NodeIdentity
+    public let check: Check
+
+    /// - Throws: `ChainError` for a fork that is not what the old home's registry gives, or another one than it signed.
+    public init(_ fork: Genesis, old: HomeDirectory) throws {
+        self.old = old
+        identity = try old.loadIdentity()
+        let state = try HomeFork.registry(of: old)
+        guard let origin = fork.origin else {
+            throw ChainError.invalid(
+                "this genesis is no fork: leave --from away, or give the file that genesis fork wrote")
+        }
+        if origin.network == state.network, origin.height > state.height {
+            check = .oldHomeEndsAt(state.height)
+        } else {
+            do { try NetworkFork.compare(fork, with: state) } catch {
+                throw ChainError.invalid(
+                    "the fork is not one of the network in \(old.path): \(error); ask the other members which file is "
+                        + "theirs")
+            }
+            check = .holds
+        }
+        guard try FileSystem.exists(old.durableDatabase) else { return }
+        let durable = try DurableStore(readOnly: old.durableDatabase)
+        if let signed = try SignedFork.read(durable), signed.network != fork.networkID {
+            throw ChainError.invalid(
+                "\(old.path) has signed another fork, \(signed.network.hex) at height \(signed.height): this is "
+                    + "\(fork.networkID.hex); import the one that it signed")
+        }
+    }
+
+    /// The text of the old configuration without tickets of the old network; nil where there is none.
+    ///
+    /// - Returns: also whether tickets were left away.
+    public func configuration() throws -> (text: String, droppedTickets: Bool)? {
+        guard try FileSystem.exists(old.configuration) else { return nil }
+        let text = String(
+            decoding: try FileSystem.read(old.configuration, limit: UInt64(TOMLDocument.longest)), as: UTF8.self)
+        let loaded = try ConfigurationLoader(home: old, fileText: text).load()
+        guard !loaded.configuration.bootstrap.isEmpty else { return (text, false) }
+        // They are values of a list that may span lines: the file is written anew.
+        var values: [String: SettingValue] = [:]
+        for line in loaded.lines where line.origin != .builtIn && line.path != "mesh.bootstrap" {
+            values[line.path] = line.value
+        }
+        return (ConfigurationTemplate.text(values: values), true)
+    }
+
+    /// Copies contents, rows that lie in the old home, the owner's rules, bans, an alarm, and last of all the key.
+    public func copy(into home: HomeDirectory) throws {
+        let files = FileManager.default
+        func take(_ path: String, from source: String, to target: String) throws {
+            guard files.fileExists(atPath: source + "/" + path), !files.fileExists(atPath: target + "/" + path) else {
+                return
+            }
+            try files.createDirectory(
+                atPath: FileSystem.parent(of: target + "/" + path), withIntermediateDirectories: true)
+            try files.copyItem(atPath: source + "/" + path, toPath: target + "/" + path)
+        }
+        for path in try rows() + [OwnerPolicy.fileName, "bans", "alarm"] {
+            try take(path, from: old.path, to: home.path)
+        }
+        for folder in ["", "/pins"] where files.fileExists(atPath: old.content + folder) {
+            for name in try FileSystem.list(old.content + folder).sorted()
+            where folder == "/pins" || name.hasSuffix(".data") {
+                try take(name, from: old.content + folder, to: home.content + folder)
+            }
+        }
+        _ = try home.createIdentity(identity)
+    }
+
+    /// Files and folders of rows that the configuration names relative to the home.
+    private func rows() throws -> [String] {
+        let loaded = try ConfigurationLoader(home: old, environment: [:], flags: [:]).load()
+        return loaded.lines.filter { ["data.train", "data.evaluation"].contains($0.path) }.compactMap { line in
+            guard case .text(let path) = line.value, !path.isEmpty, !path.hasPrefix("/"), !path.contains("..") else {
+                return nil
+            }
+            return path
+        }
+    }
+}
