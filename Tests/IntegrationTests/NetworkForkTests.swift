@@ -98,8 +98,8 @@ import Wire
         #expect(try refused("run", "--home", lab.home(first)).contains("has signed the fork \(made.network)"))
         let copy = path + "/copy.fork"
         let again = try fork("--from", lab.home(second), "--without", lost[2], lost[0], lost[1], "--out", copy)
-        let waiting = try #require(ids[first])
-        #expect(again.network == made.network && again.unsigned == [waiting])
+        let stillToSign = try #require(ids[first])
+        #expect(again.network == made.network && again.unsigned == [stillToSign])
         #expect(try fork("--from", lab.home(first), "--sign", file, copy).unsigned.isEmpty)
 
         try imports(lab, file, fresh, second)
