@@ -40,7 +40,7 @@ import Testing
     @Test func initSaysWhatIsWrongWithTheRowsThatItWasGiven() async throws {
         let scratch = try Scratch()
         let executable = try Executable()
-        let rows = try scratch.write("a,b,kind\n1,2,x\n", "rows.csv")
+        let rows = try scratch.write("a,b,kind\n1,2,x\n3,5,y\n2,7,x\n4,1,y\n", "rows.csv")
         let made = try await executable.run(
             ["init", "--home", scratch.path + "/h", "--set", "data.train=\(rows)", "--set", "data.label=species"])
         #expect(made.status == 0 && made.errors.contains("note: data.train: "), "\(made.errors)")

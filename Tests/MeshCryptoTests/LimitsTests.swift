@@ -162,7 +162,7 @@ struct LockedMemoryTests {
     private func lockedPages() throws -> Set<UInt> {
         var pages: Set<UInt> = []
         var range: Range<UInt>?
-        for line in try String(contentsOfFile: "/proc/self/smaps", encoding: .utf8).split(separator: "\n") {
+        for line in try wholeText("/proc/self/smaps").split(separator: "\n") {
             let words = line.split(separator: " ")
             if words.first == "VmFlags:", words.contains("lo"), let range, range.count < 64 { pages.formUnion(range) }
             let ends = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }

@@ -7,7 +7,7 @@ import Testing
     /// Linux lets a process have 65,530 mappings; a node with many peers holds a secret for each.
     @Test func manySmallSecretsNeedFewMappings() throws {
         func mappings() throws -> Int {
-            try String(contentsOfFile: "/proc/self/maps", encoding: .utf8).split(separator: "\n").count
+            try wholeText("/proc/self/maps").split(separator: "\n").count
         }
         let before = try mappings()
         let secrets = (0..<20_000).map { number in SecretBytes([UInt8(truncatingIfNeeded: number)]) }

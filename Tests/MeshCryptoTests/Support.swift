@@ -83,3 +83,11 @@ enum Oracle {
         return out
     }
 }
+
+/// A file that the system writes while it is read: it names no length, and gives a page at a time.
+func wholeText(_ path: String) throws -> String {
+    let file = try #require(FileHandle(forReadingAtPath: path))
+    var bytes = Data()
+    while let more = try file.read(upToCount: 1 << 16), !more.isEmpty { bytes += more }
+    return String(decoding: bytes, as: UTF8.self)
+}

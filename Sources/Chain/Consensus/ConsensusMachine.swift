@@ -141,10 +141,11 @@ public struct ConsensusMachine: Sendable {
     }
 
     private mutating func accept(_ proposal: Proposal, view: UInt32, signer: NodeID) {
+        // Also one that no rule allows: whoever has signed a proposal of this view, this key does not sign another.
+        if signer == me { proposedViews.insert(view) }
         guard signer == proposer(view: view), proposal.validView < Int64(view), proposal.header.chain == chain,
             proposal.header.height == height
         else { return }
-        if signer == me { proposedViews.insert(view) }
         // The second block of a proposer that made two is not voted for here, but others may have decided it.
         headers.insert(proposal.header, for: proposal.header.id, by: signer)
         if proposals[view] == nil { proposals[view] = proposal }
