@@ -82,7 +82,12 @@ struct TestnetProof {
             initial: try PreparedTask(completing: plan.spec).initialWeights, away: try away(first))
         // One held-out row must not decide; with compression both runs follow supports of their own sums.
         // Beside an attacker that only the rule can withstand it is compared with a run in which nobody attacks.
-        let close = run.options.attack == .boostedFlip ? 0.05 : plan.spec.update.compression == .none ? 0.01 : 0.02
+        // What rounding to integers moves is seen on rows near a boundary. Eleven runs of a young CNN differed from their
+        // plaintext by -2 to 4 of 360 rows, with a deviation of 1.6: .01 is two of them and .02, for models that are not
+        // convex, four. That the sums are those of the clients' integers is proven above, without any slack.
+        let isConvex = [.softmax, .linear].contains(plan.spec.model.architecture)
+        let close =
+            run.options.attack == .boostedFlip ? 0.05 : plan.spec.update.compression == .none && isConvex ? 0.01 : 0.02
         let near = max(close, 2 / Double(max(1, plan.testRows)))
         let hasNoise = plan.spec.privacy.noisePpm > 0
         let isTwisted = run.options.attack == .noise || run.options.attack == .flip
