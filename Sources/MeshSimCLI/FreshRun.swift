@@ -72,7 +72,7 @@ struct FreshRun {
     // MARK: Parts
 
     /// Every scenario file below the folder, by path; one whose hostile nodes play another strategy in each seed comes
-    /// up as often as there are strategies.
+    /// up as often as there are strategies, after each file came up once: few runs see every file, too.
     private func parts() throws -> (chains: [Part], networks: [Part], leftOut: [String]) {
         guard let found = FileManager.default.enumerator(atPath: folder) else {
             throw ValidationError("--scenarios \(folder): no such folder; give the one that holds the scenario files")
@@ -80,7 +80,7 @@ struct FreshRun {
         let paths = found.compactMap { $0 as? String }.filter { $0.hasSuffix(".toml") }.map { folder + "/" + $0 }
             .sorted()
         guard !paths.isEmpty else { throw ValidationError("--scenarios \(folder): holds no scenario file (.toml)") }
-        var (chains, networks, leftOut): ([Part], [Part], [String]) = ([], [], [])
+        var (chains, again, networks, leftOut): ([Part], [Part], [Part], [String]) = ([], [], [], [])
         for path in paths {
             do {
                 let text = try String(contentsOfFile: path, encoding: .utf8)
@@ -94,13 +94,13 @@ struct FreshRun {
                 } else {
                     let scenario = try Scenario(toml: text)
                     let isEvery = scenario.configuration.byzantine.contains { $0.strategy == .every }
-                    for _ in 0..<(isEvery ? ByzantineStrategy.single.count : 1) {
-                        chains.append(.chains(path: path, scenario))
-                    }
+                    chains.append(.chains(path: path, scenario))
+                    guard isEvery else { continue }
+                    again += Array(repeating: .chains(path: path, scenario), count: ByzantineStrategy.single.count - 1)
                 }
             } catch { throw ValidationError("\(path): \(error)") }
         }
-        return (chains, networks, leftOut)
+        return (chains + again, networks, leftOut)
     }
 
     // MARK: One run
