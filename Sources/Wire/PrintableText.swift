@@ -4,6 +4,17 @@ extension String {
     /// Whether every character is shown as itself: no control, no change of direction, no invisible mark.
     public var isPrintable: Bool { unicodeScalars.allSatisfy(\.isPrintable) }
 
+    /// Why this text may not stand where people tell things apart by their names; nil where it may.
+    ///
+    /// - Parameter isName: what people call a thing by, such as a task's name (`LookAlikes`).
+    public func shownFault(isName: Bool) -> String? {
+        // Whatever is not printable is in no table of letters, so this decides about the words of the fault alone.
+        guard isPrintable else {
+            return "control characters, changes of direction and invisible characters are not allowed"
+        }
+        return LookAlikes.fault(self, isName: isName)
+    }
+
     /// The same text with everything that is not shown as itself written out, as `\u{1B}`; it stays on its line.
     public var printable: String {
         guard !isPrintable else { return self }

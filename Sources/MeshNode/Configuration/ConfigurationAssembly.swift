@@ -16,6 +16,8 @@ extension ConfigurationLoader {
             "node.name", "listen.host", "data.label", "data.type", "data.train", "data.evaluation", "api.socket",
         ] {
             if text(path).isEmpty { faults.append(Fault(path, "must not be empty \(from(path))")) }
+            // The two names have a rule of their own below.
+            guard path != "node.name", path != "data.type" else { continue }
             if text(path).unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
                 faults.append(Fault(path, "must not hold control characters \(from(path))"))
             }
@@ -72,6 +74,10 @@ extension ConfigurationLoader {
                     "node.name",
                     "\"\(name)\" could be digits of an id, and digits always mean an id; use a letter after f "
                         + from("node.name")))
+        }
+        for path in ["node.name", "data.type"] where !text(path).isEmpty {
+            guard let fault = text(path).shownFault(isName: true) else { continue }
+            faults.append(Fault(path, "\(fault) \(from(path))"))
         }
         let advertise = text("listen.advertise")
         let host = text("listen.host")

@@ -134,10 +134,14 @@ extension Node: NodeService {
                 next: "free space (and inodes: df -i) under \(home.path), then publish again")
         }
         var warnings = task.warnings
-        if let other = registry.state.everyTask.last(where: { $0.spec.name == task.spec.name }) {
+        if let other = registry.state.everyTask.last(where: { LookAlikes.areAlike($0.spec.name, task.spec.name) }) {
+            let isSame = other.spec.name == task.spec.name
             warnings.append(
-                "task \(other.task.short) is called \"\(task.spec.name)\", too: from now on each is named by the digits of its id"
-            )
+                isSame
+                    ? "task \(other.task.short) is called \"\(task.spec.name)\", too: from now on each is named by the digits of "
+                        + "its id"
+                    : "task \(other.task.short) is called \"\(other.spec.name.printable)\", which looks like "
+                        + "\"\(task.spec.name)\": name each by the digits of its id")
         }
         let sealing = RistrettoKey.generate()
         let transaction = KeyRules.publish(

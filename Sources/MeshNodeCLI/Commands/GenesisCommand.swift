@@ -104,6 +104,9 @@ struct GenesisCommand: ParsableCommand {
             guard try Genesis(wireBytes: genesis.wireBytes) == genesis, !name.isEmpty else {
                 throw CommandFailure(ExitStatus.data, "name: 1 to 255 bytes are allowed")
             }
+            if let fault = name.shownFault(isName: true) {
+                throw CommandFailure(ExitStatus.data, "name: \(fault)")
+            }
             // So are keys: a false line is told here, not when the network does not start.
             try genesis.checkKeys()
             if validators < 4 {

@@ -52,7 +52,7 @@ extension TaskSpecValidator {
 
     static func data(_ spec: TaskSpec, _ check: inout SpecCheck) {
         let data = spec.data
-        check.text("data.type", data.type)
+        check.text("data.type", data.type, isName: true)
         check.require(
             "data.shape", (1...3).contains(data.shape.count),
             "1 to 3 extents are allowed, found \(data.shape.count); for flat rows write [features]")
@@ -108,7 +108,9 @@ extension TaskSpecValidator {
         var seen: Set<String> = []
         for (index, name) in names.enumerated() {
             check.text("\(path)[\(index)]", name)
-            check.require("\(path)[\(index)]", seen.insert(name).inserted, "\"\(name)\" appears twice")
+            check.require(
+                "\(path)[\(index)]", seen.insert(LookAlikes.looks(name)).inserted,
+                "\"\(name)\" appears twice, or looks like one before it")
         }
     }
 

@@ -38,7 +38,7 @@ public enum TaskSpecValidator {
     /// - Parameter ignoring: paths that are known to be wrong already; rules that need them are left out.
     public static func faults(_ spec: TaskSpec, ignoring: Set<String> = []) -> [Fault] {
         var check = SpecCheck(ignoring: ignoring)
-        check.text("name", spec.name)
+        check.text("name", spec.name, isName: true)
         check.require(
             "name", !spec.name.readsAsIdentifier,
             "\"\(spec.name)\" could be digits of an id, and digits always mean an id; use a letter after f")
@@ -226,14 +226,14 @@ struct SpecCheck {
         if let bracket = path.firstIndex(of: "[") { wrong.insert(String(path[..<bracket])) }
     }
 
-    mutating func text(_ path: String, _ text: String) {
+    /// - Parameter isName: people call a thing by it (`LookAlikes`).
+    mutating func text(_ path: String, _ text: String, isName: Bool = false) {
         let bytes = text.utf8
         require(
             path, !bytes.isEmpty && bytes.count <= Limits.name,
             "1 to \(Limits.name) bytes are allowed, found \(bytes.count)")
-        require(
-            path, text.isPrintable,
-            "control characters, changes of direction and invisible characters are not allowed")
+        let fault = text.shownFault(isName: isName)
+        require(path, fault == nil, fault ?? "")
     }
 
     /// - Parameter parts: the value is in millionths and is shown as the fraction that people write.
