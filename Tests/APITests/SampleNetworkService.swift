@@ -22,6 +22,7 @@ extension SampleService {
 
     func put(_ bytes: [UInt8], compresses: Bool, label: String?) async throws(ServiceError) -> ContentView {
         updates.withLock { $0.append(bytes.count) }
+        await did("put")
         return view(pins: label.map { [$0] } ?? [])
     }
 
@@ -36,24 +37,36 @@ extension SampleService {
     }
 
     func fetch(_ id: ContentID, length: UInt64) async throws(ServiceError) -> Receipt {
-        Receipt(reference: id.hex, text: "\(length)")
+        await did("fetch")
+        return Receipt(reference: id.hex, text: "\(length)")
     }
 
     func pin(_ id: ContentID, label: String) async throws(ServiceError) -> ContentView {
         try known(id)
+        await did("pin")
         return view(pins: [label])
     }
 
     func unpin(_ id: ContentID, label: String) async throws(ServiceError) -> ContentView {
         try known(id)
+        await did("unpin")
         return view()
     }
 
     func collect(downTo bytes: UInt64) async throws(ServiceError) -> CollectionView {
-        CollectionView(removed: 1, freedBytes: 10, usedBytes: bytes)
+        await did("collect")
+        return CollectionView(removed: 1, freedBytes: 10, usedBytes: bytes)
     }
 
-    func ban(_ node: NodeID) async throws(ServiceError) -> Receipt { Receipt(reference: node.hex, text: "banned") }
-    func allow(_ node: NodeID) async throws(ServiceError) -> Receipt { Receipt(reference: node.hex, text: "allowed") }
+    func ban(_ node: NodeID) async throws(ServiceError) -> Receipt {
+        await did("ban")
+        return Receipt(reference: node.hex, text: "banned")
+    }
+
+    func allow(_ node: NodeID) async throws(ServiceError) -> Receipt {
+        await did("allow")
+        return Receipt(reference: node.hex, text: "allowed")
+    }
+
     func health() async -> [HealthCheck] { [HealthCheck("udp", .ok, "fine")] }
 }

@@ -10,6 +10,13 @@ final class SampleService: NodeService {
     let updates = Mutex<[Int]>([])
     let bonds = Mutex<[UInt64?]>([])
     let isStopped = Mutex(false)
+    /// Every order in turn, once it has been carried out.
+    let carriedOut: AsyncStream<String>
+    private let orders: AsyncStream<String>.Continuation
+    /// What orders wait for in their middle, if anything.
+    let gate = Mutex<AsyncStream<Void>?>(nil)
+    /// Told when an order begins to wait.
+    let isWaiting = Mutex<AsyncStream<Void>.Continuation?>(nil)
     /// What publishing throws.
     let refusal = Mutex<ServiceError?>(nil)
     let notReady: [String]
@@ -21,8 +28,19 @@ final class SampleService: NodeService {
         notReady: [String] = [], named: [(task: TaskID, name: String)]? = nil, accounts: [NodeID] = []
     ) {
         self.notReady = notReady
+        (carriedOut, orders) = AsyncStream.makeStream(of: String.self)
         self.named = named ?? [(Self.first, "one"), (Self.second, "two words")]
         self.accounts = accounts
+    }
+
+    /// Notes an order, and whether it was cancelled on its way.
+    func did(_ order: String) async {
+        if let gate = gate.withLock({ $0 }) {
+            isWaiting.withLock { $0 }?.yield()
+            // Ends by itself where the order is cancelled.
+            for await _ in gate { break }
+        }
+        orders.yield(Task.isCancelled ? "cancelled \(order)" : order)
     }
 
     static let first = TaskID([UInt8](repeating: 0xab, count: 32))
@@ -74,6 +92,7 @@ final class SampleService: NodeService {
     func publish(_ task: PreparedTask) async throws(ServiceError) -> PublishedView {
         if let refusal = refusal.withLock({ $0 }) { throw refusal }
         published.withLock { $0.append(task) }
+        await did("publish")
         return PublishedView(
             task: Self.first.hex, transaction: "tt", model: task.spec.model.initial.id.hex, warnings: task.warnings,
             readers: "nobody", height: 4)
@@ -81,6 +100,7 @@ final class SampleService: NodeService {
 
     func join(_ task: TaskID, bond: UInt64?) async throws(ServiceError) -> Receipt {
         bonds.withLock { $0.append(bond) }
+        await did("join")
         return Receipt(reference: task.hex, text: "joined")
     }
 
@@ -100,6 +120,7 @@ final class SampleService: NodeService {
         _ update: [UInt8], rows: UInt32?, round: UInt32?, base: String?, to task: TaskID
     ) async throws(ServiceError) -> Receipt {
         updates.withLock { $0.append(update.count) }
+        await did("submit")
         return Receipt(reference: task.hex, text: "\(rows ?? 0) rows")
     }
 
@@ -109,6 +130,7 @@ final class SampleService: NodeService {
 
     func vote(_ vote: ManualVote, round: UInt32, task: TaskID) async throws(ServiceError) -> Receipt {
         votes.withLock { $0.append(vote) }
+        await did("vote")
         return Receipt(reference: task.hex, text: "round \(round)")
     }
 
@@ -149,25 +171,26 @@ final class SampleService: NodeService {
             members: [.init(node: "aa", sum: 1, share: 1, credits: 90)])
     }
 
-    private func asked(_ what: String) -> Receipt {
+    private func asked(_ what: String) async -> Receipt {
         ledgerRequests.withLock { $0.append(what) }
+        await did(String(what.prefix { $0 != " " }))
         return Receipt(reference: "tx", text: what)
     }
 
     func transfer(_ credits: UInt64, to node: NodeID) async throws(ServiceError) -> Receipt {
-        asked("transfer \(credits) \(node.short)")
+        await asked("transfer \(credits) \(node.short)")
     }
-    func bond(_ credits: UInt64) async throws(ServiceError) -> Receipt { asked("bond \(credits)") }
-    func unbond(_ credits: UInt64) async throws(ServiceError) -> Receipt { asked("unbond \(credits)") }
-    func leave(_ task: TaskID) async throws(ServiceError) -> Receipt { asked("leave \(task.short)") }
+    func bond(_ credits: UInt64) async throws(ServiceError) -> Receipt { await asked("bond \(credits)") }
+    func unbond(_ credits: UInt64) async throws(ServiceError) -> Receipt { await asked("unbond \(credits)") }
+    func leave(_ task: TaskID) async throws(ServiceError) -> Receipt { await asked("leave \(task.short)") }
     func control(_ action: ControlAction, task: TaskID) async throws(ServiceError) -> Receipt {
-        asked("\(action) \(task.short)")
+        await asked("\(action) \(task.short)")
     }
     func reveal(_ targetPpm: UInt32, nonce: Digest, task: TaskID) async throws(ServiceError) -> Receipt {
-        asked("reveal \(targetPpm) \(nonce.short)")
+        await asked("reveal \(targetPpm) \(nonce.short)")
     }
     func rate(_ node: NodeID, stars: UInt8, task: TaskID) async throws(ServiceError) -> Receipt {
-        asked("rate \(node.short) \(stars)")
+        await asked("rate \(node.short) \(stars)")
     }
 
     func chains() async -> [ChainView] {
@@ -190,5 +213,8 @@ final class SampleService: NodeService {
         [UInt8](repeating: UInt8(truncatingIfNeeded: round ?? 255), count: 100_000)
     }
 
-    func shutdown() async { isStopped.withLock { $0 = true } }
+    func shutdown() async {
+        isStopped.withLock { $0 = true }
+        await did("shutdown")
+    }
 }

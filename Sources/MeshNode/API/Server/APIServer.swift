@@ -39,7 +39,7 @@ public struct APIServer<Service: NodeService>: Sendable {
         router.add(middleware: ProblemMiddleware())
         for route in RouteTable<Service>.routes {
             router.on(RouterPath(route.path), method: route.method) { [service] request, context in
-                try await route.handle(service, request, context)
+                try await route.respond(service, request, context)
             }
         }
         var quiet = logger

@@ -3,22 +3,51 @@ internal import Hummingbird
 internal import NIOCore
 internal import Wire
 
+/// A whole answer. A handler returns it after its work, so that no effect of a request can depend on whether the client
+/// stays to read: nothing is written before the handler is done, and nothing happens afterwards.
+struct Answer: Sendable {
+    let bytes: [UInt8]
+    let type: String
+    var status = HTTPResponse.Status.ok
+
+    static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) -> Answer {
+        Answer(bytes: APICoding.encode(value), type: "application/json", status: status)
+    }
+
+    static func bytes(_ bytes: [UInt8], _ type: String) -> Answer { Answer(bytes: bytes, type: type) }
+
+    var response: Response {
+        Response(status: status, headers: [.contentType: type], body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+}
+
 /// A route with what the OpenAPI document says about it.
 struct Route<Service: NodeService>: Sendable {
     let method: HTTPRequest.Method
     /// With parameters as `{name}`.
     let path: String
     let summary: String
-    let handle: @Sendable (Service, Request, APIContext) async throws -> Response
+    let respond: @Sendable (Service, Request, APIContext) async throws -> Response
 
     init(
         _ method: HTTPRequest.Method, _ path: String, _ summary: String,
-        _ handle: @escaping @Sendable (Service, Request, APIContext) async throws -> Response
+        _ handle: @escaping @Sendable (Service, Request, APIContext) async throws -> Answer
     ) {
         self.method = method
         self.path = path
         self.summary = summary
-        self.handle = handle
+        respond = { service, request, context in try await handle(service, request, context).response }
+    }
+
+    /// What is written piece by piece while it happens. It sees the events and nothing that it could change.
+    init(
+        following path: String, _ summary: String,
+        _ follow: @escaping @Sendable (EventLog, Request) throws -> Response
+    ) {
+        method = .get
+        self.path = path
+        self.summary = summary
+        respond = { service, request, _ in try follow(service.events, request) }
     }
 }
 
@@ -47,16 +76,14 @@ enum RouteTable<Service: NodeService> {
             Route(.get, "/v1/ticket", "What another node needs to join through this one.") { service, _, _ in
                 .json(try await service.ticket())
             },
-            Route(.get, "/v1/events", "Server-sent events; Last-Event-ID or ?after=N resumes, ?after=0 gives all kept.")
-            {
-                service, request, _ in try EventStream.response(service.events, request)
-            },
+            Route(
+                following: "/v1/events",
+                "Server-sent events; Last-Event-ID or ?after=N resumes, ?after=0 gives all kept."
+            ) { events, request in try EventStream.response(events, request) },
             Route(.post, "/v1/shutdown", "Ends the node in order.") { service, _, _ in
-                let answer = APICoding.encode(Receipt(reference: "shutdown", text: "the node is ending"))
-                // The effect comes before the answer: whether its client stays to read it changes nothing. The server
-                // finishes the requests that it has before it closes.
+                // The server finishes the requests that it has before it closes.
                 await service.shutdown()
-                return .bytes(answer, "application/json", status: .accepted)
+                return .json(Receipt(reference: "shutdown", text: "the node is ending"), status: .accepted)
             },
         ]
     }
@@ -169,15 +196,5 @@ enum RouteTable<Service: NodeService> {
                 return .json(try await service.block(height, of: ChainID(hex: view.chain) ?? .zero))
             },
         ]
-    }
-}
-
-extension Response {
-    static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) -> Response {
-        bytes(APICoding.encode(value), "application/json", status: status)
-    }
-
-    static func bytes(_ bytes: [UInt8], _ type: String, status: HTTPResponse.Status = .ok) -> Response {
-        Response(status: status, headers: [.contentType: type], body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 }
