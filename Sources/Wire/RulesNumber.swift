@@ -11,7 +11,7 @@ public enum RulesNumber {
     /// Every number with the releases that follow it and what it changed, ascending.
     public static let table: [(number: UInt16, releases: String, change: String)] = [
         (1, "0.1.0", "the first rules; no number in genesis and export"),
-        (2, "0.2.0", "the number itself; registry, sets and orders of that release"),
+        (2, "0.2.0", "the number itself; registry, sets, orders and texts of that release"),
     ]
 
     /// Why a genesis, export or peer of another number is refused, and what to do.
