@@ -83,6 +83,8 @@ public struct Bounded<Sender: Hashable & Comparable & Sendable, Key: Hashable & 
     public let rule: TableRule
     private var entries: [Key: Entry] = [:]
     private var queues: [Sender: Queue] = [:]
+    /// Keys in the order in which they came, among those of entries that are gone: they are swept out when they are most.
+    private var line: [(number: UInt64, key: Key)] = []
     private var nextNumber: UInt64 = 0
     private var protectedCount = 0
     /// Entries that were refused or pushed out.
@@ -106,7 +108,10 @@ public struct Bounded<Sender: Hashable & Comparable & Sendable, Key: Hashable & 
     public var keys: [Key] { ordered.map(\.key) }
     /// Entries in the order in which they came.
     public var ordered: [(key: Key, value: Value)] {
-        entries.sorted { $0.value.number < $1.value.number }.map { ($0.key, $0.value.value) }
+        line.compactMap { place in
+            guard let entry = entries[place.key], entry.number == place.number else { return nil }
+            return (place.key, entry.value)
+        }
     }
 
     public subscript(key: Key) -> Value? { entries[key]?.value }
@@ -132,6 +137,7 @@ public struct Bounded<Sender: Hashable & Comparable & Sendable, Key: Hashable & 
         }
         guard entries.count < rule.total, count(of: sender) < rule.quota else { return refuse() }
         entries[key] = Entry(value: value, sender: sender, isProtected: isProtected, number: nextNumber)
+        line.append((nextNumber, key))
         nextNumber += 1
         queues[sender, default: Queue()].keys.append(key)
         if isProtected {
@@ -156,6 +162,7 @@ public struct Bounded<Sender: Hashable & Comparable & Sendable, Key: Hashable & 
             protectedCount -= 1
         }
         if queues[entry.sender]!.keys.isEmpty { queues[entry.sender] = nil }
+        if line.count > 2 * entries.count + 16 { line.removeAll { entries[$0.key]?.number != $0.number } }
         return entry.value
     }
 

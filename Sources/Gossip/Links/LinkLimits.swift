@@ -52,6 +52,8 @@ public struct LinkSettings: Sendable, Equatable {
     /// Inbound, for each peer. Reading pauses while a bucket is empty; nothing is lost.
     public var framesPerSecond: Int
     public var bytesPerSecond: Int
+    /// Inbound, of all strangers together (``StrangersBudget``).
+    public var strangersBytesPerSecond: Int
     /// Records from one peer that are verified, a second; further ones are dropped and come again with the next pull.
     public var recordsPerSecond = 256
     public var queues = QueueLimits()
@@ -70,6 +72,7 @@ public struct LinkSettings: Sendable, Equatable {
             handshakesPerHost = 100
             framesPerSecond = 50_000
             bytesPerSecond = 1 << 30
+            strangersBytesPerSecond = 4 << 20
         case .wan:
             handshakesPerHost = handshakesPerSecond / 2
             pingInterval = .seconds(10)
@@ -78,6 +81,7 @@ public struct LinkSettings: Sendable, Equatable {
             retryMax = .seconds(60)
             framesPerSecond = 10_000
             bytesPerSecond = 128 << 20
+            strangersBytesPerSecond = 1 << 20
         }
     }
 }

@@ -112,8 +112,14 @@ package enum NetworkAttack: String, CaseIterable, Sendable {
                 ).wireBytes
             }
         case .wants:
+            // Names that differ in a counter: to draw 400,000 of them at random would cost the attacker more than the nodes.
+            let rest = randomBytes(24)
             return flood(field, two, seconds, lane: .control, perSecond: 400) { number in
-                let names = (0..<500).map { _ in MessageID(randomBytes(32)) }
+                let names = (0..<500).map { place in
+                    var encoder = WireEncoder()
+                    encoder.u64(UInt64(500 * number + place))
+                    return MessageID(encoder.bytes + rest)
+                }
                 return PeerMessage.topics(number % 2 == 0 ? .want(names) : .have(registry, names)).wireBytes
             }
         case .contents:

@@ -160,7 +160,7 @@ extension Node {
                 "links refused": counters.refusals, "handshakes failed": counters.failedHandshakes,
                 "dials failed": counters.failedDials, "records rejected": counters.rejectedRecords,
                 "datagrams dropped": counters.datagramDrops.values.reduce(0, +),
-                "events dropped": counters.droppedEvents,
+                "events dropped": counters.droppedEvents, "strangers paused": counters.strangersPaused,
             ].filter { $0.value > 0 }
         }
     }

@@ -13,6 +13,8 @@ final class Connection {
     var end: LinkEnd?
     var pausedUntil: Duration?
     var pausedByMailbox = false
+    /// What it may still send as a stranger; nil until it sends something as one.
+    var strangersShare: TokenBucket?
     /// Traffic up to here is in the totals.
     var counted = LinkTraffic()
 

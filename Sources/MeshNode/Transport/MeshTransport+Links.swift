@@ -70,7 +70,11 @@ extension MeshTransport {
 
     func feed(_ id: ConnectionID, _ input: LinkMachine.Input) {
         guard let connection = connections[id], connection.end == nil else { return }
+        let framesBefore = connection.machine.traffic.framesIn
         let directives = connection.machine.handle(input, now: now)
+        if case .bytes(let bytes) = input {
+            chargeStranger(connection, Int(clamping: connection.machine.traffic.framesIn - framesBefore), bytes.count)
+        }
         guard !directives.isEmpty else { return }
         var wrote = false
         for directive in directives {
@@ -81,6 +85,20 @@ extension MeshTransport {
         }
         if wrote { connection.channel.flush() }
         for directive in directives { perform(directive, connection) }
+    }
+
+    /// While the chains name nobody all are alike, and nobody is a stranger.
+    private func chargeStranger(_ connection: Connection, _ frames: Int, _ bytes: Int) {
+        guard !standing.isEmpty, let node = connection.machine.peer, standing.rank(of: node) == .stranger else {
+            return
+        }
+        var share = connection.strangersShare ?? StrangersBudget.share(now: now)
+        let pause = strangers.charge(&share, frames: frames, bytes: bytes, now: now)
+        connection.strangersShare = share
+        guard pause > .zero else { return }
+        totals.strangersPaused += 1
+        connection.pausedUntil = max(connection.pausedUntil ?? .zero, now + pause)
+        connection.applyReading()
     }
 
     private func perform(_ directive: LinkMachine.Directive, _ connection: Connection) {
@@ -106,7 +124,7 @@ extension MeshTransport {
             guard let node = connection.machine.peer else { return }
             feedMembership(.linkAnswered(node))
         case .pauseReading(let until):
-            connection.pausedUntil = until
+            connection.pausedUntil = max(connection.pausedUntil ?? .zero, until)
             connection.applyReading()
         case .finish(let end): finish(connection, end)
         }

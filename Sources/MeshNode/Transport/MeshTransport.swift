@@ -57,6 +57,7 @@ public actor MeshTransport {
     /// Answers of name servers, by address.
     var resolved = Bounded<NodeID, String, ResolvedName>(NodeTables.resolvedNames)
     var standing = Standing()
+    var strangers: StrangersBudget
     var probeCount = 0
     var ticks = 0
     var totals = TransportCounters()
@@ -82,6 +83,7 @@ public actor MeshTransport {
         gate = DatagramGate(
             own: identity.nodeID, network: configuration.network, key: datagramKey, cookieKey: randomBytes(32),
             now: .zero)
+        strangers = StrangersBudget(bytesPerSecond: configuration.links.strangersBytesPerSecond, now: .zero)
         logBucket = TokenBucket(rate: 10, burst: 50, now: .zero)
         let relay = ResumeRelay()
         mailbox = EventMailbox(creditMax: configuration.inboundBytesMax) { node in

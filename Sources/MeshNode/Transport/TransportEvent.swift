@@ -60,6 +60,8 @@ public struct TransportCounters: Sendable {
     public internal(set) var failedDials: UInt64 = 0
     /// Connections that ended before they were links, here or at the peer.
     public internal(set) var failedHandshakes: UInt64 = 0
+    /// How often a stranger's link was not read for a while, because it or all of them had sent too much.
+    public internal(set) var strangersPaused: UInt64 = 0
     public internal(set) var rejectedRecords: UInt64 = 0
     /// Events that nobody took in time; never payloads and never link states.
     public internal(set) var droppedEvents: UInt64 = 0

@@ -22,6 +22,8 @@ struct AttackBench: Sendable {
         let creditsMoved: Bool
         let tasksLost: Int
         let tally: NetworkAttack.Tally
+        /// Cores that the attacker's process kept busy while the attack went on: they are missing to the nodes.
+        let attackerCores: Double
 
         var ratio: Double { before > 0 ? during / before : 0 }
 
@@ -41,14 +43,16 @@ struct AttackBench: Sendable {
                 + "before \(Text.fixed(before, 2))/s  during \(Text.fixed(during, 2))/s  ratio \(Text.fixed(ratio, 2))  "
                 + "back after \(back.map { Text.fixed($0, 1) + " s" } ?? "> 10 s")  nodes alive \(alive)/\(nodes)  "
                 + "credits \(creditsMoved ? "MOVED" : "unchanged")  task lost \(tasksLost)  "
-                + "links \(tally.links)  sent \(Text.bytes(UInt64(tally.sent)))  drew \(Text.bytes(UInt64(tally.received)))"
+                + "links \(tally.links)  sent \(Text.bytes(UInt64(tally.sent)))  drew \(Text.bytes(UInt64(tally.received)))  "
+                + "attacker \(Text.fixed(attackerCores, 2)) cores"
         }
 
         var json: String {
             "{\"name\":\"\(attack.rawValue)\",\"before\":\(Text.fixed(before, 3)),\"during\":\(Text.fixed(during, 3)),"
                 + "\"ratio\":\(Text.fixed(ratio, 3)),\"back_s\":\(back.map { Text.fixed($0, 1) } ?? "null"),"
                 + "\"alive\":\(alive),\"nodes\":\(nodes),\"credits_moved\":\(creditsMoved),\"tasks_lost\":\(tasksLost),"
-                + "\"links\":\(tally.links),\"sent\":\(tally.sent),\"received\":\(tally.received)}"
+                + "\"links\":\(tally.links),\"sent\":\(tally.sent),\"received\":\(tally.received),"
+                + "\"attacker_cores\":\(Text.fixed(attackerCores, 2))}"
         }
     }
 
@@ -111,6 +115,7 @@ struct AttackBench: Sendable {
         let start = clock.now
         try await Task.sleep(for: .seconds(seconds))
         let began = clock.now
+        let busyBefore = Self.processorSeconds()
         let attacked = field
         let seconds = seconds
         async let tally = withCheckedContinuation { (continuation: CheckedContinuation<NetworkAttack.Tally, Never>) in
@@ -126,6 +131,7 @@ struct AttackBench: Sendable {
         }
         let result = await tally
         let ended = clock.now
+        let busy = Self.processorSeconds() - busyBefore
         let before = clock.rate(start, began)
         let during = clock.rate(began, ended)
         // Long enough for four rounds at the old rate.
@@ -148,7 +154,14 @@ struct AttackBench: Sendable {
         return Row(
             attack: attack, before: before, during: during, back: before > 0 ? back : nil,
             alive: running.count { $0.exit == .running }, nodes: running.count, creditsMoved: credits != after,
-            tasksLost: lost, tally: result)
+            tasksLost: lost, tally: result, attackerCores: busy / max(0.001, ended - began))
+    }
+
+    /// Of this process, all threads.
+    private static func processorSeconds() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     private func field(_ run: TestnetRun, _ plan: TestnetPlan, task: String) async throws -> AttackField {
