@@ -69,6 +69,37 @@ struct TransportRefusalTests {
         await second.stop()
     }
 
+    @Test("an address that goes on refusing is told once, and counted every time", .timeLimit(.minutes(3)))
+    func toldOnce() async throws {
+        let first = try await TestNode()
+        let second = try await TestNode(network: NetworkID([UInt8](repeating: 8, count: 32)))
+        await second.transport.bootstrap([first.address])
+        #expect(await eventually { await second.transport.counters().failedHandshakes >= 4 })
+        for refusals in [first.refusals, second.refusals] {
+            #expect(!refusals.isEmpty && Set(refusals).count == refusals.count, "\(refusals)")
+        }
+        await first.stop()
+        await second.stop()
+    }
+
+    @Test func whatIsNewsIsForgottenAfterAnHourAndAfterALink() {
+        var news = RefusalNews()
+        func told(_ address: String, _ now: Duration) -> Bool {
+            news.isNews(.here(.unexpectedKey), from: address, now: now)
+        }
+        let first = [
+            told("a:1", .zero), told("a:1", .seconds(3_599)), told("b:1", .zero), told("a:1", .seconds(3_600)),
+        ]
+        #expect(first == [true, false, true, true])
+        news.forget("a:1")
+        let second = told("a:1", .seconds(3_601))
+        #expect(second)
+        // However many addresses refuse, the table stays small.
+        for place in 0..<1_000 { _ = told("c:\(place)", .seconds(3_602)) }
+        let third = told("a:1", .seconds(3_603))
+        #expect(third)
+    }
+
     @Test("a banned node is cut off on both sides and comes back when allowed", .timeLimit(.minutes(3)))
     func ban() async throws {
         let first = try await TestNode()

@@ -152,6 +152,8 @@ public struct LinkTable: Sendable {
             // Fresh addresses deserve a fresh try.
             if targets[index].addresses != addresses {
                 targets[index].addresses = addresses
+                // It lived where this node lives now.
+                targets[index].isOwn = false
                 targets[index].nextAttempt = min(targets[index].nextAttempt, now + jittered(settings.retryBase))
             }
             return

@@ -155,8 +155,12 @@ extension MeshTransport {
         // One of two connections between the same nodes always goes: nothing to tell anybody.
         if end.code == .duplicate { return }
         totals.failedHandshakes += 1
-        if end.code != nil { _ = mailbox.push(.refused(end, connection.address)) }
-        guard logBucket.take(now: now) else { return }
+        guard refusalNews.isNews(end, from: connection.tellingName, now: now), logBucket.take(now: now) else { return }
+        // Whoever reads the mailbox says it to people.
+        if end.code != nil {
+            _ = mailbox.push(.refused(end, connection.address))
+            return
+        }
         let node = connection.machine.peer?.short ?? "unknown"
         let direction = connection.direction == .dialled ? "dialled" : "accepted"
         logger.warning(
@@ -185,7 +189,7 @@ extension MeshTransport {
                 schedulePump(to)
             case .linkDown(let node, let end):
                 linked[node] = nil
-                logger.info("link down", metadata: ["node": "\(node.short)", "reason": "\(end)"])
+                logger.debug("link down", metadata: ["node": "\(node.short)", "reason": "\(end)"])
                 _ = mailbox.push(.linkDown(node, end))
                 feedMembership(.linkDown(node))
             }
@@ -196,9 +200,11 @@ extension MeshTransport {
         guard let connection = connections[id] else { return }
         linked[node] = LinkedPeer(node: node, connection: id, limits: configuration.links.queues)
         let direction = connection.direction == .dialled ? "dialled" : "accepted"
-        logger.info(
+        // Whoever reads the mailbox says it to people.
+        logger.debug(
             "link up",
             metadata: ["node": "\(node.short)", "address": "\(connection.address)", "direction": "\(direction)"])
+        refusalNews.forget(connection.tellingName)
         _ = mailbox.push(.linkUp(node, connection.address, outbound: connection.direction == .dialled))
         feedMembership(.linkUp(node))
         if let record = membership?.members[node]?.record { _ = mailbox.push(.record(record)) }

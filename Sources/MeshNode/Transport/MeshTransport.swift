@@ -62,6 +62,7 @@ public actor MeshTransport {
     var ticks = 0
     var totals = TransportCounters()
     var logBucket: TokenBucket
+    var refusalNews = RefusalNews()
 
     public init(configuration: TransportConfiguration, identity: SigningKey, logger: Logger) {
         let loop = MultiThreadedEventLoopGroup.singleton.next()

@@ -100,6 +100,28 @@ struct LinkTableTests {
         #expect(world.nodes[0].table.links.isEmpty)
     }
 
+    @Test("a node whose old address is now this one's is dialled again once it is known at another")
+    func movedAway() throws {
+        var table = LinkTable(own: testKey(1).nodeID, settings: LinkSettings(profile: .loopback), seed: 4, now: .zero)
+        let other = testKey(2)
+        func record(_ place: Int, _ incarnation: UInt64) -> NodeRecord {
+            NodeRecord(
+                incarnation: incarnation, addresses: [LinkWorld.address(place)],
+                datagramKey: DatagramKey(ExchangeKey().publicKey), capabilities: 0, signedWith: other)
+        }
+        func dialled(_ now: Duration) -> [(ConnectionID, PeerAddress)] {
+            table.handle(.tick, now: now).compactMap {
+                if case .dial(let id, let address, _) = $0 { (id, address) } else { nil }
+            }
+        }
+        _ = table.handle(.record(record(1, 1)), now: .zero)
+        let first = try #require(dialled(.seconds(60)).first)
+        _ = table.handle(.closed(first.0, .here(.ownKey)), now: .seconds(60))
+        #expect(dialled(.seconds(7_200)).isEmpty, "its own address is left alone")
+        _ = table.handle(.record(record(2, 2)), now: .seconds(7_200))
+        #expect(dialled(.seconds(7_300)).map(\.1) == [LinkWorld.address(2)])
+    }
+
     @Test("retries pause longer and longer up to the limit, with jitter, for ever")
     func backoff() {
         var table = LinkTable(own: testKey(1).nodeID, settings: LinkSettings(profile: .wan), seed: 4, now: .zero)
