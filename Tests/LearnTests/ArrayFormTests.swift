@@ -49,6 +49,22 @@ import Testing
         #expect(error?.description.contains("row 3, field label") == true, "\(String(describing: error))")
     }
 
+    /// One-hot rows have as many classes as columns, the last of which may have no row here.
+    @Test func oneHotLabelsCountTheirColumns() throws {
+        let rows = try NPZReader.read(path: Self.folder + "/one-hot.npz").train
+        #expect(rows.labels == [0, 1, 2, 0, 1, 2] && rows.classCount == 4)
+        // scikit-learn's names; labels that are texts are refused with what to write.
+        #expect(try NPZReader.read(path: Self.folder + "/sklearn.npz").test?.labels == [1, 0])
+        let texts = failure { _ = try NPZReader.read(path: Self.folder + "/text-labels.npz") }
+        #expect(texts?.description.contains("an array `classes`") == true, "\(String(describing: texts))")
+        #expect(ArrayDataset.oneHotWidth([0, 1, 1, 0], [2, 2]) == 2)
+        for (values, shape) in [
+            ([0, 1, 1, 1], [2, 2]), ([0, 2, 1, 0], [2, 2]), ([0, 1, 0], [1, 3]), ([0, 1], [2]),
+        ] {
+            #expect(ArrayDataset.oneHotWidth(values.map { Int64($0) }, shape) == nil)
+        }
+    }
+
     /// Small pictures with their channels first look like pictures with them last; nobody guesses.
     @Test func layoutIsAskedForWhereItIsOpen() throws {
         let path = Self.folder + "/chw.npz"

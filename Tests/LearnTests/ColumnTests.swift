@@ -10,7 +10,7 @@ import Testing
     }
 
     @Test func titlesLoseTheSpaceAroundThem() throws {
-        let rows = try read(" a, b ,\tc , label \n1,2,3,0\n4,5,6,1\n")
+        let rows = try read("\u{a0}a, b\u{202f},\tc , label\u{a0}\n1,2\u{a0},3,0\n4,5,6,1\n")
         #expect(rows.columnNames == ["a", "b", "c"] && rows.features == [1, 2, 3, 4, 5, 6])
         #expect(rows.labels == [0, 1] && rows.labelName == "label")
     }
@@ -45,6 +45,29 @@ import Testing
         #expect(!fault.description.unicodeScalars.contains { $0.value < 0x20 }, "\(fault)")
         if text.contains("\u{0}") { #expect(fault.found.contains("NUL")) }
         if text == "1,5" { #expect(fault.found.contains("decimal comma")) }
+    }
+
+    /// A point in the place of a comma that parts thousands would be a thousandth of the value.
+    @Test(arguments: [
+        ("1,000", "write 1000 if the comma parts thousands, 1.000 if it is a decimal comma"),
+        ("12,345,678", "write 12345678 if the comma parts thousands"), ("1,25", "a decimal comma; write a point"),
+        ("1,2,3", "\"1,2,3\""), (",5", "\",5\""),
+    ])
+    func commasInNumbersAreNamed(_ text: String, _ said: String) { #expect(NumberText.found(text).hasSuffix(said)) }
+
+    @Test func labelsThatAreProbablyNoClassesAreNamed() throws {
+        func findings(_ label: (Int) -> String) throws -> [DataAudit.Finding] {
+            let text = "a,b,label\n" + (0..<60).map { "\($0 * 7 % 61).5,\($0 * 31 % 59).25,\(label($0))\n" }.joined()
+            return DataAudit(DataSplits(train: try read(text))).findings.filter { $0.kind != "leaking" }
+        }
+        let missing = try findings { $0 % 6 == 0 ? "NA" : $0 % 2 == 0 ? "ill" : "well" }
+        #expect(missing.map(\.kind) == ["missing-label"] && missing.first?.count == 10)
+        let similar = try findings { ["ill", "Ill ", "well"][$0 % 3] }
+        #expect(
+            similar.map(\.kind) == ["similar-classes"] && similar[0].message.contains("\"Ill\", \"ill\""), "\(similar)")
+        #expect(try findings { ["1", "1.0", "x"][$0 % 3] }.map(\.kind) == ["similar-classes"])
+        #expect(try findings { "\($0).125" }.map(\.kind) == ["many-classes"])
+        #expect(try findings { ["ill", "well", "none"][$0 % 3] }.isEmpty)
     }
 
     @Test(arguments: ["1", "-2.5", "+3e-4", ".5", "1E5", "00012"])

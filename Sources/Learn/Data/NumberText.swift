@@ -21,9 +21,14 @@ enum NumberText {
         let shown = shown(text)
         if text.utf8.contains(0) { return "\(shown), which holds a NUL byte, as half-written files do" }
         let pieces = text.split(separator: ",", omittingEmptySubsequences: false)
-        if pieces.count == 2, pieces.allSatisfy({ finite($0) != nil && !$0.isEmpty }) {
-            return "\(shown), a decimal comma; write a point"
+        guard pieces.count >= 2, pieces.allSatisfy({ finite($0) != nil && !$0.isEmpty }) else { return shown }
+        // A point in its place would make a thousandth of it.
+        if pieces.dropFirst().allSatisfy({ $0.utf8.count == 3 }) {
+            let whole = pieces.joined()
+            return "\(shown): write \(whole) if the comma parts thousands"
+                + (pieces.count == 2 ? ", \(pieces.joined(separator: ".")) if it is a decimal comma" : "")
         }
+        if pieces.count == 2 { return "\(shown), a decimal comma; write a point" }
         return shown
     }
 
@@ -40,12 +45,16 @@ enum NumberText {
         return "\"\(result)\""
     }
 
-    /// Without the blanks around it.
+    /// Without the blanks around it; those of spreadsheets do not break (U+00A0, U+202F).
     static func trimmed(_ text: String) -> String {
         var view = Substring(text)
-        while view.first == " " || view.first == "\t" { view.removeFirst() }
-        while view.last == " " || view.last == "\t" { view.removeLast() }
+        while let first = view.first, isBlank(first) { view.removeFirst() }
+        while let last = view.last, isBlank(last) { view.removeLast() }
         return String(view)
+    }
+
+    private static func isBlank(_ character: Character) -> Bool {
+        character == " " || character == "\t" || character == "\u{a0}" || character == "\u{202f}"
     }
 
     /// Whether a title or label can be shown and compared: no control characters.

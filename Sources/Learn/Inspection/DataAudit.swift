@@ -5,8 +5,8 @@ public struct DataAudit: Equatable, Sendable, Codable {
 
     public struct Finding: Equatable, Sendable, Codable {
         public let severity: Severity
-        /// A fixed word: malformed, duplicate, contradiction, leakage, absent-class, imbalance, tiny, and of columns: constant,
-        /// unnamed, index, identifier, merged, leaking.
+        /// A fixed word: malformed, duplicate, contradiction, leakage, absent-class, imbalance, tiny; of labels:
+        /// missing-label, similar-classes, many-classes; and of columns: constant, unnamed, index, identifier, merged, leaking.
         public let kind: String
         public let message: String
         /// How many rows, classes or features are concerned.
@@ -66,6 +66,7 @@ public struct DataAudit: Equatable, Sendable, Codable {
             add(
                 .warning, "absent-class", absent.count,
                 "no rows of \(absent.map(\.name).prefix(10).joined(separator: ", "))")
+            for finding in LabelAudit(data).findings { add(.warning, finding.kind, finding.count, finding.message) }
             for finding in ColumnAudit(data, isTraining: name == "train").findings {
                 add(finding.severity, finding.kind, finding.count, finding.message)
             }

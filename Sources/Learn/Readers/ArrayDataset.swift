@@ -68,7 +68,8 @@ enum ArrayDataset {
         let isLast = try form.isChannelsLast(shape, file: images.file)
         var values = try images.floats()
         if isLast { shape = putChannelsFirst(&values, rows: rows, shape: shape) }
-        let count = classCount ?? max(2, (classes.max().map { Int($0) } ?? 0) + 1)
+        let width = oneHotWidth(labels, labelShape) ?? 2
+        let count = classCount ?? max(width, (classes.max().map { Int($0) } ?? 0) + 1)
         return try Dataset(
             name: name, features: values, labels: classes, featureCount: shape.reduce(1, *), classCount: count,
             sampleShape: shape)
@@ -78,6 +79,16 @@ enum ArrayDataset {
     static func putChannelsFirst(_ values: inout [Float], rows: Int, shape: [Int]) -> [Int] {
         channelsFirst(&values, rows: rows, pixels: shape[0] * shape[1], channels: shape[2])
         return [shape[2], shape[0], shape[1]]
+    }
+
+    /// Columns of labels that are one-hot rows; nil for any others. The last classes may have no row in them.
+    static func oneHotWidth(_ values: [Int64], _ shape: [Int]) -> Int? {
+        guard shape.count == 2, shape[0] > 1, shape[1] >= 2, values.count == shape[0] * shape[1] else { return nil }
+        let isOneHot = (0..<shape[0]).allSatisfy { row in
+            let line = values[row * shape[1]..<(row + 1) * shape[1]]
+            return line.allSatisfy { $0 == 0 || $0 == 1 } && line.reduce(0, +) == 1
+        }
+        return isOneHot ? shape[1] : nil
     }
 
     /// One class a row from labels of any shape: one number a row, or one-hot rows.

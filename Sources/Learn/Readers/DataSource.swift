@@ -127,7 +127,8 @@ public struct DataSource: Sendable {
         let classes = texts("classes")
         let bare = try Dataset(
             name: path, features: values, labels: labels, featureCount: shape.reduce(1, *),
-            classCount: classes?.count ?? classCount ?? max(2, (labels.max().map { Int($0) } ?? 0) + 1),
+            classCount: classes?.count ?? classCount
+                ?? max(ArrayDataset.oneHotWidth(whole, y.shape) ?? 2, (labels.max().map { Int($0) } ?? 0) + 1),
             sampleShape: shape)
         return try bare.named(
             columns: texts("columns"), classes: classes, label: file.metadata.first { $0.key == "label" }?.value)

@@ -45,7 +45,9 @@ struct NPYStream {
             throw refuse(
                 "one of \(NPYArray.ElementType.allCases.map(\.rawValue).joined(separator: " "))",
                 "\"\(header.descriptor.prefix(20))\""
-                    + (header.descriptor.contains("O") ? ", objects, which are pickles and never loaded" : ""))
+                    + (header.descriptor.contains("O") ? ", objects, which are pickles and never loaded" : "")
+                    + (header.descriptor.contains("U") || header.descriptor.contains("S")
+                        ? ", texts; write class numbers, and what they mean in an array `classes`" : ""))
         }
         isSwapped = header.descriptor.first == ">" && type.size > 1
         isFortran = header.isFortranOrder && header.shape.count > 1

@@ -1,5 +1,5 @@
-/// NumPy archives with MedMNIST's keys {train,val,test}_{images,labels}, with Keras' x_train, y_train, x_test, y_test,
-/// or with one pair X, y (also images, labels; features, labels).
+/// NumPy archives with MedMNIST's keys {train,val,test}_{images,labels}, with Keras' x_train, y_train, x_test, y_test, with
+/// scikit-learn's X_train, y_train, or with one pair X, y (also images, labels; features, labels; data, target).
 ///
 /// Arrays of texts beside them, as `data convert` writes: `columns` (titles of the features), `classes` (what each number
 /// of y means), `label_name`, and `layout` ("channels_first").
@@ -25,7 +25,9 @@ public enum NPZReader {
         let conventions: [(train: (String, String), validation: (String, String)?, test: (String, String)?)] = [
             (("train_images", "train_labels"), ("val_images", "val_labels"), ("test_images", "test_labels")),
             (("x_train", "y_train"), ("x_val", "y_val"), ("x_test", "y_test")),
+            (("X_train", "y_train"), ("X_val", "y_val"), ("X_test", "y_test")),
             (("X", "y"), nil, nil), (("images", "labels"), nil, nil), (("features", "labels"), nil, nil),
+            (("data", "target"), nil, nil),
         ]
         func has(_ key: String) -> Bool { archive.entries.contains { $0.name == key + ".npy" } }
         guard let keys = conventions.first(where: { has($0.train.0) && has($0.train.1) }) else {
@@ -71,7 +73,9 @@ public enum NPZReader {
             labels.append((array.shape, try array.integers()))
             try archive.verify(stream, entry)
         }
-        let largest = labels.reduce(1) { max($0, $1.values.max() ?? 0) }
+        let largest = labels.reduce(1) { most, part in
+            max(most, ArrayDataset.oneHotWidth(part.values, part.shape).map { Int64($0) - 1 } ?? part.values.max() ?? 0)
+        }
         guard largest < Int64(DataLimits.classes) else {
             throw .badData(
                 DataFault(

@@ -49,3 +49,6 @@ np.savez(
     "named.npz", X=base.reshape(6, 4).astype("<f4"), y=np.eye(3, dtype="<u1")[[0, 1, 2, 0, 1, 2]],
     columns=np.array(["a", "b", "Größe", "d"]), classes=np.array(["ill", "well", "5\" \\ pipe"]))
 np.savez("chw.npz", X=np.arange(60 * 48).reshape(60, 3, 4, 4).astype("u1"), y=np.arange(60) % 2)
+np.savez("one-hot.npz", X=base.reshape(6, 4).astype("<f4"), y=np.eye(4, dtype="<f8")[[0, 1, 2, 0, 1, 2]])
+np.savez("sklearn.npz", X_train=base.reshape(6, 4), y_train=np.arange(6) % 2, X_test=base[0, :2], y_test=np.array([1, 0]))
+np.savez("text-labels.npz", X=base.reshape(6, 4), y=np.array(["ill", "well"])[np.arange(6) % 2])
