@@ -5,6 +5,11 @@ internal import ArgumentParser
 enum EntryPoint {
     static func main() async {
         let arguments = GlobalArguments.moved(behindCommand: Array(CommandLine.arguments.dropFirst()))
+        // The parser shows the whole help for what is no command.
+        if arguments.first == "help", let hint = CommandNames.unknown(in: arguments) {
+            Terminal.error("meshnode: \(hint)")
+            Terminal.exit(ExitStatus.usage)
+        }
         do {
             var command = try MeshNodeCommand.parseAsRoot(arguments)
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -35,20 +40,36 @@ struct MeshNodeCommand: AsyncParsableCommand {
         commandName: "meshnode",
         abstract: "Training without a server: nodes that hold their own data, encrypted sums, voted blocks.",
         discussion: """
-            Results go to stdout, progress and logs to stderr.
+            Start here: `meshnode demo` trains on a mesh inside this process; README.md then walks through a network of your own \
+            rows: init, genesis create, run, task publish, watch, model export, predict.
+            Results go to stdout, progress and logs to stderr; --json gives one value a line; COMMAND --help tells more.
+            Words for a shell to complete: --generate-completion-script bash, zsh or fish.
             Exit codes: 0 done, 1 failed, 2 verification or gate failed, 3 verification incomplete, \
             64 usage, 65 bad data or specification, 69 node unreachable, 75 temporary, 77 denied, 78 node configuration.
             """,
         version: "meshnode \(programVersion)",
-        subcommands: [
-            GenesisCommand.self, InitCommand.self, RunCommand.self, StopCommand.self, StatusCommand.self,
-            WatchCommand.self, PeersCommand.self, TicketCommand.self, StoreCommand.self, DoctorCommand.self,
-            TaskCommand.self,
-            SubmitCommand.self, VoteCommand.self, RevealCommand.self, RateCommand.self, RoundCommand.self,
-            ChainCommand.self, LedgerCommand.self, VerifyCommand.self, ContributorsCommand.self, ScoresCommand.self,
-            ModelCommand.self, PredictCommand.self,
-            BaselineCommand.self, ProfileCommand.self,
-            DataCommand.self, ConfigCommand.self, BenchCommand.self, DemoCommand.self, TestnetCommand.self,
-            VersionCommand.self,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "A mesh on this machine", subcommands: [DemoCommand.self, TestnetCommand.self]),
+            CommandGroup(
+                name: "A node",
+                subcommands: [
+                    InitCommand.self, GenesisCommand.self, RunCommand.self, StopCommand.self, StatusCommand.self,
+                    WatchCommand.self, PeersCommand.self, TicketCommand.self, DoctorCommand.self, ConfigCommand.self,
+                    StoreCommand.self,
+                ]),
+            CommandGroup(
+                name: "Tasks and rounds",
+                subcommands: [
+                    TaskCommand.self, RoundCommand.self, SubmitCommand.self, VoteCommand.self, RevealCommand.self,
+                    RateCommand.self, ScoresCommand.self, ContributorsCommand.self, LedgerCommand.self,
+                ]),
+            CommandGroup(
+                name: "Models, data and proofs; most need no node",
+                subcommands: [
+                    ModelCommand.self, PredictCommand.self, DataCommand.self, BaselineCommand.self,
+                    ProfileCommand.self, VerifyCommand.self, ChainCommand.self, BenchCommand.self,
+                ]),
+            CommandGroup(name: "This program", subcommands: [VersionCommand.self]),
         ])
 }

@@ -14,9 +14,12 @@ enum Seams {
 
 /// A mesh inside this process.
 protocol DemoRunner: Sendable {
-    /// - Parameter report: lines for people, as they come.
+    /// - Parameters:
+    ///   - out: a folder for what it leaves; nil takes one in the temporary directory.
+    ///   - report: lines for people, as they come.
     /// - Returns: whether every gate held, and the folder with everything that the run left.
     func run(
-        nodes: Int, rounds: Int, partition: String, seed: UInt64, report: @escaping @Sendable (String) -> Void
+        nodes: Int, rounds: Int, partition: String, seed: UInt64, out: String?,
+        report: @escaping @Sendable (String) -> Void
     ) async throws -> (held: Bool, folder: String)
 }

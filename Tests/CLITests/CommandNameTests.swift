@@ -7,7 +7,7 @@ import Testing
     @Test(arguments: [
         (["inti"], "did you mean `meshnode init`?"), (["confg", "show"], "did you mean `meshnode config`?"),
         (["task", "pubish", "t.toml"], "did you mean `meshnode task publish`?"),
-        (["config", "set", "--home", "a"], "meshnode config has no command \"set\"; it has: "),
+        (["config", "remove", "--home", "a"], "meshnode config has no command \"remove\"; it has: "),
         (["tas\u{1b}[1m"], "\\u{1B}"),
     ])
     func unknownOnesAreNamedWithWhatIsNear(_ arguments: [String], _ hint: String) throws {

@@ -84,10 +84,7 @@ public struct ConfigurationLoader: Sendable {
         }
         for path in flags.keys.sorted() {
             guard let setting = SettingTable.setting(path) else {
-                let near = SettingTable.all.map(\.path).min { EditDistance.of($0, path) < EditDistance.of($1, path) }
-                let hint = near.flatMap { EditDistance.of($0, path) <= 3 ? "did you mean \($0)? " : nil } ?? ""
-                faults.append(
-                    Fault(path, "is not a known key; \(hint)`meshnode config show` lists them all (from flag)"))
+                faults.append(Self.unknown(path, origin: .flag))
                 continue
             }
             take(setting, setting.parse(flags[path] ?? ""), .flag, found: Self.shown(.text(flags[path] ?? "")))

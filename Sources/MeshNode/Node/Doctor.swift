@@ -155,6 +155,8 @@ public struct Doctor: Sendable {
                 checks.append(HealthCheck("fork", .fail, "\(refusal)"))
             }
             checks.append(HealthCheck("identity", .ok, "the key file can be read and only by its owner"))
+            // A running node says it of itself.
+            if !isRunning { checks.append(LockedPages.check()) }
         } catch {
             checks.append(
                 HealthCheck(

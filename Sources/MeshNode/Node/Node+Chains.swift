@@ -432,6 +432,8 @@ extension Node {
             proposal.header.kind == .result
         else { return }
         tasks[chain]?.stats.proposedMs = now.monotonicMs
+        // The bytes of a round that is shorter than a heartbeat are its own, too.
+        refreshTraffic()
     }
 }
 

@@ -23,7 +23,8 @@ extension Node: NodeService {
                 spec: machine.state.spec)
             let waiting = [progress.waiting, cut].compactMap { $0 }.joined(separator: "; ")
             return NodeStatus.Current(
-                task: chain.hex, name: machine.state.spec.name, state: .running, round: machine.state.round,
+                task: chain.hex, name: machine.state.spec.name,
+                state: machine.state.isPaused ? .paused : .running, round: machine.state.round,
                 rounds: machine.state.spec.rounds, attempt: machine.state.attempt, phase: progress.phase,
                 waiting: waiting.isEmpty ? nil : waiting, remainingMs: progress.remainingMs)
         }
@@ -36,10 +37,27 @@ extension Node: NodeService {
             unsupported: registry.state.tasks.compactMap { record in
                 unsupported[record.task].map { .init(task: record.task.hex, name: record.spec.name, reason: $0) }
             },
-            balance: registry.state.accounts[nodeID]?.balance, chains: await chains(), current: progress,
+            balance: registry.state.accounts[nodeID]?.balance, chains: await chains(), current: progress + enrolling,
             bytesIn: traffic.bytesIn, bytesOut: traffic.bytesOut,
             drops: counters.sorted { $0.key < $1.key }.map { .init(name: $0.key, count: $0.value) },
             contentsWanted: transfer.exchange.wanted.count, obstacles: obstacles.views)
+    }
+
+    /// Most tasks before their start that `status` lists.
+    private static let listedEnrolling = 16
+
+    /// Tasks before their start that concern this node: its own, those that it joins, and those that ask for its rows.
+    private var enrolling: [NodeStatus.Current] {
+        registry.state.tasks.filter { record in
+            record.isOpen && tasks[record.task] == nil && unsupported[record.task] == nil
+                && (record.publisher == nodeID || record.enrolments.contains { $0.node == nodeID }
+                    || (configuration.miner.isEnabled && record.spec.data.type == configuration.data.type))
+        }.suffix(Self.listedEnrolling).map { record in
+            let view = view(of: record)
+            return NodeStatus.Current(
+                task: view.task, name: view.name, state: view.state, round: 0, rounds: view.rounds, attempt: 0,
+                phase: "enrolment", waiting: view.reason)
+        }
     }
 
     /// Why it takes no part; each keeps `/readyz` at 503.

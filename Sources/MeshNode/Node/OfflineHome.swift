@@ -12,9 +12,11 @@ public struct OfflineHome {
     private let replay: ChainReplay
     /// Nil for a home without keys, such as an imported one.
     private let own: NodeID?
+    private let home: HomeDirectory
 
     /// - Throws: `StorageError`, `NodeError` for a home whose chains do not hold.
     public init(_ home: HomeDirectory) throws {
+        self.home = home
         store = try ChainStore.openReadOnly(path: home.chainDatabase)
         guard let bytes = try store.genesis() else { throw NodeError.notInitialised(home.path) }
         genesis = try Genesis.read(bytes)
@@ -104,6 +106,59 @@ public struct OfflineHome {
         }
         view.direction = state(task)?.direction(of: round)
         return view
+    }
+
+    // MARK: Models
+
+    /// Models that are on disk; round 0 is the initial one.
+    public func models(of text: String) throws -> [ModelView] {
+        let record = try record(text)
+        let content = try ContentStore(home)
+        let decided = try decidedModels(record)
+        return decided.compactMap { round, id in
+            guard content.has(id), let length = try? content.manifest(id)?.length else { return nil }
+            let view =
+                round == 0 ? nil : (try? views(record.task))?.last { $0.round == round && $0.outcome == .accepted }
+            return ModelView(
+                task: record.task.hex, round: round, model: id.hex, bytes: length, accuracy: view?.accuracy,
+                loss: view?.loss)
+        }
+    }
+
+    /// A decided model with what it says of itself, as its node would give it.
+    /// - Parameters:
+    ///   - round: nil is the latest that is decided.
+    ///   - label: title of this home's label column.
+    public func model(of text: String, round: UInt32?, label: String) throws -> [UInt8] {
+        let record = try record(text)
+        let decided = try decidedModels(record)
+        guard let (number, id) = round.map({ wanted in decided.first { $0.round == wanted } }) ?? decided.last else {
+            throw ServiceError.notFound(
+                what: "task \(record.task.short) has no model of round \(round.map(String.init) ?? "any")",
+                next: "see: `meshnode model list \(record.task.short)`")
+        }
+        let view = try views(record.task).last { $0.round == number && $0.outcome == .accepted }
+        guard let bytes = try ContentStore(home).get(id) else {
+            throw ServiceError.unavailable(
+                reason: "model \(id.short) is not stored in \(home.path)", next: "start its node, which fetches it")
+        }
+        return try ModelCard(
+            spec: record.spec, task: record.task.hex, network: genesis.networkID.hex, round: number, content: id.hex,
+            accuracy: number == 0 ? nil : view?.accuracy, loss: number == 0 ? nil : view?.loss, labelColumn: label
+        ).written(into: bytes)
+    }
+
+    /// Ascending by round.
+    private func decidedModels(_ record: RegistryState.TaskRecord) throws -> [(round: UInt32, id: ContentID)] {
+        guard state(record.task) != nil else {
+            throw ServiceError.notFound(
+                what: "task \(record.task.short) has not started", next: "see: `meshnode task list`")
+        }
+        let rounds = try views(record.task).compactMap { view -> (round: UInt32, id: ContentID)? in
+            guard view.outcome == .accepted, let id = view.model.flatMap({ ContentID(hex: $0) }) else { return nil }
+            return (view.round, id)
+        }
+        return [(0, record.spec.model.initial.id)] + rounds
     }
 
     public func scores(of text: String) throws -> ScoresView {

@@ -43,9 +43,14 @@ extension TaskView {
         } else if record.closed != nil {
             reason = "enrolment is closed; the two due registry heights follow"
         } else {
+            let (least, most) = (record.spec.participants.minimum, record.spec.participants.maximum)
+            let closes = record.publishedMs &+ UInt64(record.spec.deadlines.enrolMs)
             reason =
-                "\(record.enrolments.count) of \(record.spec.participants.minimum) to "
-                + "\(record.spec.participants.maximum) participants have enrolled"
+                "\(record.enrolments.count) of \(least == most ? "\(least)" : "\(least) to \(most)") participants have "
+                + "enrolled; "
+                + (record.enrolments.count >= Int(least)
+                    ? "others may until \(CalendarText.text(closes))"
+                    : "it waits for \(Int(least) - record.enrolments.count) more, until \(CalendarText.text(record.expiresMs))")
         }
         let holders = Set(state?.holders.map(\.node) ?? ended?.holders ?? [])
         let electorate = state?.electorate ?? ended?.electorate

@@ -85,9 +85,10 @@ public enum TaskReport {
     }
 
     /// Files of the models that a policy keeps: `all`, `last` or `every:N` (and the last).
+    /// - Parameter label: title of the home's label column, which the files name.
     /// - Returns: round and weights without state.
     public static func models(
-        home: HomeDirectory, task: TaskID, keep: String
+        home: HomeDirectory, task: TaskID, keep: String, label: String = "label"
     ) throws -> [(round: UInt32, weights: [UInt8], content: ContentID)] {
         let decided = try DecidedRounds(home: home, task: task)
         let policy = try RoundPolicy(decided.spec)
@@ -116,7 +117,8 @@ public enum TaskReport {
             }
             let card = ModelCard(
                 spec: decided.spec, task: task.hex, network: network, round: round.round,
-                content: round.model.id.hex, accuracy: views[round.round]?.accuracy, loss: views[round.round]?.loss)
+                content: round.model.id.hex, accuracy: views[round.round]?.accuracy, loss: views[round.round]?.loss,
+                labelColumn: label)
             return (round.round, try card.written(into: try policy.recipe.weightsFile(of: bytes)), round.model.id)
         }
     }

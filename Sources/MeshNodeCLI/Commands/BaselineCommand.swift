@@ -18,7 +18,9 @@ struct BaselineCommand: ParsableCommand {
 
         @OptionGroup var global: GlobalArguments
         @Option(help: "Task file: model, rounds and recipe.") var task: String
-        @Option(name: .customLong("set"), parsing: .singleValue, help: "Another value of the task, PATH=TOML_VALUE.")
+        @Option(
+            name: .customLong("set"), parsing: .singleValue,
+            help: ArgumentHelp("Another value of the task, again for each.", valueName: "PATH=TOML_VALUE"))
         var assignments: [String] = []
         @Option(help: "One source, cut with --parts, --partition and --seed.") var data: String?
         @Option(help: "Nodes, with --data.") var parts = 5
@@ -26,7 +28,7 @@ struct BaselineCommand: ParsableCommand {
         @Option(help: "Seed of the dealing, with --data, and of the task; the task's own without it.") var seed: UInt64?
         @Option(parsing: .singleValue, help: "Training rows of one node, again for each.") var part: [String] = []
         @Option(help: "Held-out rows, with --part.") var evaluation: String?
-        @Option(help: "Column of the class in CSV and TSV.") var label = "label"
+        @Option(help: ArgumentHelp("Column of the class in CSV and TSV.", valueName: "COLUMN")) var label = "label"
         @Option(help: "Directory for baseline.json and baseline.csv.") var out: String?
         @OptionGroup var overwrite: OverwriteArguments
 

@@ -13,7 +13,7 @@ struct DataCommand: ParsableCommand {
     /// Where a source comes from and how its label is found.
     struct Source: ParsableArguments {
         @Argument(help: ArgumentHelp("Shipped set, file or folder.", valueName: "SOURCE")) var source: String
-        @Option(help: "Column of the class in CSV and TSV.") var label = "label"
+        @Option(help: ArgumentHelp("Column of the class in CSV and TSV.", valueName: "COLUMN")) var label = "label"
         @Option(
             parsing: .singleValue,
             help: "A class of the task in its order, again for each; without it the file decides.")

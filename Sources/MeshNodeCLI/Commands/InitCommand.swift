@@ -22,7 +22,9 @@ struct InitCommand: ParsableCommand {
     @Option(help: "Address to listen on, HOST:PORT (listen.host, listen.port).") var listen: String?
     @Option(parsing: .singleValue, help: "Ticket of a node to join through (mesh.bootstrap).") var bootstrap: [String] =
         []
-    @Option(name: .customLong("set"), parsing: .singleValue, help: "A value for config.toml, PATH=VALUE.")
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: ArgumentHelp("A value for config.toml, again for each.", valueName: "PATH=VALUE"))
     var assignments: [String] = []
 
     struct Result: Encodable {
@@ -53,7 +55,8 @@ struct InitCommand: ParsableCommand {
         if hasConfiguration, !flags.isEmpty {
             throw CommandFailure(
                 ExitStatus.configuration,
-                "\(place.configuration) exists already and is never overwritten; edit it, or leave the values away")
+                "\(place.configuration) exists already, and init changes nothing in it; leave the values away, and change them "
+                    + "with: `meshnode config set PATH=VALUE --home \(place.path.shellWord)`")
         }
         // Everything is judged before anything is made.
         let genesisBytes = try genesis.map { path in try Files.read(path, limit: 64 << 20) }

@@ -39,9 +39,12 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     static func text(_ current: NodeStatus.Current) -> String {
-        var line = "task \(current.name.printable)  \(current.state.rawValue)  round \(current.round)/\(current.rounds)"
-        if current.attempt > 0 { line += "  attempt \(current.attempt)" }
-        line += "  \(current.phase)"
+        var line = "task \(current.name.printable)  \(current.state.rawValue)"
+        if current.state == .running || current.state == .paused {
+            line += "  round \(current.round)/\(current.rounds)"
+            if current.attempt > 0 { line += "  attempt \(current.attempt)" }
+            line += "  \(current.phase)"
+        }
         if let waiting = current.waiting { line += "  waiting: \(waiting)" }
         if let remaining = current.remainingMs { line += "  \(Text.seconds(Double(remaining) / 1000)) s left" }
         return line
@@ -89,18 +92,25 @@ struct StopCommand: AsyncParsableCommand {
 
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "demo", abstract: "A mesh inside this process: offline, in seconds.")
+        commandName: "demo", abstract: "A mesh inside this process: offline, in seconds.",
+        discussion: """
+            What it leaves (model, report, homes) lies in the folder that the last line names: --out, or one in the temporary \
+            directory, which the next demo removes.
+            Example: meshnode demo --rounds 5 --out demo
+            """)
     @OptionGroup var global: GlobalArguments
     @Option(help: "Nodes, 4 to 32.") var nodes = 5
     @Option(help: "Rounds.") var rounds = 3
     @Option(help: "How the rows are dealt.") var partition = "shards:2"
     @Option(help: "Seed of everything.") var seed: UInt64 = 0
+    @Option(help: ArgumentHelp("Folder for everything that it leaves.", valueName: "DIR")) var out: String?
 
     func run() async throws {
         let demo = Seams.demo
         let output = global.output
         let (held, folder) = try await demo.run(
-            nodes: nodes, rounds: rounds, partition: partition, seed: seed, report: output.progress)
+            nodes: nodes, rounds: rounds, partition: partition, seed: seed, out: out.map(Files.absolute),
+            report: output.progress)
         try output.showSummary(of: folder)
         if !held { throw CommandFailure(ExitStatus.verification, "a gate failed, see above") }
     }
@@ -108,14 +118,17 @@ struct DemoCommand: AsyncParsableCommand {
 
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "config", abstract: "The node's configuration.", subcommands: [Show.self, Template.self])
+        commandName: "config", abstract: "The node's configuration: look at it, change it.",
+        subcommands: [Show.self, Change.self, Template.self])
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Values in force: flag > environment > file > default.")
         @OptionGroup var global: GlobalArguments
         @Flag(help: "Also where each value comes from.") var origin = false
-        @Option(name: .customLong("set"), parsing: .singleValue, help: "A value as for run, PATH=VALUE.")
+        @Option(
+            name: .customLong("set"), parsing: .singleValue,
+            help: ArgumentHelp("A value as for run, again for each.", valueName: "PATH=VALUE"))
         var assignments: [String] = []
 
         struct Line: Encodable {
@@ -131,6 +144,45 @@ struct ConfigCommand: ParsableCommand {
             }
             global.output.show(lines, empty: "") { lines in
                 lines.map { "\($0.path) = \($0.value)\($0.origin.map { "  # \($0)" } ?? "")" }.joined(separator: "\n")
+            }
+        }
+    }
+
+    struct Change: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "set", abstract: "Changes values in the home's config.toml; everything else in it stays.",
+            discussion: """
+                Example: meshnode config set listen.port=7001 miner.auto_join=true --home a
+                """)
+        @OptionGroup var global: GlobalArguments
+        @Argument(help: ArgumentHelp("A value, again for each.", valueName: "PATH=VALUE")) var assignments: [String]
+
+        struct Result: Encodable {
+            let file: String
+            let changed: [String]
+        }
+
+        func run() async throws {
+            let changes = try Assignments.parse(assignments)
+            let home = global.homeDirectory
+            guard Files.exists(home.configuration) else {
+                throw CommandFailure(
+                    ExitStatus.configuration,
+                    "\(home.configuration) does not exist; make the home with: "
+                        + "`meshnode init --home \(home.path.shellWord)`")
+            }
+            let environment = Files.environment
+            let text = try ConfigurationLoader(home: home, environment: [:], flags: [:]).edited(changes)
+            try Files.write(Array(text.utf8), to: Files.resolved(home.configuration))
+            for path in changes.keys.sorted() {
+                guard let name = SettingTable.setting(path)?.environmentName, environment[name] != nil else { continue }
+                global.output.note("note: \(name) in the environment wins over the file")
+            }
+            if await global.client.api.isAnswering {
+                global.output.note("the running node goes on as it was; it reads the file at its next start")
+            }
+            global.output.show(Result(file: home.configuration, changed: changes.keys.sorted())) { result in
+                result.changed.map { "\($0) is set in \(result.file)" }.joined(separator: "\n")
             }
         }
     }

@@ -18,10 +18,12 @@ struct ProfileCommand: ParsableCommand {
                 """)
         @OptionGroup var global: GlobalArguments
         @Option(help: "Task file.") var task: String
-        @Option(name: .customLong("set"), parsing: .singleValue, help: "Another value of the task, PATH=TOML_VALUE.")
+        @Option(
+            name: .customLong("set"), parsing: .singleValue,
+            help: ArgumentHelp("Another value of the task, again for each.", valueName: "PATH=TOML_VALUE"))
         var assignments: [String] = []
         @Option(help: "Rows to cut: \(DataSource.allowed).") var data = "digits"
-        @Option(help: "Column of the class in CSV and TSV.") var label = "label"
+        @Option(help: ArgumentHelp("Column of the class in CSV and TSV.", valueName: "COLUMN")) var label = "label"
         @Option(help: "Members.") var parts = 5
         @Option(help: "How the rows are dealt: \(PartitionStrategy.allowed).") var partition = "iid"
         @Option(help: "Runs, 1 to 10.") var times = 2

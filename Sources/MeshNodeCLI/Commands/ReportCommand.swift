@@ -24,7 +24,7 @@ extension TaskCommand {
         @OptionGroup var global: GlobalArguments
         @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
         @Option(help: "Held-out rows; those of the node's configuration without it.") var evaluation: String?
-        @Option(help: "Column of the class in CSV and TSV.") var label: String?
+        @Option(help: ArgumentHelp("Column of the class in CSV and TSV.", valueName: "COLUMN")) var label: String?
         @Option(help: "Directory to write into.") var out: String
         @OptionGroup var overwrite: OverwriteArguments
 
@@ -79,7 +79,9 @@ extension TaskCommand {
 
         func run() throws {
             let home = try HomeDirectory.open(at: global.homePath)
-            let models = try TaskReport.models(home: home, task: try TaskCommand.find(task, in: home), keep: keep)
+            let label = try global.configuration().configuration.data.label
+            let models = try TaskReport.models(
+                home: home, task: try TaskCommand.find(task, in: home), keep: keep, label: label)
             try Files.refuseExisting(
                 models.map { "\(out)/round-\($0.round).safetensors" }, force: overwrite.force)
             try Files.makeDirectory(out)

@@ -186,7 +186,9 @@ struct ModelCommand: AsyncParsableCommand {
         @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
 
         func run() async throws {
-            let models = try await global.client.get("/v1/tasks/\(NodeClient.part(task))/models", as: [ModelView].self)
+            let models = try await global.read(
+                "/v1/tasks/\(NodeClient.part(task))/models", as: [ModelView].self
+            ) { try $0.models(of: task) }
             global.output.show(models, empty: "no models are stored here") { models in
                 Table.text(
                     ["ROUND", "MODEL", "BYTES", "ACCURACY", "LOSS"],
@@ -231,7 +233,13 @@ struct ModelCommand: AsyncParsableCommand {
         func run() async throws {
             try Files.refuseExisting([out], force: overwrite.force)
             let query = candidate ? "?candidate=1" : round.map { "?round=\($0)" } ?? ""
-            let bytes = try await global.client.bytes("/v1/tasks/\(NodeClient.part(task))/model\(query)")
+            let label = (try? global.configuration().configuration.data.label) ?? "label"
+            let path = "/v1/tasks/\(NodeClient.part(task))/model\(query)"
+            // Nobody but a node has a candidate.
+            let bytes =
+                candidate
+                ? try await global.client.bytes(path)
+                : try await global.readBytes(path) { try $0.model(of: task, round: round, label: label) }
             let card = try ModelCard(try Safetensors(bytes: bytes, file: out), name: out)
             try Files.writeNew(bytes, to: out, force: overwrite.force)
             global.output.show(

@@ -14,7 +14,9 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run", abstract: "Runs the node of a home until SIGINT, SIGTERM or `meshnode stop`.")
 
     @OptionGroup var global: GlobalArguments
-    @Option(name: .customLong("set"), parsing: .singleValue, help: "A configuration value for this run, PATH=VALUE.")
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: ArgumentHelp("A configuration value for this run, again for each.", valueName: "PATH=VALUE"))
     var assignments: [String] = []
     @Option(help: "Port to listen on (listen.port).") var port: String?
     @Option(name: .customLong("log-level"), help: "Least level that is logged (log.level).") var logLevel: String?

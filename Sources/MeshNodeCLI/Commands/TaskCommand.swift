@@ -42,7 +42,7 @@ struct TaskCommand: AsyncParsableCommand {
         @Argument(help: "Task file (TOML).") var file: String
         @Option(
             name: .customLong("set"), parsing: .singleValue,
-            help: "Another value, PATH=TOML_VALUE, for example rounds=3.")
+            help: ArgumentHelp("Another value, again for each, for example rounds=3.", valueName: "PATH=TOML_VALUE"))
         var assignments: [String] = []
         @Option(help: "File to write; the weights go beside it as FILE.safetensors. Nothing is written without it.")
         var out: String?
@@ -91,7 +91,7 @@ struct TaskCommand: AsyncParsableCommand {
         @Argument(help: "Task file (TOML), or what `task create` wrote.") var file: String
         @Option(
             name: .customLong("set"), parsing: .singleValue,
-            help: "Another value, PATH=TOML_VALUE, for example rounds=3.")
+            help: ArgumentHelp("Another value, again for each, for example rounds=3.", valueName: "PATH=TOML_VALUE"))
         var assignments: [String] = []
         @Option(help: "Warm start: safetensors of the same model, for example of an earlier task.") var weights: String?
 

@@ -1,15 +1,26 @@
 internal import ArgumentParser
+internal import Foundation
 internal import MeshNode
 internal import Synchronization
 internal import Wire
 
 struct WatchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "watch", abstract: "Follows the node: one line an event, and why it waits.")
+        commandName: "watch", abstract: "Follows the node: one line an event, and why it waits.",
+        discussion: """
+            With --json each event is a value of its own, with the figures of its round as `detail`; reasons why the node waits are \
+            events of kind `waiting`.
+            Example: meshnode watch --task leaves --rounds
+            """)
 
     @OptionGroup var global: GlobalArguments
     @Option(help: "Begin after this event; 0 for all that are kept.") var after: UInt64?
     @Option(help: "Only this task, by id or name; ends when the task does, with 1 when it failed.") var task: String?
+
+    @Flag(help: "Only decided rounds, attempts that failed, warnings and ends of tasks.") var rounds = false
+
+    /// What --rounds leaves.
+    private static let roundKinds: Set<String> = ["round", "void", "task", "warning", "conflict", "halt", "alarm"]
 
     func run() async throws {
         let client = global.client
@@ -27,12 +38,11 @@ struct WatchCommand: AsyncParsableCommand {
         let waits = Task { await Self.showWaits(client, output, task: wantedTask) }
         defer { waits.cancel() }
         let final = Mutex<TaskView?>(nil)
+        let isOnlyRounds = rounds
         try await client.events(after: after) { event in
             if let wantedTask, event.task != wantedTask { return true }
-            if output.format == .text {
-                Terminal.result(Self.line(event))
-            } else {
-                Terminal.result(APICoding.text(event))
+            if !isOnlyRounds || Self.roundKinds.contains(event.kind) {
+                Terminal.result(output.format == .text ? Self.line(event) : APICoding.text(Shown(event)))
             }
             guard let wantedTask, event.kind == "task" else { return true }
             let view = try? await client.get("/v1/tasks/\(wantedTask)", as: TaskView.self)
@@ -43,6 +53,33 @@ struct WatchCommand: AsyncParsableCommand {
         if let view = final.withLock({ $0 }), let end = Self.end(view) { return try Self.finish(end) }
         throw CommandFailure(
             ExitStatus.unreachable, "the node ended; start it with: `meshnode run --home \(global.homePath.shellWord)`")
+    }
+
+    /// An event as a program reads it.
+    struct Shown: Encodable {
+        /// Absent for what is no event of the node: why it waits now.
+        var number: UInt64?
+        let timeMs: UInt64
+        let kind: String
+        let text: String
+        var task: String?
+        var round: UInt32?
+        /// Figures of a round that was decided or failed.
+        var detail: RoundView?
+
+        init(_ event: NodeEvent) {
+            number = event.number
+            timeMs = event.timeMs
+            kind = event.kind
+            text = event.text
+            task = event.task
+            round = event.round
+            detail = event.detail.flatMap { try? JSONDecoder().decode(RoundView.self, from: Data($0.utf8)) }
+        }
+
+        init(waiting reasons: String, task: String?, timeMs: UInt64) {
+            (kind, text, self.task, self.timeMs) = ("waiting", reasons, task, timeMs)
+        }
     }
 
     /// A task that was published a moment ago is there once its block is decided.
@@ -90,7 +127,7 @@ struct WatchCommand: AsyncParsableCommand {
     /// Once a second, on stderr: what the node is doing and why it waits. On a terminal one line that is rewritten,
     /// elsewhere a line whenever the reason changes.
     private static func showWaits(_ client: NodeClient, _ output: Output, task: String?) async {
-        guard output.format == .text, !output.isQuiet else { return }
+        guard output.format != .text || !output.isQuiet else { return }
         var last = ""
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(1))
@@ -101,12 +138,17 @@ struct WatchCommand: AsyncParsableCommand {
             if lines.isEmpty, let task, let view = try? await client.get("/v1/tasks/\(task)", as: TaskView.self) {
                 enrolling = [view.reason].compactMap { $0 }
             }
-            if Terminal.errorIsTerminal {
+            let reasons = (lines.compactMap(\.waiting) + enrolling + obstacles).joined(separator: "; ")
+            if output.format != .text {
+                if reasons != last, !reasons.isEmpty {
+                    Terminal.result(APICoding.text(Shown(waiting: reasons, task: task, timeMs: Files.nowMs)))
+                }
+                last = reasons
+            } else if Terminal.errorIsTerminal {
                 let line = lines.first.map(StatusCommand.text) ?? (enrolling + obstacles).first ?? ""
                 Terminal.raw("\r\u{1b}[K\(line.printable.prefix(110))\r")
             } else {
-                let reasons = (lines.compactMap(\.waiting) + enrolling + obstacles).joined(separator: "; ").printable
-                if reasons != last, !reasons.isEmpty { Terminal.error("waiting: \(reasons)") }
+                if reasons != last, !reasons.isEmpty { Terminal.error("waiting: \(reasons.printable)") }
                 last = reasons
             }
         }

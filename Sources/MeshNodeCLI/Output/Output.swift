@@ -68,18 +68,44 @@ struct Output {
 
 /// Columns as wide as their widest cell.
 enum Table {
-    static func text(_ header: [String], _ rows: [[String]]) -> String {
+    /// - Parameter width: of the terminal. A table that is wider goes on below itself, each part beginning with the first
+    ///   column; nil for a file or a program, which gets one line a row.
+    static func text(
+        _ header: [String], _ rows: [[String]], width: Int? = Terminal.resultWidth
+    ) -> String {
         // Cells may hold names that others chose.
         let lines = [header] + rows.map { $0.map(\.printable) }
         let widths = header.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
-        return lines.map { line in
-            var text = ""
-            for (column, cell) in line.enumerated() {
-                text += cell
-                if column < line.count - 1 { text += String(repeating: " ", count: widths[column] - cell.count + 2) }
+        return parts(widths, within: width).map { columns in
+            lines.map { line in
+                var text = ""
+                for column in columns {
+                    text += line[column]
+                    guard column != columns.last else { break }
+                    text += String(repeating: " ", count: widths[column] - line[column].count + 2)
+                }
+                return text
+            }.joined(separator: "\n")
+        }.joined(separator: "\n\n")
+    }
+
+    /// Columns of each part.
+    private static func parts(_ widths: [Int], within width: Int?) -> [[Int]] {
+        guard let width, widths.reduce(0, { $0 + $1 + 2 }) - 2 > width, widths.count > 2 else {
+            return [Array(widths.indices)]
+        }
+        var parts: [[Int]] = []
+        var used = 0
+        for column in widths.indices.dropFirst() {
+            // Two columns at least, however narrow the terminal is.
+            if parts.isEmpty || used + 2 + widths[column] > width && parts[parts.count - 1].count > 1 {
+                parts.append([0])
+                used = widths[0]
             }
-            return text
-        }.joined(separator: "\n")
+            parts[parts.count - 1].append(column)
+            used += 2 + widths[column]
+        }
+        return parts
     }
 
     /// `name: value` lines with aligned values; absent values are "–".

@@ -12,6 +12,14 @@ enum Terminal {
     static var resultIsTerminal: Bool { isatty(1) == 1 }
     static var errorIsTerminal: Bool { isatty(2) == 1 }
 
+    /// Columns of the terminal that shows results; nil where none does, or where it does not say.
+    static var resultWidth: Int? {
+        guard resultIsTerminal else { return nil }
+        var size = winsize()
+        guard ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col >= 20 else { return nil }
+        return Int(size.ws_col)
+    }
+
     static func exit(_ code: Int32) -> Never { Foundation.exit(code) }
 
     private static func write(_ text: String, to file: Int32) {

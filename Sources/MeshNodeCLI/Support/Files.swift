@@ -66,6 +66,9 @@ enum Files {
         return expanded.hasPrefix("/") ? expanded : FileManager.default.currentDirectoryPath + "/" + expanded
     }
 
+    /// Where a link leads, so that writing replaces the file and not the link.
+    static func resolved(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
+
     static var environment: [String: String] { ProcessInfo.processInfo.environment }
     /// No block can follow one whose time is ahead of the clocks that vote.
     static func requireTime(_ timeMs: UInt64, of what: String) throws(CommandFailure) {

@@ -43,13 +43,23 @@ struct GlobalArguments: ParsableArguments {
     func read<Value: Decodable & Sendable>(
         _ path: String, as type: Value.Type = Value.self, offline: (OfflineHome) throws -> Value
     ) async throws -> Value {
+        try await answer({ try await client.get(path, as: type) }, offline)
+    }
+
+    /// The same for what is no JSON.
+    func readBytes(_ path: String, offline: (OfflineHome) throws -> [UInt8]) async throws -> [UInt8] {
+        try await answer({ try await client.bytes(path) }, offline)
+    }
+
+    private func answer<Value>(
+        _ asked: () async throws -> Value, _ offline: (OfflineHome) throws -> Value
+    ) async throws -> Value {
         do {
-            return try await client.api.get(path, as: type)
-        } catch APIError.unreachable where Files.exists(homeDirectory.chainDatabase) {
+            return try await asked()
+        } catch let failure as CommandFailure
+            where failure.code == ExitStatus.unreachable && Files.exists(homeDirectory.chainDatabase)
+        {
             return try offline(try OfflineHome(homeDirectory))
-        } catch APIError.unreachable {
-            // Says how to make or start the node.
-            return try await client.get(path, as: type)
         }
     }
 

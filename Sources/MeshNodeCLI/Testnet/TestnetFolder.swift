@@ -17,6 +17,26 @@ struct TestnetFolder {
     ]
     private var marker: String { path + "/.testnet" }
 
+    /// A folder for a run that nobody named one for. Those of earlier ones whose process has ended are removed, so that they do
+    /// not pile up.
+    static func temporary(of process: Int32) throws -> String {
+        let (parent, prefix) = (NSTemporaryDirectory(), "meshnode-demo-")
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? [] where name.hasPrefix(prefix) {
+            let folder = TestnetFolder(path: parent + name)
+            guard let number = Int32(name.dropFirst(prefix.count)), number != process, Files.exists(folder.marker),
+                !Files.exists("/proc/\(number)"), isOwn(folder.path)
+            else { continue }
+            try? FileManager.default.removeItem(atPath: folder.path)
+        }
+        return parent + prefix + "\(process)"
+    }
+
+    /// Others may have put a folder of that name into a temporary directory that everybody writes to.
+    private static func isOwn(_ path: String) -> Bool {
+        var state = stat()
+        return lstat(path, &state) == 0 && state.st_uid == geteuid() && state.st_mode & S_IFMT == S_IFDIR
+    }
+
     /// Makes the folder ready for a run: removes what an earlier run made, or refuses.
     func prepare() throws {
         let found = Self.contents.filter { Files.exists("\(path)/\($0)") }

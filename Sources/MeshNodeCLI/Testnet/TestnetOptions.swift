@@ -173,7 +173,7 @@ struct TestnetCommand: AsyncParsableCommand {
     @Option(help: "Node processes.") var nodes = 5
     @Option(help: "Rounds of training.") var rounds = 30
     @Option(help: "Data set: \(DataSource.allowed).") var data = "digits"
-    @Option(help: "Column of the class in CSV and TSV.") var label = "label"
+    @Option(help: ArgumentHelp("Column of the class in CSV and TSV.", valueName: "COLUMN")) var label = "label"
     @Option(help: "Features are divided by this; 0 lets the data decide.") var divisor = 0
     @Option(help: "Model: \(ModelArchitecture.allowed).") var model = "softmax"
     @Option(help: "Local training: \(TestnetOptions.optimisers.joined(separator: ", ")).") var optimiser = "sgd"
@@ -186,7 +186,9 @@ struct TestnetCommand: AsyncParsableCommand {
     var scaleRule = "fixed"
     @Option(help: "Differential privacy: noise multiplier, 0 for none.") var noise = 0.0
     @Option(help: "A task file instead of the options about model, training and update.") var task: String?
-    @Option(name: .customLong("set"), parsing: .singleValue, help: "Another value of the task, PATH=TOML_VALUE.")
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: ArgumentHelp("Another value of the task, again for each.", valueName: "PATH=TOML_VALUE"))
     var assignments: [String] = []
     @Option(help: "How the rows are dealt: \(PartitionStrategy.allowed).") var partition = "shards:2"
     @Option(help: "Seed of the dealing and of the task.") var seed: UInt64 = 0
@@ -270,10 +272,11 @@ struct TestnetCommand: AsyncParsableCommand {
 /// `meshnode demo`: the same run with the nodes as tasks of this process.
 struct InProcessDemo: DemoRunner {
     func run(
-        nodes: Int, rounds: Int, partition: String, seed: UInt64, report: @escaping @Sendable (String) -> Void
+        nodes: Int, rounds: Int, partition: String, seed: UInt64, out: String?,
+        report: @escaping @Sendable (String) -> Void
     ) async throws -> (held: Bool, folder: String) {
         // It stays: the model, the report and the homes that anybody can check again are named in the last line.
-        let out = NSTemporaryDirectory() + "meshnode-demo-\(getProcessID())"
+        let out = try out ?? TestnetFolder.temporary(of: getProcessID())
         let options = TestnetOptions(
             nodes: nodes, rounds: rounds, data: "digits", partition: partition, seed: seed,
             holders: nodes >= 5 ? "3,1" : "1,0", killAggregator: nil, dropMiner: nil, attack: nil, out: out,

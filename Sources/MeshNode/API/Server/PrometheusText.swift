@@ -70,7 +70,9 @@ enum PrometheusText {
             })
         add(
             "task_round", "gauge", "Round that a running task is in.",
-            status.current.map { Sample(labels: [("task", $0.task), ("phase", $0.phase)], value: "\($0.round)") })
+            status.current.filter { $0.state == .running || $0.state == .paused }.map {
+                Sample(labels: [("task", $0.task), ("phase", $0.phase)], value: "\($0.round)")
+            })
         add("balance_credits", "gauge", "Free credits of this node.", status.balance.map(one) ?? [])
         add("store_bytes", "gauge", "Contents on disk.", one(store.usedBytes))
         add("store_quota_bytes", "gauge", "Contents that may be on disk.", one(store.quotaBytes))

@@ -7,7 +7,7 @@ public struct NodeStatus: Codable, Equatable, Sendable {
         public var round: UInt32
         public var rounds: UInt32
         public var attempt: UInt16
-        /// train, collect, keys, recover, opinions, vote or idle.
+        /// train, collect, keys, recover, opinions, vote or idle; enrolment before the first round.
         public var phase: String
         /// Why it waits, for example "4/5 submissions, c3a1... missing"; absent when it does not.
         public var waiting: String?

@@ -1,0 +1,109 @@
+import Foundation
+import Testing
+
+@testable import MeshNodeCLI
+
+/// What commands print, and what they change of a home's configuration.
+@Suite struct OutputTests {
+    /// A table that is wider than the terminal goes on below itself; nothing of it is lost.
+    @Test func aWideTableGoesOnBelowItself() {
+        let header = ["NODE", "FIRST", "SECOND", "THIRD"]
+        let rows = [["8c41b044", "1111", "2222", "3333"], ["77be0d4e", "4", "5", "6"]]
+        let whole = Table.text(header, rows, width: nil)
+        #expect(whole.split(separator: "\n").count == 3 && Table.text(header, rows, width: 80) == whole)
+        let narrow = Table.text(header, rows, width: 25)
+        #expect(
+            narrow == """
+                NODE      FIRST  SECOND
+                8c41b044  1111   2222
+                77be0d4e  4      5
+
+                NODE      THIRD
+                8c41b044  3333
+                77be0d4e  6
+                """, "\(narrow)")
+        // However narrow: two columns a part.
+        let parts = Table.text(header, rows, width: 1).components(separatedBy: "\n\n")
+        #expect(parts.count == 3 && parts.allSatisfy { $0.hasPrefix("NODE") })
+    }
+
+    @Test func theHelpSaysWhereToBegin() async throws {
+        let executable = try Executable()
+        let help = try await executable.run(["--help"]).output
+        for word in ["Start here: `meshnode demo`", "TASKS AND ROUNDS", "--generate-completion-script"] {
+            #expect(help.contains(word), "\(word): \(help)")
+        }
+        #expect(try await executable.run(["init", "--help"]).output.contains("--set <PATH=VALUE>"))
+        let unknown = try await executable.run(["help", "pubish"])
+        #expect(unknown.status == 64 && unknown.errors.contains("no command"), "\(unknown.errors)")
+        #expect(try await executable.run(["help", "task", "publish"]).status == 0)
+    }
+
+    @Test func configSetChangesOneValueAndNothingElse() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let home = scratch.path + "/a"
+        #expect(try await executable.run(["init", "--home", home, "-q", "--set", "listen.port=7000"]).status == 0)
+        let file = home + "/config.toml"
+        let before = try String(contentsOfFile: file, encoding: .utf8)
+        let set = ["config", "set", "--home", home, "listen.port=7001", "miner.auto_join=true"]
+        let changed = try await executable.run(set)
+        #expect(changed.status == 0 && changed.output.contains("listen.port"), "\(changed.errors)")
+        let after = try String(contentsOfFile: file, encoding: .utf8)
+        let lines = zip(before.split(separator: "\n"), after.split(separator: "\n")).filter { $0 != $1 }.map { "\($1)" }
+        #expect(lines == ["port = 7001", "auto_join = true"], "\(lines)")
+        // What is refused changes nothing.
+        for (wrong, word) in [
+            ("listen.port=seventy", "whole number"), ("listen.prot=1", "did you mean listen.port?"),
+            ("node.name=8c41b044", "digits of an id"), ("novalue", "PATH=VALUE"),
+        ] {
+            let refused = try await executable.run(["config", "set", "log.level=debug", wrong, "--home", home])
+            #expect(refused.status != 0 && refused.errors.contains(word), "\(wrong): \(refused.errors)")
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == after)
+        }
+        // Files as people write them: a comment behind a value, a list over lines, a table that is not there yet.
+        try "[listen]\n  port = 7 # ours \"#\"\n\n[mesh]\nallow = [\n  # nobody\n]\nprofile = \"wan\"\n".write(
+            toFile: file, atomically: true, encoding: .utf8)
+        let own = try await executable.run(
+            [
+                "config", "set", "--home", home, "listen.port=8", "mesh.allow=", "mesh.profile=loopback",
+                "node.name=ward \"3\"",
+            ])
+        #expect(own.status == 0, "\(own.errors)")
+        #expect(
+            try String(contentsOfFile: file, encoding: .utf8) == """
+                [listen]
+                port = 8  # ours "#"
+
+                [mesh]
+                allow = []
+                profile = "loopback"
+
+                [node]
+                name = "ward \\"3\\""
+
+                """)
+        let elsewhere = try await executable.run(["config", "set", "listen.port=1", "--home", scratch.path + "/none"])
+        #expect(elsewhere.status == 78 && elsewhere.errors.contains("meshnode init"), "\(elsewhere.errors)")
+        // And what init cannot do it sends there.
+        let again = try await executable.run(["init", "--home", home, "--set", "listen.port=9"])
+        #expect(again.status == 78 && again.errors.contains("meshnode config set PATH=VALUE --home \(home)"))
+    }
+
+    /// Folders of demos do not pile up; nothing else of the temporary directory is touched.
+    @Test func aDemoRemovesTheFolderOfAnEarlierOne() throws {
+        let parent = NSTemporaryDirectory()
+        // Above every number that Linux gives to a process.
+        let ended = parent + "meshnode-demo-2147480001"
+        let foreign = parent + "meshnode-demo-2147480002"
+        defer { for path in [ended, foreign] { try? FileManager.default.removeItem(atPath: path) } }
+        for path in [ended, foreign] {
+            try FileManager.default.createDirectory(atPath: path + "/nodes", withIntermediateDirectories: true)
+        }
+        try "made by: `meshnode testnet`\n".write(toFile: ended + "/.testnet", atomically: true, encoding: .utf8)
+        let own = try TestnetFolder.temporary(of: 2_147_480_003)
+        #expect(own == parent + "meshnode-demo-2147480003")
+        #expect(!FileManager.default.fileExists(atPath: ended))
+        #expect(FileManager.default.fileExists(atPath: foreign), "no demo made it")
+    }
+}
