@@ -113,7 +113,10 @@ struct AttackBench: Sendable {
         try await Task.sleep(for: .seconds(1))
         let credits = try await self.credits(running, plan)
         let start = clock.now
-        try await Task.sleep(for: .seconds(seconds))
+        let before = Task { try await Task.sleep(for: .seconds(seconds)) }
+        // What a restart alone costs is no merit of the attack.
+        if attack.restartsANode { try await restart(plan.members[2], run, plan) }
+        try await before.value
         let began = clock.now
         let busyBefore = Self.processorSeconds()
         let attacked = field
@@ -121,24 +124,17 @@ struct AttackBench: Sendable {
         async let tally = withCheckedContinuation { (continuation: CheckedContinuation<NetworkAttack.Tally, Never>) in
             Thread.detachNewThread { continuation.resume(returning: attack.run(attacked, seconds: seconds)) }
         }
-        if attack.restartsANode {
-            try await Task.sleep(for: .seconds(seconds / 3))
-            let member = plan.members[2]
-            await member.stop()
-            let ticket: TicketView = try await plan.members[0].client.get("/v1/ticket")
-            try member.start(settings: ["mesh.bootstrap=\(ticket.ticket)"])
-            try await run.waitReady(member)
-        }
+        if attack.restartsANode { try await restart(plan.members[2], run, plan) }
         let result = await tally
         let ended = clock.now
         let busy = Self.processorSeconds() - busyBefore
-        let before = clock.rate(start, began)
+        let rateBefore = clock.rate(start, began)
         let during = clock.rate(began, ended)
         // Long enough for four rounds at the old rate.
-        let window = max(5, before > 0 ? 4 / before : 5)
+        let window = max(5, rateBefore > 0 ? 4 / rateBefore : 5)
         try await Task.sleep(for: .seconds(10 + window))
         let back = stride(from: 0.0, through: 10, by: 0.5).first {
-            clock.rate(ended + $0, ended + $0 + window) >= 0.8 * before
+            clock.rate(ended + $0, ended + $0 + window) >= 0.8 * rateBefore
         }
         var lost = 0
         for member in running where member.exit == .running {
@@ -152,7 +148,7 @@ struct AttackBench: Sendable {
             report("  node \(observer.index + 1) dropped: \(name) \(count)")
         }
         return Row(
-            attack: attack, before: before, during: during, back: before > 0 ? back : nil,
+            attack: attack, before: rateBefore, during: during, back: rateBefore > 0 ? back : nil,
             alive: running.count { $0.exit == .running }, nodes: running.count, creditsMoved: credits != after,
             tasksLost: lost, tally: result, attackerCores: busy / max(0.001, ended - began))
     }
@@ -162,6 +158,15 @@ struct AttackBench: Sendable {
         var time = timespec()
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    /// A third of the time after the begin of what is measured.
+    private func restart(_ member: MeshMember, _ run: TestnetRun, _ plan: TestnetPlan) async throws {
+        try await Task.sleep(for: .seconds(seconds / 3))
+        await member.stop()
+        let ticket: TicketView = try await plan.members[0].client.get("/v1/ticket")
+        try member.start(settings: ["mesh.bootstrap=\(ticket.ticket)"])
+        try await run.waitReady(member)
     }
 
     private func field(_ run: TestnetRun, _ plan: TestnetPlan, task: String) async throws -> AttackField {
