@@ -1,5 +1,3 @@
-public import Wire
-
 /// How much strangers may send. A key costs nothing, so what each of them may do is small, and what all of them may do
 /// together is bounded: their number gains them nothing.
 ///
