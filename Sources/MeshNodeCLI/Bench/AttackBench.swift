@@ -113,6 +113,7 @@ struct AttackBench: Sendable {
         try await Task.sleep(for: .seconds(1))
         let credits = try await self.credits(running, plan)
         let start = clock.now
+        let seconds = seconds
         let before = Task { try await Task.sleep(for: .seconds(seconds)) }
         // What a restart alone costs is no merit of the attack.
         if attack.restartsANode { try await restart(plan.members[2], run, plan) }
@@ -120,7 +121,6 @@ struct AttackBench: Sendable {
         let began = clock.now
         let busyBefore = Self.processorSeconds()
         let attacked = field
-        let seconds = seconds
         async let tally = withCheckedContinuation { (continuation: CheckedContinuation<NetworkAttack.Tally, Never>) in
             Thread.detachNewThread { continuation.resume(returning: attack.run(attacked, seconds: seconds)) }
         }
