@@ -37,6 +37,43 @@ import Wire
         }
     }
 
+    /// A content that is given up on damage is wanted again by whoever pinned it, also after a restart.
+    @Test func pinsOutliveADamagedFile() throws {
+        let scratch = Scratch()
+        let value = pattern(length)
+        let store = try ContentStore(directory: scratch.path)
+        let id = try store.put(value, kind: .model)
+        try store.pin(id, label: "task-1")
+        try store.pin(id, label: "mine")
+        let other = try store.put([1], kind: .model)
+        #expect(store.discard(other) == ContentReference(id: other, length: 1) && !store.isMissed(other))
+        #expect(store.discard(other) == nil)
+
+        // The file was removed by hand while the store lists it: that is damage, not absence.
+        try FileManager.default.removeItem(atPath: scratch.file("\(id.hex).data"))
+        let error = #expect(throws: StorageError.self) { try store.get(id) }
+        guard case .damagedContent(id, _)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(store.discard(id) == ContentReference(id: id, length: UInt64(value.count)))
+        #expect(!store.has(id) && store.isMissed(id) && store.usedBytes == 0)
+        #expect(try store.get(id) == nil)
+        // A pin that ends meanwhile does not come back.
+        try store.unpin(id, label: "mine")
+        let reopened = try ContentStore(directory: scratch.path)
+        for store in [store, reopened] {
+            #expect(store.isMissed(id))
+            #expect(try store.put(value, kind: .model) == id)
+            #expect(store.list().map(\.pins) == [["task-1"]] && !store.isMissed(id))
+            #expect(try store.collect(downTo: 0).isEmpty)
+        }
+        #expect(store.discard(id) != nil)
+        try store.unpinAll(label: "task-1")
+        #expect(!store.isMissed(id))
+        #expect(!(try ContentStore(directory: scratch.path)).isMissed(id))
+    }
+
     @Test func damageNamesTheContent() throws {
         let scratch = Scratch()
         let store = try ContentStore(directory: scratch.path)

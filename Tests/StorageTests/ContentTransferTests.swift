@@ -106,6 +106,7 @@ private struct TransferMesh {
         let scratch = Scratch()
         let origin = try store(scratch, "a")
         let id = try origin.put(value, kind: .submission)
+        try origin.pin(id, label: "kept")
         let second = try store(scratch, "c")
         try second.put(value, kind: .submission)
         let path = scratch.file("a/\(id.hex).data")
@@ -120,11 +121,17 @@ private struct TransferMesh {
             .want(id, expectedLength: UInt64(value.count), providers: [source, mirror], deadline: nil), to: reader)
         #expect(mesh.run { $0.outcomes[reader]?.contains(.completed(id)) == true })
         #expect(mesh.outcomes[reader] == [.completed(id)])
-        guard case .damaged(id, _)? = mesh.outcomes[source]?.first else {
+        guard case .damaged(let lost, _)? = mesh.outcomes[source]?.first else {
             Issue.record("\(String(describing: mesh.outcomes[source]))")
             return
         }
-        #expect(!origin.has(id))
+        #expect(lost == ContentReference(id: id, length: UInt64(value.count)) && !origin.has(id))
+        // What it needs to have it again; the pins were not lost with it.
+        #expect(origin.isMissed(id))
+        mesh.give(.want(id, expectedLength: lost.length, providers: [mirror], deadline: nil), to: source)
+        #expect(mesh.run { $0.outcomes[source]?.contains(.completed(id)) == true })
+        #expect(digest(try origin.get(id)) == digest(value) && !origin.isMissed(id))
+        #expect(origin.list().map(\.pins) == [["kept"]])
     }
 
     @Test func fullDiskFailsTheWantAlone() throws {

@@ -55,7 +55,7 @@ enum BareTables {
         "Node.outbox": "65,536, and 8,192 of one node alone", "Node.outboxOf": "linked peers",
         "Node.logarithms": "ranges of tasks",
         "Node.unsupported": "chains", "Node.joining": "tasks of the registry", "Node.hopeless": "chains",
-        "Node.missing": "one need's contents",
+        "Node.missing": "one need's contents", "Node.unreadable": "of one need's contents",
         "TaskRuntime.headers": "accepted submissions: two a member and attempt",
         "TaskRuntime.vectors": "holders and components",
         "TaskRuntime.released": "aggregators of this round", "TaskRuntime.models": "rounds", "TaskRuntime.tried": "16",

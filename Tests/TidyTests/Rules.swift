@@ -35,7 +35,7 @@ extension Repository.File {
 }
 
 enum Rules {
-    static let all = [length, importers, direction, replay, unfinished, characters, language, names]
+    static let all = [length, importers, direction, replay, unfinished, characters, language, names, damage]
 
     /// Files above 500 lines, with the reason why they are not split.
     static let longFiles: [String: String] = [:]
@@ -125,6 +125,15 @@ enum Rules {
             text.contains("hex.hasPrefix(")
                 || ["id", "task", "chain", "node", "content"].contains { text.contains(".\($0).hasPrefix(") }
         }.map { ":\($0.line): compares digits of an id; ask NameResolution" }
+    }
+
+    /// A running node reads its contents in one place, where damage is noticed, said and mended.
+    static let damagePlace = "Sources/MeshNode/Node/Node+Damage.swift"
+
+    static let damage = Rule(name: "damage") { file in
+        guard file.isSwift, file.isUnder("Sources/MeshNode/Node"), file.path != damagePlace else { return [] }
+        return file.codeLines.filter { $0.text.contains("contentStore.get(") }
+            .map { ":\($0.line): reads a content past `bytes(of:)`; its damage would stay" }
     }
 
     // In two pieces, so that this file does not break its own rules.

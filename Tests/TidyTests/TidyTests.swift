@@ -11,6 +11,7 @@ import Testing
         "unfinished": .init(path: "docs/page.md", text: "TO" + "DO: write this\n"),
         "characters": .init(path: "examples/a.toml", text: "a\t= 1\n"),
         "names": .init(path: "Sources/MeshNodeCLI/A.swift", text: "let a = all.filter { $0.task.hex.hasPrefix(b) }\n"),
+        "damage": .init(path: "Sources/MeshNode/Node/A.swift", text: "let a = try? contentStore.get(b)\n"),
         "language": .init(path: "docs/page.md", text: "as the last ses" + "sion left it\n"),
     ]
 

@@ -49,7 +49,8 @@ extension Node {
         let name = TaskRuntime.ReleaseName(holder: holder, manifest: release.manifest, component: release.component)
         // Told again, and on its way already: asking again would only add to what is waited for.
         if runtime.releases[name] == release, !contentStore.has(release.vector.id) { return }
-        tasks[release.chain]!.releases.insert(release, for: name, by: holder)
+        // Places of all holders are as many as the table has. It is for releases that come before this node collects them.
+        _ = tasks[release.chain]!.releases.insert(release, for: name, by: holder)
         take(release, of: holder)
     }
 
@@ -64,7 +65,7 @@ extension Node {
         ) { node in
             guard let runtime = node.tasks[chain], runtime.aggregation?.job.manifest == release.manifest,
                 let key = runtime.sealingKey,
-                let sealed = try? node.contentStore.get(release.vector.id)
+                let sealed = node.bytes(of: release.vector.id)
             else { return }
             let context = HoldingKeys.sealingContext(
                 network: node.genesis.networkID, manifest: release.manifest, component: Int(release.component),
@@ -105,10 +106,11 @@ extension Node {
 
     private func aggregateNow(_ job: KeyJob, _ headers: [SubmissionHeader], chain: ChainID) {
         guard let runtime = tasks[chain], runtime.aggregation?.job == job,
-            let choice = nextChoice(runtime), let base = try? contentStore.get(job.model.id),
+            let choice = nextChoice(runtime), let base = bytes(of: job.model.id),
             let set = readSet(headers, job, chain: chain)
         else {
-            tasks[chain]?.aggregation?.isRunning = false
+            // Of a damaged body or model it is not the end: this runs again.
+            if unreadable?.isEmpty != false { tasks[chain]?.aggregation?.isRunning = false }
             return
         }
         let policy = runtime.policy
@@ -233,7 +235,7 @@ extension Node {
         var bodies: [[UInt8]] = []
         var rows: [UInt32] = []
         for header in headers {
-            guard let bytes = try? contentStore.get(header.body.id),
+            guard let bytes = bytes(of: header.body.id),
                 let content = try? BodyCheck.decode(bytes, header: header, policy: runtime.policy),
                 let member = runtime.machine.state.genesis.member(header.submitter)
             else { return nil }

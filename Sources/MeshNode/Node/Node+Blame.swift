@@ -44,7 +44,7 @@ extension Node {
         // Of the members of the claimed element's sum alone: nobody else's element is anybody's business.
         let (sum, element) = policy.place(ofElement: Int(claim.element), round: job.round)
         let headers = job.sums[sum].map { headers[$0] }
-        let bodies = headers.compactMap { try? contentStore.get($0.body.id) }
+        let bodies = headers.compactMap { bytes(of: $0.body.id) }
         guard bodies.count == headers.count else { return }
         let lies = liesAsHolder(chain)
         compute {

@@ -35,7 +35,7 @@ extension Node {
             throw .invalid([Fault("rows", "\(rows): give 1 to \(own), the rows that this node enrolled with")])
         }
         let policy = runtime.policy
-        guard let model = (try? contentStore.get(job.model.id)) ?? nil else {
+        guard let model = bytes(of: job.model.id) else {
             throw .unavailable(reason: "the base model of round \(job.round) is not stored here yet", next: "try again")
         }
         let quantised: LocalUpdate
@@ -217,7 +217,7 @@ extension Node {
             content: reference.id.hex, accuracy: view?.accuracy, loss: view?.loss,
             labelColumn: configuration.data.label, isCandidate: isCandidate)
         do {
-            guard let bytes = try contentStore.get(reference.id) else {
+            guard let bytes = try read(reference.id) else {
                 throw ServiceError.unavailable(
                     reason: "model \(reference.id.short) is not stored here yet", next: "try again")
             }

@@ -28,8 +28,8 @@ extension Node {
 
     private func checkNow(_ candidate: Candidate, _ job: KeyJob, _ headers: [SubmissionHeader], chain: ChainID) {
         guard let runtime = tasks[chain], let set = readSet(headers, job, chain: chain),
-            let aggregate = try? contentStore.get(candidate.aggregate.id),
-            let base = try? contentStore.get(job.model.id)
+            let aggregate = bytes(of: candidate.aggregate.id),
+            let base = bytes(of: job.model.id)
         else { return }
         let policy = runtime.policy
         let data = configuration.data

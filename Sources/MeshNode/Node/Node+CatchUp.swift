@@ -70,7 +70,7 @@ extension Node {
         }
         whenStored([reference], from: node, deadline: elapsed + .seconds(30), namedBy: node) { own in
             own.ranges.remove(reference.id)
-            guard let bytes = try? own.contentStore.get(reference.id) else { return }
+            guard let bytes = own.bytes(of: reference.id) else { return }
             guard let range = try? BlockRange(wireBytes: bytes) else {
                 own.count("malformed")
                 return own.gossip(.misbehaved(node, count: 1))
@@ -89,7 +89,8 @@ extension Node {
         // One range a peer and height in 50 ms: digests of several peers must not multiply the traffic.
         let key = SentBlocks(node: node, chain: chain, height: height)
         if let last = sentBlocks[key], now.monotonicMs < last + 50 { return }
-        sentBlocks.insert(now.monotonicMs, for: key, by: node)
+        // One that is not remembered goes twice at worst, within its peer's budget of answers.
+        _ = sentBlocks.insert(now.monotonicMs, for: key, by: node)
         guard let blocks = blocks(chain, from: height), !blocks.isEmpty else { return }
         let range = BlockRange(blocks)
         let bytes = range.wireBytes

@@ -33,7 +33,7 @@ extension Node {
                 }
                 // Its author has it; everybody may have it, where the author is gone.
                 whenStored([reference], from: nil, first: author) { node in
-                    guard let bytes = try? node.contentStore.get(reference.id) else { return }
+                    guard let bytes = node.bytes(of: reference.id) else { return }
                     node.deliver(reference.id, bytes, to: chain)
                 }
             case .commit(let block): commit(block)

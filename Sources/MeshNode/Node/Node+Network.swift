@@ -184,7 +184,7 @@ extension Node {
                 logger.warning("\(node.short) served bad content: \(offence)")
                 // An honest node that lacks much may ask for more than its queue holds; the queue bounds that already.
                 if offence != .flooding { gossip(.misbehaved(node, count: 4)) }
-            case .damaged(let id, let reason): logger.error("content \(id.short) is damaged: \(reason)")
+            case .damaged(let lost, let reason): damaged(lost, reason)
             case .schedule(let at): scheduleContent(at)
             }
         }
@@ -200,7 +200,8 @@ extension Node {
         }
     }
 
-    /// Runs `action` once all of `references` are stored here; now, if they are.
+    /// Runs `action` once all of `references` are stored here; now, if they are. It runs again where it reads a damaged one
+    /// (`run`), so it changes nothing before it has read all.
     ///
     /// - Parameters:
     ///   - origin: the only node that is asked while it is linked; nil asks all.
@@ -217,10 +218,7 @@ extension Node {
         _ action: @escaping @Sendable (isolated Node) -> Void
     ) {
         let missing = references.filter { !contentStore.has($0.id) }
-        guard !missing.isEmpty else {
-            action(self)
-            return
-        }
+        guard !missing.isEmpty else { return run(action, attempt: attempt) }
         needs.append(ContentNeed(missing: Set(missing.map(\.id)), attempt: attempt, action: action))
         var providers = origin.map { linked.contains($0) ? [$0] : linked } ?? linked
         if let first, let index = providers.firstIndex(of: first) { providers.swapAt(0, index) }
@@ -243,7 +241,7 @@ extension Node {
             }
             return need
         }
-        for need in ready { need.action(self) }
+        for need in ready { run(need.action, attempt: need.attempt) }
     }
 
     private func forgetNeed(_ id: ContentID) {

@@ -68,7 +68,7 @@ extension Node {
     private func trainNow(_ job: RoundJob, chain: ChainID) {
         guard let runtime = tasks[chain], runtime.machine.trainingJob == job,
             let rows = runtime.machine.state.genesis.member(nodeID)?.enrolment.rows,
-            let base = try? contentStore.get(job.model.id)
+            let base = bytes(of: job.model.id)
         else { return }
         let policy = runtime.policy
         let publisher = runtime.machine.state.genesis.publisher
@@ -92,7 +92,6 @@ extension Node {
             return checkRoom()
         }
         let keepsMemory = policy.recipe.keepsMemory
-        let store = contentStore
         let start = ContinuousClock.now
         compute {
             Result { () throws(RoundError) -> (LocalUpdate, Double, Submitting.Sealed, Double) in
@@ -112,7 +111,7 @@ extension Node {
                     let kept = try memory.current(outcomes, count: policy.recipe.parameterCount) {
                         (begun, before) throws(RoundError) in
                         // Models are kept for ever; one that is gone takes only this round's part of the residual with it.
-                        guard let base = try? store.get(begun.model.id) else { return nil }
+                        guard let base = self.bytesForWorker(of: begun.model.id) else { return nil }
                         return try train(base, before, begun.round, begun.seed).kept
                     }
                     if keepsMemory {
@@ -237,10 +236,12 @@ extension Node {
             [header.body] + (previous.map { [$0.body] } ?? []), from: header.submitter, namedBy: header.submitter,
             attempt: chain
         ) { node in
-            guard let policy = node.tasks[chain]?.policy, let bytes = try? node.contentStore.get(header.body.id) else {
+            guard let policy = node.tasks[chain]?.policy, let bytes = node.bytes(of: header.body.id) else {
                 return
             }
-            let before = previous.flatMap { try? node.contentStore.get($0.body.id) }
+            let before = previous.flatMap { node.bytes(of: $0.body.id) }
+            // One that is damaged here is no fault of the member's.
+            guard previous == nil || before != nil else { return }
             node.compute {
                 Result { () throws(RoundError) -> Void in
                     let content = try BodyCheck.check(bytes, header: header, policy: policy)
@@ -295,9 +296,16 @@ extension Node {
     // MARK: Holder
 
     private func openSeeds(_ id: SubmissionID, chain: ChainID) {
-        guard let runtime = tasks[chain], let header = runtime.headers[id], let key = runtime.sealingKey,
+        guard let header = tasks[chain]?.headers[id] else { return }
+        whenStored([header.body], from: header.submitter, attempt: chain) { node in
+            node.openSeedsNow(id, header, chain: chain)
+        }
+    }
+
+    private func openSeedsNow(_ id: SubmissionID, _ header: SubmissionHeader, chain: ChainID) {
+        guard let runtime = tasks[chain], let key = runtime.sealingKey,
             let place = runtime.machine.state.holders.firstIndex(where: { $0.node == nodeID }),
-            let bytes = try? contentStore.get(header.body.id)
+            let bytes = bytes(of: header.body.id)
         else { return }
         let policy = runtime.policy
         let lies = complainsFalsely(chain, about: header)
@@ -326,7 +334,7 @@ extension Node {
             let place = runtime.machine.state.holders.firstIndex(where: { $0.node == nodeID })
         else { return }
         let policy = runtime.policy
-        let bodies = headers.compactMap { try? contentStore.get($0.body.id) }
+        let bodies = headers.compactMap { bytes(of: $0.body.id) }
         guard bodies.count == headers.count else { return }
         guard admitKeys(job, chain: chain) else { return }
         let lies = liesAsHolder(chain)

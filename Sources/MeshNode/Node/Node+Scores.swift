@@ -19,7 +19,7 @@ extension Node {
     }
 
     private func commitDirectionNow(_ job: RoundJob, chain: ChainID) {
-        guard let runtime = tasks[chain], let base = try? contentStore.get(job.model.id) else { return }
+        guard let runtime = tasks[chain], let base = bytes(of: job.model.id) else { return }
         let policy = runtime.policy
         let name = Self.directionName(chain, job.round)
         let (files, data, fitted) = (vectorFiles, configuration.data, runtime.rows)
@@ -70,7 +70,7 @@ extension Node {
 
     func judgeDirection(_ reveal: DirectionReveal, _ pending: ScoreBook.Pending, chain: ChainID) {
         whenStored([reveal.direction], from: tasks[chain]?.machine.state.genesis.publisher) { node in
-            guard let policy = node.tasks[chain]?.policy, let content = try? node.contentStore.get(reveal.direction.id)
+            guard let policy = node.tasks[chain]?.policy, let content = node.bytes(of: reveal.direction.id)
             else { return }
             node.compute {
                 Result { () throws(RoundError) -> ScoreDirection in
@@ -127,7 +127,7 @@ extension Node {
         guard let header = announcement(of: statement.submission, round: pending.round, chain: chain) else { return }
         whenStored([header.body], from: header.submitter) { node in
             guard let runtime = node.tasks[chain], let known = runtime.direction, known.round == pending.round,
-                let body = try? node.contentStore.get(header.body.id)
+                let body = node.bytes(of: header.body.id)
             else { return }
             let policy = runtime.policy
             node.compute {

@@ -39,7 +39,7 @@ extension Node: NetworkService {
 
     public func content(_ id: ContentID) async throws(ServiceError) -> [UInt8] {
         do throws(StorageError) {
-            guard let manifest = try contentStore.manifest(id), let bytes = try contentStore.get(id, limit: 1 << 30)
+            guard let bytes = try read(id, limit: 1 << 30), let manifest = try contentStore.manifest(id)
             else { throw StorageError.unknownContent(id) }
             return manifest.codec == .zstd
                 ? try ContentCodec.expanded(bytes, rawLength: manifest.rawLength) : bytes
@@ -79,7 +79,7 @@ extension Node: NetworkService {
     }
 
     /// Models of running tasks, and the bodies of their present rounds.
-    private func contentsInUse() -> Set<ContentID> {
+    func contentsInUse() -> Set<ContentID> {
         var used: Set<ContentID> = Set(needs.flatMap(\.missing))
         for task in tasks.values where !task.machine.state.isEnded {
             used.formUnion(task.models.values.map(\.id))
@@ -122,6 +122,10 @@ extension Node: NetworkService {
         case .full: .unavailable(reason: "\(error)", next: "run: `meshnode store gc`")
         case .invalid(let field, let reason): .invalid([Fault(field, reason)])
         case .tooLarge: .invalid([Fault("content", "\(error)")])
+        case .damagedContent(let damaged, let reason):
+            .unavailable(
+                reason: "content \(damaged.short) was damaged on disk: \(reason)",
+                next: contentStore.isMissed(damaged) ? "it is fetched again: try again" : "fetch it again")
         default: .failed(reason: "\(error)", next: "run: `meshnode doctor`")
         }
     }

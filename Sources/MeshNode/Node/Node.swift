@@ -42,6 +42,8 @@ public actor Node {
     var transfer: ContentTransfer
     var contentTimer: Duration?
     var needs: [ContentNeed] = []
+    /// What the action that runs now found damaged; nil while none runs.
+    var unreadable: [ContentReference]?
     var registry: RegistryMachine
     /// Loaded tasks: those that have not ended, or are not settled.
     var tasks: [ChainID: TaskRuntime] = [:]

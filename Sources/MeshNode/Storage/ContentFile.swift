@@ -50,8 +50,15 @@ enum ContentFile {
     static func chunk(
         _ index: Int, _ manifest: ContentManifest, of content: ContentID, _ file: Int32, _ path: String
     ) throws(StorageError) -> [UInt8] {
-        let bytes = try FileSystem.read(
-            file, path, offset: offset(index, manifest), count: manifest.chunkLength(index))
+        let bytes: [UInt8]
+        do throws(StorageError) {
+            bytes = try FileSystem.read(
+                file, path, offset: offset(index, manifest), count: manifest.chunkLength(index))
+        } catch .damaged(_, let reason, _) {
+            throw .damagedContent(content, reason: "chunk \(index): \(reason)")
+        } catch {
+            throw error
+        }
         guard manifest.matches(bytes, chunk: index) else {
             throw .damagedContent(content, reason: "chunk \(index) does not match its hash")
         }

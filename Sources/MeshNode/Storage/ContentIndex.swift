@@ -59,6 +59,7 @@ extension ContentStore {
                 state.entries[id] = entry
                 state.usedBytes += entry.reserved
             }
+            state.absentPins = pins.filter { state.entries[$0.key] == nil }
         }
     }
 
@@ -103,11 +104,15 @@ extension ContentStore {
         state.usedBytes += needed
         state.entries[id] = Entry(
             kind: manifest.kind, length: manifest.length, reserved: needed, isComplete: false, lastUse: state.uses,
-            pins: [])
+            pins: state.absentPins.removeValue(forKey: id) ?? [])
     }
 
+    /// Takes a content from the list; its pins wait for it.
     func release(_ id: ContentID, _ state: inout State) {
-        if let entry = state.entries.removeValue(forKey: id) { state.usedBytes -= entry.reserved }
+        if let entry = state.entries.removeValue(forKey: id) {
+            state.usedBytes -= entry.reserved
+            if !entry.pins.isEmpty { state.absentPins[id] = entry.pins }
+        }
         state.served.removeAll { $0.id == id }
     }
 

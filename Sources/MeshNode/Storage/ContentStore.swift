@@ -47,6 +47,8 @@ public final class ContentStore: Sendable {
 
     struct State {
         var entries: [ContentID: Entry] = [:]
+        /// Pins of contents that are not here any more: their files were damaged. They keep them again once they come.
+        var absentPins: [ContentID: [String]] = [:]
         var partials: [ContentID: Partial] = [:]
         /// Partials with an open file, the last used one last.
         var openPartials: [ContentID] = []
@@ -138,7 +140,7 @@ public final class ContentStore: Sendable {
         let known = state.withLock { state in state.served.first { $0.id == id } }
         if let known, let file = known.file { return (known.manifest, file) }
         guard let path = pathOfEntry(id) else { return nil }
-        let file = OpenFile(try FileSystem.open(path, O_RDONLY))
+        let file = OpenFile(try openListed(id, path))
         let manifest = if let known { known.manifest } else { try ContentFile.manifest(of: id, file.descriptor, path) }
         state.withLock { state in
             // Removed or finished meanwhile: then this file is not the content's any more.
@@ -152,6 +154,16 @@ public final class ContentStore: Sendable {
         return (manifest, file)
     }
 
+    /// A whole content whose file is gone is damaged like any other: it was listed here.
+    private func openListed(_ id: ContentID, _ path: String) throws(StorageError) -> Int32 {
+        do throws(StorageError) {
+            return try FileSystem.open(path, O_RDONLY)
+        } catch {
+            if has(id), try !FileSystem.exists(path) { throw .damagedContent(id, reason: "its file is gone") }
+            throw error
+        }
+    }
+
     /// The bytes, or nil if they are not (all) here.
     /// - Parameter limit: refused before reading when the content is longer.
     /// - Throws: `damagedContent`, `tooLarge`.
@@ -162,7 +174,7 @@ public final class ContentStore: Sendable {
         }
         touch(id)
         let path = path(id, "data")
-        let file = try FileSystem.open(path, O_RDONLY)
+        let file = try openListed(id, path)
         defer { close(file) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Int(manifest.length))
@@ -216,26 +228,31 @@ public final class ContentStore: Sendable {
 
     public func unpin(_ id: ContentID, label: String) throws(StorageError) {
         try FileSystem.remove(try pinPath(id, label))
-        state.withLock { state in state.entries[id]?.pins.removeAll { $0 == label } }
+        state.withLock { state in
+            state.entries[id]?.pins.removeAll { $0 == label }
+            state.absentPins[id]?.removeAll { $0 == label }
+            if state.absentPins[id]?.isEmpty == true { state.absentPins[id] = nil }
+        }
+    }
+
+    private func pinned(by label: String) -> [ContentID] {
+        state.withLock { state in
+            let present = state.entries.filter { $0.value.pins.contains(label) }.map(\.key)
+            return (present + state.absentPins.filter { $0.value.contains(label) }.keys).sorted()
+        }
     }
 
     /// Unpins everything that carries the label: the end of a task.
     public func unpinAll(label: String) throws(StorageError) {
-        let pinned = state.withLock { state in
-            state.entries.filter { $0.value.pins.contains(label) }.keys.sorted()
-        }
-        for id in pinned { try unpin(id, label: label) }
+        for id in pinned(by: label) { try unpin(id, label: label) }
     }
 
     /// Unpins everything that carries the label and removes what no other label keeps.
     /// - Returns: what was removed.
     @discardableResult
     public func release(label: String) throws(StorageError) -> [ContentID] {
-        let pinned = state.withLock { state in
-            state.entries.filter { $0.value.pins.contains(label) }.keys.sorted()
-        }
         var removed: [ContentID] = []
-        for id in pinned {
+        for id in pinned(by: label) {
             try unpin(id, label: label)
             guard state.withLock({ state in state.entries[id]?.pins.isEmpty == true }) else { continue }
             try remove(id)
@@ -244,18 +261,35 @@ public final class ContentStore: Sendable {
         return removed
     }
 
-    /// Removes a content whether it is pinned or not; used on damage.
+    /// Removes a content whether it is pinned or not, and its pins.
     public func remove(_ id: ContentID) throws(StorageError) {
         let pins = state.withLock { state in
             state.partials[id] = nil
-            let pins = state.entries[id]?.pins ?? []
             release(id, &state)
-            return pins
+            return state.absentPins.removeValue(forKey: id) ?? []
         }
         try FileSystem.remove(path(id, "data"))
         try FileSystem.remove(path(id, "part"))
         for label in pins { try FileSystem.remove(try pinPath(id, label)) }
     }
+
+    /// Gives up a content whose bytes are damaged: from now on it is not here, and whoever needs it fetches it. Its pins
+    /// stay and keep it again when it comes.
+    /// - Returns: what was lost; nil if it is not listed (any more).
+    public func discard(_ id: ContentID) -> ContentReference? {
+        let length = state.withLock { state in
+            state.partials[id] = nil
+            let length = state.entries[id]?.length
+            release(id, &state)
+            return length
+        }
+        // A file that cannot be removed is replaced by the whole one.
+        for suffix in ["data", "part"] { try? FileSystem.remove(path(id, suffix)) }
+        return length.map { ContentReference(id: id, length: $0) }
+    }
+
+    /// Whether a content is pinned and not here.
+    public func isMissed(_ id: ContentID) -> Bool { state.withLock { state in state.absentPins[id] != nil } }
 
     /// Removes whole contents without a pin, longest unused first, until at most `target` bytes are used.
     /// - Parameter kept: stay as if they were pinned.

@@ -12,8 +12,8 @@ public enum ContentOutcome: Sendable, Equatable {
     /// Nobody is left to ask: add providers if there are any.
     case starving(ContentID)
     case misbehaved(NodeID, ContentOffence)
-    /// A content here turned out to be damaged and was removed: want it again if it is needed.
-    case damaged(ContentID, reason: String)
+    /// A content here turned out to be damaged and was given up: want it again if it is needed.
+    case damaged(ContentReference, reason: String)
     /// Call ``ContentTransfer/handle(_:now:)`` with `.timer` at this time.
     case schedule(at: Duration)
 }
@@ -94,10 +94,9 @@ public struct ContentTransfer: Sendable {
         do throws(StorageError) {
             return try read() ?? .notFound(id, .absent)
         } catch {
-            if case .damagedContent = error {
+            if case .damagedContent(_, let reason) = error {
                 // What cannot be read any more must not be offered either.
-                try? store.remove(id)
-                outcomes.append(.damaged(id, reason: error.description))
+                if let lost = store.discard(id) { outcomes.append(.damaged(lost, reason: reason)) }
             }
             return .notFound(id, .absent)
         }

@@ -70,6 +70,9 @@ enum FileSystem {
                 filled += got
             }
         }
+        guard status != EIO else {
+            throw .damaged(path: path, reason: "the disk cannot read it", next: "check the disk")
+        }
         guard status == 0 else { throw failure(path, "reading", code: Int32(status)) }
         return bytes
     }

@@ -78,7 +78,10 @@ extension MeshTransport {
         if let known = resolved[address.description], now < known.until { return known.address }
         let key = address.description
         resolved.remove(key)
-        resolved.insert(ResolvedName(address: nil, until: now + .seconds(5)), for: key, by: node)
+        // Without a place nobody would find the answer, and each datagram would ask again.
+        guard resolved.insert(ResolvedName(address: nil, until: now + .seconds(5)), for: key, by: node).isIn else {
+            return nil
+        }
         let host = address.host
         let port = Int(address.port)
         NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
