@@ -10,7 +10,7 @@ public enum ChainTables {
         "accepted messages of a height", by: "signer", total: 256 * 768, quota: 768, atQuota: .dropOldest,
         reason:
             "two of each slot, three kinds in each of the hundred views ahead are 600; what was said about the attempt "
-            + "stays, votes of the lowest views go")
+            + "stays, votes of the lowest views go, precommits for a block last and then they count no more")
     /// Messages of the next height or attempt, replayed after the commit.
     public static let deferred = TableRule(
         "messages of the next height", by: "signer", total: 256 * 8, quota: 8, atQuota: .refuse,
@@ -18,11 +18,13 @@ public enum ChainTables {
     /// Bodies of proposals of the height that is being decided.
     public static let bodies = TableRule(
         "bodies of proposals", by: "author", total: 64, quota: 4, atQuota: .dropOldest,
+        protected: "of the decided block, the present proposal, the locked and the valid one",
         reason: "1 MiB each; one that goes is fetched again when it is needed")
-    /// Headers that proposals of the height brought. The one that is locked or may be proposed again is kept beside them.
+    /// Headers that proposals of the height brought. The one that is locked or may be proposed again and the first of each
+    /// view are kept beside them.
     public static let headers = TableRule(
         "headers of proposals", by: "proposer", total: 4_096, quota: 256, atQuota: .dropOldest,
-        reason: "two of each of its views, a hundred ahead are 200; those of views that passed go")
+        reason: "two of each of its views, a hundred ahead are 200; the first of a view is known without a place")
     /// Headers that wait for a body, a check or a contradiction.
     static let waiting = TableRule(
         "proposals that wait to be judged", by: "author", total: 1_024, quota: 4, atQuota: .dropOldest,
@@ -34,7 +36,8 @@ public enum ChainTables {
     /// Candidates for the sum of the decided set.
     static let candidates = TableRule(
         "candidates of a height", by: "aggregator", total: 1_024, quota: 4, atQuota: .dropOldest,
-        reason: "each is checked whole; two of the present view and two before")
+        protected: "what the present proposal waits for, and the good one",
+        reason: "each is checked whole; two of the present view and two before, which push out nothing")
     /// Complaints' entries that were looked at.
     static let judgements = TableRule(
         "judged complaints of an attempt", by: "key holder", total: Limits.holders * Limits.complaints,

@@ -46,12 +46,14 @@ public struct TableRule: Sendable, Hashable {
 /// A table that peers fill. Every entry belongs to the sender that brought it, and nobody can fill it for others.
 ///
 /// - A sender holds `quota` entries at most. Beyond that, as the rule says, its own oldest entry goes or the new one is
-///   refused.
+///   refused; for a protected newcomer its oldest that is not protected, where it has one.
 /// - When all `total` places are taken, the sender with the most entries loses its oldest one, if it holds more than its
 ///   fair share (`total` by the number of senders, one at least) and more than the newcomer. Otherwise the new entry is
 ///   refused.
 /// - Protected entries never go for one that is not. For a protected newcomer the unprotected sender with the most
 ///   entries loses its oldest, whatever its share; where there is none, the rule above holds among the protected.
+///
+/// Any table may refuse: whoever inserts looks at the answer, or says beside `_ =` why it changes nothing.
 ///
 /// Ties go by sender, the larger first. The same calls give the same table on every machine; nothing iterates in an
 /// order that hashing draws.
@@ -59,7 +61,7 @@ public struct Bounded<Sender: Hashable & Comparable & Sendable, Key: Hashable & 
     public struct Entry: Sendable {
         public var value: Value
         public let sender: Sender
-        public let isProtected: Bool
+        public fileprivate(set) var isProtected: Bool
         fileprivate let number: UInt64
     }
 
@@ -118,8 +120,7 @@ public struct Bounded<Sender: Hashable & Comparable & Sendable, Key: Hashable & 
 
     // MARK: Changes
 
-    /// Puts an entry in. A key that is there gets the new value and stays the first sender's.
-    @discardableResult
+    /// Puts an entry in. A key that is there gets the new value and stays the first sender's, protected or not as before.
     public mutating func insert(
         _ value: Value, for key: Key, by sender: Sender, isProtected: Bool = false
     ) -> Insertion {
@@ -130,7 +131,8 @@ public struct Bounded<Sender: Hashable & Comparable & Sendable, Key: Hashable & 
         var displaced: (Key, Value)?
         if count(of: sender) >= min(rule.quota, rule.total) {
             guard rule.atQuota == .dropOldest else { return refuse() }
-            displaced = displace(oldestOf: sender, sparesProtected: !isProtected)
+            let hasOther = queues[sender].map { $0.protected < $0.keys.count } ?? false
+            displaced = displace(oldestOf: sender, sparesProtected: !isProtected || hasOther)
         } else if entries.count >= rule.total {
             guard let loser = loser(for: sender, isProtected: isProtected) else { return refuse() }
             displaced = displace(oldestOf: loser, sparesProtected: !isProtected || hasUnprotected)
@@ -151,6 +153,15 @@ public struct Bounded<Sender: Hashable & Comparable & Sendable, Key: Hashable & 
     public mutating func update(_ key: Key, _ change: (inout Value) -> Void) {
         guard entries[key] != nil else { return }
         change(&entries[key]!.value)
+    }
+
+    /// Protects the entries of these keys and no others: what must stay may change while it lies here.
+    public mutating func protect(_ keys: Set<Key>) {
+        for (key, entry) in entries where entry.isProtected != keys.contains(key) {
+            entries[key]!.isProtected.toggle()
+            queues[entry.sender]!.protected += entry.isProtected ? -1 : 1
+            protectedCount += entry.isProtected ? -1 : 1
+        }
     }
 
     @discardableResult

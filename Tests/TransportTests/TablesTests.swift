@@ -49,7 +49,7 @@ struct TablesTests {
         }
         for manifest in UInt8(0)..<200 {
             for component in UInt8(0)..<3 {
-                releases.insert(true, for: release(holders[0], manifest, component), by: holders[0])
+                _ = releases.insert(true, for: release(holders[0], manifest, component), by: holders[0])
             }
         }
         for holder in holders.dropFirst() {
@@ -57,7 +57,9 @@ struct TablesTests {
                 #expect(releases.insert(true, for: release(holder, 255, component), by: holder).isIn)
             }
         }
-        for manifest in UInt8(0)..<200 { releases.insert(true, for: release(holders[0], manifest, 9), by: holders[0]) }
+        for manifest in UInt8(0)..<200 {
+            _ = releases.insert(true, for: release(holders[0], manifest, 9), by: holders[0])
+        }
         for holder in holders.dropFirst() { #expect(releases.count(of: holder) == 2) }
         #expect(releases.count(of: holders[0]) == NodeTables.keyReleases.quota)
     }

@@ -73,7 +73,21 @@ public struct ConsensusMachine: Sendable {
     public var voteState: VoteState {
         VoteState(height: height, view: view, step: step, locked: locked, valid: valid)
     }
-    public func header(of block: BlockID) -> BlockHeader? { headers[block] }
+    /// The header of a block of this height. One whose place went to others of its proposer is still known where it is
+    /// locked, must be proposed again, or was the first of a view: a quorum may come for it at any time.
+    public func header(of block: BlockID) -> BlockHeader? {
+        if let known = headers[block] { return known }
+        for value in [locked, valid] {
+            if let header = value?.header, header.id == block { return header }
+        }
+        return proposals.values.first { $0.header.id == block }?.header
+    }
+    /// The headers whose bodies this node cannot go on without: of the decided block, of the present view's proposal, of what
+    /// it is locked on and of what it must propose again. Four at most.
+    var neededHeaders: [BlockHeader] {
+        let decided = decision.flatMap { header(of: $0) }
+        return [decided, proposals[view]?.header, locked?.header, valid?.header].compactMap { $0 }
+    }
     /// Whether this node has voted or proposed at this height, perhaps before a crash.
     public var hasSigned: Bool { !signedBefore.isEmpty || !proposedViews.isEmpty }
 
@@ -122,16 +136,13 @@ public struct ConsensusMachine: Sendable {
         step = state.step
         locked = state.locked
         valid = state.valid
-        for value in [locked, valid] {
-            if let header = value?.header { headers.insert(header, for: header.id, by: header.author) }
-        }
         for message in own {
             switch message {
             case .proposal(let view, let signer, let proposal):
                 proposedViews.insert(view)
                 if signer == proposer(view: view) {
+                    file(proposal.header, by: signer)
                     proposals[view] = proposal
-                    headers.insert(proposal.header, for: proposal.header.id, by: signer)
                 }
             case .vote(let kind, let view, let signer, let block):
                 record(kind, view: view, signer: signer, block: block)
@@ -147,8 +158,21 @@ public struct ConsensusMachine: Sendable {
             proposal.header.height == height
         else { return }
         // The second block of a proposer that made two is not voted for here, but others may have decided it.
-        headers.insert(proposal.header, for: proposal.header.id, by: signer)
+        file(proposal.header, by: signer)
         if proposals[view] == nil { proposals[view] = proposal }
+    }
+
+    /// A header is filed under who proposed it, not under the author that it names: before a quorum speaks for it, that is
+    /// its proposer's word alone, and it would take another's places.
+    private mutating func file(_ header: BlockHeader, by proposer: NodeID) {
+        // Refused or pushed out, it is still known as the first proposal of its view (`header(of:)`). Only the second of a
+        // proposer that signed two is lost; if that is the decided one, its header comes with the block.
+        _ = headers.insert(header, for: header.id, by: proposer)
+    }
+
+    /// A precommit is not kept any more: what counts towards a quorum must be there when its certificate is made.
+    mutating func forgetPrecommit(of signer: NodeID, view: UInt32, block: BlockID) {
+        precommits[view]?.remove(signer, weight: electorate.weight(of: signer), block: block)
     }
 
     private mutating func record(_ kind: MessageKind, view: UInt32, signer: NodeID, block: BlockID?) {
@@ -174,7 +198,7 @@ public struct ConsensusMachine: Sendable {
         directives.append(.saveState(voteState))
         directives.append(.sign(.proposal(view: view, proposal)))
         proposals[view] = proposal
-        headers.insert(value, for: value.id, by: proposer(view: view))
+        file(value, by: proposer(view: view))
     }
 
     private mutating func expire(view: UInt32, step: VoteState.Step, _ directives: inout [ConsensusDirective]) {
@@ -206,7 +230,7 @@ public struct ConsensusMachine: Sendable {
                 continue
             }
             decision = block
-            directives.append(.decided(block: block, view: view, header: headers[block]))
+            directives.append(.decided(block: block, view: view, header: header(of: block)))
             return true
         }
         return false
@@ -268,7 +292,7 @@ public struct ConsensusMachine: Sendable {
     /// Lines 36 and 44: a quorum of prevotes in this view, for a block or for nil.
     private mutating func lock(_ directives: inout [ConsensusDirective]) -> Bool {
         guard isStarted, let ballots = prevotes[view] else { return false }
-        if let block = ballots.block(reaching: electorate.quorum), let header = headers[block] {
+        if let block = ballots.block(reaching: electorate.quorum), let header = header(of: block) {
             let isNew = valid?.view != view || valid?.header.id != block
             if step == .prevote {
                 locked = VoteState.Value(view: view, header: header)
@@ -374,6 +398,14 @@ struct Ballots: Sendable {
         votes[signer] = cast + [block]
         weights[block, default: 0] += weight
         if cast.isEmpty { total += weight }
+    }
+
+    mutating func remove(_ signer: NodeID, weight: UInt64, block: BlockID?) {
+        guard let cast = votes[signer], cast.contains(block) else { return }
+        let left = cast.filter { $0 != block }
+        votes[signer] = left.isEmpty ? nil : left
+        weights[block]! -= weight
+        if left.isEmpty { total -= weight }
     }
 
     func weight(for block: BlockID?) -> UInt64 { weights[block] ?? 0 }

@@ -18,8 +18,9 @@ struct ChainCore: Sendable {
     /// This node's own messages of heights and rounds that are still to come, and its votes' state at one of them.
     private var stored: [Envelope] = []
     private var storedState: VoteState?
-    /// A decision whose header or body has not come yet.
+    /// A decision whose header, body or whole certificate has not come yet.
     var undelivered: (block: BlockID, view: UInt32)?
+    private var saidIncomplete = false
     /// Of the last decided heights, the newest last: who signed a second one is convicted with them.
     private var certificates: [Certificate]
     private var course = Course.running
@@ -73,6 +74,7 @@ struct ChainCore: Sendable {
         self.consensus = consensus
         bodies = Bounded(ChainTables.bodies)
         undelivered = nil
+        saidIncomplete = false
         let height = consensus.height - min(consensus.height, keptHeights)
         book.removeAll { slot in
             switch slot.kind {
@@ -157,11 +159,47 @@ struct ChainCore: Sendable {
         return events
     }
 
+    /// Whether a proposal with this header is voted on now. Nothing that is found out about one of a view that passed changes
+    /// a vote.
+    func isPresent(_ header: BlockHeader) -> Bool { header.height == height && header.originView == consensus.view }
+
     /// Keeps a fetched body if a proposal at hand names it.
     mutating func keepBody(_ id: ContentID, _ bytes: [UInt8], awaited: [BlockHeader]) {
-        let decided = undelivered.flatMap { consensus.header(of: $0.block) }
-        let header = (awaited + (decided.map { [$0] } ?? [])).first { $0.body.id == id }
-        if let header { bodies.insert(bytes, for: id, by: header.author) }
+        let needed = consensus.neededHeaders
+        guard let header = (needed + awaited).first(where: { $0.body.id == id }) else { return }
+        keepBody(bytes, of: header, isNeeded: needed.contains { $0.body.id == id })
+    }
+
+    /// - Parameter isNeeded: by what the consensus instance is at, or is about to propose. Nobody's bodies keep such a one
+    ///   out: it would be fetched, refused and fetched again without end.
+    mutating func keepBody(_ bytes: [UInt8], of header: BlockHeader, isNeeded: Bool) {
+        bodies.protect(Set(consensus.neededHeaders.map(\.body.id)))
+        let insertion = bodies.insert(bytes, for: header.body.id, by: header.author, isProtected: isNeeded)
+        // One that is not needed now may be refused: it is fetched again if a decision comes to it.
+        assert(insertion.isIn || !isNeeded, "four bodies are needed at most, and the table has more places")
+    }
+
+    /// The decided block, once everything of it is here.
+    mutating func deliverable(_ out: inout [ChainDirective]) -> DecidedBlock? {
+        guard let (block, view) = undelivered, let header = consensus.header(of: block) else { return nil }
+        guard let body = bodies[header.body.id] else {
+            out.append(.fetch(header.body, .blockBody, author: header.author))
+            return nil
+        }
+        let certificate = certificate(block: block, view: view)
+        // Stored and shown to others only if these would take it: a missing precommit comes with a digest, or a peer's
+        // decided block comes first.
+        do {
+            try certificate.check(
+                network: network, header: header, electorate: consensus.electorate, areSignaturesKnown: true)
+        } catch {
+            if !saidIncomplete {
+                out.append(.event(.warning("height \(height) is decided and its certificate is incomplete: \(error)")))
+            }
+            saidIncomplete = true
+            return nil
+        }
+        return DecidedBlock(header: header, body: body, certificate: certificate)
     }
 
     /// Signs a message of this node for a slot and keeps it.
@@ -169,6 +207,7 @@ struct ChainCore: Sendable {
         let slot = Slot(kind: kind, chain: chain, major: major, minor: minor)
         let envelope = Envelope.signed(payload, slot: slot, network: network, by: key)
         precondition(book.outcome(of: envelope) != .conflict, "this node would sign twice in \(slot)")
+        // Own messages always find a place.
         book.insert(envelope, isOwn: true)
         return envelope
     }
@@ -189,7 +228,13 @@ struct ChainCore: Sendable {
     /// Keeps a verified message; whether it is the first of its signer in its slot. A second one is evidence.
     mutating func keep(_ envelope: Envelope, _ out: inout [ChainDirective]) -> Bool {
         let other = book.other(than: envelope)
-        guard book.insert(envelope) == .conflict else { return true }
+        var gone: [Envelope] = []
+        let outcome = book.insert(envelope, gone: &gone)
+        for lost in gone where lost.slot.kind == .precommit && lost.slot.major == height {
+            guard let block = (try? Vote(wireBytes: lost.payload))?.block else { continue }
+            consensus.forgetPrecommit(of: lost.signer, view: lost.slot.minor, block: block)
+        }
+        guard outcome == .conflict else { return outcome == .new }
         out.append(.event(.conflict(envelope.signer, envelope.slot.kind)))
         if let other, Evidence.kinds.contains(envelope.slot.kind) { out.append(.evidence(other, envelope)) }
         return false

@@ -279,7 +279,7 @@ public struct RegistryMachine: Sendable {
             out.append(.event(.warning("makes no proposal: \(error)")))
             return
         }
-        core.bodies.insert(built.body, for: built.header.body.id, by: core.me)
+        core.keepBody(built.body, of: built.header, isNeeded: true)
         out.append(.store(built.body, built.header.body, .blockBody))
         drive(.validated(built.header.id, true), now, &out)
         drive(.proposable(built.header), now, &out)
@@ -292,7 +292,7 @@ public struct RegistryMachine: Sendable {
     }
 
     private mutating func validate(_ header: BlockHeader, _ now: Instant, _ out: inout [ChainDirective]) {
-        guard header.height == height else { return }
+        guard core.isPresent(header) else { return }
         guard let body = core.bodies[header.body.id] else {
             waiting.wait(header, for: .body(header.body.id))
             out.append(.fetch(header.body, .blockBody, author: header.author))
@@ -307,13 +307,7 @@ public struct RegistryMachine: Sendable {
     }
 
     private mutating func deliver(_ now: Instant, _ out: inout [ChainDirective]) {
-        guard let (block, view) = core.undelivered, let header = core.consensus.header(of: block) else { return }
-        guard let body = core.bodies[header.body.id] else {
-            out.append(.fetch(header.body, .blockBody, author: header.author))
-            return
-        }
-        let certificate = core.certificate(block: block, view: view)
-        commit(DecidedBlock(header: header, body: body, certificate: certificate), now, &out)
+        if let decided = core.deliverable(&out) { commit(decided, now, &out) }
     }
 
     private mutating func commit(_ decided: DecidedBlock, _ now: Instant, _ out: inout [ChainDirective]) {

@@ -23,6 +23,8 @@ public struct SlotBook: Sendable {
         let envelope: Envelope
         /// Stands for what was signed, in the fingerprint of its group.
         let mark: [UInt8]
+        /// A precommit for a block: a certificate may need it.
+        let isForBlock: Bool
     }
 
     private var messages: [Place: [Entry]] = [:]
@@ -45,13 +47,22 @@ public struct SlotBook: Sendable {
         return present.count >= 2 || isFull ? .full : .conflict
     }
 
-    /// What goes for a signer's message of a view when it has its share: its message of the lowest view before. What it said
-    /// about the attempt, once, stays.
+    /// What goes for a signer's message of a view when it has its share: its message of the lowest view before, a precommit
+    /// for a block only where it has nothing else there. What it said about the attempt, once, stays.
     private func oldest(before envelope: Envelope) -> Place? {
         guard Self.isOfView(envelope.slot.kind) else { return nil }
-        return messages.keys.filter {
-            $0.signer == envelope.signer && Self.isOfView($0.slot.kind) && $0.slot.minor < envelope.slot.minor
-        }.min { ($0.slot.minor, $0) < ($1.slot.minor, $1) }
+        var oldest: (isForBlock: Int, place: Place)?
+        for (place, entries) in messages where place.signer == envelope.signer && Self.isOfView(place.slot.kind) {
+            guard place.slot.minor < envelope.slot.minor else { continue }
+            let isForBlock = entries.contains(where: \.isForBlock) ? 1 : 0
+            if let known = oldest,
+                (known.isForBlock, known.place.slot.minor, known.place) < (isForBlock, place.slot.minor, place)
+            {
+                continue
+            }
+            oldest = (isForBlock, place)
+        }
+        return oldest?.place
     }
 
     private static func isOfView(_ kind: MessageKind) -> Bool {
@@ -61,18 +72,27 @@ public struct SlotBook: Sendable {
     /// - Parameter isOwn: of this node itself, which never forgets what it signed.
     @discardableResult
     public mutating func insert(_ envelope: Envelope, isOwn: Bool = false) -> Insertion {
+        var gone: [Envelope] = []
+        return insert(envelope, isOwn: isOwn, gone: &gone)
+    }
+
+    /// - Parameter gone: gets the messages of the same signer that went for it: whoever counts them counts them no more.
+    mutating func insert(_ envelope: Envelope, isOwn: Bool = false, gone: inout [Envelope]) -> Insertion {
         let isShareFull = (shares[envelope.signer] ?? 0) >= ChainTables.slots.quota
         var outcome = outcome(of: envelope)
         if isOwn, outcome == .full { outcome = .new }
         if outcome == .new || outcome == .conflict {
             if isShareFull, !isOwn, let place = oldest(before: envelope) {
-                let gone = messages.removeValue(forKey: place)?.count ?? 0
-                count -= gone
-                shares[envelope.signer, default: 0] -= gone
+                let lost = messages.removeValue(forKey: place) ?? []
+                count -= lost.count
+                shares[envelope.signer, default: 0] -= lost.count
+                gone += lost.map(\.envelope)
             }
             let mark = Transcript.hash("meshnode/mark/1", envelope.signer.bytes, envelope.payload)
+            let isForBlock =
+                envelope.slot.kind == .precommit && (try? Vote(wireBytes: envelope.payload))?.block != nil
             messages[Place(slot: envelope.slot, signer: envelope.signer), default: []].append(
-                Entry(envelope: envelope, mark: mark))
+                Entry(envelope: envelope, mark: mark, isForBlock: isForBlock))
             count += 1
             shares[envelope.signer, default: 0] += 1
         }

@@ -68,7 +68,7 @@ extension TaskMachine {
                 }
                 if isFirst(envelope, &out) {
                     out.append(.event(.candidate(aggregator: envelope.signer)))
-                    requestCheck(candidate, by: envelope.signer, &out)
+                    requestCheck(candidate, by: envelope.signer, view: slot.minor, &out)
                 }
             case .opinion:
                 guard slot.minor == 0 else { return .reject("an opinion has no view") }
@@ -266,7 +266,7 @@ extension TaskMachine {
         out.append(.persist([envelope], nil))
         out.append(.broadcast(envelope))
         out.append(.event(.candidate(aggregator: me)))
-        requestCheck(candidate, by: me, &out)
+        requestCheck(candidate, by: me, view: view, &out)
         react(now, &out)
         return out
     }

@@ -179,7 +179,7 @@ extension TaskMachine {
         // This node would refuse it as every other does: the view passes, and the shell says that the clock is behind.
         guard (try? header.requireTime(now)) != nil else { return }
         let body = content.bytes
-        core.bodies.insert(body, for: header.body.id, by: me)
+        core.keepBody(body, of: header, isNeeded: true)
         out.append(.store(body, header.body, .blockBody))
         drive(.proposable(header), now, &out)
     }

@@ -308,7 +308,7 @@ public struct TaskMachine: Sendable {
     }
 
     mutating func validate(_ header: BlockHeader, _ now: Instant, _ out: inout [ChainDirective]) {
-        guard header.height == height else { return }
+        guard core.isPresent(header) else { return }
         guard let body = core.bodies[header.body.id] else {
             waiting.wait(header, for: .body(header.body.id))
             out.append(.fetch(header.body, .blockBody, author: header.author))
@@ -356,7 +356,7 @@ public struct TaskMachine: Sendable {
                 drive(.validated(header.id, known.isValid), now, &out)
             } else {
                 waiting.wait(header, for: .check(candidate.payload))
-                requestCheck(candidate, by: header.author, &out)
+                requestCheck(candidate, by: header.author, view: view, &out)
             }
         }
     }
@@ -369,11 +369,32 @@ public struct TaskMachine: Sendable {
             aggregate: body.aggregate, model: body.model, opening: body.opening)
     }
 
-    mutating func requestCheck(_ candidate: Candidate, by author: NodeID, _ out: inout [ChainDirective]) {
+    /// Payloads whose candidates nothing may push out: the one that the present proposal waits for, and the good one. An
+    /// aggregator that announces what another one proposes would own its place, and push it out with others of its own.
+    private var neededPayloads: Set<PayloadID> {
+        var needed: Set<PayloadID> = []
+        for (header, reason) in waiting.all {
+            if case .check(let payload) = reason, core.isPresent(header) { needed.insert(payload) }
+        }
+        if let (payload, _) = goodCandidate { needed.insert(payload) }
+        return needed
+    }
+
+    /// - Parameter view: of which it was announced or proposed.
+    mutating func requestCheck(
+        _ candidate: Candidate, by author: NodeID, view: UInt32, _ out: inout [ChainDirective]
+    ) {
         guard let job = keyJob, checked[candidate.payload] == nil, !checkRequested.contains(candidate.payload) else {
             return
         }
-        switch candidates.insert(candidate, for: candidate.payload, by: author) {
+        // One of a view that passed may still be what the others gave their opinions on, but it takes no place of another.
+        guard view >= self.view || candidates.count(of: author) < candidates.rule.quota else { return }
+        let needed = neededPayloads
+        candidates.protect(needed)
+        switch candidates.insert(
+            candidate, for: candidate.payload, by: author, isProtected: needed.contains(candidate.payload))
+        {
+        // Not one that is needed: two are at most, and each author has more places.
         case .refused: return
         case .displacing(let other, _):
             // Whoever announces it again has it checked again.
@@ -386,13 +407,7 @@ public struct TaskMachine: Sendable {
     }
 
     mutating func deliver(_ now: Instant, _ out: inout [ChainDirective]) {
-        guard let (block, view) = core.undelivered, let header = core.consensus.header(of: block) else { return }
-        guard let body = core.bodies[header.body.id] else {
-            out.append(.fetch(header.body, .blockBody, author: header.author))
-            return
-        }
-        let certificate = core.certificate(block: block, view: view)
-        commit(DecidedBlock(header: header, body: body, certificate: certificate), now, &out)
+        if let decided = core.deliverable(&out) { commit(decided, now, &out) }
     }
 
     mutating func commit(_ decided: DecidedBlock, _ now: Instant, _ out: inout [ChainDirective]) {

@@ -22,9 +22,13 @@ struct WaitingHeaders: Sendable {
     private var table = Bounded<NodeID, BlockID, Entry>(ChainTables.waiting)
 
     var count: Int { table.count }
+    /// Every header with what it waits for, in the order in which they came.
+    var all: [(header: BlockHeader, reason: Reason)] { table.ordered.map { ($0.value.header, $0.value.reason) } }
 
     mutating func wait(_ header: BlockHeader, for reason: Reason) {
-        table.insert(Entry(header: header, reason: reason), for: header.id, by: header.author)
+        // Nothing is refused: an author at its quota loses its oldest, which stands for a view that passed, and the table has
+        // more places than all voters' quotas.
+        _ = table.insert(Entry(header: header, reason: reason), for: header.id, by: header.author)
     }
 
     /// Those that waited for this, in the order in which they came; they wait no more.

@@ -129,7 +129,7 @@ public struct MembershipState: Sendable {
         case .linkDown(let node):
             if members[node] != nil {
                 members[node]!.isLinked = false
-                place(node, by: node, &directives)
+                settle(node, by: node, &directives)
             }
             linkedEarly.removeAll { $0 == node }
             answeredAt.remove(node)
@@ -140,7 +140,8 @@ public struct MembershipState: Sendable {
         case .recordsRequested(let sender):
             // The answer is far longer than the request, so a peer gets one only as often as it can need one.
             if let last = answeredAt[sender], now - last < settings.pushPullInterval / 4 { break }
-            answeredAt.insert(now, for: sender, by: sender)
+            // Whose last answer cannot be remembered gets none.
+            guard answeredAt.insert(now, for: sender, by: sender).isIn else { break }
             directives.append(.sendRecords(records(for: sender), to: sender))
         case .message(let sender, let message): receive(message, from: sender, now, &directives)
         case .tick: tick(now, &directives)
@@ -203,7 +204,7 @@ public struct MembershipState: Sendable {
             directives.append(.send(message(.ping, to: node), to: node))
         }
         members[node]?.isLinked = true
-        if members[node] != nil { place(node, by: node, &directives) }
+        if members[node] != nil { settle(node, by: node, &directives) }
         linkedEarly.removeAll { $0 == node }
         if members[node] == nil { linkedEarly.append(node) }
         markAlive(node, now, &directives)
@@ -279,8 +280,12 @@ public struct MembershipState: Sendable {
         return true
     }
 
+    /// Moves a member to the table of its kind; one that finds no place there any more is forgotten.
+    private mutating func settle(_ node: NodeID, by sender: NodeID, _ directives: inout [Directive]) {
+        if !place(node, by: sender, &directives) { forget(node, &directives, isPlaced: false) }
+    }
+
     /// Puts a member into the table of its kind, in the name of `sender`, or else among the strangers.
-    @discardableResult
     private mutating func place(_ node: NodeID, by sender: NodeID, _ directives: inout [Directive]) -> Bool {
         strangers.remove(node)
         known.remove(node)
@@ -311,8 +316,8 @@ public struct MembershipState: Sendable {
     mutating func confirmed(_ node: NodeID, _ now: Duration, _ directives: inout [Directive]) {
         if !order.contains(node) { probeInTurn(node) }
         let wasPassedOn = standing.rank(of: node) > .stranger
-        place(node, by: node, &directives)
-        if !wasPassedOn { passOn(members[node]!.record, from: nil) }
+        settle(node, by: node, &directives)
+        if !wasPassedOn, let member = members[node] { passOn(member.record, from: nil) }
     }
 
     /// Accounts come and go with the registry's blocks.
@@ -321,7 +326,7 @@ public struct MembershipState: Sendable {
         for node in strangers.keys where standing.rank(of: node) > .stranger {
             // An earlier one of these may have pushed it out.
             guard let sender = strangers.sender(of: node) else { continue }
-            place(node, by: standing.rank(of: node) == .member ? node : sender, &directives)
+            settle(node, by: standing.rank(of: node) == .member ? node : sender, &directives)
         }
     }
 

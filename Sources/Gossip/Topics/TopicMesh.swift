@@ -246,7 +246,8 @@ public struct TopicMesh: Sendable {
 
     mutating func hold(_ node: NodeID, _ topic: ChainID, until: Duration) {
         topics[topic]!.backoff.remove(node)
-        topics[topic]!.backoff.insert(
+        // One that is not remembered ends early: the node is grafted and pruned again.
+        _ = topics[topic]!.backoff.insert(
             until, for: node, by: node, isProtected: standing.rank(of: node) > .stranger)
     }
 

@@ -401,6 +401,37 @@ struct MembershipStateTests {
         #expect((1...2).allSatisfy { state.members[world.id($0)]?.status == .alive })
     }
 
+    @Test(
+        "a member that finds no place among the strangers is forgotten, and who has no place for its rate gets no answer"
+    )
+    func refused() {
+        let own = MembershipWorld.identity(0)
+        let record = NodeRecord(
+            incarnation: 1, addresses: [], datagramKey: .zero, capabilities: 0, signedWith: own)
+        var state = MembershipState(
+            own: record, identity: own, settings: MembershipSettings(profile: .wan), seed: 1, now: .zero)
+        let holder = invented(1..<2)[0]
+        _ = state.handle(.standing(Standing(accounts: [holder.node])), now: .zero)
+        _ = state.handle(.joined(holder), now: .zero)
+        // As many strangers as there are places, each in its own name.
+        for stranger in invented(1_000..<1_000 + GossipTables.strangers.total) {
+            _ = state.handle(.linkUp(stranger.node), now: .zero)
+            _ = state.handle(.records(from: stranger.node, [stranger]), now: .zero)
+            _ = state.handle(.linkDown(stranger.node), now: .zero)
+        }
+        #expect(state.members.count == 1 + GossipTables.strangers.total)
+        // The account ends, and then the link.
+        _ = state.handle(.linkUp(holder.node), now: .zero)
+        _ = state.handle(.standing(Standing(accounts: [own.nodeID])), now: .zero)
+        let directives = state.handle(.linkDown(holder.node), now: .zero)
+        #expect(state.members.count <= GossipTables.strangers.total && state.members[holder.node] == nil)
+        #expect(directives.contains { if case .forgotten(holder.node) = $0 { true } else { false } })
+
+        let peers = (5_000..<5_000 + GossipTables.recordAnswers.total).map { MembershipWorld.identity($0).nodeID }
+        for peer in peers { #expect(state.handle(.recordsRequested(from: peer), now: .seconds(1)).count == 1) }
+        #expect(state.handle(.recordsRequested(from: holder.node), now: .seconds(1)).isEmpty)
+    }
+
     @Test("records of one peer are verified at a bounded rate")
     func verifyRate() {
         let world = world(1)
