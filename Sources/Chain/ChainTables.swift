@@ -10,7 +10,7 @@ public enum ChainTables {
         "accepted messages of a height", by: "signer", total: 256 * 768, quota: 768, atQuota: .dropOldest,
         reason:
             "two of each slot, three kinds in each of the hundred views ahead are 600; what was said about the attempt "
-            + "stays, votes of the lowest views go, precommits for a block last and then they count no more")
+            + "stays, votes of the lowest views go, those for a block last; a precommit that went counts no more")
     /// Messages of the next height or attempt, replayed after the commit.
     public static let deferred = TableRule(
         "messages of the next height", by: "signer", total: 256 * 8, quota: 8, atQuota: .refuse,

@@ -80,6 +80,20 @@ struct DigestTests {
         #expect(book.count == 1 && book.insert(vote(0, view: 1)) == .new)
     }
 
+    /// Others need a prevote for a block to follow a re-proposal, and a precommit for one to make a certificate.
+    @Test func votesForABlockGoLast() {
+        var book = SlotBook()
+        let quota = ChainTables.slots.quota
+        #expect(book.insert(vote(0, view: 0, block: 1)) == .new && book.insert(vote(0, view: 1, block: 1)) == .new)
+        for view in 2..<UInt32(quota + 50) { #expect(book.insert(vote(0, view: view)) == .new) }
+        #expect(book.count == quota)
+        #expect((0..<2).allSatisfy { !book.first(.prevote, major: 1, minor: $0).isEmpty })
+        #expect(book.first(.prevote, major: 1, minor: 2).isEmpty)
+        // Where there is nothing else, the lowest of them goes.
+        for view in 1_000..<1_000 + UInt32(quota) { #expect(book.insert(vote(0, view: view, block: 1)) == .new) }
+        #expect(book.count == quota && book.first(.prevote, major: 1, minor: 0).isEmpty)
+    }
+
     /// Signers with two messages each choose which one to show whom: sums of marks can be made equal, this cannot.
     @Test func aFingerprintIsNoSum() {
         let (a, b, c) = (randomBytes(32), randomBytes(32), randomBytes(32))

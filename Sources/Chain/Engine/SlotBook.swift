@@ -23,8 +23,17 @@ public struct SlotBook: Sendable {
         let envelope: Envelope
         /// Stands for what was signed, in the fingerprint of its group.
         let mark: [UInt8]
-        /// A precommit for a block: a certificate may need it.
-        let isForBlock: Bool
+        /// What goes later than others of its signer is worth more: 2 for a precommit for a block, which a certificate may need, 1
+        /// for a prevote for one, without which others do not follow a re-proposal.
+        let worth: Int
+
+        init(_ envelope: Envelope) {
+            self.envelope = envelope
+            mark = Transcript.hash("meshnode/mark/1", envelope.signer.bytes, envelope.payload)
+            let isVote = envelope.slot.kind == .prevote || envelope.slot.kind == .precommit
+            let isForBlock = isVote && (try? Vote(wireBytes: envelope.payload))?.block != nil
+            worth = !isForBlock ? 0 : envelope.slot.kind == .prevote ? 1 : 2
+        }
     }
 
     private var messages: [Place: [Entry]] = [:]
@@ -47,20 +56,19 @@ public struct SlotBook: Sendable {
         return present.count >= 2 || isFull ? .full : .conflict
     }
 
-    /// What goes for a signer's message of a view when it has its share: its message of the lowest view before, a precommit
-    /// for a block only where it has nothing else there. What it said about the attempt, once, stays.
+    /// What goes for a signer's message of a view when it has its share: its message of the lowest view before, a vote for a
+    /// block only where it has nothing else there. What it said about the attempt, once, stays.
     private func oldest(before envelope: Envelope) -> Place? {
         guard Self.isOfView(envelope.slot.kind) else { return nil }
-        var oldest: (isForBlock: Int, place: Place)?
+        var oldest: (worth: Int, place: Place)?
         for (place, entries) in messages where place.signer == envelope.signer && Self.isOfView(place.slot.kind) {
             guard place.slot.minor < envelope.slot.minor else { continue }
-            let isForBlock = entries.contains(where: \.isForBlock) ? 1 : 0
-            if let known = oldest,
-                (known.isForBlock, known.place.slot.minor, known.place) < (isForBlock, place.slot.minor, place)
+            let worth = entries.map(\.worth).max() ?? 0
+            if let known = oldest, (known.worth, known.place.slot.minor, known.place) < (worth, place.slot.minor, place)
             {
                 continue
             }
-            oldest = (isForBlock, place)
+            oldest = (worth, place)
         }
         return oldest?.place
     }
@@ -88,11 +96,7 @@ public struct SlotBook: Sendable {
                 shares[envelope.signer, default: 0] -= lost.count
                 gone += lost.map(\.envelope)
             }
-            let mark = Transcript.hash("meshnode/mark/1", envelope.signer.bytes, envelope.payload)
-            let isForBlock =
-                envelope.slot.kind == .precommit && (try? Vote(wireBytes: envelope.payload))?.block != nil
-            messages[Place(slot: envelope.slot, signer: envelope.signer), default: []].append(
-                Entry(envelope: envelope, mark: mark, isForBlock: isForBlock))
+            messages[Place(slot: envelope.slot, signer: envelope.signer), default: []].append(Entry(envelope))
             count += 1
             shares[envelope.signer, default: 0] += 1
         }
