@@ -139,8 +139,9 @@ public struct SlotBook: Sendable {
     public func groups(participants: [NodeID], limit: Int = ChainDigest.entries) -> [SlotGroup] {
         var found: [Slot: (bitmap: [UInt8], marks: [[UInt8]])] = [:]
         let empty = [UInt8](repeating: 0, count: (participants.count + 7) / 8)
+        let indices = Self.indices(of: participants)
         for (place, entries) in messages {
-            guard let index = participants.firstIndex(of: place.signer) else { continue }
+            guard let index = indices[place.signer] else { continue }
             found[place.slot, default: (empty, [])].bitmap[index / 8] |= 1 << UInt8(index % 8)
             found[place.slot]!.marks += entries.map(\.mark)
         }
@@ -149,6 +150,10 @@ public struct SlotBook: Sendable {
                 kind: slot.kind, major: slot.major, minor: slot.minor, bitmap: found[slot]!.bitmap,
                 fingerprint: SlotFingerprint(marks: found[slot]!.marks))
         }
+    }
+
+    private static func indices(of participants: [NodeID]) -> [NodeID: Int] {
+        Dictionary(participants.enumerated().map { ($1, $0) }) { first, _ in first }
     }
 
     /// Messages that are here and not in a peer's groups, the newest slots first. Where both have the same signers but
@@ -167,14 +172,18 @@ public struct SlotBook: Sendable {
                 unlike.insert(GroupName(group))
             }
         }
-        var found: [Envelope] = []
-        for place in messages.keys.sorted().reversed() {
+        let indices = Self.indices(of: participants)
+        // Most are known on both sides: only what is left has to be put in order.
+        let wanted = messages.keys.filter { place in
             let name = GroupName(place.slot)
-            guard found.count < limit, !equal.contains(name), let index = participants.firstIndex(of: place.signer)
-            else { continue }
+            guard !equal.contains(name), let index = indices[place.signer] else { return false }
             let bitmap = theirs[name]?.bitmap ?? []
             let isKnown = index / 8 < bitmap.count && bitmap[index / 8] >> UInt8(index % 8) & 1 == 1
-            if !isKnown || unlike.contains(name) { found += (messages[place] ?? []).map(\.envelope) }
+            return !isKnown || unlike.contains(name)
+        }
+        var found: [Envelope] = []
+        for place in wanted.sorted().reversed() where found.count < limit {
+            found += (messages[place] ?? []).map(\.envelope)
         }
         return found
     }

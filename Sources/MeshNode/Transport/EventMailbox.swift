@@ -74,22 +74,23 @@ package final class EventMailbox: Sendable {
 
         func isKnown(_ node: NodeID) -> Bool { standing.isEmpty || standing.rank(of: node) > .stranger }
 
-        func hasTime(_ node: NodeID) -> Bool { time[node].map { $0.used <= TimeBudget.most } ?? true }
-
         mutating func pop() -> TransportEvent? {
             if let event = notices.pop() { return event }
+            // A closure over all of the state would hold the rings a second time, and each pop would copy the one it changes.
+            let time = time
+            let hasTime = { (node: NodeID) in time[node].map { $0.used <= TimeBudget.most } ?? true }
             if let event = known[0].pop(hasTime) { return event }
             // Of whoever has something to take: known gossip, known bulk, strangers.
             turn = (turn + 1) % 8
             let preferred = turn < 4 ? [0, 1, 2] : turn < 7 ? [1, 0, 2] : [2, 0, 1]
             for place in preferred {
-                let event = place < 2 ? known[place + 1].pop(hasTime) : popStranger()
+                let event = place < 2 ? known[place + 1].pop(hasTime) : popStranger(hasTime)
                 if let event { return event }
             }
             return nil
         }
 
-        private mutating func popStranger() -> TransportEvent? {
+        private mutating func popStranger(_ hasTime: (NodeID) -> Bool) -> TransportEvent? {
             if let event = strangers[0].pop(hasTime) { return event }
             strangersTurn = (strangersTurn + 1) % 5
             for lane in strangersTurn < 4 ? [1, 2] : [2, 1] {
