@@ -42,6 +42,7 @@ public enum GossipTables {
     static let namedWants = TableRule(
         "contents wanted at a peer's word", by: "who announced, proposed or offered it", total: 1_024, quota: 64,
         atQuota: .dropOldest,
+        protected: "whole, and not on disk yet",
         reason: "a body of each of 256 members, a holder's components; what is decided has other places")
 
     public static let all: [TableRule] = [

@@ -137,6 +137,80 @@ import Wire
         #expect(digest(try ContentStore(directory: scratch.path).get(id)) == digest(value))
     }
 
+    /// A content whose chunks are all here, not yet durable.
+    private func whole(_ value: [UInt8], in store: ContentStore) throws -> ContentID {
+        let manifest = ContentManifest(of: value, kind: .submission)
+        _ = try store.openPartial(manifest.contentID, manifest)
+        for index in manifest.chunks.indices { try store.store(manifest.contentID, chunk: index, chunk(value, index)) }
+        return manifest.contentID
+    }
+
+    /// Everything that a disk takes its time for is done without the lock of the store.
+    @Test func syncOfAContentHoldsUpNoOther() throws {
+        let scratch = Scratch()
+        let store = try ContentStore(directory: scratch.path, openFiles: 2)
+        let value = pattern(length)
+        let id = try whole(value, in: store)
+        let other = try store.put(pattern(99), kind: .other)
+        var seen: [String?] = []
+        try store.finish(id) { (_, _) throws(StorageError) in
+            // The first of these that waits for the sync waits for ever.
+            seen = [
+                digest(try store.chunk(id, 2)), digest(try store.get(other)), digest(try store.get(id)),
+                "\(store.has(id))", try store.put([7], kind: .other).hex,
+            ]
+            // More unfinished files than are kept open: this one stays.
+            for seed in 60..<63 as Range<UInt64> {
+                let manifest = ContentManifest(of: pattern(50, seed: seed), kind: .other)
+                _ = try store.openPartial(manifest.contentID, manifest)
+            }
+            seen.append(digest(try store.chunk(id, 1)))
+            do throws(StorageError) { try store.finish(id) } catch { seen.append("refused") }
+        }
+        #expect(
+            seen == [
+                digest(chunk(value, 2)), digest(pattern(99)), nil, "false",
+                ContentManifest(of: [7], kind: .other).contentID.hex, digest(chunk(value, 1)), "refused",
+            ])
+        #expect(store.has(id))
+        #expect(digest(try store.get(id)) == digest(value))
+        #expect(bytes(scratch.file("\(id.hex).part")).isEmpty)
+    }
+
+    /// What happens to a content while it is made durable.
+    @Test func contentThatChangesUnderItsSync() throws {
+        let scratch = Scratch()
+        let store = try ContentStore(directory: scratch.path)
+        let value = pattern(length)
+        let id = try whole(value, in: store)
+        // A sync that fails leaves it as it was.
+        #expect(throws: StorageError.full(path: "p", reason: "r")) {
+            try store.finish(id) { (_, _) throws(StorageError) in throw .full(path: "p", reason: "r") }
+        }
+        #expect(!store.has(id) && store.arrived(id)?.isComplete == true)
+        // Removed: neither listed nor left behind.
+        #expect(throws: StorageError.unknownContent(id)) {
+            try store.finish(id) { (_, _) throws(StorageError) in try store.remove(id) }
+        }
+        #expect(!store.has(id) && store.list().isEmpty && store.usedBytes == 0)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["pins"])
+        // Removed and begun anew: the new one is not taken for it.
+        _ = try whole(value, in: store)
+        #expect(throws: StorageError.unknownContent(id)) {
+            try store.finish(id) { (_, _) throws(StorageError) in
+                try store.remove(id)
+                let manifest = ContentManifest(of: value, kind: .submission)
+                _ = try store.openPartial(id, manifest)
+            }
+        }
+        #expect(!store.has(id) && store.arrived(id)?.present == 0)
+        // Stored as a whole: it is here.
+        _ = try whole(value, in: store)
+        try store.finish(id) { (_, _) throws(StorageError) in try store.put(value, kind: .submission) }
+        #expect(digest(try store.get(id)) == digest(value))
+        #expect(digest(try ContentStore(directory: scratch.path).get(id)) == digest(value))
+    }
+
     /// The unfinished file of a former run was looked at before the bytes came another way.
     @Test func wholeContentIsReadFromItsOwnFile() throws {
         let scratch = Scratch()

@@ -13,14 +13,29 @@ private struct TransferMesh {
     var timers: [NodeID: Duration] = [:]
     var now: Duration = .zero
     var chunks: [NodeID: Int] = [:]
+    /// Disks that sync nothing until ``sync(_:)``, and the contents that wait for it.
+    var slow: Set<NodeID> = []
+    var unsynced: [NodeID: [ContentID]] = [:]
 
     mutating func give(_ input: ContentInput, to id: NodeID) {
         for outcome in nodes[id]?.handle(input, now: now) ?? [] {
             switch outcome {
             case .send(let to, let message): mail.append((id, to, message))
             case .schedule(let at): timers[id] = at
+            case .finish(let content):
+                unsynced[id, default: []].append(content)
+                if !slow.contains(id) { sync(id) }
             default: outcomes[id, default: []].append(outcome)
             }
+        }
+    }
+
+    /// What waits for the disk gets there.
+    mutating func sync(_ id: NodeID) {
+        for content in unsynced.removeValue(forKey: id) ?? [] {
+            var failure: String?
+            do throws(StorageError) { try nodes[id]?.store.finish(content) } catch { failure = error.description }
+            give(.finished(content, failure: failure), to: id)
         }
     }
 
@@ -132,6 +147,79 @@ private struct TransferMesh {
         #expect(mesh.run { $0.outcomes[source]?.contains(.completed(id)) == true })
         #expect(digest(try origin.get(id)) == digest(value) && !origin.isMissed(id))
         #expect(origin.list().map(\.pins) == [["kept"]])
+    }
+
+    /// A disk that needs long for a content holds up nothing else, and whoever wants the content meanwhile is told once.
+    @Test func slowDiskHoldsUpNothing() throws {
+        let scratch = Scratch()
+        let origin = try store(scratch, "a")
+        let large = try origin.put(value, kind: .submission)
+        let small = try origin.put([1, 2, 3], kind: .submission)
+        let own = try store(scratch, "b")
+        var mesh = TransferMesh()
+        mesh.nodes[source] = ContentTransfer(store: origin)
+        mesh.nodes[reader] = ContentTransfer(store: own)
+        mesh.slow = [reader]
+        let want = ContentInput.want(large, expectedLength: UInt64(value.count), providers: [source], deadline: nil)
+        mesh.give(want, to: reader)
+        #expect(mesh.run { $0.unsynced[reader] == [large] })
+        // Whole and checked is not durable.
+        #expect(mesh.outcomes[reader] == nil && !own.has(large))
+        #expect(mesh.nodes[reader]?.exchange.finishing == [large])
+        mesh.mail = []
+
+        // Wanted again: nothing is sent, and the answer comes from the disk. A lie about its length is told at once.
+        mesh.give(want, to: reader)
+        mesh.give(.want(large, expectedLength: 3, providers: [mirror], deadline: nil), to: reader)
+        #expect(mesh.outcomes[reader] == [.lengthRefuted(large, announced: 3)])
+        #expect(mesh.mail.isEmpty && mesh.unsynced[reader] == [large])
+        // It is served meanwhile.
+        mesh.give(.frame(from: mirror, .getChunks(large, .content, first: 0, bitmap: [1])), to: reader)
+        guard case .chunk(large, .content, index: 0, let served)? = mesh.mail.first?.message else {
+            Issue.record("\(mesh.mail)")
+            return
+        }
+        #expect(digest(served) == digest(Array(value[..<ContentLimits.chunkBytes])))
+        mesh.mail = []
+        // Other contents come, timers fire.
+        mesh.give(.want(small, expectedLength: 3, providers: [source], deadline: nil), to: reader)
+        #expect(mesh.run { $0.unsynced[reader] == [large, small] })
+        mesh.give(.timer, to: reader)
+
+        // A process that ends here finds all of it at its next start.
+        let manifest = ContentManifest(of: value, kind: .submission)
+        #expect(try store(scratch, "b").openPartial(large, manifest).isComplete)
+
+        mesh.sync(reader)
+        #expect(mesh.outcomes[reader]?.dropFirst() == [.completed(large), .completed(small)])
+        #expect(digest(try own.get(large)) == digest(value))
+        #expect(mesh.chunks[source] == 42)
+        #expect(mesh.nodes[reader]?.exchange.finishing == [])
+        mesh.give(.finished(large, failure: nil), to: reader)
+        #expect(mesh.outcomes[reader]?.count == 3)
+    }
+
+    @Test func refusedSyncFailsTheWantAndKeepsTheBytes() throws {
+        let scratch = Scratch()
+        let origin = try store(scratch, "a")
+        let id = try origin.put(value, kind: .submission)
+        let own = try store(scratch, "b")
+        var mesh = TransferMesh()
+        mesh.nodes[source] = ContentTransfer(store: origin)
+        mesh.nodes[reader] = ContentTransfer(store: own)
+        mesh.slow = [reader]
+        let want = ContentInput.want(id, expectedLength: UInt64(value.count), providers: [source], deadline: nil)
+        mesh.give(want, to: reader)
+        #expect(mesh.run { $0.unsynced[reader] == [id] })
+        mesh.unsynced = [:]
+        mesh.give(.finished(id, failure: "full"), to: reader)
+        #expect(mesh.outcomes[reader] == [.failed(id, .store("full"))])
+        // Wanted again, it costs its manifest and no chunk.
+        mesh.slow = []
+        mesh.give(want, to: reader)
+        #expect(mesh.run { $0.outcomes[reader]?.last == .completed(id) })
+        #expect(mesh.chunks[source] == 41)
+        #expect(digest(try own.get(id)) == digest(value))
     }
 
     @Test func fullDiskFailsTheWantAlone() throws {

@@ -47,7 +47,8 @@ enum BareTables {
         "TransportConfiguration.allowed": "the operator's", "TransportEvent.datagramDrops": "one a reason",
         // Wants.
         "ContentExchange.wants": "named ones in a Bounded table, decided ones mostWants",
-        "ContentExchange.order": "of wants", "ContentExchange.bans": "1,024; one costs its maker its link",
+        "ContentExchange.order": "of wants", "ContentExchange.finishing": "on the places of wants",
+        "ContentExchange.bans": "1,024; one costs its maker its link",
         // A node's own.
         "Node.prunable": "chains", "Node.needs": "of wants", "Node.tasks": "chains", "Node.ended": "chains",
         "Node.taskOrder": "chains", "Node.bans": "the operator's", "Node.linked": "linked peers",

@@ -35,7 +35,7 @@ extension Repository.File {
 }
 
 enum Rules {
-    static let all = [length, importers, direction, replay, unfinished, characters, language, names, damage]
+    static let all = [length, importers, direction, replay, unfinished, characters, language, names, damage, disk]
 
     /// Files above 500 lines, with the reason why they are not split.
     static let longFiles: [String: String] = [:]
@@ -134,6 +134,15 @@ enum Rules {
         guard file.isSwift, file.isUnder("Sources/MeshNode/Node"), file.path != damagePlace else { return [] }
         return file.codeLines.filter { $0.text.contains("contentStore.get(") }
             .map { ":\($0.line): reads a content past `bytes(of:)`; its damage would stay" }
+    }
+
+    /// A fetched content is made durable on a queue of its own, or consensus would wait for its disk.
+    static let disk = Rule(name: "disk") { file in
+        guard file.isSwift, file.isUnder("Sources/MeshNode"), !file.path.hasSuffix("/Node/NodeEnvironment.swift") else {
+            return []
+        }
+        return file.codeLines.filter { $0.text.contains("tore.finish(") }
+            .map { ":\($0.line): syncs a content here; ask NodeWorker.finish" }
     }
 
     // In two pieces, so that this file does not break its own rules.

@@ -12,6 +12,7 @@ import Testing
         "characters": .init(path: "examples/a.toml", text: "a\t= 1\n"),
         "names": .init(path: "Sources/MeshNodeCLI/A.swift", text: "let a = all.filter { $0.task.hex.hasPrefix(b) }\n"),
         "damage": .init(path: "Sources/MeshNode/Node/A.swift", text: "let a = try? contentStore.get(b)\n"),
+        "disk": .init(path: "Sources/MeshNode/Node/A.swift", text: "try contentStore.finish(id)\n"),
         "language": .init(path: "docs/page.md", text: "as the last ses" + "sion left it\n"),
     ]
 

@@ -17,8 +17,10 @@ public enum ContentInput: Sendable, Equatable {
     case peerLinked(NodeID)
     /// The answer to ``ContentDirective/open(_:_:)``: the chunks found on disk.
     case opened(ContentID, ChunkBitmap)
-    /// The disk refused to open, store or finish a content.
+    /// The disk refused to open or store a content.
     case storeFailed(ContentID, reason: String)
+    /// The answer to ``ContentDirective/completed(_:)``: it is durable, or the disk refused.
+    case finished(ContentID, failure: String?)
     /// What the chains say of nodes now.
     case standing(Standing)
     case timer
@@ -31,7 +33,8 @@ public enum ContentDirective: Sendable, Equatable {
     case open(ContentID, ContentManifest)
     /// Write a chunk that has been verified.
     case store(ContentID, index: Int, [UInt8])
-    /// Every chunk was stored: make the content durable and visible.
+    /// Every chunk was stored: make the content durable and visible, then answer with
+    /// ``ContentInput/finished(_:failure:)``.
     case completed(ContentID)
     case failed(ContentID, ContentFailure)
     /// A second announcement told another length for a content that is fetched on: it was a lie.

@@ -21,6 +21,9 @@ public struct ContentExchange: Sendable {
     var order: [ContentID] = []
     /// Of `order`, what peers named: each has places of its own.
     var named = Bounded<NodeID, ContentID, Bool>(GossipTables.namedWants)
+    /// Whole contents that the disk does not have yet. They keep their places: else a slow disk would let a peer name ever
+    /// more.
+    public internal(set) var finishing: Set<ContentID> = []
     var flows: [NodeID: Flow] = [:]
     private var serving: ContentServing
     private var scheduledAt: Duration?
@@ -69,6 +72,8 @@ public struct ContentExchange: Sendable {
             opened(id, arrived, &directives)
         case .storeFailed(let id, let reason):
             if wants[id] != nil { end(id, .store(reason), &directives) }
+        case .finished(let id, _):
+            if finishing.remove(id) != nil { named.remove(id) }
         case .standing(let standing):
             serving.stand(standing)
         case .timer:
@@ -110,7 +115,7 @@ public struct ContentExchange: Sendable {
                     directives.append(.failed(id, .tooManyWants(limit: named.rule.total)))
                     return
                 }
-            } else if order.count - named.count >= settings.mostWants {
+            } else if order.count + finishing.count - named.count >= settings.mostWants {
                 directives.append(.failed(id, .tooManyWants(limit: settings.mostWants)))
                 return
             }
@@ -150,7 +155,7 @@ public struct ContentExchange: Sendable {
             directives.append(.send(to: provider, .cancel(id)))
         }
         wants[id] = nil
-        named.remove(id)
+        if !finishing.contains(id) { named.remove(id) }
         order.removeAll { $0 == id }
         if let failure { directives.append(.failed(id, failure)) }
     }

@@ -115,6 +115,8 @@ extension ContentExchange {
 
     private mutating func completeIfWhole(_ id: ContentID, _ directives: inout [ContentDirective]) {
         guard case .content(_, let progress)? = wants[id]?.stage, progress.arrived.isComplete else { return }
+        finishing.insert(id)
+        named.protect(finishing)
         end(id, nil, &directives)
         directives.append(.completed(id))
     }

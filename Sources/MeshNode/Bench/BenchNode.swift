@@ -14,6 +14,7 @@ actor BenchNode {
     private let origin: ContinuousClock.Instant
     private var topics: TopicMesh
     private var transfer: ContentTransfer?
+    private let disk = Worker(label: "meshnode.bench.disk")
     private var arrivals: [MessageID: Duration] = [:]
     private(set) var copies = 0
     private var completions: [ContentID: CheckedContinuation<Void, Never>] = [:]
@@ -207,10 +208,20 @@ actor BenchNode {
             case .send(let node, let message):
                 let message = PeerMessage.content(message)
                 frames.append(OutboundFrame(to: [node], bytes: message.wireBytes, lane: message.lane))
+            case .finish(let id): finish(id)
             case .completed(let id): completions.removeValue(forKey: id)?.resume()
             default: break
             }
         }
         send(frames)
+    }
+
+    /// As a node does.
+    private func finish(_ id: ContentID) {
+        guard let store = transfer?.store else { return }
+        Task {
+            let failure = await disk.finish(id, in: store)
+            content(.finished(id, failure: failure))
+        }
     }
 }

@@ -171,6 +171,7 @@ extension Node {
         for outcome in transfer.handle(input, now: elapsed) {
             switch outcome {
             case .send(let node, let message): send(.content(message), to: node)
+            case .finish(let id): finish(id)
             case .completed(let id): stored(id)
             case .failed(let id, .cancelled): forgetNeed(id)
             case .failed(let id, let reason):
@@ -187,6 +188,15 @@ extension Node {
             case .damaged(let lost, let reason): damaged(lost, reason)
             case .schedule(let at): scheduleContent(at)
             }
+        }
+    }
+
+    /// A whole content is told of when it is on disk; nothing else waits for that.
+    private func finish(_ id: ContentID) {
+        Task {
+            let failure = await disk.finish(id, in: contentStore)
+            guard !isStopped else { return }
+            content(.finished(id, failure: failure))
         }
     }
 

@@ -49,5 +49,9 @@ extension Node {
     }
 
     /// Gives the home up for the node that follows in this process.
-    func leaveHome() { lock.release() }
+    func leaveHome() async {
+        // What is on its way to the disk would change files under it.
+        _ = await disk.run { .success(()) }
+        lock.release()
+    }
 }

@@ -40,7 +40,8 @@ extension Node: NodeService {
             balance: registry.state.accounts[nodeID]?.balance, chains: await chains(), current: progress + enrolling,
             bytesIn: traffic.bytesIn, bytesOut: traffic.bytesOut,
             drops: counters.sorted { $0.key < $1.key }.map { .init(name: $0.key, count: $0.value) },
-            contentsWanted: transfer.exchange.wanted.count, obstacles: obstacles.views)
+            contentsWanted: transfer.exchange.wanted.count + transfer.exchange.finishing.count,
+            obstacles: obstacles.views)
     }
 
     /// Most tasks before their start that `status` lists.

@@ -35,6 +35,8 @@ public actor Node {
     let vectorFiles: VectorFiles
     let ownUpdates: VectorFiles?
     let worker: any NodeWorker
+    /// Where fetched contents are made durable.
+    let disk: any NodeWorker
     let transport: any NodeLinks
     let environment: NodeEnvironment
     let startedAt: Duration
@@ -140,6 +142,7 @@ public actor Node {
         executor = environment.executor("\(nodeID.short)")
         startedAt = executor.monotonic
         worker = environment.worker("\(nodeID.short)")
+        disk = environment.worker("\(nodeID.short).disk")
         lock = try HomeLock(home)
         if let alarm = try home.alarm() { throw NodeError.alarmed(home: home.path, alarm) }
         chainStore = try ChainStore(path: home.chainDatabase)

@@ -60,6 +60,18 @@ package protocol NodeWorker: Sendable {
     ) async -> Result<Success, RoundError>
 }
 
+extension NodeWorker {
+    /// Makes a fetched content durable, however long the disk takes: whoever votes does not wait for it.
+    /// - Returns: why it could not be done; nil where it is on disk.
+    func finish(_ id: ContentID, in store: ContentStore) async -> String? {
+        let result: Result<String?, RoundError> = await run {
+            do throws(StorageError) { try store.finish(id) } catch { return .success(error.description) }
+            return .success(nil)
+        }
+        return (try? result.get()) ?? nil
+    }
+}
+
 /// A node's links to its peers; see `MeshTransport`, the one over sockets.
 package protocol NodeLinks: Sendable {
     var events: TransportEvents { get }

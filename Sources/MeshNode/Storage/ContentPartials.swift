@@ -39,6 +39,7 @@ extension ContentStore {
     /// The file of an unfinished content, opened again if others were used since.
     func partialFile(_ id: ContentID) throws(StorageError) -> OpenFile {
         let known = state.withLock { (state) -> OpenFile? in
+            if let file = state.partials[id]?.finishing { return file }
             guard let file = state.partials[id]?.file else { return nil }
             keepOpen(file, of: id, &state)
             return file
@@ -96,21 +97,60 @@ extension ContentStore {
         state.withLock { state in _ = state.partials[id]?.arrived.insert(index) }
     }
 
-    /// Makes a content visible whose chunks are all there; on disk when this returns.
-    public func finish(_ id: ContentID) throws(StorageError) {
+    /// Makes a content visible whose chunks are all there; on disk when this returns. It takes as long as the disk needs for
+    /// the whole content, so an actor calls ``NodeWorker/finish(_:in:)``; all other calls go on meanwhile.
+    /// - Throws: `unknownContent` if it was removed meanwhile.
+    public func finish(_ id: ContentID) throws(StorageError) { try finish(id, sync: FileSystem.sync) }
+
+    /// - Parameter sync: a test's own disk.
+    package func finish(
+        _ id: ContentID, sync: (Int32, String) throws(StorageError) -> Void
+    ) throws(StorageError) {
         if has(id) { return }
         guard let partial = state.withLock({ state in state.partials[id] }) else { throw .unknownContent(id) }
-        guard partial.arrived.isComplete else {
+        guard partial.arrived.isComplete, partial.finishing == nil else {
             throw .invalid(
                 field: "content \(id.short)",
-                reason: "\(partial.arrived.count - partial.arrived.present) chunks are missing")
+                reason: partial.finishing == nil
+                    ? "\(partial.arrived.count - partial.arrived.present) chunks are missing"
+                    : "it is made durable just now")
         }
-        try FileSystem.sync(try partialFile(id).descriptor, path(id, "part"))
-        try FileSystem.rename(path(id, "part"), path(id, "data"))
+        let file = try partialFile(id)
         state.withLock { state in
-            state.partials[id] = nil
-            markComplete(id, &state)
+            guard state.partials[id] != nil else { return }
+            state.partials[id]!.finishing = file
         }
+        var isMoved = false
+        do throws(StorageError) {
+            // Without the lock: whoever reads or serves contents must not wait for the disk.
+            try sync(file.descriptor, path(id, "part"))
+            try state.withLock { (state) throws(StorageError) in
+                // Under it: a content that is removed meanwhile leaves no file.
+                guard isFinishing(id, file, state) else { throw .unknownContent(id) }
+                try FileSystem.move(path(id, "part"), path(id, "data"))
+            }
+            isMoved = true
+            try FileSystem.syncDirectory(directory)
+            try state.withLock { (state) throws(StorageError) in
+                guard isFinishing(id, file, state) else { throw .unknownContent(id) }
+                state.partials[id] = nil
+                markComplete(id, &state)
+            }
+        } catch {
+            state.withLock { state in
+                guard isFinishing(id, file, state) else { return }
+                state.partials[id]!.finishing = nil
+                if isMoved { try? FileSystem.move(path(id, "data"), path(id, "part")) }
+            }
+            // Whole bytes came another way meanwhile.
+            if has(id) { return }
+            throw error
+        }
+    }
+
+    /// Whether the unfinished content is still the one whose file this is.
+    private func isFinishing(_ id: ContentID, _ file: OpenFile, _ state: borrowing State) -> Bool {
+        state.entries[id] != nil && state.partials[id]?.finishing === file
     }
 
     /// Which chunks of an unfinished content are here; nil if it is not being fetched.

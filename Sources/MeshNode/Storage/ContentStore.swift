@@ -35,6 +35,8 @@ public final class ContentStore: Sendable {
         var file: OpenFile?
         let manifest: ContentManifest
         var arrived: ChunkBitmap
+        /// Its file while it is made durable: open all that time, whatever its name is just then.
+        var finishing: OpenFile?
     }
 
     /// A whole content that is being read.

@@ -5,6 +5,9 @@ public import Wire
 public enum ContentOutcome: Sendable, Equatable {
     /// On the bulk lane.
     case send(to: NodeID, ContentMessage)
+    /// The content is whole and checked: off this executor, make it durable with ``NodeWorker/finish(_:in:)``, then give
+    /// ``ContentInput/finished(_:failure:)``.
+    case finish(ContentID)
     /// The content is whole, checked and on disk.
     case completed(ContentID)
     case failed(ContentID, ContentFailure)
@@ -19,7 +22,8 @@ public enum ContentOutcome: Sendable, Equatable {
 }
 
 /// A ``ContentExchange`` over a ``ContentStore``: the exchange decides, the store reads and writes, in order and
-/// within one call. Drive it from one serial executor; a call costs a few disk writes, a completed content an fsync.
+/// within one call. Drive it from one serial executor; a call costs a few disk writes and no sync: who drives it syncs a
+/// whole content elsewhere.
 public struct ContentTransfer: Sendable {
     public private(set) var exchange: ContentExchange
     public let store: ContentStore
@@ -31,8 +35,20 @@ public struct ContentTransfer: Sendable {
 
     /// - Parameter now: monotonic time since any fixed origin.
     public mutating func handle(_ input: ContentInput, now: Duration) -> [ContentOutcome] {
-        if case .want(let id, let length, _, _, _) = input, let outcome = alreadyHere(id, length) { return [outcome] }
         var outcomes: [ContentOutcome] = []
+        switch input {
+        case .want(let id, let length, _, _, _) where exchange.finishing.contains(id):
+            // It is answered by `finished`, with the want before it.
+            let manifest = try? store.manifest(id)
+            if let manifest, manifest.length != length { return [.lengthRefuted(id, announced: length)] }
+            return []
+        case .want(let id, let length, _, _, _):
+            if let outcome = alreadyHere(id, length) { return [outcome] }
+        case .finished(let id, let failure):
+            guard exchange.finishing.contains(id) else { return [] }
+            outcomes.append(failure.map { .failed(id, .store($0)) } ?? .completed(id))
+        default: break
+        }
         var pending = exchange.handle(input, now: now)[...]
         while let directive = pending.popFirst() {
             // Answers of the disk come before what follows from them.
@@ -52,13 +68,7 @@ public struct ContentTransfer: Sendable {
     private func perform(_ directive: ContentDirective, _ outcomes: inout [ContentOutcome]) -> ContentInput? {
         switch directive {
         case .send(let peer, let message): outcomes.append(.send(to: peer, message))
-        case .completed(let id):
-            do throws(StorageError) {
-                try store.finish(id)
-                outcomes.append(.completed(id))
-            } catch {
-                outcomes.append(.failed(id, .store(error.description)))
-            }
+        case .completed(let id): outcomes.append(.finish(id))
         case .open(let id, let manifest):
             do throws(StorageError) {
                 return .opened(id, try store.openPartial(id, manifest))

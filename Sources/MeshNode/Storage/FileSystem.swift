@@ -114,8 +114,13 @@ enum FileSystem {
 
     /// Moves a file over another name of the same directory; durable when it returns.
     static func rename(_ path: String, _ target: String) throws(StorageError) {
-        guard Glibc.rename(path, target) == 0 else { throw failure(target, "rename") }
+        try move(path, target)
         try syncDirectory(parent(of: target))
+    }
+
+    /// The same, durable only after a sync of the directory.
+    static func move(_ path: String, _ target: String) throws(StorageError) {
+        guard Glibc.rename(path, target) == 0 else { throw failure(target, "rename") }
     }
 
     static func write(_ file: Int32, _ path: String, _ bytes: [UInt8], offset: UInt64) throws(StorageError) {

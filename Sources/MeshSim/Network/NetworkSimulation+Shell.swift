@@ -241,7 +241,8 @@ extension NetworkSimulation {
                     report.violations.append("content: a wrong chunk was stored")
                 }
                 nodes[index].arrived?.insert(chunk)
-            case .completed:
+            case .completed(let id):
+                pending += nodes[index].exchange.handle(.finished(id, failure: nil), now: time)
                 nodes[index].hasContent = true
                 contentDone += 1
                 let live = nodes.count { !$0.isDown && !$0.isSilent }

@@ -290,6 +290,28 @@ import Wire
         #expect(digest(network.peers[node(3)]!.whole[id]?.bytes) == digest(bytes))
     }
 
+    /// Contents that a slow disk does not have yet keep the places of who named them.
+    @Test func slowDiskMakesNoRoomForMoreNames() {
+        var origin = ContentPeer(1)
+        var reader = ContentPeer(2)
+        reader.isDiskStuck = true
+        let ids = (0..<66 as Range<UInt8>).map { origin.hold([$0, 9]) }
+        var network = ContentNetwork([origin, reader], seed: 16)
+        let give = { (network: inout ContentNetwork, id: ContentID) in
+            network.give(
+                .want(id, expectedLength: 2, providers: [node(1)], deadline: nil, namedBy: node(1)), to: node(2))
+        }
+        for id in ids.prefix(64) { give(&network, id) }
+        #expect(network.run(until: .seconds(60)) { $0.peers[node(2)]!.completed.count == 64 })
+        #expect(network.peers[node(2)]!.exchange.finishing.count == 64)
+        give(&network, ids[64])
+        #expect(network.peers[node(2)]!.failures.count == 1)
+        network.give(.finished(ids[3], failure: nil), to: node(2))
+        give(&network, ids[65])
+        #expect(network.run(until: .seconds(120)) { $0.peers[node(2)]!.completed.last == ids[65] })
+        #expect(network.peers[node(2)]!.failures.count == 1)
+    }
+
     @Test func deadlineTellsWhatIsMissing() {
         var network = ContentNetwork([ContentPeer(1), ContentPeer(2)], seed: 12)
         network.give(.want(.zero, expectedLength: 5, providers: [node(1)], deadline: .seconds(9)), to: node(2))

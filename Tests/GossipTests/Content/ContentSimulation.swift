@@ -30,6 +30,8 @@ struct ContentPeer {
     var whole: [ContentID: (manifest: ContentManifest, bytes: [UInt8])] = [:]
     var partial: [ContentID: (manifest: ContentManifest, chunks: [Int: [UInt8]])] = [:]
     var completed: [ContentID] = []
+    /// Tells the exchange of no content that it is on disk.
+    var isDiskStuck = false
     var failures: [ContentFailure] = []
     var offences: [NodeID: [ContentOffence]] = [:]
     var refuted: [UInt64] = []
@@ -66,6 +68,7 @@ struct ContentPeer {
                 let (manifest, chunks) = partial.removeValue(forKey: id)!
                 whole[id] = (manifest, manifest.chunks.indices.flatMap { chunks[$0]! })
                 completed.append(id)
+                if !isDiskStuck { pending += exchange.handle(.finished(id, failure: nil), now: now) }
             case .failed(_, let failure): failures.append(failure)
             case .lengthRefuted(_, let announced): refuted.append(announced)
             case .starving: starved += 1
