@@ -37,7 +37,7 @@ enum BareTables {
         "TopicMesh.order": "linked peers", "TopicMesh.remembered": "rememberedMax, the least needed first",
         "TopicMesh.rememberedOrder": "of remembered", "TopicMesh.cutOff": "of remembered",
         "TopicMesh.pending": "judged before the next message comes", "EventMailbox.rings": "linked peers",
-        "EventMailbox.turns": "linked peers", "EventMailbox.known": "one a lane",
+        "Turns.nodes": "of its owner's table of linked peers", "EventMailbox.known": "one a lane",
         "EventMailbox.strangers": "one a lane",
         "EventMailbox.credit": "linked peers", "EventMailbox.paused": "linked peers",
         "EventMailbox.time": "1,024, fading",

@@ -22,6 +22,8 @@ struct ContentServing {
 
     private let settings: ContentSettings
     private var peers: [NodeID: Peer] = [:]
+    /// Those that wait for an answer.
+    private var turns = Turns()
     private var standing = Standing()
     /// All keys together that nobody knows.
     private var strangers: AnswerBudget
@@ -55,33 +57,40 @@ struct ContentServing {
                 refused += 1
             }
         }
+        if !peers[peer]!.queue.isEmpty { turns.join(peer) }
         return refused
     }
 
     mutating func cancel(_ content: ContentID, from peer: NodeID) {
         peers[peer]?.queue.removeAll { $0.content == content }
+        if peers[peer]?.queue.isEmpty == true { turns.leave(peer) }
     }
 
-    mutating func remove(_ peer: NodeID) { peers[peer] = nil }
+    mutating func remove(_ peer: NodeID) {
+        peers[peer] = nil
+        turns.leave(peer)
+    }
 
-    /// What may be answered now: members first, then accounts, and by id.
+    /// What may be answered now: members first, then accounts, then strangers; among equals one item each in turn, which goes
+    /// on where it stopped, because what strangers share is often too little for a whole round of them.
     mutating func due(_ now: Duration) -> [ContentDirective] {
         var directives: [ContentDirective] = []
-        let waiting = peers.filter { !$0.value.queue.isEmpty }.keys.map { (rank: rank($0), id: $0) }
-        for (rank, id) in waiting.sorted(by: { $0.rank == $1.rank ? $0.id < $1.id : $0.rank > $1.rank }) {
-            var sent = 0
-            for item in peers[id]!.queue {
-                guard peers[id]!.budget.isOpen(now), rank > .stranger || strangers.isOpen(now) else { break }
+        var turns = turns
+        defer { self.turns = turns }
+        for rank in Standing.Rank.allCases.reversed() {
+            while rank > .stranger || strangers.isOpen(now),
+                let id = turns.next({ self.rank($0) == rank && peers[$0]!.budget.isOpen(now) })
+            {
+                let item = peers[id]!.queue.removeFirst()
+                if peers[id]!.queue.isEmpty { turns.leave(id) }
                 peers[id]!.budget.answered(ContentLimits.chunkBytes)
                 if rank == .stranger { strangers.answered(ContentLimits.chunkBytes) }
-                sent += 1
                 if let chunk = item.chunk {
                     directives.append(.serveChunk(to: id, item.content, chunk.tier, index: chunk.index))
                 } else {
                     directives.append(.serveManifest(to: id, item.content))
                 }
             }
-            peers[id]!.queue.removeFirst(sent)
         }
         return directives
     }

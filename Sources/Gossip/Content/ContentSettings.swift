@@ -28,7 +28,6 @@ public struct ContentSettings: Sendable, Equatable {
 
     public init() {}
 
-    /// For nodes on one machine.
     /// What a peer may draw.
     func allowance(_ rank: Standing.Rank) -> AnswerBudget.Allowance {
         let perSecond =
@@ -40,6 +39,7 @@ public struct ContentSettings: Sendable, Equatable {
         return AnswerBudget.Allowance(burst: serveBurstBytes, perSecond: perSecond)
     }
 
+    /// For nodes on one machine.
     public static var loopback: ContentSettings {
         var settings = ContentSettings()
         settings.stall = .seconds(1)

@@ -3,7 +3,7 @@ public import Wire
 /// What the chains say of nodes, told to the machines below them: who is known to somebody other than itself. It decides
 /// who is dialled first, whose places nobody takes, and who goes first where work or bytes are short; never who may vote.
 public struct Standing: Sendable, Equatable {
-    public enum Rank: Int, Comparable, Sendable {
+    public enum Rank: Int, Comparable, CaseIterable, Sendable {
         /// A key that anybody may have made.
         case stranger = 0
         /// Has an account in the registry.

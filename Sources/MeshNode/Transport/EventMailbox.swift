@@ -39,20 +39,21 @@ package final class EventMailbox: Sendable {
     /// One lane of known nodes or of strangers: peers in turn.
     private struct Round {
         var rings: [NodeID: Ring] = [:]
-        var turns: [NodeID] = []
-        var isEmpty: Bool { turns.isEmpty }
+        var turns = Turns()
 
         mutating func push(_ event: TransportEvent, of node: NodeID) {
-            if rings[node] == nil { turns.append(node) }
+            if rings[node] == nil { turns.join(node) }
             rings[node, default: Ring()].events.append(event)
         }
 
         /// The next peer's oldest frame; of those that `hasTime`, where there is one.
         mutating func pop(_ hasTime: (NodeID) -> Bool) -> TransportEvent? {
-            guard let place = turns.firstIndex(where: hasTime) ?? turns.indices.first else { return nil }
-            let node = turns.remove(at: place)
+            guard let node = turns.next(hasTime) ?? turns.next({ _ in true }) else { return nil }
             let event = rings[node]!.pop()
-            if rings[node]!.count > 0 { turns.append(node) } else { rings[node] = nil }
+            if rings[node]!.count == 0 {
+                rings[node] = nil
+                turns.leave(node)
+            }
             return event
         }
     }

@@ -374,6 +374,30 @@ import Wire
         #expect(drawn[node(2)] ?? 0 >= 190 * 32 * ContentLimits.chunkBytes, "\(drawn[node(2)] ?? 0)")
     }
 
+    /// Forty fresh keys that always wait for something: each gets as much as any other, whatever its id.
+    @Test func whoWaitsIsServedInTurn() {
+        var settings = ContentSettings()
+        settings.serveBurstBytes = ContentLimits.chunkBytes
+        settings.strangersBytesPerSecond = 32 * ContentLimits.chunkBytes
+        var source = ContentPeer(1, settings)
+        let id = source.hold(content(15, 32 * ContentLimits.chunkBytes))
+        _ = source.handle(.standing(Standing(members: [node(2)], accounts: [node(2)])), .zero)
+        let askers = Array(10..<50 as Range<UInt8>)
+        var drawn: [NodeID: Int] = [:]
+        for step in 0..<400 {
+            // The lowest id asks first as well.
+            for asker in askers {
+                let sent = source.handle(
+                    .frame(from: node(asker), .getChunks(id, .content, first: 0, bitmap: [255, 255, 255, 255])),
+                    .milliseconds(step * 25))
+                for answer in sent { if case .chunk = answer.message { drawn[answer.to, default: 0] += 1 } }
+            }
+        }
+        let chunks = askers.map { drawn[node($0)] ?? 0 }
+        #expect(chunks.reduce(0, +) > 250, "\(chunks)")
+        #expect(chunks.max()! - chunks.min()! <= 2, "\(chunks)")
+    }
+
     /// Everything a peer can say, in any order and at any time, neither traps nor schedules without end.
     @Test(arguments: 1...40 as ClosedRange<UInt64>)
     func arbitraryFramesDoNoHarm(seed: UInt64) {
