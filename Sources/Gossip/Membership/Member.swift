@@ -21,6 +21,8 @@ public struct Member: Sendable, Equatable {
     public internal(set) var isLinked = false
     /// Linked with this node in an earlier run.
     public internal(set) var isRemembered = false
+    /// Linked with this node in this run, now or before.
+    var wasLinked = false
     /// Of one who never answered: pings that went out.
     var pings = 0
     var accusers: [NodeID] = []

@@ -25,7 +25,7 @@ public struct MembershipSettings: Sendable, Equatable {
     public var messageBytesMax = 1_080
 
     /// How often, and how many times, one who never answered is pinged, and how long its record is kept: the last long
-    /// enough for a dial that waits for others. One of the dead is pinged as often, without an end.
+    /// enough for a dial that waits for others. One dead node of each kind is pinged as often, without an end.
     public var callInterval: Duration
     public var callsMax = 5
     public var patience: Duration

@@ -16,8 +16,10 @@ extension MembershipState {
     /// Pings those that never answered, outside the turn of the others: a thousand invented nodes must not keep a probe
     /// from a real one. Whoever stays silent for long is forgotten, or, with an account, buried without a word to others.
     ///
-    /// One of the dead, by lot, is called as well. After a partition in which links lived on but everybody of the other half
-    /// was buried nobody would probe anybody there again, and hearsay does not cross where no living node is known.
+    /// Of the dead one of each kind, by lot, is called as well: of those with an account, of those that were linked with, and
+    /// of the rest. After a partition in which links lived on but everybody of the other half was buried nobody would probe
+    /// anybody there again, and hearsay does not cross where no living node is known. Strangers that came, answered and went
+    /// are in a lot of their own, so that no number of them makes the turn of a real one rarer.
     private mutating func call(_ now: Duration, _ directives: inout [Directive]) {
         nextCallAt = now + settings.callInterval
         for node in unconfirmed.sorted() {
@@ -32,8 +34,11 @@ extension MembershipState {
                 ping(node, &directives)
             }
         }
-        var dead = deadCount == 0 ? [] : members.keys.filter { members[$0]!.status == .dead }.sorted()
-        for node in draw(1, of: &dead) { directives.append(.send(message(.ping, to: node), to: node)) }
+        let dead = deadCount == 0 ? [] : members.keys.filter { members[$0]!.status == .dead }.sorted()
+        for kind in Regard.allCases.reversed() {
+            var lot = dead.filter { regard(for: $0) == kind }
+            for node in draw(1, of: &lot) { directives.append(.send(message(.ping, to: node), to: node)) }
+        }
     }
 
     mutating func ping(_ node: NodeID, _ directives: inout [Directive]) {

@@ -86,7 +86,7 @@ public struct MembershipState: Sendable {
     var nextProbeAt: Duration
     var nextPushPullAt: Duration
     var nextGossipAt: Duration = .zero
-    /// When those that never answered, and one of the dead, are pinged again.
+    /// When those that never answered, and some of the dead, are pinged again.
     var nextCallAt: Duration = .zero
     var sequence: UInt32 = 0
     /// Lifeguard's local health multiplier, 0 when healthy.
@@ -204,6 +204,7 @@ public struct MembershipState: Sendable {
             directives.append(.send(message(.ping, to: node), to: node))
         }
         members[node]?.isLinked = true
+        members[node]?.wasLinked = true
         if members[node] != nil { settle(node, by: node, &directives) }
         linkedEarly.removeAll { $0 == node }
         if members[node] == nil { linkedEarly.append(node) }
@@ -261,6 +262,7 @@ public struct MembershipState: Sendable {
         let isLinked = linkedEarly.contains(node)
         var member = Member(record: record, status: isLinked ? .alive : .unconfirmed, since: now)
         member.isLinked = isLinked
+        member.wasLinked = isLinked
         member.isRemembered = isRemembered
         if members.count >= LinkLimits.recordsMax, !evictOneDead(&directives) { return false }
         members[node] = member
@@ -358,11 +360,29 @@ public struct MembershipState: Sendable {
         for node in linkedEarly { directives.append(.sendRecords([own], to: node)) }
     }
 
+    /// Of the dead the one that matters least, and has been dead for longest.
     private mutating func evictOneDead(_ directives: inout [Directive]) -> Bool {
-        let dead = members.filter { $0.value.status == .dead && !$0.value.isLinked }
-        guard let oldest = dead.min(by: { ($0.value.since, $0.key) < ($1.value.since, $1.key) }) else { return false }
-        forget(oldest.key, &directives)
+        let dead = members.filter { $0.value.status == .dead && !$0.value.isLinked }.map {
+            (regard: regard(for: $0.key), since: $0.value.since, node: $0.key)
+        }
+        let least = dead.min { ($0.regard.rawValue, $0.since, $0.node) < ($1.regard.rawValue, $1.since, $1.node) }
+        guard let least else { return false }
+        forget(least.node, &directives)
         return true
+    }
+
+    /// What a node has that a made-up one has not.
+    enum Regard: Int, CaseIterable {
+        case nothing
+        /// A link with this node, once: it holds an address and took a place.
+        case link
+        case account
+    }
+
+    func regard(for node: NodeID) -> Regard {
+        if standing.rank(of: node) > .stranger { return .account }
+        guard let member = members[node] else { return .nothing }
+        return member.isRemembered || member.wasLinked ? .link : .nothing
     }
 
     mutating func count(_ status: MemberStatus, _ node: NodeID, leaving: Bool) {
