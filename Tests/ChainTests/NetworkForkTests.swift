@@ -6,7 +6,7 @@ import Wire
 
 /// A registry that stands still goes on without voters who are lost, with every credit, by the signatures of all who remain.
 struct NetworkForkTests {
-    /// Six validators of 100 each: the quorum is 401, so that two to four lost ones can be forked away.
+    /// Six validators of 100 each: the quorum is 401, so that two lost ones can be forked away, and three if not the first.
     private func world() throws -> LedgerWorld {
         var world = LedgerWorld(proofBytes: 80)
         try world.decide([(.transfer(to: world.node(1), credits: 300), 0)])
@@ -135,11 +135,34 @@ struct NetworkForkTests {
         #expect(refused([5])?.contains("the quorum is 401: the network decides without those") == true)
         // Five of six could decide without this one.
         #expect(refused([1, 2, 3, 4, 5])?.contains("they can go on with this network by themselves") == true)
-        #expect(refused([4, 5]) == nil && refused([2, 3, 4, 5]) == nil)
+        #expect(refused([4, 5]) == nil && refused([0, 1]) == nil && refused([3, 4, 5]) == nil)
+        // Two of six, and the three without the voter of the lowest id, would leave a group that could do the same.
+        for lost in [[2, 3, 4, 5], [0, 4, 5]] {
+            #expect(refused(lost)?.contains("could make another fork beside theirs") == true, "\(lost)")
+        }
         let stranger = SigningKey.generate().nodeID
         #expect(
             refusal { _ = try NetworkFork.genesis(of: world.state, without: [stranger]) }?.contains("has no vote")
                 == true)
+    }
+
+    /// Of all ways to divide the voters no two leave disjoint groups of signers, whoever has lost its bond meanwhile.
+    @Test func twoForksOfOneStateHaveASignerInCommon() throws {
+        for withdrawn in [[], [0], [5], [2, 3]] as [[Int]] {
+            var world = LedgerWorld(epochMs: 1_000_000)
+            try world.decide(withdrawn.map { (.unbond(.validator(credits: 100)), $0) })
+            try #require(world.state.validators.totalWeight == 600)
+            var signers: [Set<NodeID>] = []
+            for mask in 1..<64 {
+                let lost = (0..<6).filter { mask >> $0 & 1 == 1 }.map { world.node($0) }
+                guard let fork = try? NetworkFork.genesis(of: world.state, without: lost) else { continue }
+                signers.append(Set(NetworkFork.unsigned(fork)))
+            }
+            #expect(withdrawn.count > 1 || signers.count >= 5, "\(withdrawn): \(signers.count)")
+            for (place, one) in signers.enumerated() {
+                for other in signers[..<place] { #expect(!one.isDisjoint(with: other), "\(withdrawn)") }
+            }
+        }
     }
 
     /// Whoever makes it makes the same, and the order in which copies are signed and joined changes nothing.
@@ -170,7 +193,7 @@ struct NetworkForkTests {
     @Test func noByteCanBeAltered() throws {
         let world = try world()
         let fork = try signed(
-            world, try NetworkFork.genesis(of: world.state, without: [2, 3, 4, 5].map { world.node($0) }), by: [0, 1])
+            world, try NetworkFork.genesis(of: world.state, without: [3, 4, 5].map { world.node($0) }), by: [0, 1, 2])
         let bytes = fork.wireBytes
         for position in bytes.indices {
             var altered = bytes

@@ -513,6 +513,10 @@ class Registry:
         need(lost and all(k in old.weight for k in lost), "a fork without somebody who has no vote")
         need(old.total - weight < old.quorum, "a fork of a network that decides without those who are left out")
         need(weight < old.quorum, "a fork without voters who can decide by themselves")
+        signers = [k for k in old.weight if k not in lost and self.accounts[k]["bond"]]
+        signed = sum(old.weight[k] for k in signers)
+        need(2 * signed > old.total or 2 * signed == old.total and min(old.weight) in signers,
+             "a fork of voters without more than half of the weight: there may be another beside it")
         held = {k: a["balance"] + a["bonded"] + a["bond"] + a["reserve"] + sum(c for c, _ in a["unbonding"])
                 for k, a in self.accounts.items()}
         for t in self.tasks:

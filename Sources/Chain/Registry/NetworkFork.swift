@@ -32,25 +32,42 @@ public enum NetworkFork {
                 + "themselves, so that nobody can call it ended; name fewer, or begin a new network: "
                 + "`meshnode genesis create --name NAME --out FILE`"
         )
+        try require(
+            isEnough(signers: old.members.map(\.node).filter { bond(of: $0, without, state) > 0 }, of: old),
+            "those who would sign do not hold more than half of the weight of \(old.totalWeight) (or half with "
+                + "\(old.members.first?.node.short ?? "nobody")), so that the others could make another fork beside theirs; "
+                + "start the nodes of more voters, or begin a new network: `meshnode genesis create --name NAME --out FILE`"
+        )
         let credits = state.released()
         let accounts = credits.keys.sorted().map { node in
-            let account = state.accounts[node]
-            // Who takes its bond back, or lost it by evidence, votes until the next epoch; the fork is one.
-            let bond = without.contains(node) ? 0 : min(old.weight(of: node), account?.validatorBond ?? 0)
+            let bond = bond(of: node, without, state)
             return Genesis.Account(
                 node: node, balance: credits[node, default: 0] - bond, validatorBond: bond,
-                electionKey: bond > 0 ? account?.electionKey ?? .zero : .zero)
+                electionKey: bond > 0 ? state.accounts[node]?.electionKey ?? .zero : .zero)
         }
-        try require(
-            accounts.contains { $0.validatorBond > 0 },
-            "nobody with a bond would be left; begin a new network: "
-                + "`meshnode genesis create --name NAME --out FILE`")
         return Genesis(
             name: state.genesis.name, timeMs: state.headTimeMs, accounts: accounts,
             parameters: state.genesis.parameters,
             origin: .init(
                 network: state.network, height: state.height, block: state.head, carried: digest(of: accounts),
                 without: without))
+    }
+
+    /// Who takes its bond back, or lost it by evidence, votes until the next epoch; the fork is one.
+    private static func bond(of node: NodeID, _ without: [NodeID], _ state: RegistryState) -> UInt64 {
+        without.contains(node)
+            ? 0 : min(state.validators.weight(of: node), state.accounts[node]?.validatorBond ?? 0)
+    }
+
+    /// Whether these voters, each of whom signs one fork of a network only, can make one beside which there is no other.
+    ///
+    /// Two groups that each hold more than half of the weight have a voter in common. Of two halves only one has the voter
+    /// of the lowest id, so that a network of four goes on without two of them, if it is not one of the two. With less
+    /// than half, those who stop voting could put out those whom they hold up.
+    public static func isEnough(signers: [NodeID], of voters: Electorate) -> Bool {
+        let weight = voters.weight(of: signers)
+        let rest = voters.totalWeight - weight
+        return weight > rest || weight == rest && voters.members.first.map { signers.contains($0.node) } == true
     }
 
     /// Hash of what each account has been given.

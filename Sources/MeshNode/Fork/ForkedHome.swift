@@ -3,8 +3,9 @@ internal import Foundation
 internal import MeshCrypto
 public import Wire
 
-/// Takes what belongs to a member from the home of the old network into a new home for a fork of it. The old home is only
-/// read.
+/// Takes what belongs to a member from the home of the old network into a new home for a fork of it. No node runs in the old
+/// home meanwhile, and all that is written there is that a voter has gone on in this fork: it signs no other one, and its node
+/// votes in the old network no more.
 public struct ForkedHome {
     /// How far the old home could tell whether the fork carries what it should.
     public enum Check: Equatable, Sendable {
@@ -15,13 +16,21 @@ public struct ForkedHome {
     }
 
     private let old: HomeDirectory
+    private let lock: HomeLock
     private let identity: NodeIdentity
     public let check: Check
+    /// What is written into the old home; nil where its key has no vote in the old network.
+    private let decision: SignedFork?
+    /// Nil where the old home can sign nothing, because its record of what it signed is lost.
+    private let durable: DurableStore?
 
-    /// - Throws: `ChainError` for a fork that is not what the old home's registry gives, or another one than it signed.
+    /// - Throws: `ChainError` for a fork that is not what the old home's registry gives, or another one than it has signed or
+    ///   imported; `StorageError.locked` while the old node runs.
     public init(_ fork: Genesis, old: HomeDirectory) throws {
         self.old = old
         identity = try old.loadIdentity()
+        lock = try HomeLock(old)
+        let own = identity.signingKey().nodeID
         let state = try HomeFork.registry(of: old)
         guard let origin = fork.origin else {
             throw ChainError.invalid(
@@ -37,14 +46,23 @@ public struct ForkedHome {
             }
             check = .holds
         }
-        guard try FileSystem.exists(old.durableDatabase) else { return }
-        let durable = try DurableStore(readOnly: old.durableDatabase)
-        if let signed = try SignedFork.read(durable), signed.network != fork.networkID {
+        let votes =
+            state.validators.contains(own) || origin.without.contains(own)
+            || fork.accounts.contains { $0.node == own && $0.validatorBond > 0 }
+        decision = votes ? SignedFork(network: fork.networkID, height: origin.height) : nil
+        durable =
+            try FileSystem.exists(old.durableDatabase)
+            ? try DurableStore(path: old.durableDatabase, owner: own) : nil
+        if let earlier = try durable.flatMap(SignedFork.read), earlier.network != fork.networkID {
             throw ChainError.invalid(
-                "\(old.path) has signed another fork, \(signed.network.hex) at height \(signed.height): this is "
-                    + "\(fork.networkID.hex); import the one that it signed")
+                "\(old.path) has signed or imported another fork, \(earlier.network.hex) at height \(earlier.height): this is "
+                    + "\(fork.networkID.hex); use that one, or, if nobody has a whole copy of it: "
+                    + "`meshnode genesis fork --from \(old.path.shellWord) --give-up \(earlier.network.hex)`")
         }
     }
+
+    /// Whether the old home's node votes in the old network no more once this is copied.
+    public var endsVoting: Bool { decision != nil && durable != nil }
 
     /// The text of the old configuration without tickets of the old network; nil where there is none.
     ///
@@ -63,8 +81,10 @@ public struct ForkedHome {
         return (ConfigurationTemplate.text(values: values), true)
     }
 
-    /// Copies contents, rows that lie in the old home, the owner's rules, bans, an alarm, and last of all the key.
+    /// Writes into the old home that it goes on in this fork; then copies contents, rows that lie there, the owner's rules,
+    /// bans, an alarm, and last of all the key.
     public func copy(into home: HomeDirectory) throws {
+        if let decision { try durable?.commit([decision.record]) }
         let files = FileManager.default
         func take(_ path: String, from source: String, to target: String) throws {
             guard files.fileExists(atPath: source + "/" + path), !files.fileExists(atPath: target + "/" + path) else {

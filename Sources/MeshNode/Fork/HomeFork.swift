@@ -69,8 +69,8 @@ public final class HomeFork {
         let network = signed.networkID
         if let earlier = try SignedFork.read(durable), earlier.network != network {
             throw ChainError.invalid(
-                "this home has signed another fork of its network, \(earlier.network.hex) at height \(earlier.height): two "
-                    + "forks would split its members; use that one, or, if nobody has a whole copy of it: "
+                "this home has signed or imported another fork of its network, \(earlier.network.hex) at height "
+                    + "\(earlier.height): two forks would split its members; use that one, or, if nobody has a whole copy of it: "
                     + "`meshnode genesis fork --from \(home.path.shellWord) --give-up \(earlier.network.hex)`")
         }
         try durable.commit([SignedFork(network: network, height: state.height).record])
@@ -91,19 +91,20 @@ public final class HomeFork {
         return ""
     }
 
-    /// Forgets that this home signed a fork: only right when nobody has a copy with all signatures, or ever will.
+    /// Forgets that this home signed or imported a fork: only right when nobody has a copy with all signatures, or ever will.
     public func giveUp(_ network: NetworkID) throws {
         guard let earlier = try SignedFork.read(durable) else {
-            throw ChainError.invalid("this home has signed no fork; there is nothing to give up")
+            throw ChainError.invalid("this home has signed or imported no fork; there is nothing to give up")
         }
         guard earlier.network == network else {
-            throw ChainError.invalid("this home has signed the fork \(earlier.network.hex), not \(network.hex)")
+            throw ChainError.invalid(
+                "this home has signed or imported the fork \(earlier.network.hex), not \(network.hex)")
         }
         try durable.commit([SignedFork.removal])
     }
 }
 
-/// What a home keeps of the fork that it has signed.
+/// What a home keeps of the fork that it has signed, or that its member has gone on in.
 struct SignedFork: Equatable {
     let network: NetworkID
     let height: UInt64

@@ -396,8 +396,8 @@ public enum NodeError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "them, keep the home whose durable.sqlite is the newest, move the others away, then run: "
                 + "`meshnode doctor --clear-alarm --home \(home.shellWord)`"
         case .hasSignedFork(let home, let network, let height):
-            "home \(home) has signed the fork \(network) of its network at height \(height) and votes here no more; go on "
-                + "in that one: `meshnode init --home NEW --genesis FILE --from \(home.shellWord)`; or, if nobody has a whole "
+            "home \(home) has signed or imported the fork \(network) of its network at height \(height) and votes here no more; "
+                + "go on in that one: `meshnode init --home NEW --genesis FILE --from \(home.shellWord)`; or, if nobody has a whole "
                 + "copy of that file: `meshnode genesis fork --from \(home.shellWord) --give-up \(network)`"
         case .tooFewFiles(let limit, let needed, let uses):
             "the limit of open files is \(limit), a node needs \(needed): \(uses); raise it: ulimit -n 1024"

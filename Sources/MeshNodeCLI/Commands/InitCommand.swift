@@ -146,6 +146,11 @@ struct InitCommand: ParsableCommand {
                 "note: \(old.path) ends at height \(height), the fork is of height \(fork.origin?.height ?? 0): that it carries "
                     + "the right credits was not checked here; its voters have signed it")
         }
+        if taken.endsVoting {
+            global.output.note(
+                "\(old.path) votes in its network no more and signs no other fork of it: its member goes on in this one"
+            )
+        }
         if configuration?.droppedTickets == true {
             global.output.note(
                 "note: mesh.bootstrap had tickets of the old network, which were left away: get one of the new network "
@@ -169,6 +174,11 @@ struct InitCommand: ParsableCommand {
                 "note: \(node.short) has no account in this genesis: it follows the network, and takes part once somebody "
                     + "has sent it credits (`meshnode ledger transfer \(node.hex) CREDITS --home MEMBER`)")
             return
+        }
+        if genesis.origin != nil, from == nil {
+            global.output.note(
+                "note: this genesis is a fork and --from was not given: what it carries is not compared with this "
+                    + "member's old home, and nothing keeps that home from signing another one or from voting on there")
         }
         if genesis.origin?.without.contains(node) == true {
             global.output.note(
