@@ -8,7 +8,6 @@
 # for so long, from the first decided round on. Needs root, `ip` (iproute2) and `nft` (nftables); without them it says
 # so and exits 69. Namespaces are removed at the end, whatever happens. Exits 0 only if all hosts hold the same head
 # and each chain verifies; 2 if not.
-caller=$PWD
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 hosts=5 rounds=3 loss=5 cut=8 limit=300 binary="" out="$PWD/testnet/out-hosts"
@@ -19,9 +18,9 @@ while [ $# -gt 0 ]; do
     --loss) loss=$2 ;;
     --cut) cut=$2 ;;
     --binary) binary=$2 ;;
-    --out) case "$2" in /*) out=$2 ;; *) out=$caller/$2 ;; esac ;;
+    --out) out=$(from_caller "$2") ;;
     -h | --help)
-        sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        usage
         exit 0
         ;;
     *)

@@ -1,12 +1,51 @@
-# Sourced by run.sh and test.sh: checks Swift, installs Debian packages, names the build.
-# Both use one build configuration, so that whoever runs one has built most of the other.
+# Sourced by the scripts of this folder: reads their options, checks Swift, installs Debian packages, names the build.
+# All use one build configuration, so that whoever runs one has built most of the others.
 set -euo pipefail
 
+caller=$PWD
+script=$(realpath "$0")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 BUILD_FLAGS=(-c release -Xswiftc -enable-testing)
 BINARY=.build/release/meshnode
 
 say() { printf '%s\n' "$*" >&2; }
+
+# usage: the comment at the head of the script.
+usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$script"; }
+
+# from_caller PATH: what a path means where the script was called.
+from_caller() { case "$1" in /*) printf '%s\n' "$1" ;; *) printf '%s\n' "$caller/$1" ;; esac; }
+
+# read_options WORD...: sets install (yes or no), out where --out is given, and arguments, all other words.
+read_options() {
+    install=yes
+    arguments=()
+    while [ $# -gt 0 ]; do
+        case "$1" in
+        --no-install) install=no ;;
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        --out)
+            [ $# -gt 1 ] || { say "--out needs a directory"; exit 64; }
+            out=$(from_caller "$2")
+            shift
+            ;;
+        *) arguments+=("$1") ;;
+        esac
+        shift
+    done
+}
+
+# run_program WORD...: builds the program and becomes it.
+run_program() {
+    need_swift
+    install_packages "$install"
+    build --product meshnode
+    export MESHNODE_DATA="$PWD/data" OPENBLAS_NUM_THREADS=1
+    exec "$BINARY" "$@"
+}
 
 need_swift() {
     if ! command -v swift >/dev/null 2>&1; then

@@ -4,16 +4,7 @@
 #   ./testnet/test.sh [--no-install] [--filter NAME]
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
-install=yes
-arguments=()
-while [ $# -gt 0 ]; do
-    case "$1" in
-    --no-install) install=no ;;
-    *) arguments+=("$1") ;;
-    esac
-    shift
-done
-
+read_options "$@"
 need_swift
 NEEDS_NUMPY=yes install_packages "$install"
 build --build-tests

@@ -127,6 +127,26 @@ import Testing
         }
     }
 
+    /// Options of the scripts are read in one place, and their help is the comment at their head.
+    @Test func scriptsOfTheTestnetReadOptionsInOnePlace() throws {
+        let repository = try Repository()
+        let scripts = repository.files.filter { $0.isUnder("testnet") && $0.path.hasSuffix(".sh") }
+        #expect(scripts.count >= 5)
+        for script in scripts where script.name != "setup.sh" {
+            #expect(!script.text.contains("--no-install)"), "\(script.path) reads what setup.sh reads")
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: repository.root + script.path)
+            process.arguments = ["--help"]
+            process.currentDirectoryURL = FileManager.default.temporaryDirectory
+            let output = Pipe()
+            process.standardOutput = output
+            try process.run()
+            let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0 && text.contains("./\(script.path) ["), "\(script.path): \(text)")
+        }
+    }
+
     @Test func everyDecisionIsListed() throws {
         let repository = try Repository()
         let list = try #require(repository.files.first { $0.path == "docs/adr/README.md" })

@@ -195,24 +195,11 @@ package enum NetworkAttack: String, CaseIterable, Sendable {
                 incarnation: 1, addresses: [address], datagramKey: DatagramKey(ExchangeKey().publicKey),
                 capabilities: 0, signedWith: .generate())
         }
-        return Self.parallel(field.ports) { place, port in
-            var tally = Tally()
-            let end = ContinuousClock.now + .seconds(seconds)
-            while ContinuousClock.now < end {
-                guard
-                    let liar = HostilePeer(
-                        key: .generate(), network: field.network, port: port, from: "127.0.6.\(1 + place)"),
-                    liar.isOpen
-                else {
-                    usleep(200_000)
-                    continue
-                }
-                tally.links += 1
-                liar.tell(records)
-                tally.sent += records.reduce(0) { $0 + $1.wireBytes.count }
-                tally.received += liar.flood(seconds: 2) { _ in nil }.received
-            }
-            return tally
+        let bytes = records.reduce(0) { $0 + $1.wireBytes.count }
+        return links(field, field.ports, seconds, from: 6) { liar, front in
+            liar.tell(records)
+            front.tally.sent += bytes
+            front.tally.received += liar.flood(seconds: 2) { _ in nil }.received
         }
     }
 
@@ -231,29 +218,12 @@ package enum NetworkAttack: String, CaseIterable, Sendable {
                     chain: field.task, manifest: .zero, component: .max,
                     vector: ContentReference(id: .zero, length: most))),
         ]
-        return Self.parallel(field.ports) { place, port in
-            var tally = Tally()
-            let end = ContinuousClock.now + .seconds(seconds)
-            while ContinuousClock.now < end {
-                guard
-                    let link = HostilePeer(
-                        key: .generate(), network: field.network, port: port, from: "127.0.7.\(1 + place)"),
-                    link.isOpen
-                else {
-                    usleep(100_000)
-                    continue
-                }
-                tally.links += 1
-                var flooded = (sent: 0, received: 0)
-                switch tally.links % 3 {
-                case 0: link.write([0xff, 0xff, 0xff, 0x7f] + randomBytes(2_000))
-                case 1: flooded = link.flood(seconds: 0.5, perSecond: 2_000) { _ in randomBytes(200) }
-                default: flooded = link.flood(seconds: 0.5, perSecond: 2_000) { odd[$0 % odd.count].wireBytes }
-                }
-                tally.sent += flooded.sent
-                tally.received += flooded.received
+        return links(field, field.ports, seconds, from: 7, retry: .milliseconds(100)) { link, front in
+            switch front.tally.links % 3 {
+            case 0: link.write([0xff, 0xff, 0xff, 0x7f] + randomBytes(2_000))
+            case 1: front.add(link.flood(seconds: 0.5, perSecond: 2_000) { _ in randomBytes(200) })
+            default: front.add(link.flood(seconds: 0.5, perSecond: 2_000) { odd[$0 % odd.count].wireBytes })
             }
-            return tally
         }
     }
 
@@ -295,22 +265,12 @@ package enum NetworkAttack: String, CaseIterable, Sendable {
     }
 
     private func duplicates(_ field: AttackField, _ seconds: Double) -> Tally {
-        let key = SigningKey.generate()
-        return Self.parallel(field.ports) { place, port in
-            var tally = Tally()
-            var open: [HostilePeer] = []
-            let end = ContinuousClock.now + .seconds(seconds)
-            while ContinuousClock.now < end {
-                tally.links += 1
-                if let link = HostilePeer(
-                    key: key, network: field.network, port: port, from: "127.0.8.\(1 + tally.links % 2 + 2 * place)",
-                    instance: UInt64(1 + tally.links % 2))
-                {
-                    open = open.suffix(1) + [link]
-                }
-                usleep(50_000)
-            }
-            return tally
+        links(
+            field, field.ports, seconds, key: .generate(), from: 8, instances: 2, retry: .milliseconds(50)
+        ) { link, front in
+            // The one before stays open.
+            front.open = front.open.suffix(1) + [link]
+            usleep(50_000)
         }
     }
 
@@ -321,30 +281,64 @@ package enum NetworkAttack: String, CaseIterable, Sendable {
         _ field: AttackField, _ ports: [UInt16], _ seconds: Double, key: SigningKey? = nil, lane: Lane = .gossip,
         perSecond: Int, _ payload: @escaping @Sendable (Int) -> [UInt8]?
     ) -> Tally {
+        links(field, ports, seconds, key: key, from: 2) { link, front in
+            let first = front.said
+            var said = first
+            front.add(
+                link.flood(seconds: front.left, lane: lane, perSecond: perSecond) {
+                    said = first + $0 + 1
+                    return payload(first + $0)
+                })
+            front.said = said
+        }
+    }
+
+    /// What the attack has done at one port.
+    private struct Front {
+        let end: ContinuousClock.Instant
+        var tally = Tally()
+        var tries = 0
+        /// Frames of a flood.
+        var said = 0
+        var open: [HostilePeer] = []
+        var left: Double { (end - ContinuousClock.now) / .seconds(1) }
+
+        mutating func add(_ bytes: (sent: Int, received: Int)) {
+            tally.sent += bytes.sent
+            tally.received += bytes.received
+        }
+    }
+
+    /// One thread for each port, which links again and again until the time is over, and does with each link what `use` says.
+    ///
+    /// - Parameters:
+    ///   - key: of every link; nil for a fresh one each.
+    ///   - block: the attack's own addresses, `127.0.BLOCK.`, one a port and instance.
+    ///   - instances: which take turns.
+    ///   - retry: pause after a link that could not be opened.
+    private func links(
+        _ field: AttackField, _ ports: [UInt16], _ seconds: Double, key: SigningKey? = nil, from block: Int,
+        instances: Int = 1, retry: Duration = .milliseconds(200),
+        use: @escaping @Sendable (HostilePeer, inout Front) -> Void
+    ) -> Tally {
         Self.parallel(ports) { place, port in
-            var tally = Tally()
-            let start = ContinuousClock.now
-            var number = 0
-            while true {
-                let left = seconds - (ContinuousClock.now - start) / .seconds(1)
-                guard left > 0 else { return tally }
+            var front = Front(end: .now + .seconds(seconds))
+            while front.left > 0 {
+                let instance = front.tries % instances
+                front.tries += 1
                 guard
                     let link = HostilePeer(
-                        key: key ?? .generate(), network: field.network, port: port, from: "127.0.2.\(1 + place)"),
+                        key: key ?? .generate(), network: field.network, port: port,
+                        from: "127.0.\(block).\(1 + instance + instances * place)", instance: UInt64(1 + instance)),
                     link.isOpen
                 else {
-                    usleep(200_000)
+                    usleep(UInt32(retry / .microseconds(1)))
                     continue
                 }
-                tally.links += 1
-                let first = number
-                let (sent, received) = link.flood(seconds: left, lane: lane, perSecond: perSecond) {
-                    number = first + $0 + 1
-                    return payload(first + $0)
-                }
-                tally.sent += sent
-                tally.received += received
+                front.tally.links += 1
+                use(link, &front)
             }
+            return front.tally
         }
     }
 
