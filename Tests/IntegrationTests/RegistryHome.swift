@@ -116,14 +116,20 @@ final class RunningNode {
     let process = Process()
     private let log: String
 
-    /// - Parameter descriptors: limit of open files of the process.
-    init(home: String, settings: [String] = [], descriptors: Int? = nil) throws {
+    /// - Parameters:
+    ///   - descriptors: limit of open files of the process.
+    ///   - lockedMemory: limit of locked memory of the process in KiB, without the right to go beyond it.
+    init(home: String, settings: [String] = [], descriptors: Int? = nil, lockedMemory: Int? = nil) throws {
         self.home = home
         log = home + ".log"
         let arguments = ["run", "--home", home] + settings.flatMap { ["--set", $0] }
-        if let descriptors {
+        if descriptors != nil || lockedMemory != nil {
+            // Root is above the limit on locked memory, unless it may not lock.
+            let drop = lockedMemory != nil && geteuid() == 0 ? "setpriv --bounding-set=-ipc_lock " : ""
+            let limits =
+                (descriptors.map { "ulimit -n \($0); " } ?? "") + (lockedMemory.map { "ulimit -l \($0); " } ?? "")
             process.executableURL = URL(fileURLWithPath: "/bin/bash")
-            process.arguments = ["-c", "ulimit -n \(descriptors); exec \"$0\" \"$@\"", Program.path] + arguments
+            process.arguments = ["-c", "\(limits)exec \(drop)\"$0\" \"$@\"", Program.path] + arguments
         } else {
             process.executableURL = URL(fileURLWithPath: Program.path)
             process.arguments = arguments

@@ -208,4 +208,22 @@ import Wire
         }
         #expect(!late.output.contains("Too many open files"), "\(late.output.suffix(2_000))")
     }
+
+    /// Keys that cannot be locked in memory stop nothing, and are told of with the way to raise the limit.
+    @Test func keysThatCannotBeLockedAreToldOf() async throws {
+        let folder = try Folder()
+        let home = folder.path + "/home"
+        try RegistryHistory(voters: 4, heights: 1).makeHome(home, heights: 1)
+        let node = try RunningNode(home: home, lockedMemory: 0)
+        let status = try #require(try await node.status(), "\(node.output.suffix(2_000))")
+        #expect(status.warnings.contains { $0.contains("may be written to swap") }, "\(status.warnings)")
+        let text = try LabNodes.expect(["status", "--home", home]).output
+        #expect(text.contains("warning  ") && text.contains("may be written to swap"), "\(text)")
+        let doctor = try Program.run("doctor", "--home", home).output
+        #expect(doctor.contains("memory: ") && doctor.contains("ulimit -l unlimited"), "\(doctor)")
+        node.end()
+        let plain = try RunningNode(home: home)
+        let calm = try #require(try await plain.status(), "\(plain.output.suffix(2_000))")
+        #expect(calm.warnings.isEmpty, "\(calm.warnings)")
+    }
 }

@@ -18,6 +18,18 @@ import Testing
             })
     }
 
+    /// Where the limit on locked memory does not suffice a secret is kept all the same, and counted as long as it lives.
+    @Test func memoryThatCannotBeLockedIsCounted() {
+        let before = SecretMemory.unlockedBytes
+        do {
+            let refused = unsafe LockedMemory(count: 100_000) { _, _ in -1 }
+            #expect(!refused.isLocked && SecretMemory.unlockedBytes == before + 100_000)
+        }
+        #expect(SecretMemory.unlockedBytes == before)
+        let granted = unsafe LockedMemory(count: 100_000) { _, _ in 0 }
+        #expect(granted.isLocked && SecretMemory.unlockedBytes == before)
+    }
+
     /// A place is wiped before another secret gets it.
     @Test func aPlaceIsWipedBeforeItIsUsedAgain() {
         for length in [32, 64, 65] {

@@ -1,6 +1,18 @@
 internal import Sodium
 internal import Synchronization
 
+/// What the system did not let this process lock of the memory that its secrets lie in. Nothing stops for it: whoever runs a
+/// node is told (`status`, `doctor`), because such memory may be written to swap and to core dumps.
+public enum SecretMemory {
+    fileprivate static let unlocked = Atomic<Int>(0)
+
+    /// Bytes of secrets' memory that are not locked now.
+    public static var unlockedBytes: Int { unlocked.load(ordering: .relaxed) }
+
+    /// Whether this process may lock so much more.
+    public static func canLock(_ count: Int) -> Bool { LockedMemory(count: count).isLocked }
+}
+
 /// One owner's memory for a secret: between guard pages, kept out of swap and core dumps where the limit on locked memory
 /// allows, wiped when the owner goes. It cannot be copied; who shares it shares the owner.
 ///
@@ -10,17 +22,28 @@ internal import Synchronization
 @safe
 struct LockedMemory: ~Copyable {
     private let bytes: UnsafeMutableRawBufferPointer
+    /// Of memory with pages of its own.
+    let isLocked: Bool
 
     /// Zeroed memory.
-    init(count: Int) {
-        let address = unsafe count <= SecretPlaces.size ? SecretPlaces.take() : Self.pages(count)
-        unsafe bytes = UnsafeMutableRawBufferPointer(start: address, count: count)
+    init(count: Int) { unsafe self.init(count: count, lock: Self.systemLock) }
+
+    init(count: Int, lock: Lock) {
+        if count <= SecretPlaces.size {
+            isLocked = true
+            unsafe bytes = UnsafeMutableRawBufferPointer(start: SecretPlaces.take(), count: count)
+        } else {
+            let (address, isLocked) = unsafe Self.pages(count, lock)
+            self.isLocked = isLocked
+            unsafe bytes = UnsafeMutableRawBufferPointer(start: address, count: count)
+        }
     }
 
     deinit {
         if unsafe bytes.count <= SecretPlaces.size {
             unsafe SecretPlaces.giveBack(bytes.baseAddress!)
         } else {
+            if !isLocked { unsafe SecretMemory.unlocked.subtract(bytes.count, ordering: .relaxed) }
             // Checks the guards, wipes and unlocks.
             unsafe sodium_free(bytes.baseAddress)
         }
@@ -35,12 +58,19 @@ struct LockedMemory: ~Copyable {
         try unsafe body(bytes)
     }
 
-    /// Zeroed memory between guard pages.
-    fileprivate static func pages(_ count: Int) -> UnsafeMutableRawPointer {
+    /// Locks pages: 0 if it could.
+    typealias Lock = (UnsafeMutableRawPointer, Int) -> Int32
+    fileprivate static var systemLock: Lock { { unsafe sodium_mlock($0, $1) } }
+
+    /// Zeroed memory between guard pages. libsodium locks it and does not say whether it could: so it is asked again, which
+    /// costs nothing where it is locked.
+    fileprivate static func pages(_ count: Int, _ lock: Lock) -> (UnsafeMutableRawPointer, isLocked: Bool) {
         SodiumRuntime.ensure()
         guard let address = unsafe sodium_malloc(count) else { fatalError("no memory for a secret of \(count) bytes") }
         unsafe sodium_memzero(address, count)
-        return unsafe address
+        let isLocked = unsafe lock(address, count) == 0
+        if !isLocked { SecretMemory.unlocked.add(count, ordering: .relaxed) }
+        return unsafe (address, isLocked)
     }
 }
 
@@ -73,7 +103,8 @@ private struct SecretPlaces: ~Copyable, @unchecked Sendable {
 
     private mutating func taken() -> UnsafeMutableRawPointer {
         if unsafe free.isEmpty {
-            let page = unsafe LockedMemory.pages(Self.placesPerPage * Self.size)
+            // Never given back: what could not be locked stays counted.
+            let (page, _) = unsafe LockedMemory.pages(Self.placesPerPage * Self.size, LockedMemory.systemLock)
             for place in 0..<Self.placesPerPage { unsafe free.append(page + place * Self.size) }
         }
         return unsafe free.removeLast()

@@ -18,7 +18,7 @@ public struct Doctor: Sendable {
     }
 
     public func checks() -> [HealthCheck] {
-        [clock(), disk(), ports()] + key() + databases() + chains() + data() + bootstrap()
+        [clock(), disk(), ports()] + memory() + key() + databases() + chains() + data() + bootstrap()
     }
 
     private func clock() -> HealthCheck {
@@ -78,6 +78,9 @@ public struct Doctor: Sendable {
             ? HealthCheck("disk", .fail, text, next: "free at least 1 GiB: a node that cannot write stops signing")
             : HealthCheck("disk", .ok, text)
     }
+
+    /// A running node says itself what it could not lock; its limit may be another one than that of this command.
+    private func memory() -> [HealthCheck] { isRunning ? [] : [MemoryAdvice.probe()] }
 
     private func ports() -> HealthCheck {
         let host = configuration.listen.host

@@ -41,7 +41,8 @@ extension Node: NodeService {
             bytesIn: traffic.bytesIn, bytesOut: traffic.bytesOut,
             drops: counters.sorted { $0.key < $1.key }.map { .init(name: $0.key, count: $0.value) },
             contentsWanted: transfer.exchange.wanted.count + transfer.exchange.finishing.count,
-            obstacles: obstacles.views)
+            obstacles: obstacles.views,
+            warnings: [MemoryAdvice.warning(unlocked: SecretMemory.unlockedBytes)].compactMap { $0 })
     }
 
     /// Most tasks before their start that `status` lists.

@@ -1,6 +1,7 @@
 internal import Chain
 internal import Foundation
 internal import Gossip
+internal import MeshCrypto
 public import Wire
 
 /// The store and the peers for their operator.
@@ -206,6 +207,7 @@ extension Node: NetworkService {
                 "queues", .ok,
                 "\(load.cached) messages cached (\(load.cachedBytes) bytes), \(load.pending) under "
                     + "judgement, \(load.pulls) asked for, \(outbox.count) frames to be sent"))
+        checks.append(MemoryAdvice.check(unlocked: SecretMemory.unlockedBytes))
         if let degraded {
             checks.append(HealthCheck("disk", .fail, degraded, next: "free space on the disk of \(home.path)"))
         }

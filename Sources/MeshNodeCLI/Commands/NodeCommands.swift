@@ -30,6 +30,7 @@ struct StatusCommand: AsyncParsableCommand {
         for obstacle in status.obstacles {
             lines += "\nwaits    \(obstacle.task.map { "task \(Text.short($0)) " } ?? "")\(obstacle.text.printable)"
         }
+        for warning in status.warnings { lines += "\nwarning  \(warning)" }
         for current in status.current { lines += "\n" + text(current) }
         for task in status.unsupported {
             lines += "\ntask \(Text.short(task.task)) \(task.name)  not supported here: \(task.reason)"

@@ -77,14 +77,17 @@ public struct NodeStatus: Codable, Equatable, Sendable {
     public var contentsWanted: Int
     /// Why it does not do what is expected of it; empty when nothing is in the way.
     public var obstacles: [Obstacle]
+    /// What is wrong and stops nothing.
+    public var warnings: [String]
 
     public init(
         node: String, name: String, network: String, version: String = ProgramVersion.text, processNumber: Int32,
         uptimeSeconds: Double, listening: [String], peers: Int, notReady: [String] = [],
         unsupported: [Unsupported] = [], balance: UInt64? = nil,
         chains: [ChainView] = [], current: [Current] = [], bytesIn: UInt64 = 0, bytesOut: UInt64 = 0,
-        drops: [Counter] = [], contentsWanted: Int = 0, obstacles: [Obstacle] = []
+        drops: [Counter] = [], contentsWanted: Int = 0, obstacles: [Obstacle] = [], warnings: [String] = []
     ) {
+        self.warnings = warnings
         self.obstacles = obstacles
         self.contentsWanted = contentsWanted
         self.node = node

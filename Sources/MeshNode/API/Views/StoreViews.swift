@@ -62,6 +62,8 @@ public struct HealthCheck: Codable, Equatable, Sendable {
     public enum Outcome: String, Codable, Sendable {
         case ok
         case fail
+        /// Wrong, and stops nothing.
+        case warning
         /// Nothing can be said, for example without a peer to ask.
         case unknown
     }
