@@ -8,7 +8,8 @@ import Wire
 @testable import MeshNode
 
 /// The attacks that `meshnode bench attacks` measures, one after another against five processes that train: whatever a stranger,
-/// an account or a holder sends, every node stays, rounds go on, and nobody's credits change.
+/// an account or a holder sends for a few seconds, every node stays, nobody's credits change, and rounds go on afterwards. How
+/// many are decided meanwhile is measured, not asked.
 @Suite(.serialized, .timeLimit(.minutes(8))) struct RunningAttackTests {
     private func credits(_ lab: LabNodes, _ name: String, of nodes: [String]) async throws -> [UInt64] {
         let ledger: LedgerView = try await lab.client(name).get("/v1/ledger")
@@ -18,7 +19,7 @@ import Wire
             }
     }
 
-    @Test func roundsGoOnUnderEveryAttack() async throws {
+    @Test func roundsGoOnAfterEveryAttack() async throws {
         let lab = try LabNodes(5, settings: ["miner.auto_join=true"])
         defer { lab.stopAll() }
         try await lab.startAll()

@@ -105,7 +105,7 @@ import Testing
 
     @Test func promisesNameTestsThatExist() throws {
         let repository = try Repository()
-        for name in ["SECURITY.md", "docs/protocol/crypto.md"] {
+        for name in ["SECURITY.md", "docs/protocol/crypto.md", "docs/measurements.md"] {
             let named = try #require(Self.pages(repository)[name]).namedTests
             #expect(named.count > 20)
             for (line, path, function) in named {
