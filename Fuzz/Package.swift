@@ -33,11 +33,12 @@ let package = Package(
             name: "Learn", dependencies: ["OpenBLAS", "Zlib", "Zstd"], path: "Core/Learn", swiftSettings: instrumented),
         // Of the node only what reads files and bodies of requests.
         .target(
-            name: "MeshNode", dependencies: ["Wire", "MeshCrypto", "Gossip", "Chain", "Learn"], path: "Core/MeshNode",
+            name: "MeshNode", dependencies: ["Wire", "MeshCrypto", "Gossip", "Chain", "Learn", "Zstd"],
+            path: "Core/MeshNode",
             sources: [
                 "Configuration", "API/APICoding.swift", "API/RequestBodies.swift", "API/ServiceError.swift",
                 "API/ProgramVersion.swift", "Storage/FileSystem.swift", "Storage/HomeDirectory.swift",
-                "Storage/HomeLock.swift",
+                "Storage/HomeLock.swift", "Storage/ContentCodec.swift",
                 "Storage/StorageError.swift", "Node/PeerMessage.swift", "Node/BlockRange.swift",
             ], swiftSettings: instrumented),
         .target(name: "LibFuzzer", path: "LibFuzzer"),
@@ -45,7 +46,7 @@ let package = Package(
             name: "FuzzTargets", dependencies: ["Wire", "MeshCrypto", "Gossip", "Chain", "Learn", "MeshNode"],
             path: "Targets", swiftSettings: instrumented + [.enableUpcomingFeature("MemberImportVisibility")]),
         .executableTarget(
-            name: "meshnode-fuzz", dependencies: ["LibFuzzer", "FuzzTargets"], path: "Driver",
+            name: "meshnode-fuzz", dependencies: ["LibFuzzer", "FuzzTargets", "Sodium"], path: "Driver",
             swiftSettings: language, linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),
     ]
 )

@@ -22,19 +22,25 @@ if given.count == 4, given[1] == "seeds" {
     }
     exit(0)
 }
-guard given.count >= 2, let target = FuzzTarget.all.first(where: { $0.name == given[1] }) else {
+// A merge starts this program again with the fuzzer's arguments alone.
+let inherited = ProcessInfo.processInfo.environment["MESHNODE_FUZZ_TARGET"]
+guard given.count >= 2, let target = FuzzTarget.all.first(where: { $0.name == inherited ?? given[1] }) else {
     for target in FuzzTarget.all { print(target.name, target.subject) }
     exit(given.count == 1 ? 0 : 64)
 }
 chosen = target
+setenv("MESHNODE_FUZZ_TARGET", target.name, 1)
+FixedRandom.install()
 
 // The name is taken out; the program's own name stays first.
-var count = Int32(given.count - 1)
-var arguments: [UnsafeMutablePointer<CChar>?] = ([given[0]] + given.dropFirst(2)).map { strdup($0) } + [nil]
+let passed = [given[0]] + given.dropFirst(inherited == nil ? 2 : 1)
+var count = Int32(passed.count)
+var arguments: [UnsafeMutablePointer<CChar>?] = passed.map { strdup($0) } + [nil]
 arguments.withUnsafeMutableBufferPointer { buffer in
     var pointer = buffer.baseAddress
     exit(
         LLVMFuzzerRunDriver(&count, &pointer) { data, size in
+            FixedRandom.restart()
             chosen?.run(data.map { Array(UnsafeBufferPointer(start: $0, count: size)) } ?? [])
             return 0
         })

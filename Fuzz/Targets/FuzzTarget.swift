@@ -20,7 +20,7 @@ public struct FuzzTarget: Sendable {
     /// Every target, those with the most to lose first.
     public static let all: [FuzzTarget] = [
         specification, ledger, bodies, rounds, registry, decoders, links, topics, membership, datagrams, content, blame,
-        documents, readers, requests, tables, packing, tickets,
+        documents, readers, requests, tables, packing, tickets, dials, seals, merkle, codec,
     ]
 }
 

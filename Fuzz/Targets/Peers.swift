@@ -172,6 +172,57 @@ extension FuzzTarget {
         }
     }
 
+    /// Dials, admissions, refusals and ends of connections, in any order.
+    static let dials = FuzzTarget("dials", of: "Sources/Gossip/Links/LinkTable.swift") { input in
+        var settings = LinkSettings(profile: input.bool() ? .loopback : .wan)
+        _ = settings.fit(descriptors: input.pick(256))
+        var table = LinkTable(own: identities[0].nodeID, settings: settings, seed: input.next(), now: .zero)
+        var now = Duration.zero
+        var open: [ConnectionID] = []
+        var ups: Set<NodeID> = []
+        for number in 1...1 + input.pick(80) {
+            now += .milliseconds(input.pick(3_000))
+            let peer = input.pick(nodes + identities.map(\.nodeID))
+            let accepted = LinkTable.acceptedConnection(UInt64(number))
+            let connection = open.isEmpty ? accepted : input.pick(open)
+            let step: LinkTable.Input =
+                switch input.pick(14) {
+                case 0: .bootstrap(input.pick(records).addresses, expected: input.bool() ? peer : nil)
+                case 1: .record(input.pick(records), isRemembered: input.bool())
+                case 2: .standing(Standing(members: input.bool() ? [peer] : [], accounts: [input.pick(nodes)]))
+                case 3: .forget(peer)
+                case 4, 5: .accepted(accepted, host: "host \(input.pick(3))")
+                case 6: .unreachable(connection, "no route")
+                case 7, 8: .identified(connection, peer, instance: input.number(near: 1))
+                case 9: .established(connection)
+                case 10: .closed(connection, end(&input))
+                case 11: input.bool() ? .ban(peer) : .allow(peer)
+                case 12: .allowOnly(input.bool() ? nil : [peer])
+                default: .tick
+                }
+            if case .accepted = step { open.append(accepted) }
+            for directive in table.handle(step, now: now) {
+                switch directive {
+                case .dial(let id, _, _): open.append(id)
+                case .linkUp(let node, _): law(ups.insert(node).inserted, "\(node.short) is up twice")
+                case .linkDown(let node, _): law(ups.remove(node) != nil, "\(node.short) is down twice")
+                default: break
+                }
+            }
+            law(Set(table.links.keys) == ups, "links that nobody was told of")
+        }
+        _ = (table.nextDeadline, table.diallingNodes)
+    }
+
+    private static func end(_ input: inout FuzzInput) -> LinkEnd {
+        switch input.pick(4) {
+        case 0: .lost
+        case 1: .here(input.pick(LinkCode.allCases))
+        case 2: .peer(input.pick(LinkCode.allCases))
+        default: .otherRules(own: 1, peer: input.number(near: 1))
+        }
+    }
+
     /// A machine holds secrets and cannot be copied.
     private final class Side {
         var machine: LinkMachine

@@ -16,7 +16,7 @@ struct SpecMutationTests {
         var random = SplitMix(state: UInt64(part))
         var (faulty, valid) = (0, 0)
         for number in 0..<75_000 {
-            var input = FuzzInput((0..<64).flatMap { _ in withUnsafeBytes(of: random.next(), Array.init) })
+            var input = FuzzInput((0..<64).flatMap { _ in withUnsafeBytes(of: random.next()) { [UInt8]($0) } })
             var spec = SpecMutation.bases[number % SpecMutation.bases.count]
             SpecMutation.mutate(&spec, &input)
             FuzzTarget.judge(spec)

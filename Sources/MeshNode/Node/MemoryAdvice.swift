@@ -24,7 +24,7 @@ enum MemoryAdvice {
     private static var limit: String {
         var limit = rlimit()
         #if canImport(Glibc)
-            let read = getrlimit(__rlimit_resource_t(RLIMIT_MEMLOCK.rawValue), &limit)
+            let read = getrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit)
         #else
             let read = getrlimit(RLIMIT_MEMLOCK, &limit)
         #endif
