@@ -177,6 +177,23 @@ import Wire
         #expect(bytes(scratch.file("\(id.hex).part")).isEmpty)
     }
 
+    /// The same bytes from several threads at once, as an operator and a round may bring them.
+    @Test func sameContentIsWrittenByManyAtOnce() async throws {
+        let scratch = Scratch()
+        let store = try ContentStore(directory: scratch.path)
+        for seed in 0..<8 as Range<UInt64> {
+            let value = pattern(length, seed: 90 + seed)
+            let ids = try await withThrowingTaskGroup(of: ContentID.self) { group in
+                for _ in 0..<4 { group.addTask { try store.put(value, kind: .other) } }
+                return try await group.reduce(into: Set()) { $0.insert($1) }
+            }
+            #expect(ids.count == 1)
+            #expect(digest(try store.get(try #require(ids.first))) == digest(value))
+        }
+        #expect(store.list().count == 8 && !store.list().contains { !$0.isComplete })
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).count == 9)
+    }
+
     /// What happens to a content while it is made durable.
     @Test func contentThatChangesUnderItsSync() throws {
         let scratch = Scratch()

@@ -144,8 +144,10 @@ extension Node: NodeService {
         let initial = task.spec.model.initial
         // Nobody else has them: a task whose first model is stored nowhere can never start.
         do {
-            let id = try contentStore.put(
-                task.initialWeights, kind: ContentManifest.Kind(rawValue: ContentRole.model.rawValue))
+            let id = try await disk.write { [contentStore] () throws(StorageError) in
+                try contentStore.put(
+                    task.initialWeights, kind: ContentManifest.Kind(rawValue: ContentRole.model.rawValue))
+            }
             precondition(id == initial.id, "the specification names these weights")
         } catch {
             checkRoom()

@@ -64,11 +64,23 @@ extension NodeWorker {
     /// Makes a fetched content durable, however long the disk takes: whoever votes does not wait for it.
     /// - Returns: why it could not be done; nil where it is on disk.
     func finish(_ id: ContentID, in store: ContentStore) async -> String? {
-        let result: Result<String?, RoundError> = await run {
-            do throws(StorageError) { try store.finish(id) } catch { return .success(error.description) }
-            return .success(nil)
+        do throws(StorageError) {
+            try await write { () throws(StorageError) in try store.finish(id) }
+            return nil
+        } catch { return error.description }
+    }
+
+    /// Writes files that may be long. What an operator gives is not awaited by votes either.
+    func write<Success: Sendable>(
+        _ body: @escaping @Sendable () throws(StorageError) -> Success
+    ) async throws(StorageError) -> Success {
+        let result: Result<Result<Success, StorageError>, RoundError> = await run {
+            .success(Result { () throws(StorageError) in try body() })
         }
-        return (try? result.get()) ?? nil
+        switch result {
+        case .success(let written): return try written.get()
+        case .failure(let error): throw .operation(path: "content", operation: "writing", reason: "\(error)")
+        }
     }
 }
 

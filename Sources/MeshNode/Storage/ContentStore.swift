@@ -109,17 +109,28 @@ public final class ContentStore: Sendable {
         let manifest = ContentManifest(of: bytes, kind: kind, codec: codec, rawLength: rawLength)
         let id = manifest.contentID
         if has(id) { return id }
-        try state.withLock { (state) throws(StorageError) in
+        let (isNew, number) = try state.withLock { (state) throws(StorageError) in
+            let isNew = state.entries[id] == nil
             try reserve(manifest, id, &state)
+            state.uses += 1
+            return (isNew, state.uses)
         }
         do throws(StorageError) {
-            // Another name than a partial's, whose chunks may be arriving at the same time.
-            try FileSystem.writeAtomically(path(id, "data"), [ContentFile.header(manifest), bytes])
+            // Another name than a partial's, whose chunks may be arriving at the same time, and than another writer's.
+            try FileSystem.writeAtomically(
+                path(id, "data"), [ContentFile.header(manifest), bytes], ending: ".\(number).tmp")
         } catch {
-            state.withLock { state in release(id, &state) }
+            state.withLock { state in
+                // What was listed before, or has come another way, stays.
+                if isNew, state.entries[id]?.isComplete == false, state.partials[id] == nil { release(id, &state) }
+            }
             throw error
         }
-        state.withLock { state in markComplete(id, &state) }
+        try state.withLock { (state) throws(StorageError) in
+            // Removed while it was written: it is there again.
+            try reserve(manifest, id, &state)
+            markComplete(id, &state)
+        }
         try dropPartialFile(id)
         return id
     }

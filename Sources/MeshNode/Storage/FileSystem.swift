@@ -78,8 +78,11 @@ enum FileSystem {
     }
 
     /// Replaces `path` in one step: temporary file, fsync, rename, fsync of the directory.
-    static func writeAtomically(_ path: String, _ parts: [[UInt8]], exclusive: Bool = false) throws(StorageError) {
-        let temporary = path + ".tmp"
+    /// - Parameter ending: of the temporary file; one of its own where several may write at once.
+    static func writeAtomically(
+        _ path: String, _ parts: [[UInt8]], exclusive: Bool = false, ending: String = ".tmp"
+    ) throws(StorageError) {
+        let temporary = path + ending
         let file = try open(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
         do throws(StorageError) {
             defer { close(file) }
