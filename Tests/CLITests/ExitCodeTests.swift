@@ -76,6 +76,27 @@ import Testing
                 home + "/meshnode/api.sock"))
     }
 
+    /// The rule for texts of tasks holds for the names that this program gives away itself.
+    @Test func namesThatLookLikeOthersAreRefused() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let home = scratch.path + "/h"
+        for setting in ["node.name=cl\u{456}nic", "node.name=a\u{200B}b", "data.type=\u{441}\u{43E}\u{440}\u{435}"] {
+            let outcome = try await executable.run(["init", "--home", home, "--set", setting])
+            #expect(outcome.status == 78 && outcome.errors.contains(setting.prefix(9) + ":"), "\(outcome.errors)")
+        }
+        #expect(try await executable.run(["init", "--home", home, "--set", "node.name=clinic"]).status == 0)
+        let genesis = try await executable.run(
+            ["genesis", "create", "--name", "l\u{430}b", "--member", home, "--out", scratch.path + "/g"])
+        #expect(genesis.status == 65 && genesis.errors.contains("name: "), "\(genesis.errors)")
+        #expect(!FileManager.default.fileExists(atPath: scratch.path + "/g"))
+        let file = try scratch.write(
+            try String(contentsOfFile: digits, encoding: .utf8)
+                .replacingOccurrences(of: "name = \"digits\"", with: "name = \"d\u{456}gits\""), "t.toml")
+        let task = try await executable.run(["task", "create", file])
+        #expect(task.status == 65 && task.errors.contains("Latin and Cyrillic"), "\(task.errors)")
+    }
+
     @Test func wrongConfigurationIs78WithEveryFault() async throws {
         let scratch = try Scratch()
         let executable = try Executable()

@@ -217,7 +217,7 @@ extension Node {
     }
 
     /// Signs a transaction of this node and hands it to the registry.
-    func submit(_ transaction: Transaction) throws(ServiceError) -> Envelope { try queue(signed(transaction)) }
+    func submit(_ transaction: Transaction) throws(ServiceError) -> Sent { try queue(signed(transaction)) }
 
     /// A checked transaction of this node that nobody has seen yet.
     func signed(_ transaction: Transaction) throws(ServiceError) -> Envelope {
@@ -235,17 +235,25 @@ extension Node {
         return envelope
     }
 
-    func queue(_ envelope: Envelope) throws(ServiceError) -> Envelope {
+    /// A transaction on its way. Its decision is looked for above `height`, the registry's before it was sent: a lone
+    /// validator decides while it is sent, and so may others.
+    struct Sent {
+        let envelope: Envelope
+        let height: UInt64
+    }
+
+    func queue(_ envelope: Envelope) throws(ServiceError) -> Sent {
+        let height = registry.state.height
         let (admission, directives) = registry.receive(envelope, now)
         guard admission == .accept else {
             throw .conflict(reason: "the registry did not take the transaction: \(admission)", next: "try again")
         }
         perform(directives, chain: registry.chain)
-        return envelope
+        return Sent(envelope: envelope, height: height)
     }
 
     /// Checks this node's own data against a task and signs an Enrol.
-    func enrol(_ record: RegistryState.TaskRecord, bond: UInt64?) throws(ServiceError) -> Envelope {
+    func enrol(_ record: RegistryState.TaskRecord, bond: UInt64?) throws(ServiceError) -> Sent {
         try submit(.enrol(try enrolment(in: record, bond: bond)))
     }
 

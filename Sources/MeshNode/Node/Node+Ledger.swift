@@ -197,7 +197,7 @@ extension Node {
         receipt(try submit(transaction), text)
     }
 
-    func receipt(_ envelope: Envelope, _ text: String) -> Receipt {
-        Receipt(reference: envelope.transactionID.hex, text: text, height: registry.state.height)
+    func receipt(_ sent: Sent, _ text: String) -> Receipt {
+        Receipt(reference: sent.envelope.transactionID.hex, text: text, height: sent.height)
     }
 }

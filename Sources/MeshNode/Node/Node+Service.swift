@@ -176,12 +176,12 @@ extension Node: NodeService {
                 try durable.commit([.value(space: "sealing-key", key: id.bytes, bytes: bytes)])
             }
         } catch { throw .failed(reason: "\(error)", next: "free disk space and publish again") }
-        _ = try queue(envelope)
+        let sent = try queue(envelope)
         keepForever([initial], chain: id)
         note("published", "published task \(id.short) \"\(task.spec.name)\"", task: id)
         return PublishedView(
             task: id.hex, transaction: envelope.transactionID.hex, model: initial.id.hex, warnings: warnings,
-            readers: TaskSpecValidator.readers(task.spec), height: registry.state.height,
+            readers: TaskSpecValidator.readers(task.spec), height: sent.height,
             columns: task.spec.data.columns == given.spec.data.columns ? nil : task.spec.data.columns)
     }
 
@@ -199,7 +199,7 @@ extension Node: NodeService {
         guard let record = record(of: task) else {
             throw .notFound(what: "task \(task.short) is not in the registry", next: "see: `meshnode task list`")
         }
-        let envelope = try enrol(record, bond: bond)
+        let sent = try enrol(record, bond: bond)
         joining.insert(task)
         obstacles.clear(.join, task)
         let dates = TaskDates(record, genesis.parameters)
@@ -217,7 +217,7 @@ extension Node: NodeService {
             text +=
                 "\(Self.megabytes(Double(policy.plan.totalBytes))) MB when it sums (see: `meshnode task show \(task.short)`)"
         }
-        return receipt(envelope, text)
+        return receipt(sent, text)
     }
 
     // MARK: Rounds
