@@ -1,3 +1,4 @@
+import Gossip
 import MeshCrypto
 import Testing
 import Wire
@@ -54,6 +55,50 @@ struct DigestTests {
         }
         // A third one is not kept by anybody.
         #expect(a.insert(vote(2, block: 3)) == .full)
+    }
+
+    /// What is kept beside the messages for digests is what the messages say, however they came and went.
+    @Test func whatIsToldFollowsFromTheMessages() throws {
+        var book = SlotBook()
+        var generator = MeshGenerator(seed: 7)
+        func next(_ bound: UInt64) -> Int { Int(generator.next(upperBound: bound)) }
+        let strangers = Array(participants.dropLast())
+        for step in 0..<400 {
+            book.insert(vote(next(5), view: UInt32(next(4)), block: next(3) == 0 ? nil : UInt8(next(3))))
+            if step % 90 == 89 {
+                let view = UInt32(next(4))
+                book.removeAll { $0.minor == view }
+            }
+            for known in [participants, strangers] {
+                var expected: [SlotGroup] = []
+                for view in UInt32(0)..<4 {
+                    let found = book.all(.prevote, major: 1, minor: view).filter { known.contains($0.signer) }
+                    guard !found.isEmpty else { continue }
+                    var bits: UInt8 = 0
+                    for envelope in found { bits |= 1 << UInt8(known.firstIndex(of: envelope.signer)!) }
+                    expected.append(
+                        SlotGroup(
+                            kind: .prevote, major: 1, minor: view, bitmap: [bits],
+                            fingerprint: SlotFingerprint(
+                                marks: found.map {
+                                    Transcript.hash("meshnode/mark/1", $0.signer.bytes, $0.payload)
+                                })))
+                }
+                #expect(book.groups(participants: known) == expected)
+                #expect(book.missing(from: expected, participants: known, limit: 64).isEmpty)
+                // Everything to who has nothing, the newest slots first.
+                let everything = (UInt32(0)..<4).flatMap { book.all(.prevote, major: 1, minor: $0) }
+                    .filter { known.contains($0.signer) }
+                let sent = book.missing(from: [], participants: known, limit: 64)
+                #expect(Set(sent) == Set(everything))
+                #expect(zip(sent, sent.dropFirst()).allSatisfy { $0.slot >= $1.slot })
+            }
+        }
+        // A signer with its share loses its oldest messages, and they are told of no more.
+        book.removeAll { _ in true }
+        for view in 0..<UInt32(ChainTables.slots.quota + 10) { book.insert(vote(0, view: view + 10)) }
+        let told = book.groups(participants: [participants[0]])
+        #expect(told.count == ChainTables.slots.quota && told.first!.minor >= 10)
     }
 
     /// A signer that votes for hundreds of views fills its own share: its lowest views go, what it said once about the attempt

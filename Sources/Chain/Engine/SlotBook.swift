@@ -37,6 +37,8 @@ public struct SlotBook: Sendable {
     }
 
     private var messages: [Place: [Entry]] = [:]
+    /// What digests say of each slot of `messages`, kept so that nobody who is told or asked sorts and hashes all of them.
+    private var slots: [Slot: SlotSummary] = [:]
     /// Messages of each signer: whoever signs for hundreds of views fills its own share only.
     private var shares: [NodeID: Int] = [:]
 
@@ -95,8 +97,12 @@ public struct SlotBook: Sendable {
                 count -= lost.count
                 shares[envelope.signer, default: 0] -= lost.count
                 gone += lost.map(\.envelope)
+                slots[place.slot]?.remove(place.signer)
+                if slots[place.slot]?.marks.isEmpty == true { slots[place.slot] = nil }
             }
-            messages[Place(slot: envelope.slot, signer: envelope.signer), default: []].append(Entry(envelope))
+            let entry = Entry(envelope)
+            messages[Place(slot: envelope.slot, signer: envelope.signer), default: []].append(entry)
+            slots[envelope.slot, default: SlotSummary()].add(entry.mark, of: envelope.signer)
             count += 1
             shares[envelope.signer, default: 0] += 1
         }
@@ -112,6 +118,7 @@ public struct SlotBook: Sendable {
 
     public mutating func removeAll(where shouldRemove: (Slot) -> Bool) {
         messages = messages.filter { !shouldRemove($0.key.slot) }
+        slots = slots.filter { !shouldRemove($0.key) }
         count = messages.values.reduce(0) { $0 + $1.count }
         shares = [:]
         for (place, entries) in messages { shares[place.signer, default: 0] += entries.count }
@@ -119,16 +126,18 @@ public struct SlotBook: Sendable {
 
     /// The first message of every signer in these slots, ascending by signer.
     public func first(_ kind: MessageKind, major: UInt64, minor: UInt32) -> [Envelope] {
-        messages.filter { $0.key.slot.kind == kind && $0.key.slot.major == major && $0.key.slot.minor == minor }
-            .compactMap { $0.value.first?.envelope }
-            .sorted { $0.signer < $1.signer }
+        places(kind, major: major, minor: minor).sorted { $0.signer < $1.signer }
+            .compactMap { messages[$0]?.first?.envelope }
     }
 
     /// Everything of one slot group, second messages included, ascending by signer and then by payload name.
     public func all(_ kind: MessageKind, major: UInt64, minor: UInt32) -> [Envelope] {
-        messages.filter { $0.key.slot.kind == kind && $0.key.slot.major == major && $0.key.slot.minor == minor }
-            .sorted { $0.key < $1.key }
-            .flatMap { $0.value.map(\.envelope) }
+        places(kind, major: major, minor: minor).sorted().flatMap { messages[$0]?.map(\.envelope) ?? [] }
+    }
+
+    private func places(_ kind: MessageKind, major: UInt64, minor: UInt32) -> [Place] {
+        slots.filter { $0.key.kind == kind && $0.key.major == major && $0.key.minor == minor }
+            .flatMap { slot, summary in summary.signers.keys.map { Place(slot: slot, signer: $0) } }
     }
 
     public func contains(_ kind: MessageKind, major: UInt64, minor: UInt32, signer: NodeID, chain: ChainID) -> Bool {
@@ -137,19 +146,33 @@ public struct SlotBook: Sendable {
 
     /// Which signers of `participants` are here, slot by slot; the newest `limit` slots.
     public func groups(participants: [NodeID], limit: Int = ChainDigest.entries) -> [SlotGroup] {
-        var found: [Slot: (bitmap: [UInt8], marks: [[UInt8]])] = [:]
-        let empty = [UInt8](repeating: 0, count: (participants.count + 7) / 8)
-        let indices = Self.indices(of: participants)
-        for (place, entries) in messages {
-            guard let index = indices[place.signer] else { continue }
-            found[place.slot, default: (empty, [])].bitmap[index / 8] |= 1 << UInt8(index % 8)
-            found[place.slot]!.marks += entries.map(\.mark)
+        groups(Self.indices(of: participants), limit: limit)
+    }
+
+    private func groups(_ indices: [NodeID: Int], limit: Int = ChainDigest.entries) -> [SlotGroup] {
+        var found: [SlotGroup] = []
+        for slot in slots.keys.sorted().reversed() where found.count < limit {
+            var bitmap = [UInt8](repeating: 0, count: (indices.count + 7) / 8)
+            var others = false
+            var isEmpty = true
+            for signer in slots[slot]!.signers.keys {
+                guard let index = indices[signer] else {
+                    others = true
+                    continue
+                }
+                bitmap[index / 8] |= 1 << UInt8(index % 8)
+                isEmpty = false
+            }
+            guard !isEmpty else { continue }
+            // Of participants alone, whoever else has signed.
+            let fingerprint =
+                others
+                ? slots[slot]!.fingerprintOnly(of: { indices[$0] != nil }) : slots[slot]!.fingerprint
+            found.append(
+                SlotGroup(
+                    kind: slot.kind, major: slot.major, minor: slot.minor, bitmap: bitmap, fingerprint: fingerprint))
         }
-        return found.keys.sorted().suffix(limit).map { slot in
-            SlotGroup(
-                kind: slot.kind, major: slot.major, minor: slot.minor, bitmap: found[slot]!.bitmap,
-                fingerprint: SlotFingerprint(marks: found[slot]!.marks))
-        }
+        return found.reversed()
     }
 
     private static func indices(of participants: [NodeID]) -> [NodeID: Int] {
@@ -159,12 +182,12 @@ public struct SlotBook: Sendable {
     /// Messages that are here and not in a peer's groups, the newest slots first. Where both have the same signers but
     /// not the same messages, because one of them signed two, the whole group.
     public func missing(from groups: [SlotGroup], participants: [NodeID], limit: Int) -> [Envelope] {
-        let mine = self.groups(participants: participants)
+        let indices = Self.indices(of: participants)
         var theirs: [GroupName: SlotGroup] = [:]
         for group in groups { theirs[GroupName(group)] = group }
         var equal: Set<GroupName> = []
         var unlike: Set<GroupName> = []
-        for group in mine {
+        for group in self.groups(indices) {
             guard let other = theirs[GroupName(group)], other.bitmap == group.bitmap else { continue }
             if other.fingerprint == group.fingerprint {
                 equal.insert(GroupName(group))
@@ -172,18 +195,18 @@ public struct SlotBook: Sendable {
                 unlike.insert(GroupName(group))
             }
         }
-        let indices = Self.indices(of: participants)
-        // Most are known on both sides: only what is left has to be put in order.
-        let wanted = messages.keys.filter { place in
-            let name = GroupName(place.slot)
-            guard !equal.contains(name), let index = indices[place.signer] else { return false }
-            let bitmap = theirs[name]?.bitmap ?? []
-            let isKnown = index / 8 < bitmap.count && bitmap[index / 8] >> UInt8(index % 8) & 1 == 1
-            return !isKnown || unlike.contains(name)
-        }
         var found: [Envelope] = []
-        for place in wanted.sorted().reversed() where found.count < limit {
-            found += (messages[place] ?? []).map(\.envelope)
+        // Between neighbours that have heard the same nothing is left of it.
+        for slot in slots.keys.filter({ !equal.contains(GroupName($0)) }).sorted().reversed() {
+            let name = GroupName(slot)
+            let bitmap = theirs[name]?.bitmap ?? []
+            for signer in slots[slot]!.signers.keys.sorted().reversed() {
+                guard found.count < limit else { return found }
+                guard let index = indices[signer] else { continue }
+                let isKnown = index / 8 < bitmap.count && bitmap[index / 8] >> UInt8(index % 8) & 1 == 1
+                guard !isKnown || unlike.contains(name) else { continue }
+                found += (messages[Place(slot: slot, signer: signer)] ?? []).map(\.envelope)
+            }
         }
         return found
     }
@@ -229,31 +252,6 @@ public struct SlotGroup: WireCodable, Hashable {
         minor = try decoder.u32("minor")
         bitmap = try decoder.data(limit: Limits.accounts / 8, "bitmap")
         fingerprint = try decoder.value()
-    }
-}
-
-/// 128 bits of a hash over the marks of all messages of a slot, in order. A sum of marks, XOR or other, could be made equal by
-/// signers who choose among two messages each.
-public struct SlotFingerprint: WireCodable, Hashable {
-    private let high: UInt64
-    private let low: UInt64
-
-    public init(marks: [[UInt8]]) {
-        var transcript = Transcript("meshnode/group/1")
-        for mark in marks.sorted(by: { $0.lexicographicallyPrecedes($1) }) { transcript.append(mark) }
-        let hash = transcript.hash()
-        high = hash[..<8].reduce(0) { $0 << 8 | UInt64($1) }
-        low = hash[8..<16].reduce(0) { $0 << 8 | UInt64($1) }
-    }
-
-    public func encode(into encoder: inout WireEncoder) {
-        encoder.u64(high)
-        encoder.u64(low)
-    }
-
-    public init(from decoder: inout WireDecoder) throws(WireError) {
-        high = try decoder.u64("fingerprint")
-        low = try decoder.u64("fingerprint")
     }
 }
 
