@@ -208,6 +208,18 @@ struct EventMailboxTests {
         #expect(Set(next) == [peer, other])
     }
 
+    /// Votes of many views and no end of them: the body that could end it is taken all the same.
+    @Test("control leaves every eighth turn to what waits behind it")
+    func controlIsNeverAlone() async {
+        let mailbox = EventMailbox(creditMax: 1 << 30) { _ in }
+        mailbox.stand(Standing(members: [peer]))
+        for _ in 0..<100 { _ = mailbox.push(frame(.control, 1)) }
+        for _ in 0..<5 { _ = mailbox.push(frame(.bulk, 1)) }
+        var lanes: [Lane] = []
+        for _ in 0..<48 { if case .frame(_, let lane, _)? = await mailbox.next() { lanes.append(lane) } }
+        #expect(lanes.indices.filter { lanes[$0] == .bulk } == [7, 15, 23, 31, 39])
+    }
+
     /// Of several tries the shortest: another process can only make one longer.
     @Test("taking a frame costs the same, however many wait")
     func takingIsCheap() async {

@@ -6,7 +6,7 @@ package import Wire
 ///
 /// Link states come first. Frames go by the standing of their sender, then by lane, then round the peers, one frame each:
 ///
-/// - control of known nodes first;
+/// - control of known nodes first, but after seven of it in a row one of the others, if one waits;
 /// - of eight turns, four are their gossip's and three their bulk's, so that neither starves; one is the strangers', whose
 ///   control goes before their gossip, and that four to one before their bulk. A turn that nobody needs passes to the next.
 /// - A peer whose time is used up (``charge(_:_:)``) waits behind all of its kind that have some left.
@@ -63,6 +63,10 @@ package final class EventMailbox: Sendable {
         /// By lane.
         var known = [Round](repeating: Round(), count: Lane.allCases.count)
         var strangers = [Round](repeating: Round(), count: Lane.allCases.count)
+        /// Control of known nodes that is taken while others wait. Votes alone decide nothing: the bodies that they are about,
+        /// and what asks for them, wait in bulk.
+        static let controlInRow = 7
+        var controlRun = 0
         var turn = 0
         var strangersTurn = 0
         var credit: [NodeID: Int] = [:]
@@ -80,7 +84,11 @@ package final class EventMailbox: Sendable {
             // A closure over all of the state would hold the rings a second time, and each pop would copy the one it changes.
             let time = time
             let hasTime = { (node: NodeID) in time[node].map { $0.used <= TimeBudget.most } ?? true }
-            if let event = known[0].pop(hasTime) { return event }
+            if controlRun < Self.controlInRow, let event = known[0].pop(hasTime) {
+                controlRun += 1
+                return event
+            }
+            controlRun = 0
             // Of whoever has something to take: known gossip, known bulk, strangers.
             turn = (turn + 1) % 8
             let preferred = turn < 4 ? [0, 1, 2] : turn < 7 ? [1, 0, 2] : [2, 0, 1]
@@ -88,7 +96,7 @@ package final class EventMailbox: Sendable {
                 let event = place < 2 ? known[place + 1].pop(hasTime) : popStranger(hasTime)
                 if let event { return event }
             }
-            return nil
+            return known[0].pop(hasTime)
         }
 
         private mutating func popStranger(_ hasTime: (NodeID) -> Bool) -> TransportEvent? {
