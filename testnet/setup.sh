@@ -80,7 +80,11 @@ install_packages() {
     say "installing: ${missing[*]}"
     local sudo=""
     [ "$(id -u)" -eq 0 ] || sudo=sudo
-    $sudo apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive $sudo $line -qq >&2 || {
+    # What the package manager says is of interest only where it fails.
+    local log
+    log=$(mktemp)
+    { $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo $line -qq; } >"$log" 2>&1 || {
+        tail -n 20 "$log" >&2
         say "could not install; run it by hand: sudo apt-get update && sudo $line"
         exit 69
     }

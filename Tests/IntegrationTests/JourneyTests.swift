@@ -35,7 +35,7 @@ import Testing
 
     @Test func aTaskFromItsPublicationToItsModel() async throws {
         let lab = try LabNodes(
-            5, settings: ["miner.auto_join=true"], genesis: ["--settle-seconds", "1", "--evidence-seconds", "5"])
+            5, settings: ["miner.auto_join=true"], genesis: ["--settle-seconds", "3600"])
         defer { lab.stopAll() }
         try lab.run("n5", "config", "set", "miner.auto_join=false")
         try await lab.startAll()
@@ -82,15 +82,37 @@ import Testing
         let log = try String(contentsOfFile: lab.folder.path + "/n2.log", encoding: .utf8)
         #expect(log.contains(" linked to ") && !log.contains("link up"), "\(log.prefix(3000))")
 
+        // A model whose file is altered under the running node is noticed by whoever reads it, and fetched again.
+        let models: [ModelView] = try await lab.client("n2").get("/v1/tasks/\(task)/models")
+        let file = lab.home("n2") + "/content/\(try #require(models.last).model).data"
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+        bytes[bytes.count - 1] ^= 1
+        try bytes.write(to: URL(fileURLWithPath: file))
+        let altered = try lab.refused("n2", "model", "export", task, "--out", lab.folder.path + "/altered.safetensors")
+        #expect(altered.contains("is damaged on disk") && altered.contains("fetched again from peers"), "\(altered)")
+        let running = lab.folder.path + "/running.safetensors"
+        try await lab.until("it is fetched again") {
+            let again = try Program.run("model", "export", task, "--out", running, "--home", lab.home("n2"))
+            return again.code == 0 ? nil : again.errors
+        }
+
         // The models are there without the node, byte for byte.
         let list = try lab.run("n2", "model", "list", task)
-        try lab.run("n2", "model", "export", task, "--out", lab.folder.path + "/running.safetensors")
         try lab.run("n2", "stop")
         #expect(try lab.run("n2", "model", "list", task) == list && list.split(separator: "\n").count == 5)
         try lab.run("n2", "model", "export", task, "--out", lab.folder.path + "/stopped.safetensors")
         #expect(
-            FileManager.default.contents(atPath: lab.folder.path + "/running.safetensors")
+            FileManager.default.contents(atPath: running)
                 == FileManager.default.contents(atPath: lab.folder.path + "/stopped.safetensors"))
+        // What was measured stands in the list after a restart, too.
+        let shown = try await lab.task(task, on: "n3").accuracy
+        try await lab.start("n2")
+        #expect(try await lab.task(task, on: "n2").accuracy == shown && shown != nil)
+        let page = try lab.run("n2", "task", "show", task)
+        for word in ["classes 0, 1, 2", "epochs of sgd", "latest times", "divided by 16"] {
+            #expect(page.contains(word), "\(word): \(page)")
+        }
+        try lab.run("n2", "stop")
         let none = try lab.refused("n2", "model", "export", task, "--round", "9", "--out", lab.folder.path + "/x")
         #expect(none.contains("has no model of round 9"), "\(none)")
     }

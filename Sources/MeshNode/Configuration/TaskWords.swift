@@ -92,6 +92,20 @@ extension TaskSpec.ServerRule: WordChoice {
         case .krum: "krum"
         }
     }
+
+    /// As papers write it.
+    public var title: String {
+        switch self {
+        case .fedAvg: "FedAvg"
+        case .fedAvgM: "FedAvgM"
+        case .fedAdam: "FedAdam"
+        case .fedYogi: "FedYogi"
+        case .diLoCo: "DiLoCo"
+        case .median: "median"
+        case .trimmedMean: "trimmed mean"
+        case .krum: "Krum"
+        }
+    }
 }
 
 extension TaskSpec.Weighting: WordChoice {

@@ -116,9 +116,31 @@ enum BlockDescription {
 
     /// Why an attempt is void, and whom it cost what.
     static func reason(_ void: VoidBody) -> String {
-        (["\(void.reason)"] + void.evicted.map { "client \($0.short) evicted" }
+        ([void.reason.words] + void.evicted.map { "client \($0.short) evicted" }
             + void.replaced.map { "holder \($0.short) \(void.reason == .holders ? "silent" : "convicted")" })
             .joined(separator: ", ")
+    }
+}
+
+extension VoidReason {
+    var words: String {
+        switch self {
+        case .tooFew: "too few updates arrived"
+        case .deadline: "a deadline passed"
+        case .holders: "key holders were silent"
+        case .blame: "an update was proven bad"
+        }
+    }
+}
+
+extension FailureReason {
+    var words: String {
+        switch self {
+        case .attempts: "three attempts of one round gave no result"
+        case .quality: "three results in a row were rejected"
+        case .expired: "it had not ended by its expiry"
+        case .holders: "more key holders failed than can be replaced"
+        }
     }
 }
 

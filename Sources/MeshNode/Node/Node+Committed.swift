@@ -73,7 +73,8 @@ extension Node {
         case .control: committedControl(block)
         case .registry: break
         }
-        if let view { tasks[chain]?.lastRound = view }
+        // An attempt that failed has no figures; those of the round before stand.
+        if let view, view.outcome != .void { tasks[chain]?.lastRound = view }
     }
 
     private func committedManifest(_ block: DecidedBlock) {
@@ -141,7 +142,7 @@ extension Node {
             switch control {
             case .direction, .noDirection, .scores, .anchor: nil
             case .complete: "completed"
-            case .failed(let reason): "failed: \(reason)"
+            case .failed(let reason): "failed: \(reason.words)"
             case .ordered(let order):
                 switch order.control?.action {
                 case .pause: "paused by its publisher"

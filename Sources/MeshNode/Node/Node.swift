@@ -199,6 +199,7 @@ public actor Node {
                 tasks[entry.state.chain] = try Self.runtime(
                     entry, key: key, durable: durable, manual: configuration.voting == .manual,
                     electionKey: electionKey, environment: environment)
+                tasks[entry.state.chain]?.lastRound = try Self.lastRound(chainStore, entry.state.chain)
                 loaded.insert(entry.state.chain)
             } catch { unsupported[entry.state.chain] = "\(error)" }
         }
@@ -209,6 +210,13 @@ public actor Node {
 
     static func ownMessages(_ durable: DurableStore, _ chain: ChainID) throws -> [Envelope] {
         try durable.slotMessages(chain: chain).map { try Envelope(wireBytes: $0.message) }
+    }
+
+    /// The last round whose figures this home has.
+    private static func lastRound(_ store: ChainStore, _ chain: ChainID) throws -> RoundView? {
+        try store.roundMetrics(chain: chain).compactMap {
+            try? JSONDecoder().decode(RoundView.self, from: Data($0.json.utf8))
+        }.last { $0.outcome != .void }
     }
 
     static func voteState(_ durable: DurableStore, _ chain: ChainID) throws -> VoteState? {
@@ -269,7 +277,6 @@ public actor Node {
 
     /// Listens, links, resumes every chain in the phase that its stored blocks lead to.
     public func start() async throws -> PeerAddress {
-        loadData()
         if configuration.debug.keepsOwnUpdates {
             logger.warning("debug.keep_own_updates is on: this node stores its own quantised updates in plain form")
         }
@@ -279,6 +286,8 @@ public actor Node {
         await transport.stand(standing)
         let address = try await transport.start()
         listening = address
+        // A port that is taken is said first, and alone.
+        loadData()
         bans = try BanFile.read(home: home)
         for node in bans.sorted() { await transport.ban(node) }
         for recent in configuration.bootstrap.compactMap(\.recent) {

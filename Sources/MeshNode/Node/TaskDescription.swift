@@ -28,7 +28,7 @@ extension TaskView {
             case .failed(.expired), .running: taskState = .expired
             case .failed(let failure):
                 taskState = .failed
-                reason = "\(failure)"
+                reason = failure.words
             case .stopped: taskState = .cancelled
             }
         } else if state != nil {

@@ -161,7 +161,8 @@ package final class DatabaseFile: Sendable {
     private static func configuration(readOnly: Bool) -> Configuration {
         var configuration = Configuration()
         configuration.readonly = readOnly
-        configuration.busyMode = .timeout(5)
+        // A backup program may hold the file for a while; a node that cannot commit ends.
+        configuration.busyMode = .timeout(readOnly ? 5 : 30)
         configuration.foreignKeysEnabled = true
         configuration.maximumReaderCount = 3
         configuration.prepareDatabase { db in
@@ -234,6 +235,10 @@ package final class DatabaseFile: Sendable {
         case .SQLITE_BUSY, .SQLITE_LOCKED: return .locked(path: path, pid: nil)
         case .SQLITE_READONLY: return .readOnly(path: path)
         default:
+            // SQLite calls a full disk an I/O error where it maps or opens a file there.
+            if !FileSystem.hasRoom(in: FileSystem.parent(of: path), for: 64 << 10) {
+                return .full(path: path, reason: "the disk is full (\(reason))")
+            }
             return .operation(
                 path: path, operation: operation, reason: "\(reason) (\(error.extendedResultCode.rawValue))")
         }

@@ -64,7 +64,7 @@ struct BaselineCommand: ParsableCommand {
             output.note("alone: \(rows.count) nodes, \(rows.map { "\($0.count)" }.joined(separator: ", ")) rows")
             let alone = try Baseline.alone(model: model, parts: rows, test: test, settings: settings, seed: seed)
             let rule = Self.rule(spec)
-            output.note("plaintext \(rule) on the same parts")
+            output.note("plaintext \(spec.training.title) on the same parts")
             var federation = try Federation(model: model, parts: rows, settings: settings, seed: seed)
             let federated = try federation.run(test: test) { line in
                 output.detail("round \(line.round)  accuracy \(Text.share(line.test.accuracy))")
@@ -77,10 +77,10 @@ struct BaselineCommand: ParsableCommand {
                 try Files.write(APICoding.encode(result, pretty: true), to: "\(out)/baseline.json")
                 try Files.write(Array(result.curves.utf8), to: "\(out)/baseline.csv")
             }
-            output.show(result, text: \.text)
+            output.show(result) { $0.text(spec.training.title) }
         }
 
-        /// What the federated row is: the server rule, and the correction of local training where there is one.
+        /// What the federated row is, as `rule` of the result: the server rule, and the correction of local training where there is one.
         private static func rule(_ spec: TaskSpec) -> String {
             spec.training.local.correction == .none
                 ? spec.training.server.word : "\(spec.training.local.correction.word) with \(spec.training.server.word)"
@@ -170,12 +170,13 @@ struct BaselineResult: Encodable {
         float = points(federated)
     }
 
-    var text: String {
+    /// - Parameter title: of the rule, as people call it.
+    func text(_ title: String) -> String {
         Table.text(
             ["BASELINE", "ACCURACY", "LOSS"],
             [
                 ["centralised", Text.share(centralAccuracy), Text.share(centralLoss)],
-                ["plaintext \(rule)", Text.share(floatAccuracy), Text.share(floatLoss)],
+                ["plaintext \(title)", Text.share(floatAccuracy), Text.share(floatLoss)],
                 ["best node alone", Text.share(bestAloneAccuracy), Text.unknown],
                 ["mean node alone", Text.share(meanAloneAccuracy), Text.unknown],
             ])
@@ -191,4 +192,9 @@ struct BaselineResult: Encodable {
         }
         return text
     }
+}
+
+extension TaskSpec.Training {
+    /// Server rule and, where there is one, the correction of local training, as people call them.
+    var title: String { local.correction == .none ? server.title : "SCAFFOLD with \(server.title)" }
 }

@@ -205,8 +205,12 @@ struct InitCommand: ParsableCommand {
         } catch let error as ChainError {
             // It says itself what to do.
             throw CommandFailure(ExitStatus.data, "the genesis cannot be used: \(error)")
+        } catch WireError.invalid(let field, _) where field == "domain" {
+            throw CommandFailure(
+                ExitStatus.data,
+                "this is no genesis file: give the one that `meshnode genesis create` or `meshnode genesis fork` wrote")
         } catch {
-            throw CommandFailure(ExitStatus.data, "the genesis file cannot be read: \(error); get it again")
+            throw CommandFailure(ExitStatus.data, "the genesis file is damaged: \(error); get it again")
         }
     }
 }

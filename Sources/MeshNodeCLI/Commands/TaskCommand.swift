@@ -145,7 +145,7 @@ struct TaskCommand: AsyncParsableCommand {
                 tasks, empty: "no tasks yet; publish one with: `meshnode task publish FILE`"
             ) {
                 Table.text(
-                    ["TASK", "NAME", "STATE", "ROUND", "NODES", "ACCURACY", "MINE"],
+                    ["TASK", "NAME", "STATE", "ROUND", "NODES", "ACCURACY", "MEMBER"],
                     $0.map { task in
                         [
                             Text.short(task.task), task.name, task.state.rawValue, "\(task.round)/\(task.rounds)",
@@ -179,6 +179,9 @@ struct TaskCommand: AsyncParsableCommand {
                 ("accuracy", Text.share(task.accuracy)), ("loss", Text.share(task.loss)), ("model", task.model),
                 ("head", task.head), ("reward", "\(task.reward) credits"), ("privacy", task.readers),
             ]
+            if let spec = try? TaskFile.specification(task.specification, file: task.name) {
+                fields += Self.recipe(spec)
+            }
             fields +=
                 (task.dates?.lines(
                     least: task.minimumParticipants, most: task.maximumParticipants) ?? [])
@@ -198,6 +201,37 @@ struct TaskCommand: AsyncParsableCommand {
             }
             if let cost = task.cost { text += "\n\n" + Self.text(cost) }
             return text
+        }
+
+        /// What is trained on what, in a few lines; --specification prints all of it.
+        static func recipe(_ spec: TaskSpec) -> [(String, String?)] {
+            func few(_ texts: [String]) -> String {
+                texts.prefix(8).joined(separator: ", ") + (texts.count > 8 ? ", ... (\(texts.count))" : "")
+            }
+            func length(_ ms: UInt32) -> String { CalendarText.length(UInt64(ms)) }
+            let (data, training, deadlines) = (spec.data, spec.training, spec.deadlines)
+            let shape = data.shape.map(String.init).joined(separator: " x ")
+            let answer = data.labels.isEmpty ? "\(data.targets) numbers" : "classes \(few(data.labels))"
+            return [
+                ("data", "\(data.type): samples of \(shape), \(answer)"),
+                ("columns", data.columns.isEmpty ? nil : few(data.columns)),
+                (
+                    "preprocessing",
+                    "divided by \(Ppm.text(data.scalePpm))"
+                        + (data.meanPpm.isEmpty ? "" : ", then mean and deviation of the task")
+                ),
+                (
+                    "training",
+                    "\(spec.model.architecture.word), \(training.localEpochs) epochs of \(training.local.optimiser.word) at "
+                        + "\(Ppm.text(UInt64(training.learningRatePpm))), batches of \(training.batchSize); server "
+                        + training.server.word
+                ),
+                (
+                    "latest times",
+                    "submit \(length(deadlines.submitMs)), aggregate \(length(deadlines.aggregateMs)), opinion "
+                        + length(deadlines.opinionMs)
+                ),
+            ]
         }
 
         static func text(_ cost: CostView) -> String {

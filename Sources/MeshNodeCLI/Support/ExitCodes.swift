@@ -98,6 +98,7 @@ struct CommandFailure: Error, Equatable {
             switch error {
             case .missing, .wrongFile, .newerVersion, .wrongOwner, .alreadyExists: ExitStatus.configuration
             case .permissions: ExitStatus.denied
+            case .damaged, .damagedContent: ExitStatus.data
             case .locked, .full: ExitStatus.temporary
             default: ExitStatus.failed
             }

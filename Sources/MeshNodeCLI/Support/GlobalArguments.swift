@@ -17,7 +17,10 @@ struct GlobalArguments: ParsableArguments {
             usesColour: !noColour && Files.environment["NO_COLOR"] == nil && Terminal.resultIsTerminal)
     }
 
-    var homePath: String {
+    /// A link to a home stands for the home.
+    var homePath: String { Files.isLink(namedPath) ? Files.resolved(namedPath) : namedPath }
+
+    private var namedPath: String {
         if let home { return Files.absolute(home) }
         let environment = Files.environment
         if let home = environment["MESHNODE_HOME"], !home.isEmpty { return Files.absolute(home) }

@@ -123,7 +123,8 @@ struct TestnetOptions: Sendable {
         if let least = least[holders] {
             if nodes < least {
                 faults.append(
-                    "--holders \(holders) needs \(least) nodes; use --holders 1,0 with \(nodes) or more nodes")
+                    "--holders \(holders) needs \(least) nodes" + (nodes < 4 ? "" : "; use --holders 1,0 with \(nodes)")
+                )
             }
         } else {
             faults.append("--holders \(holders): 1,0 or 3,1 or 5,2 or 7,3")

@@ -101,7 +101,7 @@ struct TestnetProof {
                         : isTwisted
                             ? "with \(run.options.attack?.rawValue ?? ""); without it"
                             : "is within \(near == 0.01 ? ".01" : Text.fixed(near, 3)) of")
-                    + " plaintext \(plan.spec.training.server == .fedAvg ? "FedAvg" : plan.spec.training.server.word) over the decided sets "
+                    + " plaintext \(plan.spec.training.title) over the decided sets "
                     + "(\(Text.fixed(float.accuracy, 4))); centralised \(Text.fixed(baselines.central, 4)), best node alone "
                     + Text.fixed(baselines.bestAlone, 4)))
         let ledger = try TestnetLedgerProof(plan: plan, task: id, decided: first).check()
