@@ -65,6 +65,11 @@ import Testing
             #expect(outcome.status == 78, "\(command)")
             #expect(outcome.errors.contains("meshnode init --home \(home) --genesis FILE"), "\(outcome.errors)")
         }
+        // The user's folder is what the environment says.
+        let other = ["HOME": scratch.path + "/user", "XDG_DATA_HOME": ""]
+        #expect(
+            try await executable.run(["status"], environment: other).errors.contains(
+                scratch.path + "/user/.local/share/meshnode/api.sock"))
         // The home by environment, and global options before the command.
         #expect(
             try await executable.run(["status"], environment: ["MESHNODE_HOME": home]).errors.contains(

@@ -1,5 +1,8 @@
 import Foundation
+import Gossip
+import MeshCrypto
 import Testing
+import Wire
 
 @testable import MeshNode
 
@@ -115,5 +118,52 @@ import Testing
         try lab.run("n2", "stop")
         let none = try lab.refused("n2", "model", "export", task, "--round", "9", "--out", lab.folder.path + "/x")
         #expect(none.contains("has no model of round 9"), "\(none)")
+    }
+
+    /// What an operator does wrong, or cannot know, is said where he looks.
+    @Test func operatorsAreToldWhatIsInTheWay() async throws {
+        let lab = try LabNodes(4)
+        defer { lab.stopAll() }
+        try await lab.startAll()
+
+        // A second task of one name, and validators of whom none may fail any more.
+        let settings = ["participants.minimum=4", "holders.count=1", "holders.threshold=0"]
+        let task = try lab.publish("n1", as: "twice", settings)
+        try await lab.until("the task is known") { (try? await lab.task(task, on: "n1")) == nil ? "not yet" : nil }
+        let file = Program.repository + "/examples/digits.toml"
+        let again = try LabNodes.expect(
+            ["task", "publish", file, "--home", lab.home("n1")]
+                + (["name=twice", "participants.maximum=4"] + settings).flatMap { ["--set", $0] })
+        #expect(again.errors.contains("is called \"twice\", too"), "\(again.errors)")
+        let unbond = try lab.run("n2", "ledger", "unbond", "1000")
+        #expect(unbond.contains("3 validators are left then: none may fail") && unbond.contains("UTC"), "\(unbond)")
+
+        // A home that goes away under its node: the node notices, and ends with the reason.
+        try FileManager.default.moveItem(atPath: lab.home("n4"), toPath: lab.folder.path + "/elsewhere")
+        try await lab.until("n4 has ended") { lab.isRunning("n4") ? "it runs" : nil }
+        #expect(lab.log("n4").contains("was moved, removed or replaced while this node runs"), "\(lab.log("n4"))")
+        try FileManager.default.moveItem(atPath: lab.folder.path + "/elsewhere", toPath: lab.home("n4"))
+
+        // A ticket of another network, and a home that is named by a link.
+        let address = try #require(try await lab.status("n1").listening.first)
+        let parts = address.split(separator: ":")
+        let ticket = Ticket(
+            network: NetworkID([UInt8](repeating: 9, count: 32)), node: SigningKey.generate().nodeID,
+            addresses: [try PeerAddress(host: String(parts[0]), port: UInt16(parts[1]) ?? 0)])
+        let link = lab.folder.path + "/link"
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: lab.home("n4"))
+        try LabNodes.expect(["config", "set", "mesh.bootstrap=\(ticket.text)", "--home", link])
+        let doctor = try Program.run("doctor", "--home", link)
+        #expect(doctor.code == 1 && doctor.output.contains("the ticket is of network 09090909"), "\(doctor.output)")
+        #expect(doctor.output.contains("ok       training rows: "), "\(doctor.output)")
+
+        // Without a quorum nothing is decided: orders say so, and end as what may be tried again.
+        try lab.run("n3", "stop")
+        try await lab.until("n1 says that the registry stands still") {
+            try await lab.status("n1").notReady.contains { $0.contains("no quorum") } ? nil : "ready"
+        }
+        let order = try Program.run(
+            "ledger", "transfer", try await lab.status("n2").node, "5", "--wait", "1", "--home", lab.home("n1"))
+        #expect(order.code == 75 && order.errors.contains("the registry stands still: no quorum"), "\(order.errors)")
     }
 }

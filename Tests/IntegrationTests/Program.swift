@@ -80,6 +80,12 @@ struct Summary: Decodable {
     let restarted: [String]
     let wall_seconds: Double
     let bytes_total: UInt64
+    /// What was trained how, so that a folder of runs can be tabled.
+    let data: String
+    let architecture: String
+    let optimiser: String
+    let server: String
+    let compression: String
 
     init(folder: String) throws {
         let data = try Data(contentsOf: URL(fileURLWithPath: folder + "/summary.json"))

@@ -116,10 +116,8 @@ import Testing
             let splits = try DataSource().load("\(folder)/\(images)")
             #expect(splits.train.count == 5 && splits.train.labels == [7, 2, 1, 0, 4])
             #expect((splits.test != nil) == (testImages != nil))
-            #expect(DataSource.holdsPixels("\(folder)/\(images)"))
             let table = "\(folder)/w.csv"
             try FileBytes.write(Array("a,label\n1,0\n2,1\n".utf8), to: table)
-            #expect(!DataSource.holdsPixels(table))
             #expect(try DataSource().load(table).train.count == 2)
         }
     }

@@ -70,13 +70,6 @@ public struct DataSource: Sendable {
         return reader
     }
 
-    /// Whether a source holds pixels of 0 to 255: an NPZ archive or IDX arrays. The form is told by the ending of the
-    /// file's own name or by its first bytes, never by the folders above it.
-    public static func holdsPixels(_ name: String) -> Bool {
-        guard ShippedData(rawValue: name) == nil else { return false }
-        return name.lowercased().hasSuffix(".npz") || IDXReader.isImages(path: name)
-    }
-
     private func arrays(_ name: String) throws(LearnError) -> DataSplits {
         let lower = name.lowercased()
         func ends(_ endings: String...) -> Bool { endings.contains { lower.hasSuffix($0) } }

@@ -66,9 +66,16 @@ struct TestnetOptions: Sendable {
 
     var compressionText: String { Double(compression) != nil ? "residual:\(compression)" : compression }
 
-    var scale: Int {
+    /// By what features are divided: the rows tell, not the name of their file.
+    func scale(of rows: Dataset) -> Int {
         if divisor > 0 { return divisor }
-        return data == "digits" ? 16 : DataSource.holdsPixels(data) ? 255 : 1
+        return data == "digits" ? 16 : Self.holdsPixels(rows) ? 255 : 1
+    }
+
+    /// Pictures of whole numbers from 0 to 255.
+    static func holdsPixels(_ rows: Dataset) -> Bool {
+        rows.sampleShape.count > 1 && rows.features.contains { $0 > 1 }
+            && rows.features.allSatisfy { (0...255).contains($0) && $0 == $0.rounded(.towardZero) }
     }
 
     /// Softmax on digits with nothing changed: what the anchors are about.
@@ -78,7 +85,7 @@ struct TestnetOptions: Sendable {
     }
 
     /// Tables are normalised feature by feature with figures of the training rows, which go into the task.
-    var normalises: Bool { divisor == 0 && scale == 1 }
+    func normalises(_ rows: Dataset) -> Bool { divisor == 0 && scale(of: rows) == 1 && rows.sampleShape.count == 1 }
 
     /// Every fault at once.
     func faults() -> [String] {

@@ -37,7 +37,7 @@ struct TestnetPlan: Sendable {
             parsing: options.partition, parts: options.nodes, seed: Seed.number(options.seed))
         let plan = try Partitioner.plan(split.train, settings: settings)
         let parts = try plan.parts.indices.map { try plan.rows(of: $0, in: split.train) }
-        let normalisation = options.normalises ? try Standardisation(fitting: split.train) : nil
+        let normalisation = options.normalises(split.train) ? try Standardisation(fitting: split.train) : nil
         let task = TestnetTask(
             options: options, train: split.train, smallestPart: parts.map(\.count).min() ?? 1,
             largestPart: parts.map(\.count).max() ?? 1,

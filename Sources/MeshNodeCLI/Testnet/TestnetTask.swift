@@ -39,7 +39,7 @@ struct TestnetTask {
             data: .init(
                 type: options.name, shape: train.sampleShape.map { UInt32($0) },
                 labels: isRegression ? [] : train.classNames, targets: isRegression ? 1 : 0, columns: [],
-                scalePpm: UInt64(options.scale) * Ppm.one, resizes: false,
+                scalePpm: UInt64(options.scale(of: train)) * Ppm.one, resizes: false,
                 meanPpm: normalisation?.mean.map { Int64((Double($0) * 1e6).rounded()) } ?? [],
                 deviationPpm: normalisation?.deviation.map { UInt64(max(1, (Double($0) * 1e6).rounded())) } ?? [],
                 minimumRows: UInt32(min(20, smallestPart))),
