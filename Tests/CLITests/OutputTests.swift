@@ -1,4 +1,5 @@
 import Foundation
+import MeshNode
 import Testing
 
 @testable import MeshNodeCLI
@@ -105,5 +106,31 @@ import Testing
         #expect(own == parent + "meshnode-demo-2147480003")
         #expect(!FileManager.default.fileExists(atPath: ended))
         #expect(FileManager.default.fileExists(atPath: foreign), "no demo made it")
+    }
+
+    /// What an operator calls other nodes stands in what is printed, and nowhere else.
+    @Test func nodesAreCalledByTheNamesThatTheirOperatorGives() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let home = scratch.path + "/a"
+        #expect(try await executable.run(["init", "--home", home, "-q"]).status == 0)
+        let node = "5eed0001" + String(repeating: "0", count: 56)
+        let named = try await executable.run(["peers", "name", node, "ward-3", "--home", home])
+        #expect(named.status == 0 && named.output.contains("is called ward-3 here"), "\(named.errors)")
+        #expect(try String(contentsOfFile: home + "/names", encoding: .utf8) == "\(node) ward-3\n")
+        for wrong in ["5eed0001", "two words", "a\u{202e}b", "", String(repeating: "x", count: 33)] {
+            let refused = try await executable.run(["peers", "name", node, wrong, "--home", home])
+            #expect(refused.status == 64 && refused.errors.contains("is no name"), "\(wrong): \(refused.errors)")
+        }
+        NodeNames.use(HomeDirectory(path: home))
+        defer { NodeNames.use(HomeDirectory(path: scratch.path + "/none")) }
+        let text = "missing: 5eed0001, 77be0d4e; 5eed00015 (5eed0001)"
+        let shown = NodeNames.applied(to: text)
+        #expect(shown == "missing: ward-3(5eed0001), 77be0d4e; 5eed00015 (5eed0001)", "\(shown)")
+        #expect(NodeNames.applied(to: shown) == shown)
+        #expect(
+            Table.text(["NODE", "X"], [["5eed0001", "1"]], width: nil) == "NODE              X\nward-3(5eed0001)  1")
+        #expect(try await executable.run(["peers", "name", node, "--home", home]).status == 0)
+        #expect(try String(contentsOfFile: home + "/names", encoding: .utf8).isEmpty)
     }
 }

@@ -2106,11 +2106,13 @@ def parse(text, number):
     need(text.endswith("\n") and text.isascii() and not set("\\\r") & set(text), "line %d: no end, escapes, or not ASCII" % number)
     try:
         line = json.loads(text, object_pairs_hook=once, parse_float=refuse, parse_constant=refuse)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Fault("line %d is no JSON" % number)
     wanted = next((names for key, names in fields.items() if isinstance(line, dict) and key in line), ())
     if wanted and "format" in line:
-        need(line.get("rules", 1) == RULES, other_rules(line.get("rules", 1)))
+        rules = line.get("rules", 1)
+        need(type(rules) is int, "line %d: rules is a whole number" % number)
+        need(rules == RULES, other_rules(rules))
     need(wanted and set(line) == set(wanted), "line %d has other fields than docs/protocol/export.md says" % number)
     for name, value in line.items():
         if name in ("rules", "height", "kind", "blocks", "contents", "missing"):

@@ -25,10 +25,13 @@ struct Output {
         self.usesColour = usesColour
     }
 
+    /// As a person reads it: ids with their names, commands with the home that was given.
+    private func shown(_ text: String) -> String { Advice.addressed(NodeNames.applied(to: text), home: home) }
+
     /// One result.
     func show<Value: Encodable>(_ value: Value, text: (Value) -> String) {
         switch format {
-        case .text: Terminal.result(Advice.addressed(text(value), home: home))
+        case .text: Terminal.result(shown(text(value)))
         case .json: Terminal.result(APICoding.text(value, pretty: true))
         case .jsonl: Terminal.result(APICoding.text(value))
         }
@@ -37,7 +40,7 @@ struct Output {
     /// Many results: a table, an array, or a line each.
     func show<Value: Encodable>(_ values: [Value], empty: String, text: ([Value]) -> String) {
         switch format {
-        case .text: values.isEmpty ? note(empty) : Terminal.result(Advice.addressed(text(values), home: home))
+        case .text: values.isEmpty ? note(empty) : Terminal.result(shown(text(values)))
         case .json: Terminal.result(APICoding.text(values, pretty: true))
         case .jsonl: for value in values { Terminal.result(APICoding.text(value)) }
         }
@@ -59,8 +62,8 @@ struct Output {
     }
 
     /// A remark for people, on stderr.
-    func note(_ text: String) { if !isQuiet { Terminal.error(Advice.addressed(text, home: home)) } }
-    func detail(_ text: String) { if isVerbose { Terminal.error(Advice.addressed(text, home: home)) } }
+    func note(_ text: String) { if !isQuiet { Terminal.error(shown(text)) } }
+    func detail(_ text: String) { if isVerbose { Terminal.error(shown(text)) } }
 
     func strong(_ text: String) -> String { usesColour ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
     func faulty(_ text: String) -> String { usesColour ? "\u{1b}[31m\(text)\u{1b}[0m" : text }
@@ -74,7 +77,7 @@ enum Table {
         _ header: [String], _ rows: [[String]], width: Int? = Terminal.resultWidth
     ) -> String {
         // Cells may hold names that others chose.
-        let lines = [header] + rows.map { $0.map(\.printable) }
+        let lines = [header] + rows.map { $0.map { NodeNames.applied(to: $0.printable) } }
         let widths = header.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
         return parts(widths, within: width).map { columns in
             lines.map { line in

@@ -12,7 +12,8 @@ struct GlobalArguments: ParsableArguments {
     @Flag(name: .customLong("no-color"), help: "No colours (also NO_COLOR).") var noColour = false
 
     var output: Output {
-        Output(
+        if format == .text, !jsonLines { NodeNames.use(homeDirectory) }
+        return Output(
             format: jsonLines ? .jsonl : format, isQuiet: quiet, isVerbose: verbose, home: home,
             usesColour: !noColour && Files.environment["NO_COLOR"] == nil && Terminal.resultIsTerminal)
     }

@@ -1,0 +1,73 @@
+internal import Foundation
+internal import MeshNode
+internal import Synchronization
+internal import Wire
+
+/// What this home's operator calls other nodes. Nobody else is told, and nothing but the text of the terminal changes: JSON,
+/// logs and chains have ids.
+///
+/// The file `names` of the home has one line a node: its 64 digits and the name.
+enum NodeNames {
+    /// Of the home that this command is about, by the first eight digits of the id.
+    private static let current = Mutex<[String: String]>([:])
+    private static let longest = 32
+
+    static func file(of home: HomeDirectory) -> String { home.path + "/names" }
+
+    /// Once a command, before it shows anything. A file that is not there, or not such a file, names nobody.
+    static func use(_ home: HomeDirectory) {
+        let lines = (try? read(home)) ?? []
+        current.withLock { known in
+            known = [:]
+            for line in lines { known[String(line.node.prefix(8))] = line.name }
+        }
+    }
+
+    /// The text with `NAME(8c41b044)` for each `8c41b044` that has a name. The same text again changes nothing.
+    static func applied(to text: String) -> String {
+        let known = current.withLock { $0 }
+        guard !known.isEmpty else { return text }
+        var result = ""
+        var rest = text[...]
+        while let match = rest.firstMatch(of: /\b[0-9a-f]{8}\b/) {
+            let before = rest[..<match.range.lowerBound].last ?? result.last
+            result += rest[..<match.range.lowerBound]
+            let name = before == "(" ? nil : known[String(match.output)]
+            result += name.map { "\($0)(\(match.output))" } ?? String(match.output)
+            rest = rest[match.range.upperBound...]
+        }
+        return result + rest
+    }
+
+    static func read(_ home: HomeDirectory) throws(CommandFailure) -> [(node: String, name: String)] {
+        let path = file(of: home)
+        guard let bytes = FileManager.default.contents(atPath: path), bytes.count <= 1 << 20 else { return [] }
+        var result: [(node: String, name: String)] = []
+        for (number, line) in String(decoding: bytes, as: UTF8.self).split(separator: "\n").enumerated() {
+            let words = line.split(separator: " ", maxSplits: 1).map(String.init)
+            guard words.count == 2, NodeID(hex: words[0]) != nil, fault(in: words[1]) == nil else {
+                throw CommandFailure(
+                    ExitStatus.configuration,
+                    "\(path), line \(number + 1): not the 64 digits of a node and its name; correct that line")
+            }
+            result.append((words[0], words[1]))
+        }
+        return result
+    }
+
+    /// - Parameter name: nil takes the name away.
+    static func set(_ node: NodeID, to name: String?, in home: HomeDirectory) throws {
+        var lines = try read(home).filter { $0.node != node.hex && $0.name != name }
+        if let name { lines.append((node.hex, name)) }
+        try Files.write(Array(lines.map { "\($0.node) \($0.name)\n" }.joined().utf8), to: file(of: home))
+    }
+
+    /// Why a text is no name; nil where it is one.
+    static func fault(in name: String) -> String? {
+        if name.isEmpty || name.utf8.count > longest { return "1 to \(longest) bytes are allowed" }
+        if !name.isPrintable || name.contains(where: { $0.isWhitespace || "()`\"'".contains($0) }) {
+            return "letters, digits and marks other than quotes and brackets, without blanks"
+        }
+        return name.readsAsIdentifier ? "it could be digits of an id" : nil
+    }
+}
