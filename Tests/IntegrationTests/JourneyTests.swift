@@ -44,7 +44,7 @@ import Wire
         try await lab.startAll()
         let task = try lab.publish(
             "n1", as: "ward",
-            ["rounds=3", "deadlines.submit=\"60s\"", "deadlines.opinion=\"60s\"", "deadlines.enrol=\"1s\""])
+            ["rounds=3", "deadlines.submit=\"60s\"", "deadlines.opinion=\"60s\""])
 
         // Four of five have enrolled: what it waits for stands in status and in watch.
         try await lab.until("four have enrolled") {

@@ -388,6 +388,7 @@ extension Node {
             kind = "view"
             text = "round \(round), height \(height): view \(view), \(proposer.short) goes on"
         case .proposed(let blockKind, let height, let view):
+            refreshTraffic()
             text = "round \(round): proposed \(blockKind) at height \(height), view \(view)"
         case .decided: return
         case .votedNil(let height, let view, let reason):

@@ -208,7 +208,7 @@ struct InitCommand: ParsableCommand {
         } catch WireError.invalid(let field, _) where field == "domain" {
             throw CommandFailure(
                 ExitStatus.data,
-                "this is no genesis file: give the one that `meshnode genesis create` or `meshnode genesis fork` wrote")
+                "this is no genesis file: give the one that genesis create, or genesis fork, wrote")
         } catch {
             throw CommandFailure(ExitStatus.data, "the genesis file is damaged: \(error); get it again")
         }
