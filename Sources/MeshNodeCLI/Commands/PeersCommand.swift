@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MeshNode
+internal import Wire
 
 struct PeersCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
