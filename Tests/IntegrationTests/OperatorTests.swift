@@ -1,7 +1,6 @@
 import Foundation
+import MeshNode
 import Testing
-
-@testable import MeshNode
 
 /// What an operator does about peers, on running nodes.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct OperatorTests {
@@ -79,30 +78,5 @@ import Testing
         try Data("damaged".utf8).write(to: URL(fileURLWithPath: second.home + "/chain.sqlite"))
         let ill = try Program.run("doctor", "--home", second.home)
         #expect(ill.code == 1 && ill.output.contains("database") && ill.output.contains("next:"), "\(ill.output)")
-    }
-
-    /// SECURITY.md promises locked pages where the system allows them; where it does not, that is said.
-    @Test func secretsOnPagesThatAreNotLockedAreSaid() throws {
-        #expect(LockedPages.locked("Name:\tx\nVmLck:\t      12 kB\nVmPin:\t 3 kB\n") == 12)
-        #expect(LockedPages.locked("Name:\tx\n") == nil && LockedPages.locked(nil) == nil)
-        #expect(LockedPages.check(0).outcome == .unknown && LockedPages.check(0).next?.contains("ulimit -l") == true)
-        #expect(LockedPages.check(12).outcome == .ok)
-        let folder = try Folder()
-        #expect(try Program.run("init", "--home", folder.path + "/a", "-q").code == 0)
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/bash")
-        process.arguments =
-            ["-c", "ulimit -l 0; grep CapEff: /proc/self/status; exec \"$0\" \"$@\"", Program.path]
-            + ["doctor", "--home", folder.path + "/a"]
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        let rights = try #require(output.split(separator: "\n").first?.split(separator: "\t").last)
-        // Who has CAP_IPC_LOCK locks as much as he likes.
-        let isFree = (UInt64(rights, radix: 16) ?? 0) >> 14 & 1 == 1
-        #expect(output.contains(isFree ? "ok       secrets: " : "unknown  secrets: no page"), "\(output)")
     }
 }

@@ -79,7 +79,7 @@ public struct Doctor: Sendable {
             return HealthCheck("disk", .fail, text, next: "free at least 4 MiB: a node that cannot write stops signing")
         }
         return free < 1 << 30
-            ? HealthCheck("disk", .unknown, text, next: "free some: a round of five nodes writes about 200 KiB")
+            ? HealthCheck("disk", .warning, text, next: "free some: a round of five nodes writes about 200 KiB")
             : HealthCheck("disk", .ok, text)
     }
 
@@ -162,8 +162,6 @@ public struct Doctor: Sendable {
                 checks.append(HealthCheck("fork", .fail, "\(refusal)"))
             }
             checks.append(HealthCheck("identity", .ok, "the key file can be read and only by its owner"))
-            // A running node says it of itself.
-            if !isRunning { checks.append(LockedPages.check()) }
         } catch {
             checks.append(
                 HealthCheck(

@@ -224,9 +224,6 @@ extension Node {
             return try card.written(into: bytes)
         } catch let error as ServiceError {
             throw error
-        } catch let error as StorageError {
-            // Noticed by reading it: the next heartbeat asks peers for it.
-            throw .unavailable(reason: "\(error)", next: "it is fetched again from peers; try again in a moment")
         } catch { throw .failed(reason: "\(error)", next: "fetch it from another node") }
     }
 }

@@ -204,7 +204,6 @@ extension Node: NetworkService {
                         + "\(counters.failedHandshakes) handshakes failed",
                     next: "see the log for the reason of each; check that the ticket is of this network")
                 : HealthCheck("links", .ok, "\(linkedPeers.count) peers are linked"))
-        checks.append(LockedPages.check())
         let load = topics.load
         checks.append(
             HealthCheck(

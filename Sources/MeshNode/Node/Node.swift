@@ -280,7 +280,6 @@ public actor Node {
         if configuration.debug.keepsOwnUpdates {
             logger.warning("debug.keep_own_updates is on: this node stores its own quantised updates in plain form")
         }
-        if LockedPages.locked() == 0 { logger.warning("\(LockedPages.fault)") }
         announceAttack()
         refreshStanding()
         await transport.stand(standing)
