@@ -220,27 +220,6 @@ struct EventMailboxTests {
         #expect(lanes.indices.filter { lanes[$0] == .bulk } == [7, 15, 23, 31, 39])
     }
 
-    /// Of several tries the shortest: another process can only make one longer.
-    @Test("taking a frame costs the same, however many wait")
-    func takingIsCheap() async {
-        let nodes = (0..<20).map { _ in SigningKey.generate().nodeID }
-        func shortest(waiting: Int) async -> Duration {
-            var shortest = Duration.seconds(60)
-            for _ in 0..<5 {
-                let mailbox = EventMailbox(creditMax: .max) { _ in }
-                for number in 0..<waiting {
-                    _ = mailbox.push(.frame(from: nodes[number % nodes.count], lane: .gossip, bytes: [1]))
-                }
-                let began = ContinuousClock.now
-                for _ in 0..<1_000 { _ = await mailbox.next() }
-                shortest = min(shortest, ContinuousClock.now - began)
-            }
-            return shortest
-        }
-        let (few, many) = (await shortest(waiting: 1_000), await shortest(waiting: 64_000))
-        #expect(many < few * 5, "1,000 of 1,000 in \(few), of 64,000 in \(many)")
-    }
-
     @Test("a peer over its credit pauses and resumes at half")
     func credit() async {
         let resumed = Collected()
