@@ -41,7 +41,11 @@ public enum LookAlikes {
                 "the word \"\(word.text)\" is \(word.scriptNames) and looks like Latin letters; write it in those, or "
                 + "differently"
         }
-        let isSpaced = text.hasPrefix(" ") || text.hasSuffix(" ") || text.contains("  ")
+        // By code points: what is one character is the library's word, which follows its version of Unicode.
+        let scalars = Array(text.unicodeScalars)
+        let isSpaced =
+            scalars.first == " " || scalars.last == " "
+            || zip(scalars, scalars.dropFirst()).contains { $0 == " " && $1 == " " }
         return isName && isSpaced ? "spaces stand between words only, one at a time" : nil
     }
 
@@ -49,7 +53,8 @@ public enum LookAlikes {
     public static func looks(_ text: String) -> String {
         var seen = ""
         for scalar in text.unicodeScalars { seen.unicodeScalars.append(latin[scalar] ?? twins[scalar] ?? scalar) }
-        return seen.split(separator: " ").joined(separator: " ")
+        return seen.unicodeScalars.split(separator: " ").map { String(String.UnicodeScalarView($0)) }.joined(
+            separator: " ")
     }
 
     /// Whether a hurried reader takes one name for the other, within one script, too. Advice to people, never a rule: case

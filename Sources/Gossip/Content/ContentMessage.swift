@@ -27,6 +27,15 @@ public enum ContentMessage: WireCodable, Equatable {
     /// The receiver has no use for what it asked for.
     case cancel(ContentID)
 
+    /// How many chunks it asks for; a manifest counts as one.
+    public var chunksAskedFor: Int {
+        switch self {
+        case .getManifest: 1
+        case .getChunks(_, _, _, let bitmap): bitmap.reduce(0) { $0 + $1.nonzeroBitCount }
+        case .manifest, .chunk, .have, .notFound, .cancel: 0
+        }
+    }
+
     /// Asks for something, rather than answering.
     public var isQuestion: Bool {
         switch self {

@@ -72,7 +72,7 @@ public struct LinkSettings: Sendable, Equatable {
             handshakesPerHost = 100
             framesPerSecond = 50_000
             bytesPerSecond = 1 << 30
-            strangersBytesPerSecond = 4 << 20
+            strangersBytesPerSecond = 2 << 20
         case .wan:
             handshakesPerHost = handshakesPerSecond / 2
             pingInterval = .seconds(10)

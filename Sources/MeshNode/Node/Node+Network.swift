@@ -127,7 +127,7 @@ extension Node {
         send(frame: message.wireBytes, to: nodes, lane: message.lane)
     }
 
-    func send(frame bytes: [UInt8], to nodes: [NodeID], lane: Lane) {
+    func send(frame bytes: [UInt8], to nodes: [NodeID], lane: Lane, asksForChunks: Int = 0) {
         guard !isStopped, !nodes.isEmpty else { return }
         // Beyond this the peers cannot follow; what is lost comes back through digests and wants.
         let alone = nodes.count == 1 ? nodes[0] : nil
@@ -136,7 +136,7 @@ extension Node {
             return
         }
         if let alone { outboxOf[alone, default: 0] += 1 }
-        outbox.append(OutboundFrame(to: nodes, bytes: bytes, lane: lane))
+        outbox.append(OutboundFrame(to: nodes, bytes: bytes, lane: lane, asksForChunks: asksForChunks))
         guard !isSending else { return }
         isSending = true
         Task { await self.drainOutbox() }
@@ -170,7 +170,11 @@ extension Node {
     func content(_ input: ContentInput) {
         for outcome in transfer.handle(input, now: elapsed) {
             switch outcome {
-            case .send(let node, let message): send(.content(message), to: node)
+            case .send(let node, let content):
+                let message = PeerMessage.content(content)
+                send(
+                    frame: message.wireBytes, to: [node], lane: message.lane,
+                    asksForChunks: content.chunksAskedFor)
             case .finish(let id): finish(id)
             case .completed(let id): stored(id)
             case .failed(let id, .cancelled): forgetNeed(id)

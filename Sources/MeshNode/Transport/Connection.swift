@@ -14,7 +14,7 @@ final class Connection {
     var pausedUntil: Duration?
     var pausedByMailbox = false
     /// What it may still send as a stranger; nil until it sends something as one.
-    var strangersShare: TokenBucket?
+    var strangersShare: StrangersBudget.Share?
     /// Traffic up to here is in the totals.
     var counted = LinkTraffic()
 

@@ -92,13 +92,22 @@ extension MeshTransport {
         guard !standing.isEmpty, let node = connection.machine.peer, standing.rank(of: node) == .stranger else {
             return
         }
-        var share = connection.strangersShare ?? StrangersBudget.share(now: now)
+        var share = connection.strangersShare ?? strangers.share(now: now)
         let pause = strangers.charge(&share, frames: frames, bytes: bytes, now: now)
         connection.strangersShare = share
         guard pause > .zero else { return }
         totals.strangersPaused += 1
         connection.pausedUntil = max(connection.pausedUntil ?? .zero, now + pause)
         connection.applyReading()
+    }
+
+    func awaitChunks(_ count: Int, from peer: LinkedPeer) {
+        guard !standing.isEmpty, standing.rank(of: peer.node) == .stranger,
+            let connection = connections[peer.connection]
+        else { return }
+        var share = connection.strangersShare ?? strangers.share(now: now)
+        share.expect(chunks: count)
+        connection.strangersShare = share
     }
 
     private func perform(_ directive: LinkMachine.Directive, _ connection: Connection) {
@@ -155,7 +164,8 @@ extension MeshTransport {
         // One of two connections between the same nodes always goes: nothing to tell anybody.
         if end.code == .duplicate { return }
         totals.failedHandshakes += 1
-        guard refusalNews.isNews(end, from: connection.tellingName, now: now), logBucket.take(now: now) else { return }
+        // First whether it may be told at all: what is not told now stays news.
+        guard logBucket.take(now: now), refusalNews.isNews(end, from: connection.tellingName, now: now) else { return }
         // Whoever reads the mailbox says it to people.
         if end.code != nil {
             _ = mailbox.push(.refused(end, connection.address))

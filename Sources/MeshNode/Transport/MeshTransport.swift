@@ -186,7 +186,9 @@ public actor MeshTransport {
         for frame in frames where frame.bytes.count <= LinkLimits.payloadBytesMax {
             let bytes = LinkFrame.payload(frame.lane, frame.bytes).bytes
             for node in frame.nodes ?? linked.keys.sorted() {
-                if let peer = linked[node] { _ = enqueue(bytes, lane: frame.lane, peer: peer) }
+                guard let peer = linked[node] else { continue }
+                _ = enqueue(bytes, lane: frame.lane, peer: peer)
+                if frame.asksForChunks > 0 { awaitChunks(frame.asksForChunks, from: peer) }
             }
         }
     }

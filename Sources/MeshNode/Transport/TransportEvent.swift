@@ -75,10 +75,13 @@ public struct OutboundFrame: Sendable {
     public let nodes: [NodeID]?
     public let bytes: [UInt8]
     public let lane: Lane
+    /// Chunks that it asks for: what is asked for is not charged to a stranger (``StrangersBudget``).
+    public let asksForChunks: Int
 
-    public init(to nodes: [NodeID]?, bytes: [UInt8], lane: Lane) {
+    public init(to nodes: [NodeID]?, bytes: [UInt8], lane: Lane, asksForChunks: Int = 0) {
         self.nodes = nodes
         self.bytes = bytes
         self.lane = lane
+        self.asksForChunks = asksForChunks
     }
 }
