@@ -311,6 +311,52 @@ import Wire
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["pins"])
     }
 
+    /// The label is there before the bytes: no other content can push them out in between.
+    @Test func aContentIsPinnedBeforeItIsWhole() throws {
+        let scratch = Scratch()
+        let store = try ContentStore(directory: scratch.path)
+        #expect(throws: StorageError.self) { try store.put(pattern(100), kind: .model, pinnedBy: "Not A Label") }
+        #expect(store.list().isEmpty && store.usedBytes == 0)
+        let id = try store.put(pattern(100), kind: .model, pinnedBy: "one")
+        #expect(try store.put(pattern(100), kind: .model, pinnedBy: "two") == id)
+        #expect(store.list().map(\.pins) == [["one", "two"]])
+        #expect(try store.collect(downTo: 0).isEmpty)
+        #expect(try ContentStore(directory: scratch.path).list().map { $0.pins.sorted() } == [["one", "two"]])
+    }
+
+    /// What reads a home beside its node leaves every file and every time as it was.
+    @Test func aReaderChangesNothing() throws {
+        let scratch = Scratch()
+        let home = HomeDirectory(path: scratch.path)
+        let value = pattern(1_000)
+        let id = try ContentStore(home).put(value, kind: .model, pinnedBy: "kept")
+        let unfinished = ContentManifest(of: pattern(900), kind: .model).contentID
+        overwrite("\(home.content)/\(unfinished.hex).data.7.tmp", [1])
+        let long = Date(timeIntervalSince1970: 1_000_000)
+        let files = FileManager.default
+        try files.setAttributes([.modificationDate: long], ofItemAtPath: "\(home.content)/\(id.hex).data")
+        func state() throws -> [String] {
+            try files.subpathsOfDirectory(atPath: home.path).sorted().map { name in
+                let attributes = try files.attributesOfItem(atPath: home.path + "/" + name)
+                return "\(name) \(attributes[.modificationDate] as? Date ?? .distantPast)"
+            }
+        }
+        let before = try state()
+        let reader = try ContentStore(reading: home)
+        #expect(digest(try reader.get(id)) == digest(value))
+        #expect(reader.list().map(\.pins) == [["kept"]])
+        let refused: [() throws -> Void] = [
+            { try reader.put([1], kind: .other) }, { try reader.pin(id, label: "mine") },
+            { try reader.unpin(id, label: "kept") }, { try reader.remove(id) }, { try reader.collect(downTo: 0) },
+        ]
+        for change in refused { #expect(throws: StorageError.self) { try change() } }
+        _ = reader.discard(id)
+        #expect(try state() == before)
+        let none = HomeDirectory(path: scratch.file("none"))
+        #expect(try ContentStore(reading: none).list().isEmpty)
+        #expect(!files.fileExists(atPath: none.path))
+    }
+
     @Test func releasingALabelRemovesWhatNoOtherKeeps() throws {
         let scratch = Scratch()
         let store = try ContentStore(directory: scratch.path)

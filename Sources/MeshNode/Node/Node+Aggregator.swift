@@ -18,6 +18,8 @@ extension Node {
             for holder in runtime.machine.state.holders where holder.node != nodeID && !present.contains(holder.node) {
                 send(.keyRequest(chain, manifest: aggregation.job.manifest), to: holder.node)
             }
+            // Where a body could not be had when all vectors were here.
+            aggregateIfComplete(chain)
         }
     }
 
@@ -96,23 +98,26 @@ extension Node {
             nextChoice(runtime) != nil, let set = setContent(aggregation.job, chain: chain)
         else { return }
         killAfterKeys(chain)
-        tasks[chain]?.aggregation?.isRunning = true
+        tasks[chain]?.aggregation?.isWaiting = true
         tasks[chain]?.stats.keysMs = now.monotonicMs
         let job = aggregation.job
-        whenStored(set.references + [job.model], from: nil) { node in
+        // Whatever comes of it, nothing is waited for any more. An action that came upon a damaged content runs again.
+        let endsWait: @Sendable (isolated Node) -> Void = { node in
+            guard node.tasks[chain]?.aggregation?.job == job else { return }
+            node.tasks[chain]?.aggregation?.isWaiting = false
+        }
+        whenStored(set.references + [job.model], from: nil, otherwise: endsWait) { node in
+            endsWait(node)
             node.aggregateNow(job, set.headers, chain: chain)
         }
     }
 
     private func aggregateNow(_ job: KeyJob, _ headers: [SubmissionHeader], chain: ChainID) {
-        guard let runtime = tasks[chain], runtime.aggregation?.job == job,
-            let choice = nextChoice(runtime), let base = bytes(of: job.model.id),
-            let set = readSet(headers, job, chain: chain)
-        else {
-            // Of a damaged body or model it is not the end: this runs again.
-            if unreadable?.isEmpty != false { tasks[chain]?.aggregation?.isRunning = false }
-            return
-        }
+        guard let runtime = tasks[chain], let aggregation = runtime.aggregation, aggregation.job == job,
+            !aggregation.isComputing, !aggregation.isDone, let choice = nextChoice(runtime),
+            let base = bytes(of: job.model.id), let set = readSet(headers, job, chain: chain)
+        else { return }
+        tasks[chain]?.aggregation?.isComputing = true
         let policy = runtime.policy
         let vectors = choice.enumerated().compactMap { component, holder in runtime.vectors[component]?[holder] }
         let range = policy.packing.range
@@ -143,7 +148,7 @@ extension Node {
             }
         } _: { node, result in
             guard node.tasks[chain]?.aggregation?.job == job else { return }
-            node.tasks[chain]?.aggregation?.isRunning = false
+            node.tasks[chain]?.aggregation?.isComputing = false
             node.tasks[chain]?.aggregation?.progress = nil
             node.tasks[chain]?.aggregation?.tried.insert(choice)
             switch result {

@@ -32,7 +32,7 @@ extension Node {
                     continue
                 }
                 // Its author has it; everybody may have it, where the author is gone.
-                whenStored([reference], from: nil, first: author) { node in
+                whenStored([reference], from: nil, first: author, isForVote: true) { node in
                     guard let bytes = node.bytes(of: reference.id) else { return }
                     node.deliver(reference.id, bytes, to: chain)
                 }

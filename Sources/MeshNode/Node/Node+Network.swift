@@ -196,8 +196,14 @@ extension Node {
     }
 
     /// A whole content is told of when it is on disk; nothing else waits for that.
-    private func finish(_ id: ContentID) {
-        Task {
+    func finish(_ id: ContentID) {
+        guard unfinished.add(id) else { return }
+        Task { await self.drainUnfinished() }
+    }
+
+    /// One after another. What a vote waits for is next, so it waits for one other content at most.
+    private func drainUnfinished() async {
+        while let id = unfinished.next(first: Set(needs.lazy.filter(\.isForVote).flatMap(\.missing))) {
             let failure = await disk.finish(id, in: contentStore)
             guard !isStopped else { return }
             content(.finished(id, failure: failure))
@@ -223,17 +229,23 @@ extension Node {
     ///     wait for its time to run out.
     ///   - namedBy: whose word, not yet decided, names them: they take its places.
     ///   - attempt: the task whose present attempt needs them; they are not fetched beyond it.
+    ///   - isForVote: they are made durable before all others.
+    ///   - otherwise: runs instead of `action` where one of them cannot be had.
     ///
     /// The caller has compared each length with what this node knows by itself: a decided block, the task's policy, or the
     /// longest that a range can be. No length is taken from a peer alone.
     func whenStored(
         _ references: [ContentReference], from origin: NodeID?, first: NodeID? = nil, deadline: Duration? = nil,
-        namedBy: NodeID? = nil, attempt: ChainID? = nil,
+        namedBy: NodeID? = nil, attempt: ChainID? = nil, isForVote: Bool = false,
+        otherwise: (@Sendable (isolated Node) -> Void)? = nil,
         _ action: @escaping @Sendable (isolated Node) -> Void
     ) {
         let missing = references.filter { !contentStore.has($0.id) }
         guard !missing.isEmpty else { return run(action, attempt: attempt) }
-        needs.append(ContentNeed(missing: Set(missing.map(\.id)), attempt: attempt, action: action))
+        needs.append(
+            ContentNeed(
+                missing: Set(missing.map(\.id)), attempt: attempt, isForVote: isForVote, action: action,
+                otherwise: otherwise))
         var providers = origin.map { linked.contains($0) ? [$0] : linked } ?? linked
         if let first, let index = providers.firstIndex(of: first) { providers.swapAt(0, index) }
         for reference in missing {
@@ -259,15 +271,19 @@ extension Node {
     }
 
     private func forgetNeed(_ id: ContentID) {
+        let givenUp = needs.filter { $0.missing.contains(id) }
         needs.removeAll { $0.missing.contains(id) }
         ranges.remove(id)
+        for need in givenUp { need.otherwise?(self) }
     }
 
     /// The attempt has ended: what only it needed is not fetched any more.
     func endAttempt(_ chain: ChainID) {
         let ended = needs.filter { $0.attempt == chain }.flatMap { $0.missing.sorted() }
         guard !ended.isEmpty else { return }
+        let givenUp = needs.compactMap { $0.attempt == chain ? $0.otherwise : nil }
         needs.removeAll { $0.attempt == chain }
+        for otherwise in givenUp { otherwise(self) }
         let needed = Set(needs.flatMap(\.missing))
         for id in ended where !needed.contains(id) { content(.cancel(id)) }
     }

@@ -13,7 +13,7 @@ extension Node {
     func storageFailed(_ error: StorageError, _ what: String) {
         if case .full = error { return degrade("\(what): \(error)") }
         // SQLite names some of its failures on a full disk otherwise.
-        if !FileSystem.hasRoom(in: home.path, for: Int(Self.leastFree)) { return degrade("\(what): \(error)") }
+        if FileSystem.isFull(home.path, for: Int(Self.leastFree)) { return degrade("\(what): \(error)") }
         halt("\(what): \(error)")
     }
 
@@ -51,7 +51,7 @@ extension Node {
     /// Gives the home up for the node that follows in this process.
     func leaveHome() async {
         // What is on its way to the disk would change files under it.
-        _ = await disk.run { .success(()) }
+        for writer in [disk, operatorDisk] { _ = await writer.run { .success(()) } }
         lock.release()
     }
 }

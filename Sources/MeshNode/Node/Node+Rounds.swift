@@ -386,9 +386,18 @@ extension Node {
         }
         guard let recipient = runtime.machine.state.genesis.member(receiver)?.enrolment.sealingKey else { return }
         let key = TaskRuntime.ReleaseKey(manifest: job.manifest, node: receiver)
-        let releases = runtime.released[key] ?? seal(job, place: place, to: recipient, chain: chain)
+        let known = runtime.released[key].flatMap {
+            Self.areOffered($0, of: runtime.policy.profile.components(of: place).count, in: contentStore) ? $0 : nil
+        }
+        let releases = known ?? seal(job, place: place, to: recipient, chain: chain)
         tasks[chain]?.released[key] = releases
         for release in releases { send(.keyRelease(release), to: receiver) }
+    }
+
+    /// Whether there is one release a component and its content is still here. One that was collected or found damaged is
+    /// sealed again: nobody else has it.
+    static func areOffered(_ releases: [PeerMessage.KeyRelease], of components: Int, in store: ContentStore) -> Bool {
+        releases.count == components && releases.allSatisfy { store.has($0.vector.id) }
     }
 
     /// One sealed content a component. Sealed once for each receiver: each sealing has another name, and a receiver that

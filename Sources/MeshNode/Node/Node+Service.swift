@@ -142,11 +142,14 @@ extension Node: NodeService {
     public func publish(_ given: PreparedTask) async throws(ServiceError) -> PublishedView {
         let task = try namingColumns(given)
         let initial = task.spec.model.initial
-        // Nobody else has them: a task whose first model is stored nowhere can never start.
+        // Nobody else has them: a task whose first model is stored nowhere can never start. Until its task has a name that
+        // pins them, this label does; where a crash comes before, they stay.
+        let label = "publishing-\(randomBytes(8).hex)"
         do {
-            let id = try await disk.write { [contentStore] () throws(StorageError) in
+            let id = try await operatorDisk.write { [contentStore] () throws(StorageError) in
                 try contentStore.put(
-                    task.initialWeights, kind: ContentManifest.Kind(rawValue: ContentRole.model.rawValue))
+                    task.initialWeights, kind: ContentManifest.Kind(rawValue: ContentRole.model.rawValue),
+                    pinnedBy: label)
             }
             precondition(id == initial.id, "the specification names these weights")
         } catch {
@@ -155,6 +158,7 @@ extension Node: NodeService {
                 reason: "the initial weights cannot be stored: \(error)",
                 next: "free space (and inodes: df -i) under \(home.path), then publish again")
         }
+        defer { try? contentStore.unpin(initial.id, label: label) }
         var warnings = task.warnings
         if let other = registry.state.everyTask.last(where: { LookAlikes.areAlike($0.spec.name, task.spec.name) }) {
             let isSame = other.spec.name == task.spec.name

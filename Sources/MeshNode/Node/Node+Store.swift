@@ -28,15 +28,13 @@ extension Node: NetworkService {
     public func put(_ bytes: [UInt8], compresses: Bool, label: String?) async throws(ServiceError) -> ContentView {
         let id: ContentID
         do throws(StorageError) {
-            id = try await disk.write { [contentStore] () throws(StorageError) in
-                let id =
-                    if compresses, let packed = ContentCodec.compressed(bytes) {
-                        try contentStore.put(packed, kind: .other, codec: .zstd, rawLength: UInt64(bytes.count))
-                    } else {
-                        try contentStore.put(bytes, kind: .other)
-                    }
-                if let label { try contentStore.pin(id, label: label) }
-                return id
+            id = try await operatorDisk.write { [contentStore] () throws(StorageError) in
+                if compresses, let packed = ContentCodec.compressed(bytes) {
+                    try contentStore.put(
+                        packed, kind: .other, codec: .zstd, rawLength: UInt64(bytes.count), pinnedBy: label)
+                } else {
+                    try contentStore.put(bytes, kind: .other, pinnedBy: label)
+                }
             }
         } catch { throw refusal(error, id: nil) }
         return try await contentInfo(id)

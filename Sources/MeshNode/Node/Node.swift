@@ -37,6 +37,8 @@ public actor Node {
     let worker: any NodeWorker
     /// Where fetched contents are made durable.
     let disk: any NodeWorker
+    /// Where what the operator gives is written.
+    let operatorDisk: any NodeWorker
     let transport: any NodeLinks
     let environment: NodeEnvironment
     let startedAt: Duration
@@ -44,6 +46,8 @@ public actor Node {
     var transfer: ContentTransfer
     var contentTimer: Duration?
     var needs: [ContentNeed] = []
+    /// Whole contents that are to be made durable.
+    var unfinished = FinishQueue()
     /// What the action that runs now found damaged; nil while none runs.
     var unreadable: [ContentReference]?
     var registry: RegistryMachine
@@ -116,7 +120,11 @@ public actor Node {
         var missing: Set<ContentID>
         /// The task whose present attempt needs it; nil where it is needed for longer.
         var attempt: ChainID?
+        /// Whether a vote waits for them.
+        var isForVote = false
         let action: @Sendable (isolated Node) -> Void
+        /// Runs where they are given up.
+        var otherwise: (@Sendable (isolated Node) -> Void)?
     }
 
     /// Opens a home and everything in it; nothing is sent before `start`.
@@ -143,6 +151,7 @@ public actor Node {
         startedAt = executor.monotonic
         worker = environment.worker("\(nodeID.short)")
         disk = environment.worker("\(nodeID.short).disk")
+        operatorDisk = environment.worker("\(nodeID.short).operator")
         lock = try HomeLock(home)
         if let alarm = try home.alarm() { throw NodeError.alarmed(home: home.path, alarm) }
         chainStore = try ChainStore(path: home.chainDatabase)

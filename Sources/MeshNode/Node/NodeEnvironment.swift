@@ -61,7 +61,8 @@ package protocol NodeWorker: Sendable {
 }
 
 extension NodeWorker {
-    /// Makes a fetched content durable, however long the disk takes: whoever votes does not wait for it.
+    /// Makes a fetched content durable, however long the disk takes. A vote waits for the body that it is about, and for the
+    /// one content that is being synced when that is whole: others come after it (`FinishQueue`).
     /// - Returns: why it could not be done; nil where it is on disk.
     func finish(_ id: ContentID, in store: ContentStore) async -> String? {
         do throws(StorageError) {
@@ -70,7 +71,8 @@ extension NodeWorker {
         } catch { return error.description }
     }
 
-    /// Writes files that may be long. What an operator gives is not awaited by votes either.
+    /// Writes files that may be long. What an operator gives goes to a worker of its own, so that no fetched content, and
+    /// with it no vote, stands behind it.
     func write<Success: Sendable>(
         _ body: @escaping @Sendable () throws(StorageError) -> Success
     ) async throws(StorageError) -> Success {

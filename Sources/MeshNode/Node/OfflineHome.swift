@@ -113,7 +113,7 @@ public struct OfflineHome {
     /// Models that are on disk; round 0 is the initial one.
     public func models(of text: String) throws -> [ModelView] {
         let record = try record(text)
-        let content = try ContentStore(home)
+        let content = try ContentStore(reading: home)
         let decided = try decidedModels(record)
         return decided.compactMap { round, id in
             guard content.has(id), let length = try? content.manifest(id)?.length else { return nil }
@@ -138,7 +138,7 @@ public struct OfflineHome {
                 next: "see: `meshnode model list \(record.task.short)`")
         }
         let view = try views(record.task).last { $0.round == number && $0.outcome == .accepted }
-        guard let bytes = try ContentStore(home).get(id) else {
+        guard let bytes = try ContentStore(reading: home).get(id) else {
             throw ServiceError.unavailable(
                 reason: "model \(id.short) is not stored in \(home.path)", next: "start its node, which fetches it")
         }

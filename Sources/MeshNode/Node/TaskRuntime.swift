@@ -43,7 +43,10 @@ struct TaskRuntime {
 
     struct Aggregation {
         let job: KeyJob
-        var isRunning = false
+        /// For bodies and the model that the sum is made of.
+        var isWaiting = false
+        var isComputing = false
+        var isRunning: Bool { isWaiting || isComputing }
         /// Of the computation that runs.
         var progress: RecoveryProgress?
         /// The sum is recovered: what it gives.

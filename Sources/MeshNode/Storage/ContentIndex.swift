@@ -29,18 +29,21 @@ extension ContentStore {
         var found: [(id: ContentID, isComplete: Bool, entry: Entry)] = []
         for name in try FileSystem.list(directory) {
             if name.hasSuffix(".tmp") {
-                try FileSystem.remove(directory + "/" + name)
+                if !isReadOnly { try FileSystem.remove(directory + "/" + name) }
                 continue
             }
             guard let id = ContentID(hex: String(name.prefix(64))), ["data", "part"].contains(name.dropFirst(65)) else {
                 continue
             }
             let isComplete = name.hasSuffix(".data")
-            guard let entry = try readEntry(id, isComplete: isComplete) else { continue }
+            guard let entry = try listedEntry(id, isComplete: isComplete) else { continue }
             found.append((id, isComplete, entry))
         }
         var pins: [ContentID: [String]] = [:]
-        for name in try FileSystem.list(directory + "/pins") {
+        let pinned = directory + "/pins"
+        let hasPins = try FileSystem.exists(pinned)
+        let labels = isReadOnly && !hasPins ? [] : try FileSystem.list(pinned)
+        for name in labels {
             guard let id = ContentID(hex: String(name.prefix(64))), !name.hasSuffix(".tmp") else { continue }
             pins[id, default: []].append(String(name.dropFirst(65)))
         }
@@ -61,6 +64,13 @@ extension ContentStore {
             }
             state.absentPins = pins.filter { state.entries[$0.key] == nil }
         }
+    }
+
+    /// Beside a running node a file may be gone, or have its other name, since it was listed.
+    private func listedEntry(_ id: ContentID, isComplete: Bool) throws(StorageError) -> Entry? {
+        do throws(StorageError) {
+            return try readEntry(id, isComplete: isComplete)
+        } catch .missing where isReadOnly { return nil } catch { throw error }
     }
 
     /// Nil for a file whose head is damaged.
@@ -88,6 +98,7 @@ extension ContentStore {
 
     /// Makes room for a content and lists it as unfinished.
     func reserve(_ manifest: ContentManifest, _ id: ContentID, _ state: inout State) throws(StorageError) {
+        guard !isReadOnly else { throw .readOnly(path: directory) }
         if state.entries[id] != nil { return }
         let needed = ContentFile.dataOffset(manifest) + manifest.length
         if needed > quota || state.usedBytes > quota - needed {
@@ -130,13 +141,14 @@ extension ContentStore {
             state.uses += 1
             state.entries[id]?.lastUse = state.uses
         }
-        _ = utimensat(AT_FDCWD, path(id, "data"), nil, 0)
+        if !isReadOnly { _ = utimensat(AT_FDCWD, path(id, "data"), nil, 0) }
     }
 
     @discardableResult
     func collect(
         downTo target: UInt64, keeping kept: Set<ContentID> = [], _ state: inout State
     ) throws(StorageError) -> [ContentID] {
+        guard !isReadOnly else { throw .readOnly(path: directory) }
         let candidates = state.entries
             .filter { $0.value.isComplete && $0.value.pins.isEmpty && !kept.contains($0.key) }
             .sorted { ($0.value.lastUse, $0.key) < ($1.value.lastUse, $1.key) }

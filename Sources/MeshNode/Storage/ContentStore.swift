@@ -66,6 +66,8 @@ public final class ContentStore: Sendable {
     private let servedFilesMax: Int
 
     let directory: String
+    /// Nothing is made, removed or touched: another process may own the folder.
+    let isReadOnly: Bool
     /// Bytes on disk; contents without a pin are collected to stay below.
     public let quota: UInt64
     let state = Mutex(State())
@@ -83,18 +85,30 @@ public final class ContentStore: Sendable {
         partialFilesMax = max(1, openFiles - servedFilesMax)
         self.directory = directory
         self.quota = quota
+        isReadOnly = false
         try FileSystem.makeDirectory(directory)
         try FileSystem.makeDirectory(directory + "/pins")
         try readDirectory()
     }
 
+    /// What is in a home's folder, beside the node that may run in it. A folder that is not there holds nothing.
+    public init(reading home: HomeDirectory) throws(StorageError) {
+        (servedFilesMax, partialFilesMax) = (1, 1)
+        directory = home.content
+        quota = .max
+        isReadOnly = true
+        if try FileSystem.exists(directory) { try readDirectory() }
+    }
+
     // MARK: Whole contents
 
     /// Stores bytes and returns their name; on disk when this returns. Stored bytes again cost nothing.
+    /// - Parameter label: pins it before it can be collected; see ``pin(_:label:)``.
     /// - Throws: `full` when the quota or the disk is exhausted.
     @discardableResult
     public func put(
-        _ bytes: [UInt8], kind: ContentManifest.Kind, codec: ContentManifest.Codec = .none, rawLength: UInt64? = nil
+        _ bytes: [UInt8], kind: ContentManifest.Kind, codec: ContentManifest.Codec = .none, rawLength: UInt64? = nil,
+        pinnedBy label: String? = nil
     ) throws(StorageError) -> ContentID {
         guard kind != .manifest else {
             throw .invalid(field: "kind", reason: "manifests are stored with their content")
@@ -108,7 +122,7 @@ public final class ContentStore: Sendable {
         }
         let manifest = ContentManifest(of: bytes, kind: kind, codec: codec, rawLength: rawLength)
         let id = manifest.contentID
-        if has(id) { return id }
+        if has(id), try isKept(id, label) { return id }
         let (isNew, number) = try state.withLock { (state) throws(StorageError) in
             let isNew = state.entries[id] == nil
             try reserve(manifest, id, &state)
@@ -116,6 +130,8 @@ public final class ContentStore: Sendable {
             return (isNew, state.uses)
         }
         do throws(StorageError) {
+            // While it is unfinished: nothing collects it.
+            if let label { try pin(id, label: label) }
             // Another name than a partial's, whose chunks may be arriving at the same time, and than another writer's.
             try FileSystem.writeAtomically(
                 path(id, "data"), [ContentFile.header(manifest), bytes], ending: ".\(number).tmp")
@@ -124,6 +140,7 @@ public final class ContentStore: Sendable {
                 // What was listed before, or has come another way, stays.
                 if isNew, state.entries[id]?.isComplete == false, state.partials[id] == nil { release(id, &state) }
             }
+            if let label, isNew, !has(id) { try? unpin(id, label: label) }
             throw error
         }
         try state.withLock { (state) throws(StorageError) in
@@ -133,6 +150,15 @@ public final class ContentStore: Sendable {
         }
         try dropPartialFile(id)
         return id
+    }
+
+    /// Pins what is here; false if it is not here any more.
+    private func isKept(_ id: ContentID, _ label: String?) throws(StorageError) -> Bool {
+        guard let label else { return true }
+        do throws(StorageError) { try pin(id, label: label) } catch .unknownContent { return false } catch {
+            throw error
+        }
+        return has(id)
     }
 
     public func has(_ id: ContentID) -> Bool {
@@ -231,6 +257,7 @@ public final class ContentStore: Sendable {
     /// Keeps a content, whole or unfinished, until the same label is unpinned.
     /// - Parameter label: 1 to 64 of `a-z 0-9 -`, for example a task's id.
     public func pin(_ id: ContentID, label: String) throws(StorageError) {
+        guard !isReadOnly else { throw .readOnly(path: directory) }
         let path = try pinPath(id, label)
         guard state.withLock({ state in state.entries[id] != nil }) else { throw .unknownContent(id) }
         if !(try FileSystem.exists(path)) { try FileSystem.writeAtomically(path, []) }
@@ -240,6 +267,7 @@ public final class ContentStore: Sendable {
     }
 
     public func unpin(_ id: ContentID, label: String) throws(StorageError) {
+        guard !isReadOnly else { throw .readOnly(path: directory) }
         try FileSystem.remove(try pinPath(id, label))
         state.withLock { state in
             state.entries[id]?.pins.removeAll { $0 == label }
@@ -276,6 +304,7 @@ public final class ContentStore: Sendable {
 
     /// Removes a content whether it is pinned or not, and its pins.
     public func remove(_ id: ContentID) throws(StorageError) {
+        guard !isReadOnly else { throw .readOnly(path: directory) }
         let pins = state.withLock { state in
             state.partials[id] = nil
             release(id, &state)
@@ -297,7 +326,7 @@ public final class ContentStore: Sendable {
             return length
         }
         // A file that cannot be removed is replaced by the whole one.
-        for suffix in ["data", "part"] { try? FileSystem.remove(path(id, suffix)) }
+        if !isReadOnly { for suffix in ["data", "part"] { try? FileSystem.remove(path(id, suffix)) } }
         return length.map { ContentReference(id: id, length: $0) }
     }
 

@@ -67,7 +67,8 @@ package final class DatabaseFile: Sendable {
                 }
             }
         } catch {
-            throw Self.translate(error, path: path, format: format, operation: "opening")
+            throw Self.translate(
+                error, path: path, format: format, operation: "opening", isWritable: access != .readOnly)
         }
         try checkFormat()
         try checkPages()
@@ -153,7 +154,7 @@ package final class DatabaseFile: Sendable {
             }
             try queue.close()
         } catch {
-            throw translate(error, path: draft, format: format, operation: "creation")
+            throw translate(error, path: draft, format: format, operation: "creation", isWritable: true)
         }
         try FileSystem.rename(draft, path)
     }
@@ -217,11 +218,12 @@ package final class DatabaseFile: Sendable {
     }
 
     private func translate(_ error: any Error, _ operation: String) -> StorageError {
-        Self.translate(error, path: path, format: format, operation: operation)
+        Self.translate(error, path: path, format: format, operation: operation, isWritable: writer != nil)
     }
 
-    private static func translate(
-        _ error: any Error, path: String, format: Format, operation: String
+    /// - Parameter isWritable: of the connection; beside one that only reads no file is tried.
+    static func translate(
+        _ error: any Error, path: String, format: Format, operation: String, isWritable: Bool
     ) -> StorageError {
         if let error = error as? StorageError { return error }
         guard let error = error as? DatabaseError else {
@@ -236,7 +238,7 @@ package final class DatabaseFile: Sendable {
         case .SQLITE_READONLY: return .readOnly(path: path)
         default:
             // SQLite calls a full disk an I/O error where it maps or opens a file there.
-            if !FileSystem.hasRoom(in: FileSystem.parent(of: path), for: 64 << 10) {
+            if isWritable, FileSystem.isFull(FileSystem.parent(of: path), for: 64 << 10) {
                 return .full(path: path, reason: "the disk is full (\(reason))")
             }
             return .operation(

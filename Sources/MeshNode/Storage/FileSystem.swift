@@ -199,16 +199,26 @@ enum FileSystem {
     }
 
     /// Whether a file of `count` bytes can be written and synced in a directory; it is removed again.
-    static func hasRoom(in directory: String, for count: Int) -> Bool {
+    static func hasRoom(in directory: String, for count: Int) -> Bool { obstacle(in: directory, to: count) == nil }
+
+    /// Whether such a file is refused because the disk or a quota is full. A directory that is gone or may only be read is
+    /// not full.
+    static func isFull(_ directory: String, for count: Int) -> Bool {
+        if case .full? = obstacle(in: directory, to: count) { true } else { false }
+    }
+
+    private static func obstacle(in directory: String, to count: Int) -> StorageError? {
         let path = directory + "/.room"
-        defer { unlink(path) }
-        guard let file = try? open(path, O_WRONLY | O_CREAT | O_TRUNC) else { return false }
-        defer { close(file) }
         do throws(StorageError) {
+            let file = try open(path, O_WRONLY | O_CREAT | O_TRUNC)
+            defer {
+                close(file)
+                unlink(path)
+            }
             try write(file, path, [UInt8](repeating: 0xA5, count: count), offset: 0)
             try sync(file, path)
-            return true
-        } catch { return false }
+            return nil
+        } catch { return error }
     }
 
     static func parent(of path: String) -> String {

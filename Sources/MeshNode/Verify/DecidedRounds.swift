@@ -68,7 +68,7 @@ public struct DecidedRounds: Sendable {
     /// - Throws: `StorageError`, `NodeError`, `RoundError` for a home that does not hold the task whole.
     public init(home: HomeDirectory, task: TaskID) throws {
         let store = try ChainStore.openReadOnly(path: home.chainDatabase)
-        let content = try ContentStore(home)
+        let content = try ContentStore(reading: home)
         guard let bytes = try store.genesis() else { throw NodeError.notInitialised(home.path) }
         let replay = try ChainReplay(store: store, genesis: try Genesis.read(bytes))
         guard let genesis = replay.registry.everyOpenedTask().first(where: { $0.task == task }) else {

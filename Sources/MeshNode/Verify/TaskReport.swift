@@ -19,7 +19,7 @@ public enum TaskReport {
         let decided = try DecidedRounds(home: home, task: task)
         let spec = decided.spec
         let policy = try RoundPolicy(spec)
-        let content = try ContentStore(home)
+        let content = try ContentStore(reading: home)
         let rows = try DataFiles.fitted(evaluation, label: label, to: spec, part: .evaluation)
         let trainer = Trainer(model: policy.model)
         let store = try ChainStore.openReadOnly(path: home.chainDatabase)
@@ -92,7 +92,7 @@ public enum TaskReport {
     ) throws -> [(round: UInt32, weights: [UInt8], content: ContentID)] {
         let decided = try DecidedRounds(home: home, task: task)
         let policy = try RoundPolicy(decided.spec)
-        let content = try ContentStore(home)
+        let content = try ContentStore(reading: home)
         let accepted = decided.rounds.filter { !$0.isRejected }
         let wanted: [DecidedRounds.Round]
         if keep == "all" {
