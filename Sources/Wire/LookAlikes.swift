@@ -14,7 +14,7 @@ public enum LookAlikes {
 
     public static let pairs: [(script: Script, letters: String, looksLike: String)] = [
         (.cyrillic, "АВЕЅІЈКМНОРСТУХҮԚԜӀЁЇ", "ABESIJKMHOPCTYXYQWIËÏ"),
-        (.cyrillic, "аеорсухіјѕԁԛԝһӏгьёїӓӧӑѐӗ", "aeopcyxijsdqwhlrbëïäöăèĕ"),
+        (.cyrillic, "аеорсухіјѕԛԝһӏгьёїӓӧӑѐӗ", "aeopcyxijsqwhlrbëïäöăèĕ"),
         (.greek, "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧΪΫ", "ABEZHIKMNOPTYXÏŸ"),
         (.greek, "αγινορσυόάίύϊϋ", "ayivopouóáíúïü"),
         (.armenian, "ՍՕօհոսցզ", "UOohnugq"),

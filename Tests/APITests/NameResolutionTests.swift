@@ -69,7 +69,7 @@ import Wire
         #expect(ConfigurationTests.faults(of: ["node.name": text]) == ["node.name"])
     }
 
-    @Test(arguments: ["abc", "8c4g", "digits", "läsion", "b1 ", String(repeating: "f", count: 65)])
+    @Test(arguments: ["abc", "8c4g", "digits", "läsion", "b1 x", String(repeating: "f", count: 65)])
     func otherTextsAre(_ text: String) {
         #expect(!text.readsAsIdentifier)
         #expect(text.utf8.count > 64 || ConfigurationTests.faults(of: ["node.name": text]).isEmpty)

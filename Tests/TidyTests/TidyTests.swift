@@ -135,7 +135,7 @@ import Testing
         for script in scripts where script.name != "setup.sh" {
             #expect(!script.text.contains("--no-install)"), "\(script.path) reads what setup.sh reads")
             let process = Process()
-            process.executableURL = URL(fileURLWithPath: repository.root + script.path)
+            process.executableURL = URL(fileURLWithPath: repository.root + "/" + script.path)
             process.arguments = ["--help"]
             process.currentDirectoryURL = FileManager.default.temporaryDirectory
             let output = Pipe()
