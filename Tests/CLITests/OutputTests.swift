@@ -108,7 +108,8 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: foreign), "no demo made it")
     }
 
-    /// What an operator calls other nodes stands in what is printed, and nowhere else.
+    /// What an operator calls a node stands where a view has its whole id: not where another's begins with the same digits,
+    /// and in no text.
     @Test func nodesAreCalledByTheNamesThatTheirOperatorGives() async throws {
         let scratch = try Scratch()
         let executable = try Executable()
@@ -124,12 +125,15 @@ import Testing
         }
         NodeNames.use(HomeDirectory(path: home))
         defer { NodeNames.use(HomeDirectory(path: scratch.path + "/none")) }
-        let text = "missing: 5eed0001, 77be0d4e; 5eed00015 (5eed0001)"
-        let shown = NodeNames.applied(to: text)
-        #expect(shown == "missing: ward-3(5eed0001), 77be0d4e; 5eed00015 (5eed0001)", "\(shown)")
-        #expect(NodeNames.applied(to: shown) == shown)
+        let twin = "5eed0001" + String(repeating: "f", count: 56)
         #expect(
-            Table.text(["NODE", "X"], [["5eed0001", "1"]], width: nil) == "NODE              X\nward-3(5eed0001)  1")
+            Text.node(node) == "ward-3(5eed0001)" && Text.node(twin) == "5eed0001"
+                && Text.node("5eed0001") == "5eed0001")
+        #expect(
+            Table.text(["NODE", "X"], [Text.node(node), Text.node(twin)].map { [$0, "5eed0001"] }, width: nil)
+                == "NODE              X\nward-3(5eed0001)  5eed0001\n5eed0001          5eed0001")
+        let event = NodeEvent(number: 1, timeMs: 0, kind: "banned", text: "5eed0001 is banned by the operator")
+        #expect(WatchCommand.line(event).hasSuffix("banned  5eed0001 is banned by the operator"))
         #expect(try await executable.run(["peers", "name", node, "--home", home]).status == 0)
         #expect(try String(contentsOfFile: home + "/names", encoding: .utf8).isEmpty)
     }

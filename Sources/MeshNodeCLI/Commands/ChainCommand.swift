@@ -57,7 +57,7 @@ struct ChainCommand: AsyncParsableCommand {
                     ("parent", block.parent), ("author", block.author),
                     ("views", "proposed in \(block.originView), decided in \(block.decidedView)"),
                     ("time", Text.time(block.timeMs)), ("body", block.body), ("state", block.stateRoot),
-                    ("voters", block.voters.map { String($0.prefix(8)) }.joined(separator: " ")),
+                    ("voters", block.voters.map { Text.node($0) }.joined(separator: " ")),
                 ] + block.summary.map { ("", $0) })
         }
     }

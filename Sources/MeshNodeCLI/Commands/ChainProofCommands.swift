@@ -101,7 +101,7 @@ extension ChainCommand {
                 total: ledger.total, seconds: Double(spent / .milliseconds(1)) / 1_000)
             global.output.show(result) { result in
                 (result.models.map { "task \($0.task.prefix(8))  round \($0.round)  model \($0.model)" }
-                    + result.balances.keys.sorted().map { "account \($0.prefix(8))  \(result.balances[$0] ?? 0)" }
+                    + result.balances.keys.sorted().map { "account \(Text.node($0))  \(result.balances[$0] ?? 0)" }
                     + [
                         "\(result.models.count) models and \(result.balances.count) balances derived again, "
                             + "\(report.chains.reduce(0) { $0 + $1.blocks }) blocks, total \(result.total) as in genesis"
@@ -154,7 +154,7 @@ struct VerifyCommand: ParsableCommand {
             ("task", "\(origin.task) \"\(origin.name)\""),
             ("round", origin.round == 0 ? "0, the initial weights" : "\(origin.round)"),
             ("block", origin.block.map { "\($0), height \(origin.height ?? 0), \(Text.time(origin.timeMs))" }),
-            ("contributors", origin.contributors.map { String($0.prefix(8)) }.joined(separator: " ")),
+            ("contributors", origin.contributors.map { Text.node($0) }.joined(separator: " ")),
             ("aggregator", origin.aggregator),
             ("votes", "\(origin.votedWeight) of weight \(origin.totalWeight) signed its block"),
             ("accuracy", Text.share(origin.accuracy)),

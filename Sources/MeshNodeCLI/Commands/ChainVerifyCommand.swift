@@ -137,9 +137,9 @@ extension ChainCommand {
         private static func text(_ origin: VerificationReport.Origin) -> [String] {
             [
                 "fork of network \(origin.network), at its registry block \(origin.height):\(origin.block), without "
-                    + origin.without.map { Text.short($0) }.joined(separator: " "),
+                    + origin.without.map { Text.node($0) }.joined(separator: " "),
                 "it rests on the signatures of its \(origin.voters.count) voters, which are right: "
-                    + origin.voters.map { Text.short($0) }.joined(separator: " "),
+                    + origin.voters.map { Text.node($0) }.joined(separator: " "),
                 "carried: \(origin.credits) credits of \(origin.accounts) accounts; "
                     + (origin.isChecked
                         ? "they are what the registry of the old network gives at that block"

@@ -130,13 +130,13 @@ extension GenesisCommand {
                             + "\(result.height):\(result.block)"
                     ),
                     ("carried", "\(result.credits) credits of \(result.accounts) accounts, \(result.carried)"),
-                    ("without", result.without.map { Text.short($0) }.joined(separator: " ")),
-                    ("signed by", result.signed.map { Text.short($0) }.joined(separator: " ")),
+                    ("without", result.without.map { Text.node($0) }.joined(separator: " ")),
+                    ("signed by", result.signed.map { Text.node($0) }.joined(separator: " ")),
                     (
                         "next",
                         result.unsigned.isEmpty
                             ? "whole; every member: `meshnode init --genesis \(file.shellWord) --from OLD-HOME --home HOME`"
-                            : "to be signed by " + result.unsigned.map { Text.short($0) }.joined(separator: " ")
+                            : "to be signed by " + result.unsigned.map { Text.node($0) }.joined(separator: " ")
                                 + ", each: `meshnode genesis fork --from HOME --sign \(file.shellWord)`"
                     ),
                 ])

@@ -84,7 +84,7 @@ struct LedgerCommand: AsyncParsableCommand {
                     lines.map {
                         [
                             "\($0.height)", Text.time($0.timeMs), $0.kind, "\($0.credits)", Text.short($0.task),
-                            Text.short($0.other),
+                            Text.node($0.other),
                         ]
                     })
             }
@@ -136,7 +136,7 @@ struct ContributorsCommand: AsyncParsableCommand {
                 ["NODE", "TASKS", "ROUNDS", "AGGREGATED", "CREDITS", "BONDS LOST", "REPUTATION", "STARS"],
                 table.map {
                     [
-                        Text.short($0.node), "\($0.tasks)", "\($0.rounds)/\($0.offered)", "\($0.aggregated)",
+                        Text.node($0.node), "\($0.tasks)", "\($0.rounds)/\($0.offered)", "\($0.aggregated)",
                         "\($0.credits)", "\($0.slashes)", Text.fixed($0.reputation, 3),
                         $0.stars.map { Text.fixed($0, 1) } ?? Text.unknown,
                     ]
@@ -151,13 +151,13 @@ enum LedgerText {
             ["ACCOUNT", "BALANCE", "WITH TASKS", "VALIDATOR BOND", "UNBONDING", ""],
             ledger.accounts.map {
                 [
-                    Text.short($0.node), "\($0.balance)", "\($0.bonded)", "\($0.validatorBond)", "\($0.unbonding)",
+                    Text.node($0.node), "\($0.balance)", "\($0.bonded)", "\($0.validatorBond)", "\($0.unbonding)",
                     $0.isSelf ? "this node" : "",
                 ]
             })
         let releases = ledger.accounts.flatMap { account in
             account.releases.map {
-                "unbonding of \(Text.short(account.node)): \($0.credits) come back \(CalendarText.text($0.timeMs))"
+                "unbonding of \(Text.node(account.node)): \($0.credits) come back \(CalendarText.text($0.timeMs))"
             }
         }
         let escrows = ledger.escrows.map { escrow in

@@ -18,7 +18,7 @@ struct PeersCommand: AsyncParsableCommand {
                     ["NODE", "STATE", "LINK", "RTT MS", "SCORE", "MESHES", "IN", "OUT", "ADDRESSES"],
                     peers.map { peer in
                         [
-                            Text.short(peer.node), peer.state,
+                            Text.node(peer.node), peer.state,
                             peer.direction ?? Text.unknown,
                             peer.roundTripMs.map { Text.fixed($0, 2) } ?? Text.unknown,
                             peer.score.map { Text.fixed($0, 1) } ?? Text.unknown, Text.number(peer.meshes),
@@ -56,8 +56,8 @@ struct PeersCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Gives a node a name in what this home's commands print; without a name takes it away.",
             discussion: """
-                Names stay on this machine, in the file `names` of the home. Wherever a line says 8c41b044 it then says \
-                ward(8c41b044). JSON and logs have ids alone.
+                Names stay on this machine, in the file `names` of the home. Tables and fields that are about one node then \
+                say ward(8c41b044). Sentences, events, JSON and logs have ids alone: eight digits in them are no proof of a node.
                 Example: meshnode peers name 8c41b044 ward
                 """)
         @OptionGroup var global: GlobalArguments

@@ -32,7 +32,7 @@ struct RoundCommand: AsyncParsableCommand {
             return [
                 "\(round.round)" + (round.attempt > 0 ? ".\(round.attempt)" : ""), Text.share(round.accuracy),
                 Text.share(round.loss), "\(Text.number(round.submitted))/\(round.enrolled)",
-                Text.short(round.aggregator),
+                Text.node(round.aggregator),
                 Text.number(round.views),
             ] + round.seconds.phases.map { Text.seconds($0.seconds) } + [
                 Text.bytes(traffic), round.outcome.rawValue + (round.reason.map { ": \($0)" } ?? ""),
@@ -78,7 +78,7 @@ struct RoundCommand: AsyncParsableCommand {
                         ("traffic", "\(Text.bytes(view.bytesIn)) in, \(Text.bytes(view.bytesOut)) out"),
                         ("height", Text.number(view.height)), ("head", view.head), ("aggregate", view.aggregate),
                         ("model", view.model), ("scored along", view.direction),
-                    ] + (view.opinions ?? []).map { ("opinion of \(Text.short($0.node))", Self.text($0)) })
+                    ] + (view.opinions ?? []).map { ("opinion of \(Text.node($0.node))", Self.text($0)) })
             }
         }
 

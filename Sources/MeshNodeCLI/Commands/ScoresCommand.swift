@@ -28,7 +28,7 @@ struct ScoresCommand: AsyncParsableCommand {
                             ? [["\(round.round)", "–", "–", "–", Text.short(round.direction)]]
                             : round.scores.map { score in
                                 [
-                                    "\(round.round)", Text.short(score.node), score.score.map { "\($0)" } ?? "none",
+                                    "\(round.round)", Text.node(score.node), score.score.map { "\($0)" } ?? "none",
                                     score.unit.map { Text.fixed($0, 3) } ?? "not counted", Text.short(round.direction),
                                 ]
                             }
@@ -38,7 +38,7 @@ struct ScoresCommand: AsyncParsableCommand {
             Table.text(
                 ["NODE", "SUM", "SHARE", "CREDITS"],
                 view.members.map {
-                    [Text.short($0.node), Text.fixed($0.sum, 3), Text.fixed($0.share, 4), "\($0.credits)"]
+                    [Text.node($0.node), Text.fixed($0.sum, 3), Text.fixed($0.share, 4), "\($0.credits)"]
                 }))
         if !view.isByScore { parts.append("nobody is above the cut: shares go by rows") }
         if let open = view.open { parts.append("the scores of round \(open) are open") }

@@ -194,7 +194,7 @@ struct TaskCommand: AsyncParsableCommand {
                         ["PARTICIPANT", "ROWS", "BOND", "VOTES", "HOLDS KEYS"],
                         task.participants.map { one in
                             [
-                                Text.short(one.node), "\(one.rows)", "\(one.bond)", one.votes ? "yes" : "no",
+                                Text.node(one.node), "\(one.rows)", "\(one.bond)", one.votes ? "yes" : "no",
                                 one.holdsKeys ? "yes" : "no",
                             ]
                         })

@@ -121,7 +121,7 @@ struct WatchCommand: AsyncParsableCommand {
         func two(_ number: UInt64) -> String { number < 10 ? "0\(number)" : "\(number)" }
         let milliseconds = String(1_000 + day % 1_000).dropFirst()
         return "\(two(day / 3_600_000)):\(two(day / 60_000 % 60)):\(two(day / 1_000 % 60)).\(milliseconds) "
-            + "\(event.kind)  \(NodeNames.applied(to: event.text.printable))"
+            + "\(event.kind)  \(event.text.printable)"
     }
 
     /// Once a second, on stderr: what the node is doing and why it waits. On a terminal one line that is rewritten,
@@ -146,10 +146,10 @@ struct WatchCommand: AsyncParsableCommand {
                 last = reasons
             } else if Terminal.errorIsTerminal {
                 let line = lines.first.map(StatusCommand.text) ?? (enrolling + obstacles).first ?? ""
-                Terminal.raw("\r\u{1b}[K\(NodeNames.applied(to: line.printable).prefix(110))\r")
+                Terminal.raw("\r\u{1b}[K\(line.printable.prefix(110))\r")
             } else {
                 if reasons != last, !reasons.isEmpty {
-                    Terminal.error("waiting: \(NodeNames.applied(to: reasons.printable))")
+                    Terminal.error("waiting: \(reasons.printable)")
                 }
                 last = reasons
             }

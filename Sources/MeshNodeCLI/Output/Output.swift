@@ -25,8 +25,8 @@ struct Output {
         self.usesColour = usesColour
     }
 
-    /// As a person reads it: ids with their names, commands with the home that was given.
-    private func shown(_ text: String) -> String { Advice.addressed(NodeNames.applied(to: text), home: home) }
+    /// As a person reads it: commands with the home that was given.
+    private func shown(_ text: String) -> String { Advice.addressed(text, home: home) }
 
     /// One result.
     func show<Value: Encodable>(_ value: Value, text: (Value) -> String) {
@@ -77,7 +77,7 @@ enum Table {
         _ header: [String], _ rows: [[String]], width: Int? = Terminal.resultWidth
     ) -> String {
         // Cells may hold names that others chose.
-        let lines = [header] + rows.map { $0.map { NodeNames.applied(to: $0.printable) } }
+        let lines = [header] + rows.map { $0.map { $0.printable } }
         let widths = header.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
         return parts(widths, within: width).map { columns in
             lines.map { line in
@@ -129,6 +129,12 @@ enum Text {
     static func number<Number: BinaryInteger>(_ value: Number?) -> String { value.map { "\($0)" } ?? unknown }
     static func seconds(_ value: Double?) -> String { value.map { fixed($0, 2) } ?? unknown }
     static func short(_ id: String?) -> String { id.map { String($0.prefix(8)) } ?? unknown }
+
+    /// A node by its first digits, `ward(8c41b044)` where this home has a name for its whole id.
+    static func node(_ id: String?) -> String {
+        guard let id, let name = NodeNames.name(of: id) else { return short(id) }
+        return "\(name)(\(short(id)))"
+    }
 
     /// `2026-11-29 08:15:02 UTC`.
     static func time(_ ms: UInt64?) -> String {

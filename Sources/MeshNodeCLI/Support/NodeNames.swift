@@ -6,9 +6,12 @@ internal import Wire
 /// What this home's operator calls other nodes. Nobody else is told, and nothing but the text of the terminal changes: JSON,
 /// logs and chains have ids.
 ///
+/// A name stands only where a view says which node it means, by its whole id: eight digits are no proof of a node, since
+/// anybody can make a key that begins with those of another. So no name is put into text that somebody else wrote.
+///
 /// The file `names` of the home has one line a node: its 64 digits and the name.
 enum NodeNames {
-    /// Of the home that this command is about, by the first eight digits of the id.
+    /// Of the home that this command is about, by the whole id.
     private static let current = Mutex<[String: String]>([:])
     private static let longest = 32
 
@@ -19,25 +22,12 @@ enum NodeNames {
         let lines = (try? read(home)) ?? []
         current.withLock { known in
             known = [:]
-            for line in lines { known[String(line.node.prefix(8))] = line.name }
+            for line in lines { known[line.node] = line.name }
         }
     }
 
-    /// The text with `NAME(8c41b044)` for each `8c41b044` that has a name. The same text again changes nothing.
-    static func applied(to text: String) -> String {
-        let known = current.withLock { $0 }
-        guard !known.isEmpty else { return text }
-        var result = ""
-        var rest = text[...]
-        while let match = rest.firstMatch(of: /\b[0-9a-f]{8}\b/) {
-            let before = rest[..<match.range.lowerBound].last ?? result.last
-            result += rest[..<match.range.lowerBound]
-            let name = before == "(" ? nil : known[String(match.output)]
-            result += name.map { "\($0)(\(match.output))" } ?? String(match.output)
-            rest = rest[match.range.upperBound...]
-        }
-        return result + rest
-    }
+    /// - Parameter id: all 64 digits.
+    static func name(of id: String) -> String? { current.withLock { $0[id] } }
 
     static func read(_ home: HomeDirectory) throws(CommandFailure) -> [(node: String, name: String)] {
         let path = file(of: home)
