@@ -59,7 +59,7 @@ extension FuzzTarget {
                 input.pick(others + [manifest.contentID, manifest.contentID]), input.pick(nodes)
             )
             let step: ContentInput =
-                switch input.pick(10) {
+                switch input.pick(11) {
                 case 0:
                     .want(
                         id, expectedLength: input.bool() ? manifest.length : input.number(),
@@ -72,6 +72,7 @@ extension FuzzTarget {
                 case 6: .timer
                 case 7: .frame(from: peer, answer(manifest, bytes, &input))
                 case 8: .finished(id, failure: input.bool() ? "" : nil)
+                case 9: .reopen(id)
                 default:
                     (try? ContentMessage(wireBytes: input.take(200))).map { .frame(from: peer, $0) } ?? .timer
                 }

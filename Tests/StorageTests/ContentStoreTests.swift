@@ -48,6 +48,7 @@ import Wire
         let other = try store.put([1], kind: .model)
         #expect(store.discard(other) == ContentReference(id: other, length: 1) && !store.isMissed(other))
         #expect(store.discard(other) == nil)
+        try store.remove(other)
 
         // The file was removed by hand while the store lists it: that is damage, not absence.
         try FileManager.default.removeItem(atPath: scratch.file("\(id.hex).data"))

@@ -143,10 +143,80 @@ private struct TransferMesh {
         #expect(lost == ContentReference(id: id, length: UInt64(value.count)) && !origin.has(id))
         // What it needs to have it again; the pins were not lost with it.
         #expect(origin.isMissed(id))
+        mesh.mail = []
+        let before = mesh.chunks[mirror, default: 0]
         mesh.give(.want(id, expectedLength: lost.length, providers: [mirror], deadline: nil), to: source)
         #expect(mesh.run { $0.outcomes[source]?.contains(.completed(id)) == true })
         #expect(digest(try origin.get(id)) == digest(value) && !origin.isMissed(id))
         #expect(origin.list().map(\.pins) == [["kept"]])
+        // One bit, one chunk.
+        #expect(mesh.chunks[mirror, default: 0] == before + 1)
+    }
+
+    /// Changes a byte of a chunk in the reader's unfinished file; a peer asks for that chunk.
+    private func findDamage(_ id: ContentID, chunk index: Int, _ scratch: Scratch, _ mesh: inout TransferMesh) throws {
+        let path = scratch.file("b/\(id.hex).part")
+        let head = bytes(scratch.file("a/\(id.hex).data")).count - value.count
+        let place = head + index * ContentLimits.chunkBytes + 5
+        let byte = bytes(path)[place]
+        // In the file that the store has open.
+        let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+        try file.seek(toOffset: UInt64(place))
+        try file.write(contentsOf: Data([byte ^ 1]))
+        try file.close()
+        mesh.give(.frame(from: mirror, .getChunks(id, .content, first: UInt32(index), bitmap: [1])), to: reader)
+    }
+
+    /// A peer comes upon a damaged chunk of a content that is still being fetched: the want goes on.
+    @Test func damageInAnUnfinishedContentFailsNoWant() throws {
+        let scratch = Scratch()
+        let origin = try store(scratch, "a")
+        let id = try origin.put(value, kind: .submission)
+        let own = try store(scratch, "b")
+        var mesh = TransferMesh()
+        mesh.nodes[source] = ContentTransfer(store: origin)
+        mesh.nodes[reader] = ContentTransfer(store: own)
+        let want = ContentInput.want(id, expectedLength: UInt64(value.count), providers: [source], deadline: nil)
+        mesh.give(want, to: reader)
+        #expect(mesh.run { _ in (own.arrived(id)?.present ?? 0) >= 20 })
+        let arrived = try #require(own.arrived(id))
+        let index = try #require((0..<arrived.count).first { arrived.contains($0) })
+        try findDamage(id, chunk: index, scratch, &mesh)
+        guard case .damaged(let lost, _)? = mesh.outcomes[reader]?.first else {
+            Issue.record("\(String(describing: mesh.outcomes[reader]))")
+            return
+        }
+        #expect(lost == ContentReference(id: id, length: UInt64(value.count)))
+        mesh.give(want, to: reader)
+        #expect(mesh.run { $0.outcomes[reader]?.contains(.completed(id)) == true })
+        #expect(mesh.outcomes[reader]?.dropFirst() == [.completed(id)])
+        #expect(digest(try own.get(id)) == digest(value))
+    }
+
+    /// The same while the content is made durable: whoever waits for it is not told that it failed.
+    @Test func damageUnderItsSyncIsFetchedOnceMore() throws {
+        let scratch = Scratch()
+        let origin = try store(scratch, "a")
+        let id = try origin.put(value, kind: .submission)
+        let own = try store(scratch, "b")
+        var mesh = TransferMesh()
+        mesh.nodes[source] = ContentTransfer(store: origin)
+        mesh.nodes[reader] = ContentTransfer(store: own)
+        mesh.slow = [reader]
+        let want = ContentInput.want(id, expectedLength: UInt64(value.count), providers: [source], deadline: nil)
+        mesh.give(want, to: reader)
+        #expect(mesh.run { $0.unsynced[reader] == [id] })
+        try findDamage(id, chunk: 3, scratch, &mesh)
+        mesh.give(want, to: reader)
+        #expect(mesh.outcomes[reader]?.count == 1)
+        mesh.slow = []
+        mesh.sync(reader)
+        let lost = ContentReference(id: id, length: UInt64(value.count))
+        #expect(mesh.outcomes[reader]?.dropFirst() == [.lost(lost)])
+        mesh.give(want, to: reader)
+        #expect(mesh.run { $0.outcomes[reader]?.last == .completed(id) })
+        #expect(mesh.chunks[source] == 42)
+        #expect(digest(try own.get(id)) == digest(value))
     }
 
     /// A disk that needs long for a content holds up nothing else, and whoever wants the content meanwhile is told once.

@@ -17,6 +17,8 @@ public enum ContentInput: Sendable, Equatable {
     case peerLinked(NodeID)
     /// The answer to ``ContentDirective/open(_:_:)``: the chunks found on disk.
     case opened(ContentID, ChunkBitmap)
+    /// The file of a content that is being fetched was given up: which chunks are still there is asked anew.
+    case reopen(ContentID)
     /// The disk refused to open or store a content.
     case storeFailed(ContentID, reason: String)
     /// The answer to ``ContentDirective/completed(_:)``: it is durable, or the disk refused.

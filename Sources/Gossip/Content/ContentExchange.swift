@@ -70,6 +70,8 @@ public struct ContentExchange: Sendable {
             for id in order where wants[id]?.providerIndex(peer) != nil { addProviders([peer], to: id) }
         case .opened(let id, let arrived):
             opened(id, arrived, &directives)
+        case .reopen(let id):
+            reopen(id, &directives)
         case .storeFailed(let id, let reason):
             if wants[id] != nil { end(id, .store(reason), &directives) }
         case .finished(let id, _):

@@ -62,6 +62,16 @@ extension ContentExchange {
         completeIfWhole(id, &directives)
     }
 
+    /// Its want goes on, with its providers and its deadline; what is on its way is called off, since it may be there.
+    mutating func reopen(_ id: ContentID, _ directives: inout [ContentDirective]) {
+        guard case .content(let manifest, _)? = wants[id]?.stage else { return }
+        for provider in releaseAll(of: id, where: { _, _ in true }) {
+            directives.append(.send(to: provider, .cancel(id)))
+        }
+        wants[id]!.stage = .opening(manifest)
+        directives.append(.open(id, manifest))
+    }
+
     mutating func chunk(
         _ id: ContentID, _ tier: ContentMessage.Tier, _ index: Int, _ bytes: [UInt8], from peer: NodeID, now: Duration,
         _ directives: inout [ContentDirective]

@@ -10,10 +10,11 @@ extension Node {
     func bytes(of id: ContentID) -> [UInt8]? { (try? read(id)) ?? nil }
 
     func read(_ id: ContentID, limit: UInt64 = ContentLimits.longestContent) throws(StorageError) -> [UInt8]? {
+        let generation = contentStore.generation(id)
         do throws(StorageError) {
             return try contentStore.get(id, limit: limit)
         } catch {
-            if case .damagedContent(_, let reason) = error, let lost = contentStore.discard(id) {
+            if case .damagedContent(_, let reason) = error, let lost = contentStore.discard(id, ifStill: generation) {
                 damaged(lost, reason)
             }
             throw error
@@ -22,10 +23,11 @@ extension Node {
 
     /// For computations, which do not run on this actor.
     nonisolated func bytesForWorker(of id: ContentID) -> [UInt8]? {
+        let generation = contentStore.generation(id)
         do throws(StorageError) {
             return try contentStore.get(id)
         } catch {
-            if case .damagedContent(_, let reason) = error, let lost = contentStore.discard(id) {
+            if case .damagedContent(_, let reason) = error, let lost = contentStore.discard(id, ifStill: generation) {
                 Task { await self.damaged(lost, reason) }
             }
             return nil
@@ -44,6 +46,43 @@ extension Node {
                 + (isNeeded ? "it is fetched again" : "nothing needs it"))
         guard isNeeded else { return }
         whenStored([lost], from: nil) { node in node.logger.notice("content \(lost.id.short) is whole again") }
+    }
+
+    /// It was given up while it was made durable: whatever waited for it waits on, and the fetch begins anew.
+    func fetchAgain(_ lost: ContentReference) {
+        guard contentStore.isMissed(lost.id) || contentsInUse().contains(lost.id) else { return }
+        content(.want(lost.id, expectedLength: lost.length, providers: linked, deadline: nil))
+    }
+
+    /// What a former run, or this start, found damaged of what is pinned; also what a crash left unfinished.
+    func fetchMissed() {
+        let skipped = contentStore.skippedFiles
+        for file in skipped.prefix(16) { logger.warning("content file \(file): it is left on disk and not used") }
+        if skipped.count > 16 { logger.warning("\(skipped.count - 16) more content files cannot be used") }
+        // The rest at the next start: more at once would take the places of what rounds need.
+        let (known, unknown) = contentStore.missed()
+        for lost in known.prefix(1_024) {
+            whenStored([lost], from: nil) { node in node.logger.notice("content \(lost.id.short) is whole again") }
+        }
+        if !unknown.isEmpty {
+            logger.warning(
+                "\(unknown.count) pinned contents are not here, and their lengths are not known; see: `meshnode doctor`"
+            )
+        }
+    }
+
+    /// Nil while all that is pinned is here.
+    func missedContents() -> HealthCheck? {
+        let (known, unknown) = contentStore.missed()
+        guard !known.isEmpty || !unknown.isEmpty else { return nil }
+        let names = (unknown + known.map(\.id)).prefix(4).map(\.short).joined(separator: ", ")
+        return HealthCheck(
+            "contents", .warning,
+            "\(known.count + unknown.count) pinned contents are not whole on this disk: \(names)"
+                + (known.isEmpty ? "" : "; \(known.count) are fetched from the peers"),
+            next: unknown.isEmpty
+                ? "check the disk; the log names each file"
+                : "give the length of the others: `meshnode store get CONTENT:LENGTH --out FILE`")
     }
 
     /// Runs what waited for contents. Where it came upon a damaged one it found nothing to go on with: it runs again once

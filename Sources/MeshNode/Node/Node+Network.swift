@@ -190,6 +190,7 @@ extension Node {
                 // An honest node that lacks much may ask for more than its queue holds; the queue bounds that already.
                 if offence != .flooding { gossip(.misbehaved(node, count: 4)) }
             case .damaged(let lost, let reason): damaged(lost, reason)
+            case .lost(let lost): fetchAgain(lost)
             case .schedule(let at): scheduleContent(at)
             }
         }

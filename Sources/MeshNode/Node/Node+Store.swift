@@ -212,6 +212,7 @@ extension Node: NetworkService {
         if let degraded {
             checks.append(HealthCheck("disk", .fail, degraded, next: "free space on the disk of \(home.path)"))
         }
+        if let missed = missedContents() { checks.append(missed) }
         checks.append(
             clockProblem.map { HealthCheck("clock and chain", .fail, $0, next: Self.clockAdvice) }
                 ?? HealthCheck("clock and chain", .ok, "no decided block is ahead of this machine's clock"))

@@ -317,6 +317,7 @@ public actor Node {
                 openTask(genesis)
             }
         }
+        fetchMissed()
         heartbeat()
         return address
     }

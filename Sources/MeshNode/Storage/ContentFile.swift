@@ -24,8 +24,11 @@ enum ContentFile {
     }
 
     /// The manifest in front of the chunks, if it is the one that `content` names.
-    static func manifest(of content: ContentID, _ file: Int32, _ path: String) throws(StorageError) -> ContentManifest {
-        let head = try FileSystem.read(file, path, offset: 0, count: mark.count + 4)
+    /// - Throws: `damagedContent` also where the disk cannot read it.
+    static func manifest(
+        of content: ContentID, _ file: Int32, _ path: String, fault: ReadFault? = nil
+    ) throws(StorageError) -> ContentManifest {
+        let head = try read(content, "its head", file, path, offset: 0, count: mark.count + 4, fault)
         guard head.count == mark.count + 4, head.starts(with: mark) else {
             throw .damagedContent(content, reason: "it does not start like a content file")
         }
@@ -33,7 +36,8 @@ enum ContentFile {
         guard length <= longestManifest else {
             throw .damagedContent(content, reason: "a manifest of \(length) bytes")
         }
-        let bytes = try FileSystem.read(file, path, offset: UInt64(mark.count + 4), count: length)
+        let bytes = try read(
+            content, "its manifest", file, path, offset: UInt64(mark.count + 4), count: length, fault)
         let manifest: ContentManifest
         do throws(WireError) {
             manifest = try ContentManifest(wireBytes: bytes)
@@ -48,32 +52,49 @@ enum ContentFile {
 
     /// One chunk, verified.
     static func chunk(
-        _ index: Int, _ manifest: ContentManifest, of content: ContentID, _ file: Int32, _ path: String
+        _ index: Int, _ manifest: ContentManifest, of content: ContentID, _ file: Int32, _ path: String,
+        fault: ReadFault? = nil
     ) throws(StorageError) -> [UInt8] {
-        let bytes: [UInt8]
-        do throws(StorageError) {
-            bytes = try FileSystem.read(
-                file, path, offset: offset(index, manifest), count: manifest.chunkLength(index))
-        } catch .damaged(_, let reason, _) {
-            throw .damagedContent(content, reason: "chunk \(index): \(reason)")
-        } catch {
-            throw error
-        }
+        let bytes = try read(
+            content, "chunk \(index)", file, path, offset: offset(index, manifest),
+            count: manifest.chunkLength(index), fault)
         guard manifest.matches(bytes, chunk: index) else {
             throw .damagedContent(content, reason: "chunk \(index) does not match its hash")
         }
         return bytes
     }
 
-    /// The chunks of an unfinished file that match their hashes.
-    static func scan(_ manifest: ContentManifest, _ file: Int32, _ path: String) throws(StorageError) -> ChunkBitmap {
+    /// What the disk cannot read of a content is damage of that content: whoever reads it goes on without.
+    private static func read(
+        _ content: ContentID, _ what: String, _ file: Int32, _ path: String, offset: UInt64, count: Int,
+        _ fault: ReadFault?
+    ) throws(StorageError) -> [UInt8] {
+        do throws(StorageError) {
+            return try FileSystem.read(file, path, offset: offset, count: count, fault: fault)
+        } catch .damaged(_, let reason, _) {
+            throw .damagedContent(content, reason: "\(what): \(reason)")
+        } catch {
+            throw error
+        }
+    }
+
+    /// The chunks of an unfinished file that match their hashes; one that the disk cannot read is missing.
+    static func scan(
+        _ manifest: ContentManifest, _ file: Int32, _ path: String, fault: ReadFault? = nil
+    ) throws(StorageError) -> ChunkBitmap {
         var found = ChunkBitmap(count: manifest.chunks.count)
         let length = try FileSystem.length(of: file, path)
         for index in manifest.chunks.indices {
             guard offset(index, manifest) < length else { break }
-            let bytes = try FileSystem.read(
-                file, path, offset: offset(index, manifest), count: manifest.chunkLength(index))
-            if manifest.matches(bytes, chunk: index) { found.insert(index) }
+            do throws(StorageError) {
+                let bytes = try FileSystem.read(
+                    file, path, offset: offset(index, manifest), count: manifest.chunkLength(index), fault: fault)
+                if manifest.matches(bytes, chunk: index) { found.insert(index) }
+            } catch .damaged {
+                continue
+            } catch {
+                throw error
+            }
         }
         return found
     }

@@ -3,6 +3,22 @@ internal import Gossip
 internal import Synchronization
 internal import Wire
 
+/// A pin on disk: the length of its content, u64; empty in homes of former versions.
+enum PinFile {
+    static func bytes(length: UInt64) -> [UInt8] {
+        var encoder = WireEncoder(reservingCapacity: 8)
+        encoder.u64(length)
+        return encoder.bytes
+    }
+
+    /// Nil where it does not say, or cannot be read.
+    static func length(_ path: String) -> UInt64? {
+        guard let bytes = try? FileSystem.read(path, limit: 8), bytes.count == 8 else { return nil }
+        let length = bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        return length <= ContentLimits.longestContent ? length : nil
+    }
+}
+
 /// What the content store knows about its folder.
 extension ContentStore {
     func path(_ id: ContentID, _ suffix: String) -> String { "\(directory)/\(id.hex).\(suffix)" }
@@ -24,9 +40,10 @@ extension ContentStore {
     }
 
     /// Lists the folder. A file whose head cannot be read as its name says is left on disk and not listed: asking
-    /// for it fetches it again.
+    /// for it fetches again what is not in it. No file of a content keeps a store from opening.
     func readDirectory() throws(StorageError) {
         var found: [(id: ContentID, isComplete: Bool, entry: Entry)] = []
+        var skipped: [String] = []
         for name in try FileSystem.list(directory) {
             if name.hasSuffix(".tmp") {
                 if !isReadOnly { try FileSystem.remove(directory + "/" + name) }
@@ -36,8 +53,16 @@ extension ContentStore {
                 continue
             }
             let isComplete = name.hasSuffix(".data")
-            guard let entry = try listedEntry(id, isComplete: isComplete) else { continue }
-            found.append((id, isComplete, entry))
+            do throws(StorageError) {
+                found.append((id, isComplete, try readEntry(id, isComplete: isComplete)))
+            } catch .damagedContent(_, let reason), .damaged(_, let reason, _) {
+                skipped.append("\(name): \(reason)")
+            } catch .missing where isReadOnly {
+                // Beside a running node a file may be gone, or have its other name, since it was listed.
+                continue
+            } catch {
+                throw error
+            }
         }
         var pins: [ContentID: [String]] = [:]
         let pinned = directory + "/pins"
@@ -58,48 +83,45 @@ extension ContentStore {
                 state.uses += 1
                 var entry = entry
                 entry.lastUse = state.uses
+                entry.generation = state.uses
                 entry.pins = pins[id] ?? []
                 state.entries[id] = entry
                 state.usedBytes += entry.reserved
             }
-            state.absentPins = pins.filter { state.entries[$0.key] == nil }
+            state.skipped = skipped
+        }
+        for (id, labels) in pins where pathOfEntry(id) == nil {
+            let files = labels.sorted().map { "\(directory)/pins/\(id.hex).\($0)" }
+            let length = files.lazy.compactMap { PinFile.length($0) }.first
+            state.withLock { state in state.absent[id] = Absent(pins: labels, length: length) }
         }
     }
 
-    /// Beside a running node a file may be gone, or have its other name, since it was listed.
-    private func listedEntry(_ id: ContentID, isComplete: Bool) throws(StorageError) -> Entry? {
-        do throws(StorageError) {
-            return try readEntry(id, isComplete: isComplete)
-        } catch .missing where isReadOnly { return nil } catch { throw error }
-    }
-
-    /// Nil for a file whose head is damaged.
-    private func readEntry(_ id: ContentID, isComplete: Bool) throws(StorageError) -> Entry? {
+    /// - Throws: `damagedContent` for a file whose head is damaged.
+    private func readEntry(_ id: ContentID, isComplete: Bool) throws(StorageError) -> Entry {
         let path = path(id, isComplete ? "data" : "part")
         let file = try FileSystem.open(path, O_RDONLY)
         defer { close(file) }
         var info = stat()
         guard fstat(file, &info) == 0 else { throw FileSystem.failure(path, "lookup") }
-        let manifest: ContentManifest
-        do throws(StorageError) {
-            manifest = try ContentFile.manifest(of: id, file, path)
-        } catch .damagedContent {
-            return nil
-        } catch {
-            throw error
-        }
+        let manifest = try ContentFile.manifest(of: id, file, path, fault: fault)
         let reserved = ContentFile.dataOffset(manifest) + manifest.length
         // A file that was cut short is no whole content, whatever its name says.
-        if isComplete && UInt64(max(0, info.st_size)) != reserved { return nil }
+        if isComplete && UInt64(max(0, info.st_size)) != reserved {
+            throw .damagedContent(id, reason: "\(info.st_size) bytes of \(reserved)")
+        }
         return Entry(
             kind: manifest.kind, length: manifest.length, reserved: reserved, isComplete: isComplete,
-            lastUse: UInt64(max(0, info.st_mtim.tv_sec)), pins: [])
+            isIdle: !isComplete, lastUse: UInt64(max(0, info.st_mtim.tv_sec)), pins: [])
     }
 
     /// Makes room for a content and lists it as unfinished.
     func reserve(_ manifest: ContentManifest, _ id: ContentID, _ state: inout State) throws(StorageError) {
         guard !isReadOnly else { throw .readOnly(path: directory) }
-        if state.entries[id] != nil { return }
+        if state.entries[id] != nil {
+            state.entries[id]!.isIdle = false
+            return
+        }
         let needed = ContentFile.dataOffset(manifest) + manifest.length
         if needed > quota || state.usedBytes > quota - needed {
             try collect(downTo: quota - min(needed, quota), &state)
@@ -114,15 +136,15 @@ extension ContentStore {
         state.uses += 1
         state.usedBytes += needed
         state.entries[id] = Entry(
-            kind: manifest.kind, length: manifest.length, reserved: needed, isComplete: false, lastUse: state.uses,
-            pins: state.absentPins.removeValue(forKey: id) ?? [])
+            kind: manifest.kind, length: manifest.length, reserved: needed, isComplete: false, isIdle: false,
+            lastUse: state.uses, generation: state.uses, pins: state.absent.removeValue(forKey: id)?.pins ?? [])
     }
 
     /// Takes a content from the list; its pins wait for it.
     func release(_ id: ContentID, _ state: inout State) {
         if let entry = state.entries.removeValue(forKey: id) {
             state.usedBytes -= entry.reserved
-            if !entry.pins.isEmpty { state.absentPins[id] = entry.pins }
+            if !entry.pins.isEmpty { state.absent[id] = Absent(pins: entry.pins, length: entry.length) }
         }
         state.served.removeAll { $0.id == id }
     }
@@ -132,7 +154,9 @@ extension ContentStore {
         state.served.removeAll { $0.id == id }
         state.uses += 1
         state.entries[id]?.isComplete = true
+        state.entries[id]?.isIdle = false
         state.entries[id]?.lastUse = state.uses
+        state.entries[id]?.generation = state.uses
     }
 
     /// Remembers a use for the order of collection, across restarts by the file's time.
@@ -150,11 +174,11 @@ extension ContentStore {
     ) throws(StorageError) -> [ContentID] {
         guard !isReadOnly else { throw .readOnly(path: directory) }
         let candidates = state.entries
-            .filter { $0.value.isComplete && $0.value.pins.isEmpty && !kept.contains($0.key) }
+            .filter { ($0.value.isComplete || $0.value.isIdle) && $0.value.pins.isEmpty && !kept.contains($0.key) }
             .sorted { ($0.value.lastUse, $0.key) < ($1.value.lastUse, $1.key) }
         var removed: [ContentID] = []
         for (id, _) in candidates where state.usedBytes > target {
-            try FileSystem.remove(path(id, "data"))
+            try FileSystem.remove(path(id, state.entries[id]?.isComplete == true ? "data" : "part"))
             release(id, &state)
             removed.append(id)
         }

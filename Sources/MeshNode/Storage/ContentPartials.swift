@@ -18,8 +18,13 @@ extension ContentStore {
             return whole
         }
         if let arrived = state.withLock({ state in state.partials[id]?.arrived }) { return arrived }
-        try state.withLock { (state) throws(StorageError) in try reserve(manifest, id, &state) }
         let path = path(id, "part")
+        try state.withLock { (state) throws(StorageError) in
+            let isNew = state.entries[id] == nil
+            try reserve(manifest, id, &state)
+            // A file that was not listed for its head: the chunks in it are kept.
+            if isNew, try !FileSystem.exists(path) { try? FileSystem.move(self.path(id, "data"), path) }
+        }
         let file: OpenFile
         let arrived: ChunkBitmap
         do throws(StorageError) {
@@ -45,7 +50,16 @@ extension ContentStore {
             return file
         }
         if let known { return known }
-        let file = OpenFile(try FileSystem.open(path(id, "part"), O_RDWR))
+        let file: OpenFile
+        do throws(StorageError) {
+            file = OpenFile(try FileSystem.open(path(id, "part"), O_RDWR))
+        } catch .missing {
+            throw .damagedContent(id, reason: "its file is gone")
+        } catch .damaged(_, let reason, _) {
+            throw .damagedContent(id, reason: reason)
+        } catch {
+            throw error
+        }
         state.withLock { state in keepOpen(file, of: id, &state) }
         return file
     }
@@ -60,17 +74,28 @@ extension ContentStore {
         state.partials[state.openPartials.removeFirst()]?.file = nil
     }
 
-    /// Chunks found in a file that a former run left; a file whose head is not whole starts again.
+    /// Chunks found in a file that a former run left, or that was found damaged; a head that is not whole is written anew.
     private func resume(
         _ id: ContentID, _ manifest: ContentManifest, _ file: Int32, _ path: String
     ) throws(StorageError) -> ChunkBitmap {
         let header = ContentFile.header(manifest)
-        if try FileSystem.read(file, path, offset: 0, count: header.count) == header {
-            return try ContentFile.scan(manifest, file, path)
+        let length = ContentFile.dataOffset(manifest) + manifest.length
+        if try FileSystem.length(of: file, path) > length {
+            guard ftruncate(file, off_t(length)) == 0 else { throw FileSystem.failure(path, "truncation") }
         }
-        guard ftruncate(file, 0) == 0 else { throw FileSystem.failure(path, "truncation") }
-        try FileSystem.write(file, path, header, offset: 0)
-        return ChunkBitmap(count: manifest.chunks.count)
+        if try !isHead(header, file, path) { try FileSystem.write(file, path, header, offset: 0) }
+        return try ContentFile.scan(manifest, file, path, fault: fault)
+    }
+
+    /// False also where the disk cannot read it: written anew, it may.
+    private func isHead(_ header: [UInt8], _ file: Int32, _ path: String) throws(StorageError) -> Bool {
+        do throws(StorageError) {
+            return try FileSystem.read(file, path, offset: 0, count: header.count, fault: fault) == header
+        } catch .damaged {
+            return false
+        } catch {
+            throw error
+        }
     }
 
     /// Writes one chunk of an open partial content after checking it.
@@ -164,7 +189,12 @@ extension ContentStore {
 
     /// After whole bytes came another way.
     func dropPartialFile(_ id: ContentID) throws(StorageError) {
-        state.withLock { state in state.partials[id] = nil }
-        if try FileSystem.exists(path(id, "part")) { try FileSystem.remove(path(id, "part")) }
+        let wasThere = state.withLock { state in
+            // Found damaged since: then the file is all that there is of it.
+            guard state.entries[id]?.isComplete == true else { return false }
+            state.partials[id] = nil
+            return unlink(path(id, "part")) == 0
+        }
+        if wasThere { try FileSystem.syncDirectory(directory) }
     }
 }

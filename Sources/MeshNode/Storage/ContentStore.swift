@@ -25,8 +25,12 @@ public final class ContentStore: Sendable {
         /// Bytes on disk that are counted against the quota; an unfinished content counts in full.
         let reserved: UInt64
         var isComplete: Bool
+        /// Unfinished, and nobody has fetched it since the start or since it was found damaged: it may be collected.
+        var isIdle: Bool
         /// Order of last use, for collection; larger is later.
         var lastUse: UInt64
+        /// Another number for every file that the content has had here: what was read of one says nothing of the next.
+        var generation: UInt64 = 0
         var pins: [String]
     }
 
@@ -47,10 +51,16 @@ public final class ContentStore: Sendable {
         var file: OpenFile?
     }
 
+    struct Absent {
+        var pins: [String]
+        /// Nil where only pins of a version that did not write it tell of the content.
+        let length: UInt64?
+    }
+
     struct State {
         var entries: [ContentID: Entry] = [:]
-        /// Pins of contents that are not here any more: their files were damaged. They keep them again once they come.
-        var absentPins: [ContentID: [String]] = [:]
+        /// Pinned contents that are not here any more: their files were damaged. The pins keep them again once they come.
+        var absent: [ContentID: Absent] = [:]
         var partials: [ContentID: Partial] = [:]
         /// Partials with an open file, the last used one last.
         var openPartials: [ContentID] = []
@@ -58,6 +68,8 @@ public final class ContentStore: Sendable {
         var usedBytes: UInt64 = 0
         /// Newest last.
         var served: [Served] = []
+        /// Files that were not listed, and why.
+        var skipped: [String] = []
     }
 
     private static let servedMax = 16
@@ -71,6 +83,8 @@ public final class ContentStore: Sendable {
     /// Bytes on disk; contents without a pin are collected to stay below.
     public let quota: UInt64
     let state = Mutex(State())
+    /// Nil but for a test's own disk.
+    let fault: ReadFault?
 
     /// Opens the folder and lists what is in it. Files of other names are left alone.
     public convenience init(
@@ -80,7 +94,16 @@ public final class ContentStore: Sendable {
     }
 
     /// - Parameter openFiles: that are kept open between calls, two at least.
-    public init(directory: String, quota: UInt64 = 10 << 30, openFiles: Int = 24) throws(StorageError) {
+    public convenience init(
+        directory: String, quota: UInt64 = 10 << 30, openFiles: Int = 24
+    ) throws(StorageError) {
+        try self.init(directory: directory, quota: quota, openFiles: openFiles, fault: nil)
+    }
+
+    package init(
+        directory: String, quota: UInt64 = 10 << 30, openFiles: Int = 24, fault: ReadFault?
+    ) throws(StorageError) {
+        self.fault = fault
         servedFilesMax = max(1, openFiles / 2)
         partialFilesMax = max(1, openFiles - servedFilesMax)
         self.directory = directory
@@ -97,6 +120,7 @@ public final class ContentStore: Sendable {
         directory = home.content
         quota = .max
         isReadOnly = true
+        fault = nil
         if try FileSystem.exists(directory) { try readDirectory() }
     }
 
@@ -146,6 +170,7 @@ public final class ContentStore: Sendable {
         try state.withLock { (state) throws(StorageError) in
             // Removed while it was written: it is there again.
             try reserve(manifest, id, &state)
+            state.partials[id] = nil
             markComplete(id, &state)
         }
         try dropPartialFile(id)
@@ -178,12 +203,16 @@ public final class ContentStore: Sendable {
     private func serving(_ id: ContentID) throws(StorageError) -> (manifest: ContentManifest, file: OpenFile)? {
         let known = state.withLock { state in state.served.first { $0.id == id } }
         if let known, let file = known.file { return (known.manifest, file) }
-        guard let path = pathOfEntry(id) else { return nil }
+        let (listed, generation) = state.withLock { state in (pathOfEntry(id, state), state.entries[id]?.generation) }
+        guard let path = listed else { return nil }
         let file = OpenFile(try openListed(id, path))
-        let manifest = if let known { known.manifest } else { try ContentFile.manifest(of: id, file.descriptor, path) }
+        let manifest =
+            if let known { known.manifest } else {
+                try ContentFile.manifest(of: id, file.descriptor, path, fault: fault)
+            }
         state.withLock { state in
             // Removed or finished meanwhile: then this file is not the content's any more.
-            guard pathOfEntry(id, state) == path else { return }
+            guard state.entries[id]?.generation == generation else { return }
             state.served.removeAll { $0.id == id }
             state.served.append(Served(id: id, manifest: manifest, file: file))
             if state.served.count > Self.servedMax { state.served.removeFirst() }
@@ -198,6 +227,7 @@ public final class ContentStore: Sendable {
         do throws(StorageError) {
             return try FileSystem.open(path, O_RDONLY)
         } catch {
+            if case .damaged(_, let reason, _) = error { throw .damagedContent(id, reason: reason) }
             if has(id), try !FileSystem.exists(path) { throw .damagedContent(id, reason: "its file is gone") }
             throw error
         }
@@ -218,7 +248,7 @@ public final class ContentStore: Sendable {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Int(manifest.length))
         for index in manifest.chunks.indices {
-            bytes += try ContentFile.chunk(index, manifest, of: id, file, path)
+            bytes += try ContentFile.chunk(index, manifest, of: id, file, path, fault: fault)
         }
         return bytes
     }
@@ -229,13 +259,13 @@ public final class ContentStore: Sendable {
         if let partial {
             guard partial.arrived.contains(index) else { return nil }
             return try ContentFile.chunk(
-                index, partial.manifest, of: id, try partialFile(id).descriptor, path(id, "part"))
+                index, partial.manifest, of: id, try partialFile(id).descriptor, path(id, "part"), fault: fault)
         }
         guard has(id), let (manifest, file) = try serving(id), manifest.chunks.indices.contains(index) else {
             return nil
         }
         if index == 0 { touch(id) }
-        return try ContentFile.chunk(index, manifest, of: id, file.descriptor, path(id, "data"))
+        return try ContentFile.chunk(index, manifest, of: id, file.descriptor, path(id, "data"), fault: fault)
     }
 
     // MARK: House-keeping
@@ -259,8 +289,11 @@ public final class ContentStore: Sendable {
     public func pin(_ id: ContentID, label: String) throws(StorageError) {
         guard !isReadOnly else { throw .readOnly(path: directory) }
         let path = try pinPath(id, label)
-        guard state.withLock({ state in state.entries[id] != nil }) else { throw .unknownContent(id) }
-        if !(try FileSystem.exists(path)) { try FileSystem.writeAtomically(path, []) }
+        guard let length = state.withLock({ state in state.entries[id]?.length }) else { throw .unknownContent(id) }
+        // What it takes to fetch the content where its own file cannot tell any more.
+        if try FileSystem.status(path)?.size ?? 0 == 0 {
+            try FileSystem.writeAtomically(path, [PinFile.bytes(length: length)])
+        }
         state.withLock { state in
             if state.entries[id]?.pins.contains(label) == false { state.entries[id]?.pins.append(label) }
         }
@@ -271,15 +304,15 @@ public final class ContentStore: Sendable {
         try FileSystem.remove(try pinPath(id, label))
         state.withLock { state in
             state.entries[id]?.pins.removeAll { $0 == label }
-            state.absentPins[id]?.removeAll { $0 == label }
-            if state.absentPins[id]?.isEmpty == true { state.absentPins[id] = nil }
+            state.absent[id]?.pins.removeAll { $0 == label }
+            if state.absent[id]?.pins.isEmpty == true { state.absent[id] = nil }
         }
     }
 
     private func pinned(by label: String) -> [ContentID] {
         state.withLock { state in
             let present = state.entries.filter { $0.value.pins.contains(label) }.map(\.key)
-            return (present + state.absentPins.filter { $0.value.contains(label) }.keys).sorted()
+            return (present + state.absent.filter { $0.value.pins.contains(label) }.keys).sorted()
         }
     }
 
@@ -308,30 +341,78 @@ public final class ContentStore: Sendable {
         let pins = state.withLock { state in
             state.partials[id] = nil
             release(id, &state)
-            return state.absentPins.removeValue(forKey: id) ?? []
+            return state.absent.removeValue(forKey: id)?.pins ?? []
         }
         try FileSystem.remove(path(id, "data"))
         try FileSystem.remove(path(id, "part"))
         for label in pins { try FileSystem.remove(try pinPath(id, label)) }
     }
 
-    /// Gives up a content whose bytes are damaged: from now on it is not here, and whoever needs it fetches it. Its pins
-    /// stay and keep it again when it comes.
-    /// - Returns: what was lost; nil if it is not listed (any more).
-    public func discard(_ id: ContentID) -> ContentReference? {
-        let length = state.withLock { state in
+    /// Which file of a content is here now; taken before a read, it tells ``discard(_:ifStill:)`` what was read.
+    public func generation(_ id: ContentID) -> UInt64? { state.withLock { state in state.entries[id]?.generation } }
+
+    /// Gives up a content whose bytes are damaged: from now on it is unfinished, and whoever needs it fetches what is
+    /// damaged. Nothing is deleted: a disk may read again what it does not read now, and this may be the only copy. The
+    /// file becomes that of an unfinished content, of which ``openPartial(_:_:)`` keeps each chunk that matches. Its pins
+    /// stay.
+    /// - Parameter generation: of what was read; a file that came since is left as it is.
+    /// - Returns: what was lost; nil if it was given up already, or is another file by now.
+    public func discard(_ id: ContentID, ifStill generation: UInt64?) -> ContentReference? {
+        state.withLock { state in
+            guard let entry = state.entries[id], entry.generation == generation,
+                entry.isComplete || state.partials[id] != nil
+            else { return nil }
+            guard !isReadOnly else {
+                release(id, &state)
+                return ContentReference(id: id, length: entry.length)
+            }
+            // While it is made durable it may have its final name already.
+            let isNamedWhole = entry.isComplete || state.partials[id]?.finishing != nil
             state.partials[id] = nil
-            let length = state.entries[id]?.length
-            release(id, &state)
-            return length
+            state.served.removeAll { $0.id == id }
+            state.uses += 1
+            state.entries[id]!.isComplete = false
+            state.entries[id]!.isIdle = true
+            state.entries[id]!.generation = state.uses
+            // Under the lock, so that the name is that of the file that was read.
+            if isNamedWhole { try? FileSystem.move(path(id, "data"), path(id, "part")) }
+            if (try? FileSystem.exists(path(id, "part"))) != true { release(id, &state) }
+            return ContentReference(id: id, length: entry.length)
         }
-        // A file that cannot be removed is replaced by the whole one.
-        if !isReadOnly { for suffix in ["data", "part"] { try? FileSystem.remove(path(id, suffix)) } }
-        return length.map { ContentReference(id: id, length: $0) }
     }
 
-    /// Whether a content is pinned and not here.
-    public func isMissed(_ id: ContentID) -> Bool { state.withLock { state in state.absentPins[id] != nil } }
+    public func discard(_ id: ContentID) -> ContentReference? { discard(id, ifStill: generation(id)) }
+
+    /// Whether a content is pinned and not (all) here.
+    public func isMissed(_ id: ContentID) -> Bool {
+        state.withLock { state in
+            state.absent[id] != nil || state.entries[id].map { !$0.isComplete && !$0.pins.isEmpty } == true
+        }
+    }
+
+    /// Pinned contents that are not (all) here, in order of their names.
+    ///
+    /// - Returns: what can be fetched, and the names of those whose length nobody wrote down.
+    public func missed() -> (known: [ContentReference], unknown: [ContentID]) {
+        state.withLock { state in
+            var lengths = state.entries.filter { !$0.value.isComplete && !$0.value.pins.isEmpty }
+                .mapValues { Optional($0.length) }
+            for (id, absent) in state.absent { lengths[id] = absent.length }
+            let ids = lengths.keys.sorted()
+            return (
+                ids.compactMap { id in lengths[id]!.map { ContentReference(id: id, length: $0) } },
+                ids.filter { lengths[$0]! == nil }
+            )
+        }
+    }
+
+    /// A content that is listed, whole or not.
+    func reference(_ id: ContentID) -> ContentReference? {
+        state.withLock { state in state.entries[id].map { ContentReference(id: id, length: $0.length) } }
+    }
+
+    /// Files that could not be listed when the store was opened, each with the reason; they were left as they are.
+    public var skippedFiles: [String] { state.withLock { state in state.skipped } }
 
     /// Removes whole contents without a pin, longest unused first, until at most `target` bytes are used.
     /// - Parameter kept: stay as if they were pinned.

@@ -17,6 +17,8 @@ public enum ContentOutcome: Sendable, Equatable {
     case misbehaved(NodeID, ContentOffence)
     /// A content here turned out to be damaged and was given up: want it again if it is needed.
     case damaged(ContentReference, reason: String)
+    /// It was found damaged while it was made durable: want it once more if it is needed, all that waited for it waits on.
+    case lost(ContentReference)
     /// Call ``ContentTransfer/handle(_:now:)`` with `.timer` at this time.
     case schedule(at: Duration)
 }
@@ -36,6 +38,7 @@ public struct ContentTransfer: Sendable {
     /// - Parameter now: monotonic time since any fixed origin.
     public mutating func handle(_ input: ContentInput, now: Duration) -> [ContentOutcome] {
         var outcomes: [ContentOutcome] = []
+        var first: [ContentDirective] = []
         switch input {
         case .want(let id, let length, _, _, _) where exchange.finishing.contains(id):
             // It is answered by `finished`, with the want before it.
@@ -44,12 +47,16 @@ public struct ContentTransfer: Sendable {
             return []
         case .want(let id, let length, _, _, _):
             if let outcome = alreadyHere(id, length) { return [outcome] }
+            // Its file was found damaged since: what the exchange takes for arrived may not be there any more.
+            if exchange.progress(of: id) != nil, store.arrived(id) == nil {
+                first = exchange.handle(.reopen(id), now: now)
+            }
         case .finished(let id, let failure):
             guard exchange.finishing.contains(id) else { return [] }
-            outcomes.append(failure.map { .failed(id, .store($0)) } ?? .completed(id))
+            outcomes.append(failure.map { unfinished(id, $0) } ?? .completed(id))
         default: break
         }
-        var pending = exchange.handle(input, now: now)[...]
+        var pending = (first + exchange.handle(input, now: now))[...]
         while let directive = pending.popFirst() {
             // Answers of the disk come before what follows from them.
             if let answer = perform(directive, &outcomes) { pending += exchange.handle(answer, now: now) }
@@ -63,6 +70,16 @@ public struct ContentTransfer: Sendable {
             return .failed(id, .lengthMismatch(announced: length, manifest: manifest.length))
         }
         return .completed(id)
+    }
+
+    /// Why a content that was whole is not durable: the disk refused, or its file was given up meanwhile.
+    private func unfinished(_ id: ContentID, _ failure: String) -> ContentOutcome {
+        if store.has(id) { return .completed(id) }
+        // What a disk refuses to sync stays whole.
+        guard store.arrived(id)?.isComplete != true, let lost = store.reference(id) else {
+            return .failed(id, .store(failure))
+        }
+        return .lost(lost)
     }
 
     private func perform(_ directive: ContentDirective, _ outcomes: inout [ContentOutcome]) -> ContentInput? {
@@ -80,7 +97,14 @@ public struct ContentTransfer: Sendable {
                 // The exchange has checked it.
                 try store.store(id, verifiedChunk: index, bytes)
             } catch {
-                return .storeFailed(id, reason: error.description)
+                switch error {
+                case .damagedContent(_, let reason):
+                    if let lost = store.discard(id) { outcomes.append(.damaged(lost, reason: reason)) }
+                    return .reopen(id)
+                // Given up since on another thread, not removed.
+                case .unknownContent where store.reference(id) != nil: return .reopen(id)
+                default: return .storeFailed(id, reason: error.description)
+                }
             }
         case .failed(let id, let failure): outcomes.append(.failed(id, failure))
         case .lengthRefuted(let id, let announced): outcomes.append(.lengthRefuted(id, announced: announced))
@@ -88,27 +112,32 @@ public struct ContentTransfer: Sendable {
         case .misbehaved(let peer, let offence): outcomes.append(.misbehaved(peer, offence))
         case .schedule(let at): outcomes.append(.schedule(at: at))
         case .serveManifest(let peer, let id):
-            outcomes.append(.send(to: peer, answer(id, &outcomes) { () throws(StorageError) in try manifest(id) }))
+            return answer(peer, id, &outcomes) { () throws(StorageError) in try manifest(id) }
         case .serveChunk(let peer, let id, let tier, let index):
-            outcomes.append(
-                .send(to: peer, answer(id, &outcomes) { () throws(StorageError) in try chunk(id, tier, index) }))
+            return answer(peer, id, &outcomes) { () throws(StorageError) in try chunk(id, tier, index) }
         }
         return nil
     }
 
-    /// A message for a peer, or `notFound`; damage on our disk must not look like a lie of ours.
+    /// Sends what was read to a peer, or `notFound`; damage on our disk must not look like a lie of ours.
     private func answer(
-        _ id: ContentID, _ outcomes: inout [ContentOutcome],
+        _ peer: NodeID, _ id: ContentID, _ outcomes: inout [ContentOutcome],
         _ read: () throws(StorageError) -> ContentMessage?
-    ) -> ContentMessage {
+    ) -> ContentInput? {
+        let generation = store.generation(id)
         do throws(StorageError) {
-            return try read() ?? .notFound(id, .absent)
+            outcomes.append(.send(to: peer, try read() ?? .notFound(id, .absent)))
+            return nil
         } catch {
-            if case .damagedContent(_, let reason) = error {
-                // What cannot be read any more must not be offered either.
-                if let lost = store.discard(id) { outcomes.append(.damaged(lost, reason: reason)) }
+            var next: ContentInput?
+            if case .damagedContent(_, let reason) = error, let lost = store.discard(id, ifStill: generation) {
+                // What cannot be read any more must not be offered either. Where it is being fetched, that goes on with
+                // what is still good.
+                outcomes.append(.damaged(lost, reason: reason))
+                next = .reopen(id)
             }
-            return .notFound(id, .absent)
+            outcomes.append(.send(to: peer, .notFound(id, .absent)))
+            return next
         }
     }
 

@@ -56,25 +56,39 @@ enum FileSystem {
         return try read(file, path, offset: 0, count: count)
     }
 
-    /// Up to `count` bytes at `offset`; fewer only at the end of the file.
-    static func read(_ file: Int32, _ path: String, offset: UInt64, count: Int) throws(StorageError) -> [UInt8] {
-        var status = 0
+    /// Up to `count` bytes at `offset`; fewer only at the end of the file. What the disk cannot read is tried once more: a
+    /// network's file system and a drive that was reset answer again.
+    /// - Parameter fault: the error number that a test's own disk gives instead, nil where it reads.
+    /// - Throws: `damaged` where the disk cannot read it twice.
+    static func read(
+        _ file: Int32, _ path: String, offset: UInt64, count: Int, fault: ReadFault? = nil
+    ) throws(StorageError) -> [UInt8] {
+        var (status, bytes) = attempt(file, path, offset, count, fault)
+        if status == EIO { (status, bytes) = attempt(file, path, offset, count, fault) }
+        guard status != EIO else {
+            throw .damaged(path: path, reason: "the disk cannot read it", next: "check the disk")
+        }
+        guard status == 0 else { throw failure(path, "reading", code: status) }
+        return bytes
+    }
+
+    private static func attempt(
+        _ file: Int32, _ path: String, _ offset: UInt64, _ count: Int, _ fault: ReadFault?
+    ) -> (status: Int32, bytes: [UInt8]) {
+        if let code = fault?(path, offset) { return (code, []) }
+        var status: Int32 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             filled = 0
             guard let base = buffer.baseAddress else { return }
             while filled < count {
                 let got = pread(file, base + filled, count - filled, off_t(offset) + off_t(filled))
                 if got < 0 && errno == EINTR { continue }
-                if got < 0 { status = Int(errno) }
+                if got < 0 { status = errno }
                 if got <= 0 { return }
                 filled += got
             }
         }
-        guard status != EIO else {
-            throw .damaged(path: path, reason: "the disk cannot read it", next: "check the disk")
-        }
-        guard status == 0 else { throw failure(path, "reading", code: Int32(status)) }
-        return bytes
+        return (status, bytes)
     }
 
     /// Replaces `path` in one step: temporary file, fsync, rename, fsync of the directory.
@@ -147,6 +161,7 @@ enum FileSystem {
         let file = Glibc.open(path, flags | O_CLOEXEC, mode)
         guard file >= 0 else {
             if errno == ENOENT { throw .missing(path: path, next: "check the path, or create it first") }
+            if errno == EIO { throw .damaged(path: path, reason: "the disk cannot open it", next: "check the disk") }
             throw failure(path, "opening")
         }
         return file
@@ -237,6 +252,9 @@ enum FileSystem {
         return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
     }
 }
+
+/// What a test's own disk answers to a read of a file at an offset: an error number, or nil where it reads.
+package typealias ReadFault = @Sendable (_ path: String, _ offset: UInt64) -> Int32?
 
 /// A file that stays open as long as somebody uses it: its number is never given away under a writer.
 final class OpenFile: Sendable {
