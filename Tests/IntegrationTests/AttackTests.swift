@@ -29,7 +29,7 @@ import Testing
 
     @Test func aClientOutOfRangeIsNamedAndEvicted() throws {
         let (output, _) = try attack("out-of-range")
-        expect(output, "VOID, attempt 0: blame, client [0-9a-f]{8} evicted")
+        expect(output, "VOID, attempt 0: an update was proven bad, client [0-9a-f]{8} evicted")
         expect(output, "client [0-9a-f]{8} evicted, holder nobody convicted")
         expect(output, "4/5")
     }
@@ -43,7 +43,7 @@ import Testing
 
     @Test func silentHoldersAreReplaced() throws {
         let (output, _) = try attack("silent-holder")
-        expect(output, "VOID, attempt 0: holders, holder [0-9a-f]{8} silent, holder [0-9a-f]{8} silent")
+        expect(output, "VOID, attempt 0: key holders were silent, holder [0-9a-f]{8} silent, holder [0-9a-f]{8} silent")
         expect(output, "holder [0-9a-f]{8} replaced")
     }
 
