@@ -63,11 +63,9 @@ public struct SlotBook: Sendable {
     private func oldest(before envelope: Envelope) -> Place? {
         guard Self.isOfView(envelope.slot.kind) else { return nil }
         var oldest: (worth: Int, place: Place)?
-        // By slots, of which there are far fewer than messages: this is asked before any signature is checked.
-        for (slot, summary) in slots where summary.signers[envelope.signer] != nil && Self.isOfView(slot.kind) {
-            guard slot.minor < envelope.slot.minor else { continue }
-            let place = Place(slot: slot, signer: envelope.signer)
-            let worth = messages[place]?.map(\.worth).max() ?? 0
+        for (place, entries) in messages where place.signer == envelope.signer && Self.isOfView(place.slot.kind) {
+            guard place.slot.minor < envelope.slot.minor else { continue }
+            let worth = entries.map(\.worth).max() ?? 0
             if let known = oldest, (known.worth, known.place.slot.minor, known.place) < (worth, place.slot.minor, place)
             {
                 continue
