@@ -39,8 +39,14 @@ public struct SlotBook: Sendable {
     private var messages: [Place: [Entry]] = [:]
     /// What digests say of each slot of `messages`, kept so that nobody who is told or asked sorts and hashes all of them.
     private var slots: [Slot: SlotSummary] = [:]
-    /// Messages of each signer: whoever signs for hundreds of views fills its own share only.
-    private var shares: [NodeID: Int] = [:]
+    /// What each signer has here: whoever signs for hundreds of views fills its own share only, and what a message in its
+    /// name costs is looked for there alone.
+    private var shares: [NodeID: Share] = [:]
+
+    private struct Share: Sendable {
+        var messages = 0
+        var places: Set<Place> = []
+    }
 
     public init() {}
 
@@ -48,14 +54,18 @@ public struct SlotBook: Sendable {
     public private(set) var count = 0
 
     /// Whether `insert` would take it: asked before the signature is checked, charged only after.
-    public func outcome(of envelope: Envelope) -> Insertion {
-        let isFull = (shares[envelope.signer] ?? 0) >= ChainTables.slots.quota && oldest(before: envelope) == nil
-        guard let present = messages[Place(slot: envelope.slot, signer: envelope.signer)] else {
-            return isFull ? .full : .new
-        }
+    public func outcome(of envelope: Envelope) -> Insertion { judge(envelope).outcome }
+
+    /// - Returns: also what goes for it.
+    private func judge(_ envelope: Envelope) -> (outcome: Insertion, displaces: Place?) {
+        let present = messages[Place(slot: envelope.slot, signer: envelope.signer)] ?? []
         // What was signed counts: Ed25519 lets its signer make several signatures of one message.
-        if present.contains(where: { $0.envelope.payload == envelope.payload }) { return .duplicate }
-        return present.count >= 2 || isFull ? .full : .conflict
+        if present.contains(where: { $0.envelope.payload == envelope.payload }) { return (.duplicate, nil) }
+        guard present.count < 2 else { return (.full, nil) }
+        let outcome = present.isEmpty ? Insertion.new : .conflict
+        guard (shares[envelope.signer]?.messages ?? 0) >= ChainTables.slots.quota else { return (outcome, nil) }
+        guard let oldest = oldest(before: envelope) else { return (.full, nil) }
+        return (outcome, oldest)
     }
 
     /// What goes for a signer's message of a view when it has its share: its message of the lowest view before, a vote for a
@@ -63,9 +73,9 @@ public struct SlotBook: Sendable {
     private func oldest(before envelope: Envelope) -> Place? {
         guard Self.isOfView(envelope.slot.kind) else { return nil }
         var oldest: (worth: Int, place: Place)?
-        for (place, entries) in messages where place.signer == envelope.signer && Self.isOfView(place.slot.kind) {
+        for place in shares[envelope.signer]?.places ?? [] where Self.isOfView(place.slot.kind) {
             guard place.slot.minor < envelope.slot.minor else { continue }
-            let worth = entries.map(\.worth).max() ?? 0
+            let worth = messages[place]?.map(\.worth).max() ?? 0
             if let known = oldest, (known.worth, known.place.slot.minor, known.place) < (worth, place.slot.minor, place)
             {
                 continue
@@ -88,23 +98,26 @@ public struct SlotBook: Sendable {
 
     /// - Parameter gone: gets the messages of the same signer that went for it: whoever counts them counts them no more.
     mutating func insert(_ envelope: Envelope, isOwn: Bool = false, gone: inout [Envelope]) -> Insertion {
-        let isShareFull = (shares[envelope.signer] ?? 0) >= ChainTables.slots.quota
-        var outcome = outcome(of: envelope)
+        let (judged, displaces) = judge(envelope)
+        var outcome = judged
         if isOwn, outcome == .full { outcome = .new }
         if outcome == .new || outcome == .conflict {
-            if isShareFull, !isOwn, let place = oldest(before: envelope) {
+            if !isOwn, let place = displaces {
                 let lost = messages.removeValue(forKey: place) ?? []
                 count -= lost.count
-                shares[envelope.signer, default: 0] -= lost.count
+                shares[envelope.signer]?.messages -= lost.count
+                shares[envelope.signer]?.places.remove(place)
                 gone += lost.map(\.envelope)
                 slots[place.slot]?.remove(place.signer)
                 if slots[place.slot]?.marks.isEmpty == true { slots[place.slot] = nil }
             }
             let entry = Entry(envelope)
-            messages[Place(slot: envelope.slot, signer: envelope.signer), default: []].append(entry)
+            let place = Place(slot: envelope.slot, signer: envelope.signer)
+            messages[place, default: []].append(entry)
             slots[envelope.slot, default: SlotSummary()].add(entry.mark, of: envelope.signer)
             count += 1
-            shares[envelope.signer, default: 0] += 1
+            shares[envelope.signer, default: Share()].messages += 1
+            shares[envelope.signer]!.places.insert(place)
         }
         return outcome
     }
@@ -121,7 +134,10 @@ public struct SlotBook: Sendable {
         slots = slots.filter { !shouldRemove($0.key) }
         count = messages.values.reduce(0) { $0 + $1.count }
         shares = [:]
-        for (place, entries) in messages { shares[place.signer, default: 0] += entries.count }
+        for (place, entries) in messages {
+            shares[place.signer, default: Share()].messages += entries.count
+            shares[place.signer]!.places.insert(place)
+        }
     }
 
     /// The first message of every signer in these slots, ascending by signer.
