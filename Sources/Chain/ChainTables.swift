@@ -2,6 +2,9 @@ public import Wire
 
 /// Rules of every ``Bounded`` table of this module, printed in docs/protocol/tables.md.
 public enum ChainTables {
+    /// Views from the present one on whose messages are kept.
+    public static let viewHorizon: UInt32 = 100
+
     public static let all = [slots, deferred, bodies, headers, waiting, announcements, candidates, judgements]
 
     /// Accepted messages of a height or attempt, at most two in a slot. Only participants of the chain have a share, 256 at

@@ -76,9 +76,7 @@ public enum PlantedBug: String, Sendable, CaseIterable {
         case .mint: .credits
         case .forgetsSets, .forgetsMember, .countsDropouts: .nestedSets
         case .blindVoters: .exactSum
-        // Each signer's share bounds what is kept; what is then lost of a share is votes.
-        case .endlessViews: .certificate
-        case .keepsDecided: .boundedQueues
+        case .endlessViews, .keepsDecided: .boundedQueues
         case .noDigests: .progress
         case .noDeadlines, .noTimers: .ending
         case .divergentState: .noHalt

@@ -245,6 +245,10 @@ extension Simulation {
         let held = memory.registry.queuedMessages + memory.tasks.reduce(0) { $0 + $1.queuedMessages }
         ledger.check(
             held <= 200 * nodes.count, .boundedQueues, now, "node \(index) keeps \(held) messages")
+        let ahead = memory.tasks.reduce(memory.registry.viewsAhead) { max($0, $1.viewsAhead) }
+        ledger.check(
+            ahead <= ChainTables.viewHorizon, .boundedQueues, now,
+            "node \(index) keeps messages of \(ahead) views ahead")
     }
 
     // MARK: Network

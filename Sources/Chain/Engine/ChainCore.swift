@@ -12,7 +12,7 @@ struct ChainCore: Sendable {
     /// The bodies of this height's proposals, by their authors.
     var bodies = Bounded<NodeID, ContentID, [UInt8]>(ChainTables.bodies)
     /// Views from the present one on whose messages are kept.
-    var viewHorizon: UInt32 = 100
+    var viewHorizon = ChainTables.viewHorizon
     /// Decided heights whose messages are kept.
     var keptHeights: UInt64 = 0
     /// This node's own messages of heights and rounds that are still to come, and its votes' state at one of them.
@@ -157,6 +157,12 @@ struct ChainCore: Sendable {
         }
         if let state { events.append(.directive(.persist([], state))) }
         return events
+    }
+
+    /// How far ahead of this node's view the messages are that it keeps.
+    var viewsAhead: UInt32 {
+        let highest = book.highestView(of: height) ?? 0
+        return highest > consensus.view ? highest - consensus.view : 0
     }
 
     /// Whether a proposal with this header is voted on now. Nothing that is found out about one of a view that passed changes

@@ -63,6 +63,8 @@ public struct RegistryMachine: Sendable {
     public var view: UInt32 { core.consensus.view }
     public var pendingCount: Int { pending.count }
     /// Messages and transactions kept: bounded whatever peers send.
+    /// How far ahead of this node's view the messages are that it keeps.
+    public var viewsAhead: UInt32 { core.viewsAhead }
     public var queuedMessages: Int { core.book.count + pending.count }
 
     private static func consensus(_ state: RegistryState, me: NodeID, silentBelow: UInt64) -> ConsensusMachine {

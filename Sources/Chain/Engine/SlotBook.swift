@@ -140,6 +140,11 @@ public struct SlotBook: Sendable {
         }
     }
 
+    /// The highest view of a height of which something is kept; nil where nothing of a view is.
+    func highestView(of height: UInt64) -> UInt32? {
+        slots.keys.lazy.filter { $0.major == height && Self.isOfView($0.kind) }.map(\.minor).max()
+    }
+
     /// The first message of every signer in these slots, ascending by signer.
     public func first(_ kind: MessageKind, major: UInt64, minor: UInt32) -> [Envelope] {
         places(kind, major: major, minor: minor).sorted { $0.signer < $1.signer }
