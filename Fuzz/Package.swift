@@ -46,7 +46,7 @@ let package = Package(
             name: "FuzzTargets", dependencies: ["Wire", "MeshCrypto", "Gossip", "Chain", "Learn", "MeshNode"],
             path: "Targets", swiftSettings: instrumented + [.enableUpcomingFeature("MemberImportVisibility")]),
         .executableTarget(
-            name: "meshnode-fuzz", dependencies: ["LibFuzzer", "FuzzTargets", "Sodium"], path: "Driver",
+            name: "meshnode-fuzz", dependencies: ["LibFuzzer", "FuzzTargets", "Gossip", "Sodium"], path: "Driver",
             swiftSettings: language, linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),
     ]
 )

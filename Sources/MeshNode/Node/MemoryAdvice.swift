@@ -1,13 +1,5 @@
 internal import MeshCrypto
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
-
 /// What is said where keys cannot be kept out of swap. Nothing stops for it, so that saying it is all there is.
 enum MemoryAdvice {
     static let next =
@@ -22,14 +14,8 @@ enum MemoryAdvice {
     }
 
     private static var limit: String {
-        var limit = rlimit()
-        #if canImport(Glibc)
-            let read = getrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit)
-        #else
-            let read = getrlimit(RLIMIT_MEMLOCK, &limit)
-        #endif
-        guard read == 0 else { return "an unknown number of bytes" }
-        return limit.rlim_cur > UInt64(Int64.max) ? "as much as there is" : "\(limit.rlim_cur) bytes"
+        guard let bytes = ProcessLimit.lockedMemory.current else { return "an unknown number of bytes" }
+        return bytes > UInt64(Int64.max) ? "as much as there is" : "\(bytes) bytes"
     }
 
     /// - Parameter unlocked: bytes in the process that is looked at.

@@ -2,14 +2,6 @@ internal import Foundation
 internal import Gossip
 internal import NIOPosix
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
-
 /// The process's limit of open files, shared out among everything that opens some. A process that runs into that limit
 /// cannot write a block, and libdispatch ends it where it cannot read its own threads' state: so nothing here opens a file
 /// that this budget does not count, and where it does not suffice the node does not start.
@@ -94,13 +86,7 @@ public struct OpenFiles: Sendable, Equatable {
     }
 
     private static func count() throws(NodeError) -> OpenFiles {
-        var limit = rlimit()
-        #if canImport(Glibc)
-            let read = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        #else
-            let read = getrlimit(RLIMIT_NOFILE, &limit)
-        #endif
         let open = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? 32
-        return try OpenFiles(limit: read == 0 ? Int(clamping: limit.rlim_cur) : plenty, open: open)
+        return try OpenFiles(limit: ProcessLimit.openFiles.current.map { Int(clamping: $0) } ?? plenty, open: open)
     }
 }

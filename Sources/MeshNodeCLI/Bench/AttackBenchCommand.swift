@@ -40,10 +40,7 @@ struct AttackBenchCommand: AsyncParsableCommand {
 
     func run() async throws {
         // Two hundred connections to each of two nodes.
-        var limit = rlimit()
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        ProcessLimit.openFiles.raise()
         LinearAlgebra.setThreadCount(1)
         let output = global.output
         let folder = Files.absolute(out)

@@ -37,10 +37,7 @@ struct ChainBenchCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        var limit = rlimit()
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        ProcessLimit.openFiles.raise()
         let folder = (directory ?? NSTemporaryDirectory()) + "/meshnode-bench-\(getpid())"
         let output = global.output
         var misses: [String] = []

@@ -31,10 +31,7 @@ struct GossipBenchCommand: AsyncParsableCommand {
 
     func run() async throws {
         // Two descriptors a link, many links a node.
-        var limit = rlimit()
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        ProcessLimit.openFiles.raise()
         LogOutput.start(level: .error, format: .text, sink: try LogSink())
         let directory = NSTemporaryDirectory() + "/meshnode-bench-\(getpid())"
         let output = global.output
