@@ -40,7 +40,7 @@ struct ContentServing {
     }
 
     /// Without chains, or before they have spoken, all are alike.
-    private func rank(_ node: NodeID) -> Standing.Rank { standing.isEmpty ? .member : standing.rank(of: node) }
+    private func rank(_ node: NodeID) -> Standing.Rank { standing.footing(of: node) }
 
     /// Queues requests.
     /// - Returns: how many did not fit.

@@ -28,4 +28,8 @@ public struct Standing: Sendable, Equatable {
     public func rank(of node: NodeID) -> Rank {
         members.contains(node) ? .member : accounts.contains(node) ? .account : .stranger
     }
+
+    /// As what a node is treated where work or bytes are short: its rank, and while nothing is known of anybody all are
+    /// alike and nobody is a stranger.
+    public func footing(of node: NodeID) -> Rank { isEmpty ? .member : rank(of: node) }
 }

@@ -171,7 +171,7 @@ public struct MembershipState: Sendable {
     /// What a linked node is told: everything that this one would vouch for, or, where accounts are known and it has
     /// none, as little as a newcomer gets, drawn anew each time.
     mutating func records(for node: NodeID) -> [NodeRecord] {
-        guard standing.isEmpty || standing.rank(of: node) > .stranger else { return introduction() }
+        guard standing.footing(of: node) > .stranger else { return introduction() }
         return [own] + members.keys.sorted().filter(isPassedOn).compactMap { members[$0]?.record }
     }
 

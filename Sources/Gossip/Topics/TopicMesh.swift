@@ -176,9 +176,8 @@ public struct TopicMesh: Sendable {
         for id in pulls.keys { pulls.update(id) { $0.others.removeAll { $0 == node } } }
     }
 
-    /// Where nothing is known of anybody, nobody is a stranger.
     func allowance(_ node: NodeID) -> AnswerBudget.Allowance {
-        .of(standing.isEmpty ? .member : standing.rank(of: node), settings.profile)
+        .of(standing.footing(of: node), settings.profile)
     }
 
     mutating func remember(_ node: NodeID, _ score: TopicScore) {

@@ -77,8 +77,6 @@ package final class EventMailbox: Sendable {
         var finished = false
         var dropped: UInt64 = 0
 
-        func isKnown(_ node: NodeID) -> Bool { standing.isEmpty || standing.rank(of: node) > .stranger }
-
         mutating func pop() -> TransportEvent? {
             if let event = notices.pop() { return event }
             // A closure over all of the state would hold the rings a second time, and each pop would copy the one it changes.
@@ -113,7 +111,7 @@ package final class EventMailbox: Sendable {
             let place = Int(lane.rawValue)
             let waitsAsKnown = known[place].rings[node] != nil
             let waitsAsStranger = strangers[place].rings[node] != nil
-            if waitsAsKnown || !waitsAsStranger && isKnown(node) {
+            if waitsAsKnown || !waitsAsStranger && standing.footing(of: node) > .stranger {
                 known[place].push(event, of: node)
             } else {
                 strangers[place].push(event, of: node)

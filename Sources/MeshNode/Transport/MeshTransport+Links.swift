@@ -87,11 +87,8 @@ extension MeshTransport {
         for directive in directives { perform(directive, connection) }
     }
 
-    /// While the chains name nobody all are alike, and nobody is a stranger.
     private func chargeStranger(_ connection: Connection, _ frames: Int, _ bytes: Int) {
-        guard !standing.isEmpty, let node = connection.machine.peer, standing.rank(of: node) == .stranger else {
-            return
-        }
+        guard let node = connection.machine.peer, standing.footing(of: node) == .stranger else { return }
         var share = connection.strangersShare ?? strangers.share(now: now)
         let pause = strangers.charge(&share, frames: frames, bytes: bytes, now: now)
         connection.strangersShare = share
@@ -102,9 +99,9 @@ extension MeshTransport {
     }
 
     func awaitChunks(_ count: Int, from peer: LinkedPeer) {
-        guard !standing.isEmpty, standing.rank(of: peer.node) == .stranger,
-            let connection = connections[peer.connection]
-        else { return }
+        guard standing.footing(of: peer.node) == .stranger, let connection = connections[peer.connection] else {
+            return
+        }
         var share = connection.strangersShare ?? strangers.share(now: now)
         share.expect(chunks: count)
         connection.strangersShare = share
