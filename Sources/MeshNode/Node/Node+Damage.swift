@@ -10,28 +10,17 @@ extension Node {
     func bytes(of id: ContentID) -> [UInt8]? { (try? read(id)) ?? nil }
 
     func read(_ id: ContentID, limit: UInt64 = ContentLimits.longestContent) throws(StorageError) -> [UInt8]? {
-        let generation = contentStore.generation(id)
-        do throws(StorageError) {
-            return try contentStore.get(id, limit: limit)
-        } catch {
-            if case .damagedContent(_, let reason) = error, let lost = contentStore.discard(id, ifStill: generation) {
-                damaged(lost, reason)
-            }
-            throw error
+        try contentStore.giveUpIfDamaged(id, damaged) { () throws(StorageError) in
+            try contentStore.get(id, limit: limit)
         }
     }
 
     /// For computations, which do not run on this actor.
     nonisolated func bytesForWorker(of id: ContentID) -> [UInt8]? {
-        let generation = contentStore.generation(id)
-        do throws(StorageError) {
-            return try contentStore.get(id)
-        } catch {
-            if case .damagedContent(_, let reason) = error, let lost = contentStore.discard(id, ifStill: generation) {
-                Task { await self.damaged(lost, reason) }
-            }
-            return nil
-        }
+        let bytes = try? contentStore.giveUpIfDamaged(
+            id, { lost, reason in Task { await self.damaged(lost, reason) } },
+            { () throws(StorageError) in try contentStore.get(id) })
+        return bytes ?? nil
     }
 
     /// - Parameter lost: given up by the store already.
@@ -44,7 +33,10 @@ extension Node {
             "warning",
             "content \(lost.id.short) is damaged on disk: \(reason); "
                 + (isNeeded ? "it is fetched again" : "nothing needs it"))
-        guard isNeeded else { return }
+        if isNeeded { refetch(lost) }
+    }
+
+    private func refetch(_ lost: ContentReference) {
         whenStored([lost], from: nil) { node in node.logger.notice("content \(lost.id.short) is whole again") }
     }
 
@@ -61,9 +53,7 @@ extension Node {
         if skipped.count > 16 { logger.warning("\(skipped.count - 16) more content files cannot be used") }
         // The rest at the next start: more at once would take the places of what rounds need.
         let (known, unknown) = contentStore.missed()
-        for lost in known.prefix(1_024) {
-            whenStored([lost], from: nil) { node in node.logger.notice("content \(lost.id.short) is whole again") }
-        }
+        for lost in known.prefix(1_024) { refetch(lost) }
         if !unknown.isEmpty {
             logger.warning(
                 "\(unknown.count) pinned contents are not here, and their lengths are not known; see: `meshnode doctor`"

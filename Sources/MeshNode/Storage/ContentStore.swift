@@ -348,6 +348,24 @@ public final class ContentStore: Sendable {
         for label in pins { try FileSystem.remove(try pinPath(id, label)) }
     }
 
+    /// Does what reads a content, and gives the content up if it is damaged.
+    ///
+    /// - Parameter damaged: gets what was given up, and why; not called where somebody else has given it up.
+    /// - Throws: what `read` throws, damage included.
+    func giveUpIfDamaged<Success>(
+        _ id: ContentID, _ damaged: (ContentReference, String) -> Void, _ read: () throws(StorageError) -> Success
+    ) throws(StorageError) -> Success {
+        let generation = generation(id)
+        do throws(StorageError) {
+            return try read()
+        } catch {
+            if case .damagedContent(_, let reason) = error, let lost = discard(id, ifStill: generation) {
+                damaged(lost, reason)
+            }
+            throw error
+        }
+    }
+
     /// Which file of a content is here now; taken before a read, it tells ``discard(_:ifStill:)`` what was read.
     public func generation(_ id: ContentID) -> UInt64? { state.withLock { state in state.entries[id]?.generation } }
 

@@ -124,21 +124,13 @@ public struct ContentTransfer: Sendable {
         _ peer: NodeID, _ id: ContentID, _ outcomes: inout [ContentOutcome],
         _ read: () throws(StorageError) -> ContentMessage?
     ) -> ContentInput? {
-        let generation = store.generation(id)
-        do throws(StorageError) {
-            outcomes.append(.send(to: peer, try read() ?? .notFound(id, .absent)))
-            return nil
-        } catch {
-            var next: ContentInput?
-            if case .damagedContent(_, let reason) = error, let lost = store.discard(id, ifStill: generation) {
-                // What cannot be read any more must not be offered either. Where it is being fetched, that goes on with
-                // what is still good.
-                outcomes.append(.damaged(lost, reason: reason))
-                next = .reopen(id)
-            }
-            outcomes.append(.send(to: peer, .notFound(id, .absent)))
-            return next
-        }
+        var loss: ContentOutcome?
+        let message = try? store.giveUpIfDamaged(id, { loss = .damaged($0, reason: $1) }, read)
+        if let loss { outcomes.append(loss) }
+        outcomes.append(.send(to: peer, (message ?? nil) ?? .notFound(id, .absent)))
+        // What cannot be read any more must not be offered either. Where it is being fetched, that goes on with what is
+        // still good.
+        return loss == nil ? nil : .reopen(id)
     }
 
     private func manifest(_ id: ContentID) throws(StorageError) -> ContentMessage? {
