@@ -75,6 +75,7 @@ enum BareTables {
         "PendingTransactions.order": "of entries", "PendingTransactions.names": "of entries",
         "RegistryMachine.opened": "tasks of the registry", "SlotBook.messages": "shares of ChainTables.slots",
         "SlotBook.shares": "signers of messages", "SlotBook.slots": "slots of messages",
+        "SlotBook.places": "one signer's share of ChainTables.slots",
         "SlotSummary.marks": "of messages of a slot", "SlotSummary.signers": "of messages of a slot",
         "TaskMachine.stored": "of headers", "TaskMachine.badBodies": "of headers",
         "TaskMachine.openedSeeds": "of headers", "TaskMachine.openRequested": "of headers",
