@@ -1,5 +1,5 @@
+internal import Chain
 internal import MeshCrypto
-package import Chain
 package import Wire
 
 /// What both layers of the simulator watch alike: that nothing is decided or signed twice, and that certificates hold. It

@@ -91,7 +91,7 @@ public enum TaskFile {
         let local = spec.training.local
         return """
             name = \(quoted(spec.name))
-            seed = \(spec.seed)
+            seed = \(Int64(exactly: spec.seed).map { "\($0)" } ?? quoted("\(spec.seed)"))
             rounds = \(spec.rounds)
             body_retention = \(spec.bodyRetention)
             voting = \(quoted(spec.voting.word))

@@ -11,7 +11,7 @@ struct TaskFileReader {
 
     mutating func spec() -> TaskSpec {
         var spec = TaskSpec(
-            name: text("name"), seed: whole("seed"),
+            name: text("name"), seed: seed(),
             model: TaskSpec.Model(
                 architecture: choice("model.architecture", else: .softmax), hidden: wholes("model.hidden"),
                 start: choice("model.start", else: .seed), initial: ContentReference(id: .zero, length: 0)),
@@ -161,6 +161,17 @@ struct TaskFileReader {
         guard let number = Number(exactly: value), value >= 0 else {
             document.fault(path, "\(value) is out of range; 0 to \(most) can be written")
             return standIn
+        }
+        return number
+    }
+
+    /// A seed has 64 bits. What is beyond TOML's integers stands in quotes.
+    private mutating func seed() -> UInt64 {
+        guard case .text(let text) = document.value("seed") else { return whole("seed") }
+        guard let number = UInt64(text), text == String(number) else {
+            document.fault(
+                "seed", "\(SettingValue.quoted(String(text.prefix(40)))) is no whole number from 0 to \(UInt64.max)")
+            return 0
         }
         return number
     }
