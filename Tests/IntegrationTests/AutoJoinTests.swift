@@ -61,6 +61,12 @@ import Testing
         }
         let fourth = try publish(lab, "fourth")
         try await refuses(lab, "n2", fourth, "this node is in 3 tasks, miner.max_tasks is 3")
+        // The line in the log says of which task.
+        let log = try String(contentsOfFile: lab.folder.path + "/n2.log", encoding: .utf8)
+        #expect(
+            log.split(separator: "\n").contains {
+                $0.contains("miner.max_tasks is 3") && $0.contains("task=\(fourth.prefix(8))")
+            }, "\(log.suffix(2_000))")
 
         let ledger: LedgerView = try await lab.client("n3").get("/v1/ledger")
         let id = try await lab.status("n2").node
@@ -72,6 +78,25 @@ import Testing
         try #require(words.contains("join"), "\(reason)")
         try LabNodes.expect(words.dropFirst().map(String.init) + ["--home", lab.home("n2")])
         try await joins(lab, "n2", dear, bond: 501)
+    }
+
+    /// Bonds lie with ended tasks for an hour here; who may be in one task at once joins the next one all the same.
+    @Test func bondsOfEndedTasksDoNotKeepANodeFromTheNext() async throws {
+        let lab = try LabNodes(
+            2, settings: ["miner.auto_join=true", "miner.trust_publisher=true", "miner.max_tasks=1"],
+            genesis: ["--evidence-seconds", "3600"])
+        defer { lab.stopAll() }
+        try await lab.startAll()
+        for name in ["first", "second"] {
+            let task = try lab.publish(
+                "n1", as: name, ["participants.minimum=2", "rounds=1", "holders.count=1", "holders.threshold=0"])
+            try await lab.until("\(name) is completed") {
+                let view = try await lab.task(task, on: "n2")
+                return view.state == .completed ? nil : "\(view.state) \(view.reason ?? "")"
+            }
+        }
+        let ledger: LedgerView = try await lab.client("n2").get("/v1/ledger")
+        #expect(ledger.accounts.allSatisfy { $0.bonded == 200 }, "\(ledger)")
     }
 
     /// An owner who trusts the publisher says so.

@@ -50,6 +50,17 @@ struct ObstacleTests {
         #expect(book.views.first { $0.what == .join }?.sinceMs == 1_000)
     }
 
+    /// Bonds of ended tasks lie for days: what may be put up in these goes by what there is, not by tasks at once.
+    @Test func endedTasksDoNotKeepANodeFromTheNext() {
+        let usual = NodeConfiguration.Miner(isEnabled: true, joinsByItself: true, bond: 100)
+        #expect(usual.totalBondLimit(holding: 9_000) == 4_500)
+        #expect(usual.totalBondLimit(holding: 1_000) == 800)
+        let set = NodeConfiguration.Miner(isEnabled: true, joinsByItself: true, bond: 100, mostTotalBond: 300)
+        #expect(set.totalBondLimit(holding: 9_000) == 300)
+        let vast = NodeConfiguration.Miner(isEnabled: true, joinsByItself: true, bond: .max)
+        #expect(vast.totalBondLimit(holding: 9_000) == .max)
+    }
+
     @Test func finalReasonsAreNotTriedAgain() {
         var book = ObstacleBook()
         _ = book.set(.join, task, "this node's data do not fit the task", isFinal: true, now: at(0))

@@ -53,14 +53,15 @@ public struct NodeConfiguration: Sendable, Equatable {
         public var bond: UInt64
         /// Limits of what the node joins by itself: credits for one task and for all, and tasks at once.
         public var mostBond: UInt64
-        public var mostTotalBond: UInt64
+        /// Nil goes by what the account holds: see `totalBondLimit(holding:)`.
+        public var mostTotalBond: UInt64?
         public var mostTasks: Int
         /// Whether it joins tasks whose publisher is the only key holder.
         public var trustsPublisher: Bool
 
         /// - Parameters:
         ///   - mostBond: 0 for the usual bond.
-        ///   - mostTotalBond: 0 for as much as all tasks at once may take.
+        ///   - mostTotalBond: 0 for a limit that goes by what the account holds.
         public init(
             isEnabled: Bool, joinsByItself: Bool, bond: UInt64, mostBond: UInt64 = 0, mostTotalBond: UInt64 = 0,
             mostTasks: Int = 8, trustsPublisher: Bool = false
@@ -69,10 +70,21 @@ public struct NodeConfiguration: Sendable, Equatable {
             self.joinsByItself = joinsByItself
             self.bond = bond
             self.mostBond = mostBond == 0 ? bond : mostBond
-            let (all, overflow) = self.mostBond.multipliedReportingOverflow(by: UInt64(max(0, mostTasks)))
-            self.mostTotalBond = mostTotalBond == 0 ? (overflow ? .max : all) : mostTotalBond
+            self.mostTotalBond = mostTotalBond == 0 ? nil : mostTotalBond
             self.mostTasks = mostTasks
             self.trustsPublisher = trustsPublisher
+        }
+
+        /// Most credits that lie with tasks which the node joined by itself, those that have ended included.
+        ///
+        /// Bonds stay with ended tasks for days. A limit of as many bonds as there may be tasks at once would be one of
+        /// tasks in these days, so without a setting half of what the account holds may be put up, whoever asks.
+        ///
+        /// - Parameter holding: credits that are free or lie with tasks.
+        public func totalBondLimit(holding: UInt64) -> UInt64 {
+            if let mostTotalBond { return mostTotalBond }
+            let (atOnce, overflow) = mostBond.multipliedReportingOverflow(by: UInt64(max(0, mostTasks)))
+            return max(holding / 2, overflow ? .max : atOnce)
         }
     }
 

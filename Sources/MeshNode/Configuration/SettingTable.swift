@@ -69,7 +69,9 @@ public enum SettingTable {
                 "Most credits that this node puts up for one task unless --bond says so. 0: as miner.bond.\n"),
         Setting(
             path: "miner.max_total_bond", kind: .integer(0...Int64.max), builtIn: .integer(0),
-            meaning: "Most credits that lie with tasks joined by auto_join. 0: miner.max_bond times miner.max_tasks.\n"),
+            meaning:
+                "Most credits that lie with tasks joined by auto_join; they stay with ended ones until their evidence window closes.\n"
+                + "0: half of what the account holds, or miner.max_bond times miner.max_tasks where that is more.\n"),
         Setting(
             path: "miner.max_tasks", kind: .integer(1...1_000), builtIn: .integer(8),
             meaning: "Most tasks at once before auto_join joins no other.\n"),

@@ -66,10 +66,14 @@ extension Node {
         }
         let underWay = own.filter { task in !task.enrolments.contains { $0.node == nodeID } }
             .reduce(UInt64(0)) { $0.clampedSum(usualBond(of: $1.spec)) }
-        let bonded = registry.state.accounts[nodeID]?.bonded ?? 0
+        let account = registry.state.accounts[nodeID]
+        let bonded = account?.bonded ?? 0
         let total = bonded.clampedSum(underWay).clampedSum(bond)
-        if total > miner.mostTotalBond {
-            return "its bond of \(bond) would make \(total) in all, miner.max_total_bond is \(miner.mostTotalBond)"
+        let limit = miner.totalBondLimit(holding: bonded.clampedSum(account?.balance ?? 0))
+        if total > limit {
+            return "its bond of \(bond) would make \(total) in all, "
+                + (miner.mostTotalBond == nil
+                    ? "without miner.max_total_bond this account puts up \(limit)" : "miner.max_total_bond is \(limit)")
                 + (nextRelease.map { "; bonds of ended tasks come back from \(CalendarText.text($0)) on" } ?? "")
         }
         return nil

@@ -366,7 +366,8 @@ public actor Node {
     func note(_ kind: String, _ text: String, task: ChainID? = nil, round: UInt32? = nil, detail: String? = nil) {
         let event = events.append(
             timeMs: now.wallMs, kind: kind, text: text, task: task?.hex, round: round, detail: detail)
-        logger.log(level: Self.logLevel(of: kind), "\(text)")
+        // A line that is about a task says about which.
+        logger.log(level: Self.logLevel(of: kind), "\(text)", metadata: task.map { ["task": "\($0.short)"] })
         // Progress of a phase is for who watches; what is decided is kept.
         guard ["round", "void", "task", "halt", "published", "conflict", "alarm"].contains(kind) else { return }
         if let json = try? JSONEncoder().encode(event) {
