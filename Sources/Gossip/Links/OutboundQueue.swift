@@ -1,6 +1,8 @@
 /// One peer's frames that wait to be written, in three bounded lanes.
 ///
-/// Control leaves first. Of the other two, gossip gets up to four frames for each bulk frame, so that neither starves.
+/// Control leaves first, 96 KiB in a row while others wait; beyond that they have a quarter of the bytes: votes alone decide
+/// nothing, and a peer that draws control without end must still get the bodies that they are about. Of the other two, gossip
+/// gets up to four frames for each bulk frame, so that neither starves.
 public struct OutboundQueue: Sendable {
     public enum Admission: Equatable, Sendable {
         case queued
@@ -41,6 +43,10 @@ public struct OutboundQueue: Sendable {
 
     private let limits: QueueLimits
     private var rings = [Ring](repeating: Ring(), count: Lane.allCases.count)
+    /// A frame of bulk: what the others are owed before they take a turn from control.
+    private static let turnBytes = 32 << 10
+    /// A third of the control bytes that left while others waited, less what the others got.
+    private var owedToOthers = 0
     private var gossipRun = 0
     private var bulkRefused = false
     public private(set) var dropped: UInt64 = 0
@@ -78,7 +84,17 @@ public struct OutboundQueue: Sendable {
     }
 
     public mutating func pop() -> (lane: Lane, frame: [UInt8])? {
-        if let frame = rings[0].pop() { return (.control, frame) }
+        let othersWait = rings[1].count + rings[2].count > 0
+        if owedToOthers < Self.turnBytes || !othersWait, let frame = rings[0].pop() {
+            owedToOthers = othersWait ? owedToOthers + frame.count / 3 : 0
+            return (.control, frame)
+        }
+        let other = popOther()
+        owedToOthers = max(0, owedToOthers - (other?.frame.count ?? 0))
+        return other
+    }
+
+    private mutating func popOther() -> (lane: Lane, frame: [UInt8])? {
         let bulkWaits = rings[2].count > 0
         if gossipRun < 4 || !bulkWaits, let frame = rings[1].pop() {
             gossipRun = bulkWaits ? gossipRun + 1 : 0

@@ -83,6 +83,34 @@ struct LinkPartsTests {
         #expect(queue.isEmpty)
     }
 
+    @Test("control without end leaves a quarter of the bytes to the others")
+    func controlFlood() {
+        var queue = OutboundQueue(limits: QueueLimits())
+        let (vote, chunk) = ([UInt8](repeating: 0, count: 500), [UInt8](repeating: 2, count: 32 << 10))
+        var bytes = [Int](repeating: 0, count: Lane.allCases.count)
+        var first: Int?
+        for turn in 0..<20_000 {
+            while queue.frameCount(.control) < 100 { #expect(queue.push(vote, lane: .control) == .queued) }
+            while queue.frameCount(.bulk) < 2 { #expect(queue.push(chunk, lane: .bulk) == .queued) }
+            while queue.frameCount(.gossip) < 2 { #expect(queue.push(vote, lane: .gossip) == .queued) }
+            guard let next = queue.pop() else { break }
+            bytes[Int(next.lane.rawValue)] += next.frame.count
+            if next.lane != .control, first == nil { first = turn }
+        }
+        // A burst of votes passes as a whole.
+        #expect(first.map { $0 * vote.count >= 96 << 10 } == true, "\(String(describing: first))")
+        let all = bytes.reduce(0, +)
+        #expect((22...28).contains(100 * (all - bytes[0]) / all), "\(bytes)")
+        #expect(bytes[1] > 0 && bytes[2] > 10 * chunk.count, "\(bytes)")
+        // With nobody else waiting nothing is owed.
+        while queue.frameCount(.bulk) + queue.frameCount(.gossip) > 0 { _ = queue.pop() }
+        while queue.frameCount(.control) < 1_000 { _ = queue.push(vote, lane: .control) }
+        for _ in 0..<900 { #expect(queue.pop()?.lane == .control) }
+        _ = queue.push(chunk, lane: .bulk)
+        for _ in 0..<50 { #expect(queue.pop()?.lane == .control) }
+        #expect(queue.pop()?.lane == .control)
+    }
+
     @Test("each lane keeps its bound in its own way")
     func laneBounds() {
         var limits = QueueLimits()
