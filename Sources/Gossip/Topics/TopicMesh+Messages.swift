@@ -47,14 +47,16 @@ extension TopicMesh {
 
     mutating func judged(_ id: MessageID, _ verdict: TopicVerdict, _ now: Duration, _ out: inout [TopicDirective]) {
         guard let waiting = pending.removeValue(forKey: id) else { return }
+        // Who told of it has it as surely as who sent it.
+        let holders = waiting.senders + tellers(of: id).filter { !waiting.senders.contains($0) }
         settle(id)
         switch verdict {
         case .accept:
             counters.accepted += 1
             seen.insert(id)
-            cache.insert(waiting.message, holders: waiting.senders)
+            cache.insert(waiting.message, holders: holders)
             if let first = waiting.senders.first { peers[first]?.score.delivered(settings.score) }
-            let mesh = mesh(of: waiting.message.topic).filter { !waiting.senders.contains($0) }
+            let mesh = mesh(of: waiting.message.topic).filter { !holders.contains($0) }
             pass(waiting.message, to: mesh, &out)
         case .reject:
             counters.rejected += 1
@@ -77,6 +79,8 @@ extension TopicMesh {
     }
 
     // MARK: Pulls
+
+    private func tellers(of id: MessageID) -> [NodeID] { pulls[id].map { $0.asked + $0.others } ?? [] }
 
     /// The message came or is settled: nothing is asked or promised any more.
     mutating func settle(_ id: MessageID) {

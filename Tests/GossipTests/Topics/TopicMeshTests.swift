@@ -29,6 +29,32 @@ struct TopicMeshTests {
         #expect(copies == 8)
     }
 
+    /// A peer that has told of a message gets no copy of it when it comes from another.
+    @Test func whoToldOfAMessageIsSentNoCopy() {
+        var mesh = TopicMesh(own: node(1), settings: TopicSettings(profile: .wan), seed: 1, now: .zero)
+        let topic = ChainID([UInt8](repeating: 9, count: 32))
+        _ = mesh.handle(.join(topic), now: .zero)
+        for number in UInt8(2)...6 {
+            _ = mesh.handle(.linked(node(number), outbound: true), now: .zero)
+            _ = mesh.handle(.control(.graft(topic), from: node(number)), now: .zero)
+        }
+        #expect(mesh.mesh(of: topic) == (2...6).map { node($0) })
+        let message = TopicWorld.message(1, topic: topic)
+        #expect(
+            mesh.handle(.control(.have(topic, [message.id]), from: node(2)), now: .zero)
+                .contains(.control(.want([message.id]), to: node(2))))
+        _ = mesh.handle(.control(.have(topic, [message.id]), from: node(3)), now: .zero)
+        _ = mesh.handle(.message(message, from: node(4)), now: .zero)
+        let directives = mesh.handle(.verdict(message.id, .accept), now: .zero)
+        #expect(directives.contains(.send(message, to: [node(5), node(6)])), "\(directives)")
+        // Nor is it told of it later.
+        for second in 1...3 {
+            for case .control(.have, let told) in mesh.handle(.tick, now: .seconds(second)) {
+                #expect(told > node(4), "\(told)")
+            }
+        }
+    }
+
     @Test func aMeshKeepsItsSize() {
         var world = TopicWorld(30)
         world.linkAll()
