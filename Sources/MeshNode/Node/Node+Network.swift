@@ -76,23 +76,38 @@ extension Node {
         return tasks[chain]?.machine.height ?? ended[chain].map { $0.height + 1 }
     }
 
-    private func digest(of chain: ChainID) -> ChainDigest? {
-        chain == registry.chain ? registry.digest(turn: beats) : tasks[chain]?.machine.digest()
+    private func digest(of chain: ChainID, turn: UInt64) -> ChainDigest? {
+        chain == registry.chain ? registry.digest(turn: turn) : tasks[chain]?.machine.digest()
+    }
+
+    /// Neighbours that get a digest at one heartbeat: each answers with up to 64 messages, and all with the same ones.
+    static let askedAtOnce = 4
+
+    /// Those whose turn it is. Everybody's comes within `turns` heartbeats, so who has what this node lacks is asked, and
+    /// what is lost or held back costs one heartbeat more.
+    static func inTurn(_ nodes: [NodeID], beat: UInt64) -> (nodes: [NodeID], turns: UInt64) {
+        let turns = (nodes.count + askedAtOnce - 1) / askedAtOnce
+        guard turns > 1 else { return (nodes, 1) }
+        let first = Int(beat % UInt64(turns)) * askedAtOnce
+        return (Array(nodes[first..<min(first + askedAtOnce, nodes.count)]), UInt64(turns))
     }
 
     func sendDigests(to node: NodeID? = nil) {
         guard !linked.isEmpty else { return }
         for chain in [registry.chain] + taskOrder {
             guard chain == registry.chain || tasks[chain] != nil else { continue }
-            var nodes = node.map { [$0] } ?? topics.neighbours(of: chain, others: 2)
+            // A link that has just come up is asked at once.
+            var (nodes, turns) =
+                node.map { ([$0], 1) } ?? Self.inTurn(topics.neighbours(of: chain, others: 2), beat: beats)
             if node == nil, isEndedElsewhere(chain) { nodes = Set(nodes + passersBy()).sorted() }
-            guard !nodes.isEmpty, let digest = digest(of: chain) else { continue }
+            // All neighbours are told the same part of what is pending before the next one's turn comes.
+            guard !nodes.isEmpty, let digest = digest(of: chain, turn: beats / turns) else { continue }
             send(.digest(digest), to: nodes)
         }
     }
 
     func sendDigest(of chain: ChainID, to node: NodeID) {
-        guard let digest = digest(of: chain) else { return }
+        guard let digest = digest(of: chain, turn: beats) else { return }
         send(.digest(digest), to: node)
     }
 
