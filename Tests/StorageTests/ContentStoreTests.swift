@@ -358,6 +358,25 @@ import Wire
         #expect(!files.fileExists(atPath: none.path))
     }
 
+    /// A pin counts from the moment it is asked for, and no file of it outlives its end.
+    @Test func aHeldPinCountsBeforeItsFileIsThere() throws {
+        let scratch = Scratch()
+        let store = try ContentStore(directory: scratch.path)
+        let ids = try (1...3).map { try store.put(pattern(1_000, seed: UInt64($0)), kind: .submission) }
+        for id in ids { try store.hold(id, label: "round-1") }
+        #expect(throws: StorageError.unknownContent(.zero)) { try store.hold(.zero, label: "round-1") }
+        #expect(try store.collect(downTo: 0) == [])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.file("pins")) == [])
+        try store.unpin(ids[1], label: "round-1")
+        try store.remove(ids[2])
+        for id in ids { try store.writePin(id, label: "round-1") }
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: scratch.file("pins")) == ["\(ids[0].hex).round-1"])
+        let again = try ContentStore(directory: scratch.path)
+        #expect(again.list().first { $0.id == ids[0] }?.pins == ["round-1"])
+        #expect(again.list().first { $0.id == ids[1] }?.pins == [])
+    }
+
     @Test func releasingALabelRemovesWhatNoOtherKeeps() throws {
         let scratch = Scratch()
         let store = try ContentStore(directory: scratch.path)

@@ -65,29 +65,58 @@ extension Node {
         whenStored(
             [release.vector], from: holder, deadline: elapsed + .seconds(20), namedBy: holder, attempt: chain
         ) { node in
-            guard let runtime = node.tasks[chain], runtime.aggregation?.job.manifest == release.manifest,
-                let key = runtime.sealingKey,
-                let sealed = node.bytes(of: release.vector.id)
-            else { return }
-            let context = HoldingKeys.sealingContext(
-                network: node.genesis.networkID, manifest: release.manifest, component: Int(release.component),
-                holder: holder)
-            // A vector counts only if it is the one that its holder's signed statement names.
-            guard let bytes = try? SealedVector.open(sealed, key: key, context: context),
-                let job = runtime.aggregation?.job, bytes.count == runtime.policy.keyVectorBytes(job),
-                let statement = runtime.machine.keyStatements.first(where: { $0.signer == holder })
-                    .flatMap({ try? KeyStatement(wireBytes: $0.payload) }),
-                let root = statement.roots.first(where: { $0.component == release.component })?.root,
-                KeyVector.tree(bytes).root == root.bytes
-            else {
-                node.logger.warning(
-                    "the key vector of \(holder.short) for component \(release.component) does not fit its statement")
-                return
-            }
-            node.tasks[chain]?.vectors[Int(release.component), default: [:]][holder] = bytes
-            node.aggregateIfComplete(chain)
-            node.blame(chain)
+            node.open(release, of: holder)
         }
+    }
+
+    private func open(_ release: PeerMessage.KeyRelease, of holder: NodeID) {
+        let chain = release.chain
+        let name = TaskRuntime.ReleaseName(holder: holder, manifest: release.manifest, component: release.component)
+        guard let runtime = tasks[chain], runtime.aggregation?.job.manifest == release.manifest,
+            let key = runtime.sealingKey, tasks[chain]?.aggregation?.opening.insert(name).inserted == true
+        else { return }
+        let endsOpening: @Sendable (isolated Node) -> Void = { node in
+            node.tasks[chain]?.aggregation?.opening.remove(name)
+        }
+        let context = HoldingKeys.sealingContext(
+            network: genesis.networkID, manifest: release.manifest, component: Int(release.component), holder: holder)
+        compute(
+            reading: [release.vector], attempt: chain, unread: endsOpening,
+            again: { node in node.open(release, of: holder) }
+        ) { contents in
+            Result { () throws(RoundError) -> (bytes: [UInt8], root: [UInt8]) in
+                do {
+                    let bytes = try SealedVector.open(contents[0], key: key, context: context)
+                    return (bytes, KeyVector.tree(bytes).root)
+                } catch { throw .rejected("\(error)") }
+            }
+        } _: { node, result in
+            endsOpening(node)
+            node.take(try? result.get(), release, of: holder)
+        }
+    }
+
+    /// A vector counts only if it is the one that its holder's signed statement names.
+    private func take(
+        _ opened: (bytes: [UInt8], root: [UInt8])?, _ release: PeerMessage.KeyRelease, of holder: NodeID
+    ) {
+        let chain = release.chain
+        guard let runtime = tasks[chain], let job = runtime.aggregation?.job, job.manifest == release.manifest else {
+            return
+        }
+        guard let (bytes, computed) = opened, bytes.count == runtime.policy.keyVectorBytes(job),
+            let statement = runtime.machine.keyStatements.first(where: { $0.signer == holder })
+                .flatMap({ try? KeyStatement(wireBytes: $0.payload) }),
+            let root = statement.roots.first(where: { $0.component == release.component })?.root,
+            computed == root.bytes
+        else {
+            logger.warning(
+                "the key vector of \(holder.short) for component \(release.component) does not fit its statement")
+            return
+        }
+        tasks[chain]?.vectors[Int(release.component), default: [:]][holder] = bytes
+        aggregateIfComplete(chain)
+        blame(chain)
     }
 
     func aggregateIfComplete(_ chain: ChainID) {
@@ -115,7 +144,7 @@ extension Node {
     private func aggregateNow(_ job: KeyJob, _ headers: [SubmissionHeader], chain: ChainID) {
         guard let runtime = tasks[chain], let aggregation = runtime.aggregation, aggregation.job == job,
             !aggregation.isComputing, !aggregation.isDone, let choice = nextChoice(runtime),
-            let base = bytes(of: job.model.id), let set = readSet(headers, job, chain: chain)
+            let members = members(headers, chain: chain)
         else { return }
         tasks[chain]?.aggregation?.isComputing = true
         let policy = runtime.policy
@@ -127,9 +156,20 @@ extension Node {
             Task { await self?.note("recovery", "round \(job.round): \(text)", task: chain, round: job.round) }
         }
         tasks[chain]?.aggregation?.progress = progress
-        compute {
+        let endsRun: @Sendable (isolated Node) -> Void = { node in
+            guard node.tasks[chain]?.aggregation?.job == job else { return }
+            node.tasks[chain]?.aggregation?.isComputing = false
+            node.tasks[chain]?.aggregation?.progress = nil
+        }
+        compute(
+            reading: headers.map(\.body) + [job.model], unread: endsRun,
+            again: { node in node.aggregateNow(job, headers, chain: chain) }
+        ) { contents in
             let start = ContinuousClock.now
-            return Result { () throws(RoundError) -> (Aggregating.Recovery, BoundedLogarithm, Double) in
+            return Result { () throws(RoundError) -> Recovered in
+                guard
+                    let set = SetContent.decoded(members, contents: contents.dropLast(), sums: job.sums, policy: policy)
+                else { throw .failed("a body of the set does not decode") }
                 let logarithm: BoundedLogarithm
                 do {
                     let building = progress.begin("builds its table of logarithms", total: 100)
@@ -142,25 +182,32 @@ extension Node {
                 let elements = policy.elementCount(round: job.round) * set.sums.count
                 let recovering = progress.begin("recovers the sum", total: elements)
                 let outcome = try Aggregating.run(
-                    policy: policy, job: job, set: set, keyVectors: vectors, base: base, logarithm: logarithm,
-                    progress: recovering.reach)
-                return (outcome, logarithm, Self.interval(start, .now))
+                    policy: policy, job: job, set: set, keyVectors: vectors, base: contents[contents.count - 1],
+                    logarithm: logarithm, progress: recovering.reach)
+                let seconds = Self.interval(start, .now)
+                var unstored: StorageError?
+                if case .sum(let sum) = outcome {
+                    // Sum and model are on disk before the candidate that names them is signed.
+                    unstored =
+                        self.storeOnWorker(sum.aggregate, sum.candidate.aggregate, .aggregate)
+                        ?? self.storeOnWorker(sum.model, sum.candidate.model, .model)
+                }
+                return Recovered(outcome: outcome, logarithm: logarithm, unstored: unstored, seconds: seconds)
             }
         } _: { node, result in
             guard node.tasks[chain]?.aggregation?.job == job else { return }
-            node.tasks[chain]?.aggregation?.isComputing = false
-            node.tasks[chain]?.aggregation?.progress = nil
+            endsRun(node)
             node.tasks[chain]?.aggregation?.tried.insert(choice)
-            switch result {
-            case .success(let (.sum(outcome), logarithm, seconds)):
-                node.logarithms[range] = logarithm
+            if case .success(let recovered) = result { node.logarithms[range] = recovered.logarithm }
+            switch result.map(\.outcome) {
+            case .success(.sum(let outcome)):
                 node.tasks[chain]?.aggregation?.candidate = outcome.candidate
-                node.tasks[chain]?.stats.recover = seconds
-                node.store(outcome.aggregate, outcome.candidate.aggregate, .aggregate)
-                node.store(outcome.model, outcome.candidate.model, .model)
+                if case .success(let recovered) = result {
+                    node.tasks[chain]?.stats.recover = recovered.seconds
+                    node.noteUnstored(outcome.candidate.model, recovered.unstored)
+                }
                 node.perform(node.tasks[chain]!.machine.aggregated(outcome.candidate, node.now), chain: chain)
-            case .success(let (.fails(element), logarithm, _)):
-                node.logarithms[range] = logarithm
+            case .success(.fails(let element)):
                 node.tasks[chain]?.aggregation?.failure = (choice, element)
                 node.note(
                     "warning", "round \(job.round): element \(element) of the sum has no value within its bounds",
@@ -235,18 +282,21 @@ extension Node {
             chain: chain)
     }
 
-    func readSet(_ headers: [SubmissionHeader], _ job: KeyJob, chain: ChainID) -> SetContent? {
-        guard let runtime = tasks[chain] else { return nil }
-        var bodies: [[UInt8]] = []
-        var rows: [UInt32] = []
-        for header in headers {
-            guard let bytes = bytes(of: header.body.id),
-                let content = try? BodyCheck.decode(bytes, header: header, policy: runtime.policy),
-                let member = runtime.machine.state.genesis.member(header.submitter)
-            else { return nil }
-            bodies.append(content.elements)
-            rows.append(member.enrolment.rows)
+    /// Nil where somebody is no member, which a decided set has none of.
+    func members(_ headers: [SubmissionHeader], chain: ChainID) -> [SetContent.Member]? {
+        guard let genesis = tasks[chain]?.machine.state.genesis else { return nil }
+        let members = headers.compactMap { header in
+            genesis.member(header.submitter).map { SetContent.Member(header: header, rows: $0.enrolment.rows) }
         }
-        return SetContent(headers: headers, bodies: bodies, rows: rows, sums: job.sums)
+        return members.count == headers.count ? members : nil
     }
+}
+
+/// What a recovery gave.
+private struct Recovered: Sendable {
+    let outcome: Aggregating.Recovery
+    let logarithm: BoundedLogarithm
+    /// Why the sum or the model is not on disk.
+    let unstored: StorageError?
+    let seconds: Double
 }

@@ -43,14 +43,15 @@ extension Node {
         let policy = runtime.policy
         // Of the members of the claimed element's sum alone: nobody else's element is anybody's business.
         let (sum, element) = policy.place(ofElement: Int(claim.element), round: job.round)
-        let headers = job.sums[sum].map { headers[$0] }
-        let bodies = headers.compactMap { bytes(of: $0.body.id) }
-        guard bodies.count == headers.count else { return }
+        let concerned = job.sums[sum].map { headers[$0] }
         let lies = liesAsHolder(chain)
-        compute {
+        compute(
+            reading: concerned.map(\.body),
+            again: { node in node.discloseNow(job, claim, components, headers, chain: chain) }
+        ) { bodies in
             Result { () throws(RoundError) -> [Disclosure.Masks] in
                 var members: [HoldingKeys.Member] = []
-                for (header, bytes) in zip(headers, bodies) {
+                for (header, bytes) in zip(concerned, bodies) {
                     members.append((header, try BodyCheck.decode(bytes, header: header, policy: policy)))
                 }
                 if claim.kind == .recovery {
@@ -128,35 +129,46 @@ extension Node {
     func nameClients(_ job: KeyJob, _ element: Int, _ masks: [[[UInt8]]], chain: ChainID) {
         guard let set = setContent(job, chain: chain) else { return }
         whenStored(set.references, from: nil) { node in
-            guard let runtime = node.tasks[chain], let content = node.readSet(set.headers, job, chain: chain) else {
-                return
-            }
-            let policy = runtime.policy
-            let (sum, element) = policy.place(ofElement: element, round: job.round)
-            node.compute {
-                Result { () throws(RoundError) -> [BlameProof.Chunk] in
-                    let logarithm = BoundedLogarithm(bound: policy.packing.range, maximumTable: Blame.checkTable)
-                    let place = Blame.chunkPlace(element: element, encoding: policy.encoding)
-                    var chunks: [BlameProof.Chunk] = []
-                    for (index, member) in job.sums[sum].enumerated() where chunks.count < Limits.named {
-                        let body = content.bodies[member]
-                        let start = place.chunk * SubmissionBody.chunkBytes
-                        let bytes = Array(body[start..<min(body.count, start + SubmissionBody.chunkBytes)])
-                        let isInRange = Blame.holdsSum(
-                            elements: [Array(bytes[place.bytes])], keys: masks.map { $0[index] },
-                            policy: policy.elementPolicy(element, round: job.round), logarithm: logarithm)
-                        guard !isInRange else { continue }
-                        chunks.append(
-                            BlameProof.Chunk(
-                                submission: job.set[member].submission, bytes: bytes,
-                                path: SubmissionBody.tree(body).path(place.chunk).map { Digest($0) }))
-                    }
-                    return chunks
+            node.nameClientsNow(job, element, masks, set.headers, chain: chain)
+        }
+    }
+
+    private func nameClientsNow(
+        _ job: KeyJob, _ element: Int, _ masks: [[[UInt8]]], _ headers: [SubmissionHeader], chain: ChainID
+    ) {
+        guard let runtime = tasks[chain], let members = members(headers, chain: chain) else { return }
+        let policy = runtime.policy
+        let (sum, place) = policy.place(ofElement: element, round: job.round)
+        compute(
+            reading: headers.map(\.body),
+            again: { node in node.nameClientsNow(job, element, masks, headers, chain: chain) }
+        ) { contents in
+            Result { () throws(RoundError) -> [BlameProof.Chunk] in
+                let element = place
+                guard
+                    let content = SetContent.decoded(members, contents: contents, sums: job.sums, policy: policy)
+                else { throw .failed("a body of the set does not decode") }
+                let logarithm = BoundedLogarithm(bound: policy.packing.range, maximumTable: Blame.checkTable)
+                let place = Blame.chunkPlace(element: element, encoding: policy.encoding)
+                var chunks: [BlameProof.Chunk] = []
+                for (index, member) in job.sums[sum].enumerated() where chunks.count < Limits.named {
+                    let body = content.bodies[member]
+                    let start = place.chunk * SubmissionBody.chunkBytes
+                    let bytes = Array(body[start..<min(body.count, start + SubmissionBody.chunkBytes)])
+                    let isInRange = Blame.holdsSum(
+                        elements: [Array(bytes[place.bytes])], keys: masks.map { $0[index] },
+                        policy: policy.elementPolicy(element, round: job.round), logarithm: logarithm)
+                    guard !isInRange else { continue }
+                    chunks.append(
+                        BlameProof.Chunk(
+                            submission: job.set[member].submission, bytes: bytes,
+                            path: SubmissionBody.tree(body).path(place.chunk).map { Digest($0) }))
                 }
-            } _: { node, result in
-                guard node.tasks[chain] != nil, let chunks = try? result.get() else { return }
-                node.perform(node.tasks[chain]!.machine.clientsNamed(job.manifest, chunks, node.now), chain: chain)
+                return chunks
             }
+        } _: { node, result in
+            guard node.tasks[chain] != nil, let chunks = try? result.get() else { return }
+            node.perform(node.tasks[chain]!.machine.clientsNamed(job.manifest, chunks, node.now), chain: chain)
         }
     }
 }

@@ -217,7 +217,7 @@ extension Node {
             content: reference.id.hex, accuracy: view?.accuracy, loss: view?.loss,
             labelColumn: configuration.data.label, isCandidate: isCandidate)
         do {
-            guard let bytes = try read(reference.id) else {
+            guard let bytes = try await readForOperator(reference.id, limit: ContentLimits.longestContent) else {
                 throw ServiceError.unavailable(
                     reason: "model \(reference.id.short) is not stored here yet", next: "try again")
             }

@@ -27,29 +27,38 @@ extension Node {
     }
 
     private func checkNow(_ candidate: Candidate, _ job: KeyJob, _ headers: [SubmissionHeader], chain: ChainID) {
-        guard let runtime = tasks[chain], let set = readSet(headers, job, chain: chain),
-            let aggregate = bytes(of: candidate.aggregate.id),
-            let base = bytes(of: job.model.id)
-        else { return }
+        guard let runtime = tasks[chain], let members = members(headers, chain: chain) else { return }
         let policy = runtime.policy
         let data = configuration.data
         let hasEvaluation = evaluationData != nil
         let fitted = runtime.rows
         let tolerance = policy.spec.evaluation.tolerancePpm
-        compute {
-            Result { () throws(RoundError) -> (TaskMachine.CandidateCheck, [UInt8]) in
+        compute(
+            reading: headers.map(\.body) + [candidate.aggregate, job.model], attempt: chain,
+            again: { node in node.checkNow(candidate, job, headers, chain: chain) }
+        ) { contents in
+            Result { () throws(RoundError) -> (check: TaskMachine.CandidateCheck, unstored: StorageError?)? in
+                let (aggregate, base) = (contents[contents.count - 2], contents[contents.count - 1])
+                // What does not decode here is no fault of the candidate's.
+                guard
+                    let set = SetContent.decoded(
+                        members, contents: contents.dropLast(2), sums: job.sums, policy: policy)
+                else { return nil }
                 let model = try ResultCheck.model(
                     policy: policy, context: job.context, manifest: job.manifest, set: set, aggregate: aggregate,
                     opening: candidate.opening, base: base)
                 guard ContentReference.of(model, kind: .model) == candidate.model else {
                     throw .rejected("the new model is not what the server step gives")
                 }
+                let unstored = self.storeOnWorker(model, candidate.model, .model)
                 // Validity is the equation and the model alone: rows of ours that do not fit mean no opinion, never a
                 // vote against a valid result.
-                guard hasEvaluation else { return (TaskMachine.CandidateCheck(isValid: true, because: .noRows), model) }
+                guard hasEvaluation else {
+                    return (TaskMachine.CandidateCheck(isValid: true, because: .noRows), unstored)
+                }
                 guard let rows = try? fitted.rows(.evaluation, data: data, spec: policy.spec),
                     let evaluation = try? Evaluating.evaluate(policy: policy, model: model, rows: rows)
-                else { return (TaskMachine.CandidateCheck(isValid: true, because: .unusableRows), model) }
+                else { return (TaskMachine.CandidateCheck(isValid: true, because: .unusableRows), unstored) }
                 var verdict = Opinion.Verdict.accept
                 if tolerance < 1_000_000 {
                     if let before = try? Evaluating.evaluate(policy: policy, model: base, rows: rows),
@@ -61,16 +70,17 @@ extension Node {
                 return (
                     TaskMachine.CandidateCheck(
                         isValid: true, verdict: verdict, accuracyPpm: evaluation.accuracyPpm,
-                        lossPpm: evaluation.lossPpm, evaluatedRows: evaluation.rows), model
+                        lossPpm: evaluation.lossPpm, evaluatedRows: evaluation.rows), unstored
                 )
             }
         } _: { node, result in
             guard node.tasks[chain] != nil else { return }
             let check: TaskMachine.CandidateCheck
             switch result {
-            case .success(let (found, model)):
-                check = found
-                node.store(model, candidate.model, .model)
+            case .success(nil): return
+            case .success(let found?):
+                check = found.check
+                node.noteUnstored(candidate.model, found.unstored)
             case .failure(let error): check = TaskMachine.CandidateCheck(isValid: false, reason: "\(error)")
             }
             if check.evaluatedRows > 0 {

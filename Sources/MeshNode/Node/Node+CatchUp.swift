@@ -85,31 +85,52 @@ extension Node {
     // MARK: Out
 
     /// Answers a node at `height` with what follows, up to where ranges are cut.
+    ///
+    /// Up to 64 rows and 4 MiB are read and stored for it, beside the queue that votes wait in. What is decided does not
+    /// change while they are, so the answer is as good when it comes; where it never comes, the next digest asks again.
     func sendBlocks(_ chain: ChainID, from height: UInt64, to node: NodeID) {
         // One range a peer and height in 50 ms: digests of several peers must not multiply the traffic.
         let key = SentBlocks(node: node, chain: chain, height: height)
         if let last = sentBlocks[key], now.monotonicMs < last + 50 { return }
-        // One that is not remembered goes twice at worst, within its peer's budget of answers.
-        _ = sentBlocks.insert(now.monotonicMs, for: key, by: node)
-        guard let blocks = blocks(chain, from: height), !blocks.isEmpty else { return }
+        let isKnown = standing.rank(of: node) > .stranger
+        guard let head = self.height(of: chain), !readBlocks.contains(key),
+            readBlocks.insert(true, for: key, by: node, isProtected: isKnown).isIn
+        else { return }
+        let (chainStore, contentStore) = (chainStore, contentStore)
+        Task {
+            let read = await background.run { () -> Result<PeerMessage?, RoundError> in
+                .success(Self.blocks(chain, from: height, to: head, chainStore, contentStore))
+            }
+            readBlocks.remove(key)
+            // One that is not remembered goes twice at worst, within its peer's budget of answers.
+            _ = sentBlocks.insert(now.monotonicMs, for: key, by: node)
+            guard !isStopped, linked.contains(node), case .success(let message?) = read else { return }
+            answer(message, to: node)
+        }
+    }
+
+    private static func blocks(
+        _ chain: ChainID, from height: UInt64, to head: UInt64, _ chainStore: ChainStore, _ contentStore: ContentStore
+    ) -> PeerMessage? {
+        guard let blocks = blocks(chain, from: height, to: head, chainStore), !blocks.isEmpty else { return nil }
         let range = BlockRange(blocks)
         let bytes = range.wireBytes
-        if bytes.count <= BlockRange.inlineBytes {
-            answer(.blocks(range), to: node)
-        } else if let id = try? contentStore.put(bytes, kind: .other) {
-            answer(
-                .rangeContent(chain, first: height, ContentReference(id: id, length: UInt64(bytes.count))), to: node)
-        }
+        if bytes.count <= BlockRange.inlineBytes { return .blocks(range) }
+        guard let id = try? contentStore.put(bytes, kind: .other) else { return nil }
+        return .rangeContent(chain, first: height, ContentReference(id: id, length: UInt64(bytes.count)))
     }
 
     /// A whole stride where one begins, so that few different contents are made of a chain; else what fits a frame, and
     /// one block at least.
-    private func blocks(_ chain: ChainID, from height: UInt64) -> [DecidedBlock]? {
+    /// - Parameter head: the height above the last decided one.
+    private static func blocks(
+        _ chain: ChainID, from height: UInt64, to head: UInt64, _ chainStore: ChainStore
+    ) -> [DecidedBlock]? {
         let end = BlockRange.end(after: height)
         var blocks: [DecidedBlock] = []
         var bytes = 4
         var next = height
-        let isWhole = height % BlockRange.stride == 0 && (self.height(of: chain) ?? 0) >= end
+        let isWhole = height % BlockRange.stride == 0 && head >= end
         let limit = isWhole ? BlockRange.contentBytes : BlockRange.inlineBytes
         while next < end {
             guard let stored = try? chainStore.blocks(chain: chain, from: next, limit: min(16, Int(end - next))) else {

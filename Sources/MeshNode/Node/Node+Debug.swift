@@ -6,7 +6,7 @@ internal import Wire
 /// Deliberate crashes at exact places, for the runs that show what survives them. All are off unless configured,
 /// and each is a SIGKILL to this very process: nothing is flushed or said.
 extension Node {
-    private func die(_ reason: String) {
+    private nonisolated func die(_ reason: String) {
         logger.critical("debug: \(reason): killing this process")
         kill(getpid(), SIGKILL)
     }
@@ -40,7 +40,7 @@ extension Node {
         die("kill_aggregator after-proposal")
     }
 
-    func dropMiner(round: UInt32, attempt: UInt16) {
+    nonisolated func dropMiner(round: UInt32, attempt: UInt16) {
         guard configuration.debug.dropMiner == round, attempt == 0 else { return }
         die("drop_miner")
     }

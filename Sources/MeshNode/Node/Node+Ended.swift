@@ -18,14 +18,27 @@ extension Node {
             guard hasNothingToDo(chain) else { continue }
             guard let since = tasks[chain]?.settledMs else {
                 tasks[chain]?.settledMs = now.monotonicMs
+                // What a crash kept from being removed.
+                forgetFiles(chain)
                 continue
             }
-            // Its last contents are on their way: looked at now and then.
-            guard beats % 5 == 0 else { continue }
-            let isComplete = tasks[chain]?.machine.state.isEnded == true && hasAllContents(chain)
-            guard isComplete || now.monotonicMs >= since + Self.patienceMs else { continue }
-            unload(chain, isComplete: isComplete)
+            // Its last contents are on their way: looked at now and then, and after all pins and removals.
+            guard beats % 5 == 0, lookingThrough.insert(chain).inserted else { continue }
+            let state = tasks[chain]?.machine.state
+            later { [weak self, chainStore, contentStore, logger] in
+                let isComplete =
+                    state.map { $0.isEnded && Self.hasAllContents(of: $0, chainStore, contentStore, logger) } ?? false
+                Task { await self?.unloadIfDue(chain, isComplete: isComplete, since: since) }
+            }
         }
+    }
+
+    private func unloadIfDue(_ chain: ChainID, isComplete: Bool, since: UInt64) {
+        lookingThrough.remove(chain)
+        guard !isStopped, hasNothingToDo(chain), isComplete || now.monotonicMs >= since + Self.patienceMs else {
+            return
+        }
+        unload(chain, isComplete: isComplete)
     }
 
     /// Its end is decided and settled, or nothing that its chain could still say would count.
@@ -37,7 +50,11 @@ extension Node {
         return record.paidMs != nil || (record.settlement?.height ?? 0) >= state.height
     }
 
-    private func hasAllContents(_ chain: ChainID) -> Bool {
+    /// Reads every block of a chain.
+    private static func hasAllContents(
+        of state: Chain.TaskState, _ chainStore: ChainStore, _ contentStore: ContentStore, _ logger: Logger
+    ) -> Bool {
+        let chain = state.chain
         var isComplete = true
         do {
             try ChainReplay.forEach(chainStore, chain) { block in
@@ -46,7 +63,8 @@ extension Node {
                 case .result:
                     let result = try ResultBody(wireBytes: block.body)
                     isComplete = contentStore.has(result.aggregate.id) && contentStore.has(result.model.id)
-                case .manifest where isRetained(block.header.round, chain: chain):
+                case .manifest
+                where isRetained(block.header.round, at: state.round, for: state.spec.bodyRetention):
                     let manifest = try ManifestBody(wireBytes: block.body)
                     isComplete = try manifest.submissions.allSatisfy {
                         contentStore.has(try SubmissionHeader(wireBytes: $0.payload).body.id)
@@ -99,12 +117,16 @@ extension Node {
     // MARK: Questions
 
     /// A task's state, read from its stored blocks where it is not loaded.
-    func taskState(_ chain: ChainID) -> Chain.TaskState? {
+    func taskState(_ chain: ChainID) async -> Chain.TaskState? {
         if let state = tasks[chain]?.machine.state { return state }
         guard ended[chain] != nil, let record = record(of: chain),
             let genesis = registry.state.taskGenesis(record)
         else { return nil }
-        return try? ChainReplay.task(genesis, store: chainStore).state
+        let store = chainStore
+        let state = await operatorDisk.run { () -> Result<Chain.TaskState?, RoundError> in
+            .success(try? ChainReplay.task(genesis, store: store).state)
+        }
+        return (try? state.get()) ?? nil
     }
 
     /// Model after each accepted round, loaded or not.

@@ -109,9 +109,16 @@ extension Node {
     public func ledger() async -> LedgerView { LedgerView(registry.state, own: nodeID) }
 
     public func ledgerHistory(of node: NodeID?) async throws(ServiceError) -> [LedgerLine] {
-        do {
-            return try LedgerLine.history(of: node ?? nodeID, genesis: genesis, blocks: chainStore)
-        } catch { throw .failed(reason: "\(error)", next: "run: `meshnode chain verify`") }
+        // It reads every block of the registry.
+        let (account, genesis, chainStore) = (node ?? nodeID, genesis, chainStore)
+        let history = await operatorDisk.run { () -> Result<[LedgerLine], RoundError> in
+            do { return .success(try LedgerLine.history(of: account, genesis: genesis, blocks: chainStore)) } catch {
+                return .failure(.failed("\(error)"))
+            }
+        }
+        do { return try history.get() } catch {
+            throw .failed(reason: "\(error)", next: "run: `meshnode chain verify`")
+        }
     }
 
     public func contributors() async -> [ContributorView] { registry.state.contributors.map { ContributorView($0) } }

@@ -29,19 +29,23 @@ extension Node {
 
     /// Keeps the record of a node that this one is linked with.
     func remember(_ record: NodeRecord) {
-        guard linked.contains(record.node) else { return }
-        do {
-            try chainStore.store([.peer(record.node, record: record.wireBytes, lastSeen: now.wallMs)])
-            var places = [Standing.Rank.stranger: Self.strangersRemembered]
-            var forgotten: [NodeID] = []
-            for peer in try chainStore.peers() {
-                let rank = min(standing.rank(of: peer.node), .account)
-                let left = places[rank, default: Self.peersRemembered]
-                places[rank] = left - 1
-                if left <= 0 { forgotten.append(peer.node) }
-            }
-            if !forgotten.isEmpty { try chainStore.store(forgotten.map { .removePeer($0) }) }
-        } catch { logger.debug("the peer cache: \(error)") }
+        guard linked.contains(record.node), errands.count < Self.errandsOfPeers else { return }
+        let row = DerivedRow.peer(record.node, record: record.wireBytes, lastSeen: now.wallMs)
+        // Only the next start reads it.
+        later { [chainStore, standing, logger] in
+            do {
+                try chainStore.store([row])
+                var places = [Standing.Rank.stranger: Self.strangersRemembered]
+                var forgotten: [NodeID] = []
+                for peer in try chainStore.peers() {
+                    let rank = min(standing.rank(of: peer.node), .account)
+                    let left = places[rank, default: Self.peersRemembered]
+                    places[rank] = left - 1
+                    if left <= 0 { forgotten.append(peer.node) }
+                }
+                if !forgotten.isEmpty { try chainStore.store(forgotten.map { .removePeer($0) }) }
+            } catch { logger.debug("the peer cache: \(error)") }
+        }
     }
 
     /// Nodes of an earlier run that are dialled at the start: those seen last. Anybody can make keys and link once with

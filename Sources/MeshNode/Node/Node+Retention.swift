@@ -70,6 +70,10 @@ extension Node {
         guard let present = tasks[chain]?.machine.state.round ?? ended[chain]?.round,
             let retention = tasks[chain]?.policy.spec.bodyRetention ?? ended[chain]?.bodyRetention
         else { return false }
+        return Self.isRetained(round, at: present, for: retention)
+    }
+
+    static func isRetained(_ round: UInt32, at present: UInt32, for retention: UInt32) -> Bool {
         let first = present.subtractingReportingOverflow(retention)
         return first.overflow || round >= first.partialValue
     }
@@ -78,11 +82,26 @@ extension Node {
         keep(references, label: Self.chainLabel(chain))
     }
 
+    /// Held at once; the file of the pin follows. It keeps what is here already, and what a crash left unpinned is pinned at
+    /// the next start (`resumeContents`), so no message rests on it.
     private func keep(_ references: [ContentReference], label: String) {
-        for reference in references {
-            do { try contentStore.pin(reference.id, label: label) } catch {
-                logger.error("content \(reference.id.short) cannot be pinned: \(error)")
+        for id in references.map(\.id) {
+            do throws(StorageError) { try contentStore.hold(id, label: label) } catch {
+                logger.error("content \(id.short) cannot be pinned: \(error)")
+                continue
             }
+            later { [contentStore, logger] in
+                do throws(StorageError) { try contentStore.writePin(id, label: label) } catch {
+                    logger.error("content \(id.short) cannot be pinned: \(error)")
+                }
+            }
+        }
+    }
+
+    /// What nobody else has, on disk when this returns.
+    func keepForeverNow(_ reference: ContentReference, chain: ChainID) {
+        do throws(StorageError) { try contentStore.pin(reference.id, label: Self.chainLabel(chain)) } catch {
+            logger.error("content \(reference.id.short) cannot be pinned: \(error)")
         }
     }
 
@@ -126,9 +145,7 @@ extension Node {
 
     /// A task is over: its keys and own updates open nothing any more. Bodies of the last rounds stay for verifiers.
     func forgetTask(_ chain: ChainID) {
-        forgetKeyVectors(chain)
-        forgetVectors("update-\(chain.hex.prefix(32))-")
-        forgetVectors(Self.directionPrefix(chain))
+        forgetFiles(chain)
         var records = [DurableRecord.removeValue(space: "sealing-key", key: chain.bytes)]
         for stored in (try? durable.values(space: Self.seedSpace(chain))) ?? [] {
             records.append(.removeValue(space: Self.seedSpace(chain), key: stored.key))
@@ -137,9 +154,28 @@ extension Node {
         do { try durable.commit(records) } catch { logger.error("keys of task \(chain.short): \(error)") }
     }
 
+    func forgetFiles(_ chain: ChainID) {
+        forgetKeyVectors(chain)
+        forgetVectors("update-\(chain.hex.prefix(32))-")
+        forgetVectors(Self.directionPrefix(chain))
+    }
+
     private func forgetVectors(_ prefix: String) {
         guard let names = try? vectorFiles.list() else { return }
-        for name in names where name.hasPrefix(prefix) { try? vectorFiles.remove(name: name) }
+        forget(names.filter { $0.hasPrefix(prefix) })
+    }
+
+    /// Removes files that are named now: what the next attempt writes meanwhile stays.
+    func forget(_ names: [String]) {
+        guard !names.isEmpty else { return }
+        later { [vectorFiles] in for name in names { try? vectorFiles.remove(name: name) } }
+    }
+
+    /// A computation has left files of a round or a task that ended meanwhile.
+    func forgetWhatCameLate(_ chain: ChainID) {
+        if tasks[chain]?.machine.state.isEnded == false { return forgetScored(chain) }
+        forgetVectors("update-\(chain.hex.prefix(32))-")
+        try? MemberMemory(files: vectorFiles, chain: chain).forget()
     }
 
     private func forgetBodies(_ chain: ChainID, through last: UInt32) {
@@ -147,11 +183,13 @@ extension Node {
         let records = ((try? durable.values(space: Self.seedSpace(chain))) ?? [])
             .filter { $0.key.lexicographicallyPrecedes(end) }
             .map { DurableRecord.removeValue(space: Self.seedSpace(chain), key: $0.key) }
-        do {
-            try durable.commit(records)
-            // Rounds end one by one, so one label ends with each.
-            let removed = try contentStore.release(label: Self.bodyLabel(chain, last))
-            if !removed.isEmpty { logger.debug("removed \(removed.count) bodies of round \(last)") }
-        } catch { logger.error("retention of task \(chain.short): \(error)") }
+        do { try durable.commit(records) } catch { logger.error("retention of task \(chain.short): \(error)") }
+        later { [contentStore, logger] in
+            do throws(StorageError) {
+                // Rounds end one by one, so one label ends with each.
+                let removed = try contentStore.release(label: Self.bodyLabel(chain, last))
+                if !removed.isEmpty { logger.debug("removed \(removed.count) bodies of round \(last)") }
+            } catch { logger.error("retention of task \(chain.short): \(error)") }
+        }
     }
 }

@@ -51,7 +51,7 @@ extension Node {
     /// Gives the home up for the node that follows in this process.
     func leaveHome() async {
         // What is on its way to the disk would change files under it.
-        for writer in [disk, operatorDisk] { _ = await writer.run { .success(()) } }
+        for writer in [disk, operatorDisk, background] { _ = await writer.run { .success(()) } }
         lock.release()
     }
 }

@@ -67,8 +67,7 @@ extension Node {
 
     private func trainNow(_ job: RoundJob, chain: ChainID) {
         guard let runtime = tasks[chain], runtime.machine.trainingJob == job,
-            let rows = runtime.machine.state.genesis.member(nodeID)?.enrolment.rows,
-            let base = bytes(of: job.model.id)
+            let rows = runtime.machine.state.genesis.member(nodeID)?.enrolment.rows
         else { return }
         let policy = runtime.policy
         let publisher = runtime.machine.state.genesis.publisher
@@ -78,11 +77,10 @@ extension Node {
             return
         }
         let name = updateName(job, chain: chain)
-        let kept = (try? vectorFiles.read(name: name)) ?? nil
+        let files = vectorFiles
         let data = configuration.data
         let fitted = runtime.rows
         let memory = MemberMemory(files: vectorFiles, chain: chain)
-        let outcomes = memoryOutcomes(memory, before: job.round)
         let holderKeys = runtime.machine.state.holders.map(\.key)
         let node = nodeID
         let cheat = cheatAsClient(chain)
@@ -93,8 +91,11 @@ extension Node {
         }
         let keepsMemory = policy.recipe.keepsMemory
         let start = ContinuousClock.now
-        compute {
-            Result { () throws(RoundError) -> (LocalUpdate, Double, Submitting.Sealed, Double) in
+        compute(reading: [job.model], again: { node in node.trainNow(job, chain: chain) }) { contents in
+            Result { () throws(RoundError) -> Trained in
+                let base = contents[0]
+                let kept = (try? files.read(name: name)) ?? nil
+                let outcomes = self.memoryOutcomes(memory, before: job.round)
                 var update: LocalUpdate
                 if let kept, let values = Self.decode(kept, count: policy.coordinateCount(round: job.round)) {
                     // The same integers in every attempt of a round; only masks and context are new.
@@ -126,12 +127,23 @@ extension Node {
                 let sealed = try Submitting.encrypt(
                     policy: policy, values: update.values, job: job, node: node, holderKeys: holderKeys,
                     earlier: earlier, cheat: cheat)
-                return (update, Self.interval(start, trained), sealed, Self.interval(trained, .now))
+                let encryptSeconds = Self.interval(trained, .now)
+                self.dropMiner(round: job.round, attempt: job.attempt)
+                // Memory, vector and body are on disk before the header that names them is signed. Of an attempt that has
+                // ended meanwhile they are those that its next one would write, or go at once (`forgetWhatCameLate`).
+                var unstored: StorageError?
+                do throws(StorageError) {
+                    if let kept = update.kept { try memory.keep(kept, round: job.round) }
+                    try files.write(Self.encode(update.values), name: name)
+                    unstored = self.storeOnWorker(sealed.content, sealed.header.body, .submission)
+                } catch { unstored = error }
+                return Trained(
+                    update: update, sealed: sealed, unstored: unstored,
+                    seconds: (Self.interval(start, trained), encryptSeconds))
             }
         } _: { node, result in
             switch result {
-            case .success(let (update, trainSeconds, sealed, encryptSeconds)):
-                node.submit(update, sealed, job, name: name, seconds: (trainSeconds, encryptSeconds), chain: chain)
+            case .success(let trained): node.submit(trained, job, chain: chain)
             case .failure(let error):
                 // The same rows, base and seed give the same failure in each attempt of this round.
                 node.hopeless[chain] = job.round
@@ -141,23 +153,24 @@ extension Node {
         }
     }
 
-    private func submit(
-        _ update: LocalUpdate, _ sealed: Submitting.Sealed, _ job: RoundJob, name: String,
-        seconds: (Double, Double), chain: ChainID
-    ) {
-        guard tasks[chain]?.machine.trainingJob == job else { return }
-        dropMiner(round: job.round, attempt: job.attempt)
-        // Memory, vector, seeds and body are durable before the header that names them is signed.
+    /// A training with what it left on disk.
+    private struct Trained: Sendable {
+        let update: LocalUpdate
+        let sealed: Submitting.Sealed
+        let unstored: StorageError?
+        let seconds: (train: Double, encrypt: Double)
+    }
+
+    private func submit(_ trained: Trained, _ job: RoundJob, chain: ChainID) {
+        guard tasks[chain]?.machine.trainingJob == job else { return forgetWhatCameLate(chain) }
+        let (update, sealed, seconds) = (trained.update, trained.sealed, trained.seconds)
+        // The seeds are the last that is made durable before the header is signed.
         do {
-            if let kept = update.kept {
-                try MemberMemory(files: vectorFiles, chain: chain).keep(kept, round: job.round)
-            }
-            try vectorFiles.write(Self.encode(update.values), name: name)
+            if let error = trained.unstored { throw error }
             if let ownUpdates {
                 try ownUpdates.write(
                     Self.encode(update.values), name: "update-\(chain.short)-\(job.round)-\(job.attempt)")
             }
-            store(sealed.content, sealed.header.body, .submission)
             keepBody(sealed.header.body, chain: chain, round: job.round)
             try keepSeeds(sealed, chain: chain)
         } catch {
@@ -166,8 +179,8 @@ extension Node {
         }
         obstacles.clear(.train, chain)
         obstacles.clear(.submit, chain)
-        tasks[chain]?.stats.train = seconds.0
-        tasks[chain]?.stats.encrypt = seconds.1
+        tasks[chain]?.stats.train = seconds.train
+        tasks[chain]?.stats.encrypt = seconds.encrypt
         if !update.isResent {
             tasks[chain]?.stats.saturations = update.saturations
             tasks[chain]?.stats.trainingLoss = update.loss
@@ -184,7 +197,7 @@ extension Node {
     }
 
     /// What the chain decided about earlier rounds that this node trained in.
-    func memoryOutcomes(
+    nonisolated func memoryOutcomes(
         _ memory: MemberMemory, before round: UInt32
     ) -> [(round: UInt32, outcome: MemberMemory.Outcome)] {
         let open = (try? memory.open(before: round)) ?? []
@@ -235,34 +248,38 @@ extension Node {
         whenStored(
             [header.body] + (previous.map { [$0.body] } ?? []), from: header.submitter, namedBy: header.submitter,
             attempt: chain
-        ) { node in
-            guard let policy = node.tasks[chain]?.policy, let bytes = node.bytes(of: header.body.id) else {
-                return
-            }
-            let before = previous.flatMap { node.bytes(of: $0.body.id) }
-            // One that is damaged here is no fault of the member's.
-            guard previous == nil || before != nil else { return }
-            node.compute {
-                Result { () throws(RoundError) -> Void in
-                    let content = try BodyCheck.check(bytes, header: header, policy: policy)
-                    if header.resubmission != nil {
-                        guard let previous, let before else {
-                            throw .rejected("the submission that it repeats is not in the chain of this round")
-                        }
-                        try BodyCheck.checkSameVector(
-                            content, header: header, previous: before, of: previous, policy: policy)
+        ) { node in node.checkBody(id, header, previous, chain: chain) }
+    }
+
+    /// - Parameter previous: the submission that it repeats, where the chain of this round has it.
+    private func checkBody(
+        _ id: SubmissionID, _ header: SubmissionHeader, _ previous: SubmissionHeader?, chain: ChainID
+    ) {
+        guard let policy = tasks[chain]?.policy else { return }
+        // One that is damaged here is no fault of the member's: it is read again, not judged.
+        compute(
+            reading: [header.body] + (previous.map { [$0.body] } ?? []), attempt: chain,
+            again: { node in node.checkBody(id, header, previous, chain: chain) }
+        ) { contents in
+            Result { () throws(RoundError) -> Void in
+                let content = try BodyCheck.check(contents[0], header: header, policy: policy)
+                if header.resubmission != nil {
+                    guard let previous else {
+                        throw .rejected("the submission that it repeats is not in the chain of this round")
                     }
+                    try BodyCheck.checkSameVector(
+                        content, header: header, previous: contents[1], of: previous, policy: policy)
                 }
-            } _: { node, result in
-                var isValid = true
-                if case .success = result { node.keepBody(header.body, chain: chain, round: header.round) }
-                if case .failure(let error) = result {
-                    isValid = false
-                    node.failed("submission of \(header.submitter.short)", error, chain: chain)
-                }
-                guard node.tasks[chain] != nil else { return }
-                node.perform(node.tasks[chain]!.machine.bodyChecked(id, isValid: isValid, node.now), chain: chain)
             }
+        } _: { node, result in
+            var isValid = true
+            if case .success = result { node.keepBody(header.body, chain: chain, round: header.round) }
+            if case .failure(let error) = result {
+                isValid = false
+                node.failed("submission of \(header.submitter.short)", error, chain: chain)
+            }
+            guard node.tasks[chain] != nil else { return }
+            node.perform(node.tasks[chain]!.machine.bodyChecked(id, isValid: isValid, node.now), chain: chain)
         }
     }
 
@@ -304,14 +321,16 @@ extension Node {
 
     private func openSeedsNow(_ id: SubmissionID, _ header: SubmissionHeader, chain: ChainID) {
         guard let runtime = tasks[chain], let key = runtime.sealingKey,
-            let place = runtime.machine.state.holders.firstIndex(where: { $0.node == nodeID }),
-            let bytes = bytes(of: header.body.id)
+            let place = runtime.machine.state.holders.firstIndex(where: { $0.node == nodeID })
         else { return }
         let policy = runtime.policy
         let lies = complainsFalsely(chain, about: header)
-        compute {
+        compute(
+            reading: [header.body], attempt: chain,
+            again: { node in node.openSeedsNow(id, header, chain: chain) }
+        ) { contents in
             Result { () throws(RoundError) -> (isComplete: Bool, complaint: Complaint.Entry?) in
-                let content = try BodyCheck.decode(bytes, header: header, policy: policy)
+                let content = try BodyCheck.decode(contents[0], header: header, policy: policy)
                 return try HoldingKeys.examine(
                     content, header: header, place: place, key: key, policy: policy, lies: lies)
             }
@@ -334,15 +353,16 @@ extension Node {
             let place = runtime.machine.state.holders.firstIndex(where: { $0.node == nodeID })
         else { return }
         let policy = runtime.policy
-        let bodies = headers.compactMap { bytes(of: $0.body.id) }
-        guard bodies.count == headers.count else { return }
+        // Durable before a body is read for it; where one is damaged the same set is admitted again.
         guard admitKeys(job, chain: chain) else { return }
         let lies = liesAsHolder(chain)
         let files = vectorFiles
         let names = policy.profile.components(of: place).sorted().map {
             (component: $0, name: Self.vectorName(chain, job.manifest, $0))
         }
-        compute {
+        compute(
+            reading: headers.map(\.body), again: { node in node.deriveKeysNow(job, headers, chain: chain) }
+        ) { bodies in
             Result { () throws(RoundError) -> [KeyStatement.ComponentRoot] in
                 var members: [(header: SubmissionHeader, content: SubmissionContent)] = []
                 for (header, bytes) in zip(headers, bodies) {
@@ -372,26 +392,50 @@ extension Node {
         guard let runtime = tasks[chain],
             let place = runtime.machine.state.holders.firstIndex(where: { $0.node == nodeID })
         else { return }
+        let components = Array(runtime.policy.profile.components(of: place))
+        let (files, store, node, network) = (vectorFiles, contentStore, nodeID, genesis.networkID)
         if receiver == nodeID {
             // Under (1,0) the publisher may sum itself; with more holders an aggregator uses the others' vectors.
             guard runtime.policy.spec.holders.publisherAlone else { return }
-            for component in runtime.policy.profile.components(of: place) {
-                guard let bytes = try? vectorFiles.read(name: Self.vectorName(chain, job.manifest, component)) else {
-                    continue
+            onDisk { () -> [(component: Int, bytes: [UInt8])] in
+                components.compactMap { component in
+                    let read = try? files.read(name: Self.vectorName(chain, job.manifest, component))
+                    return (read ?? nil).map { (component, $0) }
                 }
-                tasks[chain]?.vectors[component, default: [:]][nodeID] = bytes
+            } _: { node, vectors in
+                guard node.isAggregating(job, chain: chain) else { return }
+                for (component, bytes) in vectors {
+                    node.tasks[chain]?.vectors[component, default: [:]][node.nodeID] = bytes
+                }
+                node.aggregateIfComplete(chain)
             }
-            aggregateIfComplete(chain)
             return
         }
         guard let recipient = runtime.machine.state.genesis.member(receiver)?.enrolment.sealingKey else { return }
         let key = TaskRuntime.ReleaseKey(manifest: job.manifest, node: receiver)
-        let known = runtime.released[key].flatMap {
-            Self.areOffered($0, of: runtime.policy.profile.components(of: place).count, in: contentStore) ? $0 : nil
+        if let known = runtime.released[key], Self.areOffered(known, of: components.count, in: store) {
+            for release in known { send(.keyRelease(release), to: receiver) }
+            return
         }
-        let releases = known ?? seal(job, place: place, to: recipient, chain: chain)
-        tasks[chain]?.released[key] = releases
-        for release in releases { send(.keyRelease(release), to: receiver) }
+        // Once for each receiver: who asks while its vectors are sealed is told when they are.
+        guard tasks[chain]?.sealing.insert(key).inserted == true else { return }
+        onDisk { () -> [PeerMessage.KeyRelease] in
+            components.compactMap { component in
+                Self.sealed(
+                    component, of: job, chain: chain, holder: node, network: network, to: recipient, files, store)
+            }
+        } _: { node, releases in
+            node.tasks[chain]?.sealing.remove(key)
+            // An attempt that has ended meanwhile gets no key.
+            guard node.isAggregating(job, chain: chain) else { return }
+            node.tasks[chain]?.released[key] = releases
+            for release in releases { node.send(.keyRelease(release), to: receiver) }
+        }
+    }
+
+    /// Whether the set whose keys these are is still the one that is to be summed.
+    private func isAggregating(_ job: KeyJob, chain: ChainID) -> Bool {
+        if case .aggregating(job.manifest, _)? = tasks[chain]?.machine.state.phase { true } else { false }
     }
 
     /// Whether there is one release a component and its content is still here. One that was collected or found damaged is
@@ -400,22 +444,21 @@ extension Node {
         releases.count == components && releases.allSatisfy { store.has($0.vector.id) }
     }
 
-    /// One sealed content a component. Sealed once for each receiver: each sealing has another name, and a receiver that
-    /// is slower than its own questions would otherwise fetch for ever.
-    private func seal(
-        _ job: KeyJob, place: Int, to recipient: SealingKey, chain: ChainID
-    ) -> [PeerMessage.KeyRelease] {
-        (tasks[chain]?.policy.profile.components(of: place) ?? []).compactMap { component in
-            let context = HoldingKeys.sealingContext(
-                network: genesis.networkID, manifest: job.manifest, component: component, holder: nodeID)
-            guard let bytes = try? vectorFiles.read(name: Self.vectorName(chain, job.manifest, component)),
-                let sealed = try? SealedVector.seal(bytes, to: recipient.bytes, context: context),
-                let id = try? contentStore.put(sealed, kind: .other)
-            else { return nil }
-            return PeerMessage.KeyRelease(
-                chain: chain, manifest: job.manifest, component: UInt8(component),
-                vector: ContentReference(id: id, length: UInt64(sealed.count)))
-        }
+    /// One sealed content. Sealed once for each receiver: each sealing has another name, and a receiver that is slower than
+    /// its own questions would otherwise fetch for ever. It is on disk before anybody is told of it.
+    private static func sealed(
+        _ component: Int, of job: KeyJob, chain: ChainID, holder: NodeID, network: NetworkID, to recipient: SealingKey,
+        _ files: VectorFiles, _ store: ContentStore
+    ) -> PeerMessage.KeyRelease? {
+        let context = HoldingKeys.sealingContext(
+            network: network, manifest: job.manifest, component: component, holder: holder)
+        guard let bytes = try? files.read(name: vectorName(chain, job.manifest, component)),
+            let sealed = try? SealedVector.seal(bytes, to: recipient.bytes, context: context),
+            let id = try? store.put(sealed, kind: .other)
+        else { return nil }
+        return PeerMessage.KeyRelease(
+            chain: chain, manifest: job.manifest, component: UInt8(component),
+            vector: ContentReference(id: id, length: UInt64(sealed.count)))
     }
 
     func answerKeyRequest(_ chain: ChainID, _ manifest: BlockID, from node: NodeID) {

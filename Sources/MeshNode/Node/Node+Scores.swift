@@ -19,13 +19,16 @@ extension Node {
     }
 
     private func commitDirectionNow(_ job: RoundJob, chain: ChainID) {
-        guard let runtime = tasks[chain], let base = bytes(of: job.model.id) else { return }
+        guard let runtime = tasks[chain] else { return }
         let policy = runtime.policy
         let name = Self.directionName(chain, job.round)
         let (files, data, fitted) = (vectorFiles, configuration.data, runtime.rows)
         let hasEvaluation = evaluationData != nil
-        compute {
+        compute(
+            reading: [job.model], again: { node in node.commitDirectionNow(job, chain: chain) }
+        ) { contents in
             Result { () throws(RoundError) -> Digest in
+                let base = contents[0]
                 let stored: [UInt8]?
                 do { stored = try files.read(name: name) } catch { throw .failed("\(error)") }
                 let kept: [UInt8]
@@ -70,11 +73,12 @@ extension Node {
 
     func judgeDirection(_ reveal: DirectionReveal, _ pending: ScoreBook.Pending, chain: ChainID) {
         whenStored([reveal.direction], from: tasks[chain]?.machine.state.genesis.publisher) { node in
-            guard let policy = node.tasks[chain]?.policy, let content = node.bytes(of: reveal.direction.id)
-            else { return }
-            node.compute {
+            guard let policy = node.tasks[chain]?.policy else { return }
+            node.compute(
+                reading: [reveal.direction], again: { node in node.judgeDirection(reveal, pending, chain: chain) }
+            ) { contents in
                 Result { () throws(RoundError) -> ScoreDirection in
-                    try Scoring.judge(reveal, content: content, of: pending, policy: policy)
+                    try Scoring.judge(reveal, content: contents[0], of: pending, policy: policy)
                 }
             } _: { node, result in
                 guard node.tasks[chain] != nil else { return }
@@ -99,17 +103,20 @@ extension Node {
             let member = pending.set.first(where: { $0.node == nodeID })
         else { return }
         guard let own = seeds(of: member.submission, round: pending.round, chain: chain),
-            let values = ownUpdate(round: pending.round, chain: chain)
+            let name = ownUpdateName(round: pending.round, chain: chain)
         else {
             note(
                 "warning", "round \(pending.round): no score, seeds or vector of the own submission are gone",
                 task: chain)
             return
         }
-        let policy = runtime.policy
+        let (policy, files) = (runtime.policy, vectorFiles)
         compute {
             Result { () throws(RoundError) -> ScoreStatement in
-                try Scoring.open(
+                guard let bytes = (try? files.read(name: name)) ?? nil,
+                    let values = Self.decode(bytes, count: policy.coordinateCount(round: pending.round))
+                else { throw .failed("the vector of the own submission cannot be read") }
+                return try Scoring.open(
                     values: values, seeds: own.seeds, header: own.header, direction: known.direction, policy: policy)
             }
         } _: { node, result in
@@ -126,14 +133,16 @@ extension Node {
     func checkScore(_ statement: ScoreStatement, _ pending: ScoreBook.Pending, chain: ChainID) {
         guard let header = announcement(of: statement.submission, round: pending.round, chain: chain) else { return }
         whenStored([header.body], from: header.submitter) { node in
-            guard let runtime = node.tasks[chain], let known = runtime.direction, known.round == pending.round,
-                let body = node.bytes(of: header.body.id)
-            else { return }
+            guard let runtime = node.tasks[chain], let known = runtime.direction, known.round == pending.round else {
+                return
+            }
             let policy = runtime.policy
-            node.compute {
+            node.compute(
+                reading: [header.body], again: { node in node.checkScore(statement, pending, chain: chain) }
+            ) { contents in
                 Result { () throws(RoundError) -> Void in
                     try Scoring.check(
-                        statement, body: body, header: header, direction: known.direction, policy: policy)
+                        statement, body: contents[0], header: header, direction: known.direction, policy: policy)
                 }
             } _: { node, result in
                 guard node.tasks[chain] != nil else { return }
@@ -149,13 +158,9 @@ extension Node {
         }
     }
 
-    /// The integers that this node encrypted in a round.
-    private func ownUpdate(round: UInt32, chain: ChainID) -> [Int32]? {
-        guard let policy = tasks[chain]?.policy, let names = try? vectorFiles.list(),
-            let name = names.first(where: { $0.hasPrefix(Self.updatePrefix(chain, round)) }),
-            let bytes = (try? vectorFiles.read(name: name)) ?? nil
-        else { return nil }
-        return Self.decode(bytes, count: policy.coordinateCount(round: round))
+    /// The file of the integers that this node encrypted in a round.
+    private func ownUpdateName(round: UInt32, chain: ChainID) -> String? {
+        (try? vectorFiles.list())?.first { $0.hasPrefix(Self.updatePrefix(chain, round)) }
     }
 
     /// The announcement of a submission that a MANIFEST of `round` carries.
@@ -196,14 +201,13 @@ extension Node {
         guard let state = tasks[chain]?.machine.state, let names = try? vectorFiles.list() else { return }
         let open = state.scores.pending?.round
         let prefixes = ["update-\(chain.hex.prefix(32))-", Self.directionPrefix(chain)]
-        for name in names {
-            for prefix in prefixes where name.hasPrefix(prefix) {
-                guard let round = UInt32(name.dropFirst(prefix.count).prefix { $0 != "-" }), round < state.round,
-                    round != open
-                else { continue }
-                try? vectorFiles.remove(name: name)
-            }
-        }
+        forget(
+            names.filter { name in
+                guard let prefix = prefixes.first(where: { name.hasPrefix($0) }),
+                    let round = UInt32(name.dropFirst(prefix.count).prefix { $0 != "-" })
+                else { return false }
+                return round < state.round && round != open
+            })
     }
 }
 
@@ -211,14 +215,16 @@ extension Node {
 
 extension Node {
     public func scores(of task: TaskID) async throws(ServiceError) -> ScoresView {
-        guard let state = taskState(task) else {
+        guard let state = await taskState(task) else {
             throw .notFound(what: "task \(task.short) has not started", next: "see: `meshnode task list`")
         }
         return ScoresView(state)
     }
 
     /// What a round was or will be scored along.
-    func direction(of round: UInt32, task: TaskID) -> String? { taskState(task)?.direction(of: round) }
+    func direction(of round: UInt32, task: TaskID) async -> String? {
+        await taskState(task)?.direction(of: round)
+    }
 }
 
 extension ScoresView {

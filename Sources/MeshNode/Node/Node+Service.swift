@@ -181,7 +181,7 @@ extension Node: NodeService {
             }
         } catch { throw .failed(reason: "\(error)", next: "free disk space and publish again") }
         let sent = try queue(envelope)
-        keepForever([initial], chain: id)
+        keepForeverNow(initial, chain: id)
         note("published", "published task \(id.short) \"\(task.spec.name)\"", task: id)
         return PublishedView(
             task: id.hex, transaction: envelope.transactionID.hex, model: initial.id.hex, warnings: warnings,
@@ -259,7 +259,7 @@ extension Node: NodeService {
             throw .notFound(
                 what: "task \(task.short) has no round \(round) yet", next: "see: `meshnode round list \(task.short)`")
         }
-        view.direction = direction(of: round, task: task)
+        view.direction = await direction(of: round, task: task)
         return view
     }
 

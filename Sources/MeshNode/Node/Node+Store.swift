@@ -42,10 +42,13 @@ extension Node: NetworkService {
 
     public func content(_ id: ContentID) async throws(ServiceError) -> [UInt8] {
         do throws(StorageError) {
-            guard let bytes = try read(id, limit: 1 << 30), let manifest = try contentStore.manifest(id)
+            guard let bytes = try await readForOperator(id, limit: 1 << 30),
+                let manifest = try contentStore.manifest(id)
             else { throw StorageError.unknownContent(id) }
-            return manifest.codec == .zstd
-                ? try ContentCodec.expanded(bytes, rawLength: manifest.rawLength) : bytes
+            guard manifest.codec == .zstd else { return bytes }
+            return try await operatorDisk.write { () throws(StorageError) in
+                try ContentCodec.expanded(bytes, rawLength: manifest.rawLength)
+            }
         } catch { throw refusal(error, id: id) }
     }
 
@@ -62,12 +65,20 @@ extension Node: NetworkService {
     }
 
     public func pin(_ id: ContentID, label: String) async throws(ServiceError) -> ContentView {
-        do throws(StorageError) { try contentStore.pin(id, label: label) } catch { throw refusal(error, id: id) }
+        do throws(StorageError) {
+            try await operatorDisk.write { [contentStore] () throws(StorageError) in
+                try contentStore.pin(id, label: label)
+            }
+        } catch { throw refusal(error, id: id) }
         return try await contentInfo(id)
     }
 
     public func unpin(_ id: ContentID, label: String) async throws(ServiceError) -> ContentView {
-        do throws(StorageError) { try contentStore.unpin(id, label: label) } catch { throw refusal(error, id: id) }
+        do throws(StorageError) {
+            try await operatorDisk.write { [contentStore] () throws(StorageError) in
+                try contentStore.unpin(id, label: label)
+            }
+        } catch { throw refusal(error, id: id) }
         return try await contentInfo(id)
     }
 

@@ -39,6 +39,11 @@ public actor Node {
     let disk: any NodeWorker
     /// Where what the operator gives is written.
     let operatorDisk: any NodeWorker
+    /// Where what nobody waits for is read and written.
+    let background: any NodeWorker
+    /// What is to be done there next, in this order.
+    var errands: [@Sendable () -> Void] = []
+    var isOnErrands = false
     let transport: any NodeLinks
     let environment: NodeEnvironment
     let startedAt: Duration
@@ -55,6 +60,8 @@ public actor Node {
     var tasks: [ChainID: TaskRuntime] = [:]
     /// The others.
     var ended: [ChainID: EndedTask] = [:]
+    /// Ended tasks whose contents are being looked for.
+    var lookingThrough: Set<ChainID> = []
     /// Both, in order of opening: dictionaries have none.
     var taskOrder: [ChainID] = []
     /// Tasks of the registry that this node takes no part in, with the reason. What is stored of their chains is kept; the
@@ -106,6 +113,8 @@ public actor Node {
     let homeInode: UInt64?
     /// When each peer was last sent the blocks from a height on.
     var sentBlocks = Bounded<NodeID, SentBlocks, UInt64>(NodeTables.sentBlocks)
+    /// Blocks for peers that are being read.
+    var readBlocks = Bounded<NodeID, SentBlocks, Bool>(NodeTables.readBlocks)
     /// Contents with decided blocks that are being fetched, and their chains.
     var ranges = Bounded<NodeID, ContentID, ChainID>(NodeTables.ranges)
     /// What each peer may still draw as answers.
@@ -152,6 +161,7 @@ public actor Node {
         worker = environment.worker("\(nodeID.short)")
         disk = environment.worker("\(nodeID.short).disk")
         operatorDisk = environment.worker("\(nodeID.short).operator")
+        background = environment.worker("\(nodeID.short).background")
         lock = try HomeLock(home)
         if let alarm = try home.alarm() { throw NodeError.alarmed(home: home.path, alarm) }
         chainStore = try ChainStore(path: home.chainDatabase)
@@ -331,9 +341,11 @@ public actor Node {
     }
 
     public func stop() async {
-        guard !isStopped else { return }
-        isStopped = true
-        await transport.shutdown()
+        if !isStopped {
+            isStopped = true
+            await transport.shutdown()
+        }
+        await finishErrands()
     }
 
     func loadData() {
@@ -370,9 +382,14 @@ public actor Node {
         logger.log(level: Self.logLevel(of: kind), "\(text)", metadata: task.map { ["task": "\($0.short)"] })
         // Progress of a phase is for who watches; what is decided is kept.
         guard ["round", "void", "task", "halt", "published", "conflict", "alarm"].contains(kind) else { return }
-        if let json = try? JSONEncoder().encode(event) {
-            try? chainStore.store([.event(time: event.timeMs, kind: kind, json: String(decoding: json, as: UTF8.self))])
+        guard let json = try? JSONEncoder().encode(event) else { return }
+        let row = DerivedRow.event(time: event.timeMs, kind: kind, json: String(decoding: json, as: UTF8.self))
+        // An event is for people, and no message rests on it. Last words and what convicts somebody are written at once.
+        guard !["halt", "alarm", "conflict"].contains(kind) else {
+            try? chainStore.store([row])
+            return
         }
+        later { [chainStore] in try? chainStore.store([row]) }
     }
 
     /// What an operator should look at is a warning; a halt is logged by `halt` itself.

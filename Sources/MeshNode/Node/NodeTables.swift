@@ -19,11 +19,14 @@ package enum NodeTables {
     static let sentBlocks = TableRule(
         "times at which blocks were sent", total: 4_096, quota: 64, atQuota: .dropOldest,
         reason: "a height of each chain that a peer may ask for at once")
+    static let readBlocks = TableRule(
+        "blocks that are being read for peers", total: 128, quota: 4, atQuota: .refuse, protected: "account holders",
+        reason: "4 MiB each, read one after another; what is refused is asked again")
     static let ranges = TableRule(
         "offered ranges of blocks", by: "who offers it first", total: 32, quota: 2, atQuota: .refuse,
         protected: "offered by account holders", reason: "half a minute and 6 MiB each")
 
-    package static let all: [TableRule] = [keyReleases, resolvedNames, answers, sentBlocks, ranges]
+    package static let all: [TableRule] = [keyReleases, resolvedNames, answers, sentBlocks, readBlocks, ranges]
 
     /// Those of all modules, by module.
     package static let everywhere: [(module: String, rules: [TableRule])] = [

@@ -17,6 +17,8 @@ struct TaskRuntime {
     var vectors: [Int: [NodeID: [UInt8]]] = [:]
     /// What this node already sealed and sent: whoever asks again is told of the same contents.
     var released: [ReleaseKey: [PeerMessage.KeyRelease]] = [:]
+    /// What is being sealed just now.
+    var sealing: Set<ReleaseKey> = []
     /// Releases that wait for their statement or for this node to see the manifest. What a holder may name freely takes
     /// its own places only: a holder that invents manifests keeps out nobody's release.
     var releases = Bounded<NodeID, ReleaseName, PeerMessage.KeyRelease>(NodeTables.keyReleases)
@@ -43,6 +45,8 @@ struct TaskRuntime {
 
     struct Aggregation {
         let job: KeyJob
+        /// Released vectors that are being opened and hashed.
+        var opening: Set<ReleaseName> = []
         /// For bodies and the model that the sum is made of.
         var isWaiting = false
         var isComputing = false

@@ -13,6 +13,27 @@ struct SetContent: Sendable {
     /// The sums that are keyed, as places in the set: one of everybody, or one a bucket.
     let sums: [[Int]]
 
+    /// Decodes the members' bodies, which is most of the work: never on the actor's queue.
+    ///
+    /// - Parameter members: in the set's order.
+    /// - Returns: nil where one of them is no body of its announcement.
+    static func decoded(
+        _ members: [Member], contents: [[UInt8]], sums: [[Int]], policy: RoundPolicy
+    ) -> SetContent? {
+        var bodies: [[UInt8]] = []
+        for (member, bytes) in zip(members, contents) {
+            guard let content = try? BodyCheck.decode(bytes, header: member.header, policy: policy) else { return nil }
+            bodies.append(content.elements)
+        }
+        return SetContent(headers: members.map(\.header), bodies: bodies, rows: members.map(\.rows), sums: sums)
+    }
+
+    struct Member: Sendable {
+        let header: SubmissionHeader
+        /// Enrolled.
+        let rows: UInt32
+    }
+
     /// The bodies as the sums that a round makes of them.
     func source(elements: Int) -> BodySource { BodySource(BodySource(bodies), sums: sums, elements: elements) }
 }

@@ -178,7 +178,8 @@ extension ContentStore {
             .sorted { ($0.value.lastUse, $0.key) < ($1.value.lastUse, $1.key) }
         var removed: [ContentID] = []
         for (id, _) in candidates where state.usedBytes > target {
-            try FileSystem.remove(path(id, state.entries[id]?.isComplete == true ? "data" : "part"))
+            // Unsynced: others wait for the lock, and what a crash brings back is whole and can be collected again.
+            try FileSystem.unlinkIfThere(path(id, state.entries[id]?.isComplete == true ? "data" : "part"))
             release(id, &state)
             removed.append(id)
         }

@@ -299,6 +299,24 @@ public final class ContentStore: Sendable {
         }
     }
 
+    /// The same in memory: from now on nothing collects it, and ``writePin(_:label:)`` makes that last.
+    package func hold(_ id: ContentID, label: String) throws(StorageError) {
+        guard !isReadOnly else { throw .readOnly(path: directory) }
+        _ = try pinPath(id, label)
+        let isListed = state.withLock { state in
+            if state.entries[id]?.pins.contains(label) == false { state.entries[id]?.pins.append(label) }
+            return state.entries[id] != nil
+        }
+        guard isListed else { throw .unknownContent(id) }
+    }
+
+    /// Writes what ``hold(_:label:)`` began; nothing where it was unpinned or removed since. It and what ends the pin go
+    /// through one queue, so that no file of a pin outlives it.
+    package func writePin(_ id: ContentID, label: String) throws(StorageError) {
+        let isHeld = state.withLock { state in state.entries[id]?.pins.contains(label) == true }
+        if isHeld { try pin(id, label: label) }
+    }
+
     public func unpin(_ id: ContentID, label: String) throws(StorageError) {
         guard !isReadOnly else { throw .readOnly(path: directory) }
         try FileSystem.remove(try pinPath(id, label))
@@ -328,24 +346,35 @@ public final class ContentStore: Sendable {
         var removed: [ContentID] = []
         for id in pinned(by: label) {
             try unpin(id, label: label)
-            guard state.withLock({ state in state.entries[id]?.pins.isEmpty == true }) else { continue }
-            try remove(id)
-            removed.append(id)
+            // Looked at and removed at once: it may be pinned or fetched anew on another thread.
+            let isRemoved = try state.withLock { (state) throws(StorageError) in
+                guard state.entries[id]?.pins.isEmpty == true else { return false }
+                try removeFiles(id, &state)
+                return true
+            }
+            if isRemoved { removed.append(id) }
         }
+        if !removed.isEmpty { try FileSystem.syncDirectory(directory) }
         return removed
     }
 
     /// Removes a content whether it is pinned or not, and its pins.
     public func remove(_ id: ContentID) throws(StorageError) {
         guard !isReadOnly else { throw .readOnly(path: directory) }
-        let pins = state.withLock { state in
-            state.partials[id] = nil
-            release(id, &state)
+        let pins = try state.withLock { (state) throws(StorageError) in
+            try removeFiles(id, &state)
             return state.absent.removeValue(forKey: id)?.pins ?? []
         }
-        try FileSystem.remove(path(id, "data"))
-        try FileSystem.remove(path(id, "part"))
+        try FileSystem.syncDirectory(directory)
         for label in pins { try FileSystem.remove(try pinPath(id, label)) }
+    }
+
+    /// Under the lock, so that a file that comes anew stays.
+    private func removeFiles(_ id: ContentID, _ state: inout State) throws(StorageError) {
+        state.partials[id] = nil
+        release(id, &state)
+        try FileSystem.unlinkIfThere(path(id, "data"))
+        try FileSystem.unlinkIfThere(path(id, "part"))
     }
 
     /// Does what reads a content, and gives the content up if it is damaged.

@@ -185,11 +185,16 @@ enum FileSystem {
 
     /// Removes a file if it exists; the removal is durable when this returns.
     static func remove(_ path: String) throws(StorageError) {
-        guard unlink(path) == 0 else {
-            if errno == ENOENT { return }
-            throw failure(path, "removal")
-        }
-        try syncDirectory(parent(of: path))
+        if try unlinkIfThere(path) { try syncDirectory(parent(of: path)) }
+    }
+
+    /// The same, durable only after a sync of the directory.
+    /// - Returns: whether it was there.
+    @discardableResult
+    static func unlinkIfThere(_ path: String) throws(StorageError) -> Bool {
+        if unlink(path) == 0 { return true }
+        guard errno == ENOENT else { throw failure(path, "removal") }
+        return false
     }
 
     /// The names in a directory, sorted by their bytes.
