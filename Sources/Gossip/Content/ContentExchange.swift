@@ -4,7 +4,8 @@ public import Wire
 ///
 /// A want starts with a length from a signed announcement, before a byte is fetched. The manifest is checked
 /// against the cid and that length; each chunk against the manifest. Several providers are asked in parallel, each
-/// for at most a window of chunks; a provider of a wrong byte is never asked again for that content.
+/// for at most a window of chunks; a provider of a wrong byte is never asked again for that content. Strangers are asked when
+/// nobody who is known can be, and who lets a request go unanswered comes after those who do not.
 ///
 /// Messages may be lost, doubled or reordered: what does not come is asked for again.
 public struct ContentExchange: Sendable {
@@ -13,6 +14,21 @@ public struct ContentExchange: Sendable {
         var inFlight = 0
         /// When it last delivered, or was asked after owing nothing.
         var progressAt: Duration
+        /// How often in a row it was asked and sent nothing in time.
+        var stalls = 0
+        /// Until then others are asked first, whatever is wanted.
+        var stalledUntil: Duration = .zero
+
+        /// Who owes nothing is not late yet.
+        mutating func askedAfterNothing(at now: Duration) {
+            if inFlight == 0 { progressAt = now }
+        }
+    }
+
+    /// Who is asked first: only providers of the first class that could be asked now are.
+    enum ProviderClass: Int, Comparable {
+        case known, knownThatStalled, stranger, strangerThatStalled
+        static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
     }
 
     let settings: ContentSettings
@@ -26,6 +42,7 @@ public struct ContentExchange: Sendable {
     public internal(set) var finishing: Set<ContentID> = []
     var flows: [NodeID: Flow] = [:]
     private var serving: ContentServing
+    private var standing = Standing()
     private var scheduledAt: Duration?
     /// Providers of wrong bytes, by content; outlives the want, bounded, oldest first.
     private var bans: [Ban] = []
@@ -77,6 +94,7 @@ public struct ContentExchange: Sendable {
         case .finished(let id, _):
             if finishing.remove(id) != nil { named.remove(id) }
         case .standing(let standing):
+            self.standing = standing
             serving.stand(standing)
         case .timer:
             scheduledAt = nil
@@ -142,13 +160,52 @@ public struct ContentExchange: Sendable {
             if let index = wants[id]!.providerIndex(provider) {
                 wants[id]!.providers[index].isLinked = true
                 wants[id]!.providers[index].pausedUntil = .zero
-            } else if wants[id]!.providers.count < settings.mostProviders {
+            } else if makeRoom(for: provider, of: id) {
                 var added = ContentWant.Provider(id: provider)
                 added.isBanned = bans.contains(Ban(content: id, provider: provider))
                 wants[id]!.providers.append(added)
             }
         }
         wants[id]!.toldStarving = false
+    }
+
+    /// Places are few and keys cost nothing: a stranger's goes to who is known.
+    private mutating func makeRoom(for provider: NodeID, of id: ContentID) -> Bool {
+        guard let want = wants[id], want.providers.count >= settings.mostProviders else { return true }
+        guard standing.footing(of: provider) > .stranger,
+            let place = want.providers.lastIndex(where: { standing.footing(of: $0.id) == .stranger })
+        else { return false }
+        withdraw(want.providers[place].id, from: id)
+        wants[id]!.providers.remove(at: place)
+        return true
+    }
+
+    /// Takes back all that this provider was asked for of one content.
+    private mutating func withdraw(_ provider: NodeID, from id: ContentID) {
+        _ = releaseAll(of: id) { _, request in request.provider == provider }
+        if case .manifest(provider, _)? = wants[id]?.stage { wants[id]!.stage = .manifest(asked: nil, until: .zero) }
+    }
+
+    func providerClass(_ node: NodeID, _ now: Duration) -> ProviderClass {
+        let hasStalled = flows[node].map { $0.stalledUntil > now } ?? false
+        if standing.footing(of: node) > .stranger { return hasStalled ? .knownThatStalled : .known }
+        return hasStalled ? .strangerThatStalled : .stranger
+    }
+
+    /// It was asked and sent nothing in time. One content's wait is enough: for the next one, others are asked first.
+    mutating func noteStall(_ node: NodeID, _ now: Duration) {
+        var flow = flows[node] ?? Flow(progressAt: now)
+        flow.stalledUntil = now + settings.longestPause * (1 << min(flow.stalls, 6))
+        flow.stalls += 1
+        flow.progressAt = now
+        flows[node] = flow
+    }
+
+    mutating func noteDelivery(_ node: NodeID, _ now: Duration) {
+        guard flows[node] != nil else { return }
+        flows[node]!.progressAt = now
+        flows[node]!.stalls = 0
+        flows[node]!.stalledUntil = .zero
     }
 
     /// Ends a want; requests on their way are called off.
@@ -172,9 +229,8 @@ public struct ContentExchange: Sendable {
 
     private mutating func forget(_ peer: NodeID) {
         for id in order {
-            _ = releaseAll(of: id) { _, request in request.provider == peer }
+            withdraw(peer, from: id)
             if let index = wants[id]?.providerIndex(peer) { wants[id]!.providers[index].isLinked = false }
-            if case .manifest(peer, _)? = wants[id]?.stage { wants[id]!.stage = .manifest(asked: nil, until: .zero) }
         }
         flows[peer] = nil
     }
@@ -216,7 +272,7 @@ public struct ContentExchange: Sendable {
             }
             serve(items, id, to: peer, now, &directives)
         case .cancel(let id): serving.cancel(id, from: peer)
-        case .manifest(let id, let bytes): manifest(id, bytes, from: peer, &directives)
+        case .manifest(let id, let bytes): manifest(id, bytes, from: peer, now: now, &directives)
         case .chunk(let id, let tier, let index, let bytes):
             chunk(id, tier, Int(index), bytes, from: peer, now: now, &directives)
         case .have(let id, let first, let bitmap): have(id, Int(first), bitmap, from: peer, now: now)

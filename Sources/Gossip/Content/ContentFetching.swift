@@ -5,7 +5,7 @@ extension ContentExchange {
     // MARK: Arrivals
 
     mutating func manifest(
-        _ id: ContentID, _ bytes: [UInt8], from peer: NodeID, _ directives: inout [ContentDirective]
+        _ id: ContentID, _ bytes: [UInt8], from peer: NodeID, now: Duration, _ directives: inout [ContentDirective]
     ) {
         guard let want = wants[id], case .manifest = want.stage, let provider = want.providerIndex(peer),
             !want.providers[provider].isBanned
@@ -16,6 +16,7 @@ extension ContentExchange {
             directives.append(.misbehaved(peer, .badManifest(id)))
             return
         }
+        noteDelivery(peer, now)
         // From here on the bytes are what the cid names: faults are the author's, not the provider's.
         let root: ContentManifest
         do throws(WireError) {
@@ -93,7 +94,7 @@ extension ContentExchange {
             directives.append(.misbehaved(peer, .badChunk(id, index: index)))
             return
         }
-        flows[peer]?.progressAt = now
+        noteDelivery(peer, now)
         wants[id]!.providers[provider].pauses = 0
         wants[id]!.providers[provider].has?.insert(index)
         if let asked = mark(id, index, bytes) { flows[asked]?.inFlight -= 1 }
@@ -178,6 +179,7 @@ extension ContentExchange {
     /// Gives up what is past its deadline and takes back requests that were not answered.
     mutating func expire(_ now: Duration, _ directives: inout [ContentDirective]) {
         let silent = Set(flows.filter { $0.value.inFlight > 0 && $0.value.progressAt + settings.stall <= now }.keys)
+        for peer in silent.sorted() { noteStall(peer, now) }
         for id in order {
             guard let want = wants[id] else { continue }
             if let deadline = want.deadline, deadline <= now {
@@ -185,6 +187,7 @@ extension ContentExchange {
                 continue
             }
             if case .manifest(let asked?, let until) = want.stage, until <= now {
+                noteStall(asked, now)
                 pause(asked, of: id, now: now)
             }
             guard let progress = want.progress, let oldest = progress.oldest else { continue }
@@ -221,7 +224,8 @@ extension ContentExchange {
             }
             active += 1
             if let namer { activeOf[namer, default: 0] += 1 }
-            let providers = want.providers.filter { mayBeAsked($0, now) }
+            let first = firstClass(want, now)
+            let providers = want.providers.filter { mayBeAsked($0, now) && providerClass($0.id, now) == first }
             switch want.stage {
             case .manifest(nil, _): askManifest(id, now, &directives)
             case .list(let root, let parts, var progress) where !providers.isEmpty:
@@ -243,11 +247,16 @@ extension ContentExchange {
     }
 
     private mutating func askManifest(_ id: ContentID, _ now: Duration, _ directives: inout [ContentDirective]) {
-        let usable = wants[id]!.providers.filter { $0.isUsable(now) }
+        let first = firstClass(wants[id]!, now)
+        let usable = wants[id]!.providers.filter { $0.isUsable(now) && providerClass($0.id, now) == first }
         // Fewest pauses first, so that one silent provider is not asked again and again.
         guard let provider = usable.min(by: { $0.pauses < $1.pauses }) else { return }
         wants[id]!.stage = .manifest(asked: provider.id, until: now + settings.stall)
         directives.append(.send(to: provider.id, .getManifest(id)))
+    }
+
+    private func firstClass(_ want: ContentWant, _ now: Duration) -> ProviderClass? {
+        want.providers.lazy.filter { $0.isUsable(now) }.map { providerClass($0.id, now) }.min()
     }
 
     /// Usable, and with room for a batch of requests, or owing nothing.
@@ -277,7 +286,7 @@ extension ContentExchange {
             guard hasRoom else { break }
             if let best {
                 let id = batches[best].provider.id
-                if flows[id]?.inFlight ?? 0 == 0 { flows[id] = Flow(progressAt: now) }
+                flows[id, default: Flow(progressAt: now)].askedAfterNothing(at: now)
                 flows[id]!.inFlight += 1
                 progress.request(index, .init(provider: id, at: now))
                 batches[best].indices.append(index)

@@ -51,7 +51,7 @@ actor BenchNode {
         let own = try await transport.start()
         gossip(.join(Self.topic))
         if let address { await transport.bootstrap([address]) }
-        tasks.append(Task { [transport] in for await event in transport.events { await self.handle(event) } })
+        tasks.append(Task { [transport] in for await event in transport.events { self.handle(event) } })
         tasks.append(
             Task {
                 while !Task.isCancelled {

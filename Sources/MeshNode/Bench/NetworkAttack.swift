@@ -1,6 +1,6 @@
-package import Chain
+internal import Chain
 internal import Foundation
-package import Gossip
+internal import Gossip
 package import MeshCrypto
 internal import Synchronization
 package import Wire
