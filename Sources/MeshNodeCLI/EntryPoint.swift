@@ -1,9 +1,25 @@
 internal import ArgumentParser
+internal import Dispatch
+internal import MeshNode
 
 /// `meshnode`: parses, runs, and turns every error into one message and one exit code.
 @main
 enum EntryPoint {
-    static func main() async {
+    /// Not asynchronous: a task needs threads, and where the system gives none it would wait for ever without a word.
+    static func main() {
+        ProcessRoom.spareAddressSpace()
+        do { try ProcessRoom.command.require() } catch {
+            Terminal.error("meshnode: \(error)")
+            Terminal.exit(ExitStatus.temporary)
+        }
+        Task {
+            await work()
+            Terminal.exit(0)
+        }
+        dispatchMain()
+    }
+
+    private static func work() async {
         let arguments = GlobalArguments.moved(behindCommand: Array(CommandLine.arguments.dropFirst()))
         // The parser shows the whole help for what is no command.
         if arguments.first == "help", let hint = CommandNames.unknown(in: arguments) {

@@ -108,6 +108,19 @@ import Testing
         #expect(advice.errors.contains("\"ns\"") && advice.errors.contains("divide the column"), "\(advice.errors)")
     }
 
+    /// Whoever only looks at a table is told what should not go into a task.
+    @Test(arguments: [
+        ("", "has no title of its own"), ("row", "counts with the rows"),
+        ("patient", "another whole number in every row"),
+    ])
+    func inspectWarnsOfColumnsThatAreNoMeasurement(_ title: String, _ warning: String) async throws {
+        let scratch = try Scratch()
+        let rows = (0..<40).map { "\(title == "patient" ? 9_000 + $0 * 7 % 40 : $0),\($0 * 31 % 17).5,\($0 % 2)\n" }
+        let file = try scratch.write("\(title),size,label\n" + rows.joined(), "rows.csv")
+        let outcome = try await Executable().run(["data", "inspect", file, "--normalise"])
+        #expect(outcome.status == 0 && outcome.errors.contains(warning), "\(outcome.errors)")
+    }
+
     /// Parts whose columns differ are no experiment.
     @Test func partsWithOtherColumnsAreRefused() async throws {
         let scratch = try Scratch()

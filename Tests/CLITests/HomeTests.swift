@@ -205,6 +205,27 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: home + "/keys/identity.key"))
     }
 
+    /// Each file of a home that is gone or empty is named by `doctor`, with what is safe; what a node has signed is never made anew.
+    @Test(arguments: [
+        ("durable.sqlite", "never restore an old copy"), ("chain.sqlite", "it fetches the chain from its peers"),
+        ("keys/identity.key", "restore the key from your backup"), ("config.toml", "has its default"),
+    ])
+    func doctorNamesEachFileThatIsGone(_ name: String, _ advice: String) async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let home = scratch.path + "/a"
+        #expect(try await executable.run(["init", "--home", home, "-q"]).status == 0)
+        let well = try await executable.run(["doctor", "--home", home])
+        #expect(!well.output.contains(advice), "\(well.output)")
+        try FileManager.default.removeItem(atPath: home + "/" + name)
+        let gone = try await executable.run(["doctor", "--home", home])
+        #expect(gone.output.contains(advice), "\(gone.output)")
+        guard name.hasSuffix(".sqlite") else { return }
+        try Data().write(to: URL(fileURLWithPath: home + "/" + name))
+        let empty = try await executable.run(["doctor", "--home", home])
+        #expect(empty.output.contains(advice), "\(empty.output)")
+    }
+
     @Test func whatIsThereIsNotOverwritten() async throws {
         let scratch = try Scratch()
         let executable = try Executable()

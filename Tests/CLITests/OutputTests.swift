@@ -91,6 +91,15 @@ import Testing
         #expect(again.status == 78 && again.errors.contains("meshnode config set PATH=VALUE --home \(home)"))
     }
 
+    /// Its nodes could have no sockets there, which is known before anything is trained or written.
+    @Test(arguments: ["testnet", "demo"]) func aFolderWithTooLongAPathIsRefusedAtOnce(command: String) async throws {
+        let scratch = try Scratch()
+        let out = scratch.path + "/" + String(repeating: "a", count: 100)
+        let outcome = try await Executable().run([command, "--rounds", "1", "--out", out])
+        #expect(outcome.status == 64 && outcome.errors.contains("give a shorter --out"), "\(outcome.errors)")
+        #expect(!FileManager.default.fileExists(atPath: out))
+    }
+
     /// Folders of demos do not pile up; nothing else of the temporary directory is touched.
     @Test func aDemoRemovesTheFolderOfAnEarlierOne() throws {
         let parent = NSTemporaryDirectory()

@@ -35,6 +35,22 @@ struct PendingTransactionTests {
         }
     }
 
+    /// Where no block comes, a second order is counted behind the first one that waits.
+    @Test func ordersThatWaitAreCounted() throws {
+        var world = LedgerWorld()
+        let task = try world.openTask().task
+        var machine = RegistryMachine(state: world.state, key: world.keys[0], own: [], voteState: nil)
+        func order(_ sequence: UInt32, _ action: ControlAction) -> Envelope {
+            let control = TaskControl(task: task, sequence: sequence, action: action)
+            return world.envelope(.control(control), 0, nonce: machine.nextNonce(of: world.node(0)))
+        }
+        #expect(machine.pendingOrders(of: task) == 0)
+        let (admission, _) = machine.receive(order(1, .pause), now(world))
+        #expect(admission == .accept && machine.pendingOrders(of: task) == 1)
+        try machine.check(order(2, .resume), now(world))
+        #expect(throws: ChainError.self) { try machine.check(order(1, .resume), now(world)) }
+    }
+
     /// 66 credits make 66 accounts; 63 transactions of each, all behind one that never comes.
     @Test func transactionsBehindAGapKeepNobodyOut() throws {
         var world = LedgerWorld(count: 1)

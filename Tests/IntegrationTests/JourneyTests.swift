@@ -153,5 +153,8 @@ import Wire
         let order = try Program.run(
             "ledger", "transfer", try await lab.status("n2").node, "5", "--wait", "1", "--home", lab.home("n1"))
         #expect(order.code == 75 && order.errors.contains("the registry stands still: no quorum"), "\(order.errors)")
+        // Whoever does not wait is told as well.
+        let sent = try lab.run("n1", "ledger", "transfer", try await lab.status("n2").node, "5")
+        #expect(sent.contains("the registry stands still and decides nothing now"), "\(sent)")
     }
 }

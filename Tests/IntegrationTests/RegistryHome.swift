@@ -119,15 +119,19 @@ final class RunningNode {
     /// - Parameters:
     ///   - descriptors: limit of open files of the process.
     ///   - lockedMemory: limit of locked memory of the process in KiB, without the right to go beyond it.
-    init(home: String, settings: [String] = [], descriptors: Int? = nil, lockedMemory: Int? = nil) throws {
+    ///   - limit: another one, as a shell sets it.
+    init(
+        home: String, settings: [String] = [], descriptors: Int? = nil, lockedMemory: Int? = nil, limit: String? = nil
+    ) throws {
         self.home = home
         log = home + ".log"
         let arguments = ["run", "--home", home] + settings.flatMap { ["--set", $0] }
-        if descriptors != nil || lockedMemory != nil {
+        if descriptors != nil || lockedMemory != nil || limit != nil {
             // Root is above the limit on locked memory, unless it may not lock.
             let drop = lockedMemory != nil && geteuid() == 0 ? "setpriv --bounding-set=-ipc_lock " : ""
             let limits =
                 (descriptors.map { "ulimit -n \($0); " } ?? "") + (lockedMemory.map { "ulimit -l \($0); " } ?? "")
+                + (limit.map { $0 + "; " } ?? "")
             process.executableURL = URL(fileURLWithPath: "/bin/bash")
             process.arguments = ["-c", "\(limits)exec \(drop)\"$0\" \"$@\"", Program.path] + arguments
         } else {

@@ -209,6 +209,44 @@ import Wire
         #expect(!late.output.contains("Too many open files"), "\(late.output.suffix(2_000))")
     }
 
+    /// A limit of the process under which a node cannot work is named at once. Root is above the limit of processes, so there it
+    /// starts as somebody else.
+    @Test(arguments: [
+        ("ulimit -v 300000", "ulimit -v unlimited"), ("ulimit -d 120000", "ulimit -d unlimited"),
+        ("ulimit -f 64", "ulimit -f unlimited"), ("ulimit -s 128", "ulimit -s 8192"),
+        ("ulimit -n 20", "ulimit -n 1024"), ("ulimit -u 4", "ulimit -u 4096"),
+    ]) func aLimitThatIsTooLowIsNamed(limit: String, advice: String) async throws {
+        let folder = try Folder()
+        let home = folder.path + "/home"
+        try RegistryHistory(voters: 4, heights: 1).makeHome(home, heights: 1)
+        let other = limit.contains("-u ") && geteuid() == 0 ? "; set -- setpriv --reuid=64123 --clear-groups" : ""
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/bash")
+        process.arguments = [
+            "-c",
+            "program=$0 home=$1; exec 2>\"$2\"; \(limit); set --\(other); exec \"$@\" \"$program\" run --home \"$home\"",
+            Program.path, home, folder.path + "/errors",
+        ]
+        process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
+        process.standardOutput = FileHandle.nullDevice
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        let errors = try String(contentsOfFile: folder.path + "/errors", encoding: .utf8)
+        #expect(process.terminationReason == .exit && process.terminationStatus == 75, "\(limit): \(errors)")
+        #expect(errors.contains(advice), "\(limit): \(errors)")
+    }
+
+    @Test(arguments: ["ulimit -v 600000", "ulimit -s 512", "ulimit -f 200000"])
+    func aLimitThatSufficesStopsNothing(limit: String) async throws {
+        let folder = try Folder()
+        let home = folder.path + "/home"
+        try RegistryHistory(voters: 4, heights: 1).makeHome(home, heights: 1)
+        let node = try RunningNode(home: home, limit: limit)
+        let status = try await node.status()
+        #expect(status != nil, "\(limit): \(node.output.suffix(2_000))")
+    }
+
     /// Keys that cannot be locked in memory stop nothing, and are told of with the way to raise the limit.
     @Test func keysThatCannotBeLockedAreToldOf() async throws {
         let folder = try Folder()

@@ -172,6 +172,14 @@ public struct RegistryMachine: Sendable {
     /// Whether a transaction of this node, or of anybody, is pending that `matches`.
     public func isPending(_ matches: (Transaction) -> Bool) -> Bool { pending.contains(where: matches) }
 
+    /// Orders of a task's publisher that are pending.
+    public func pendingOrders(of task: TaskID) -> Int {
+        guard let publisher = state.task(task)?.publisher else { return 0 }
+        return pending.inLine(of: publisher).count { entry in
+            if case .control(let control) = entry.transaction { control.task == task } else { false }
+        }
+    }
+
     /// The lowest free nonce of an account, pending transactions counted. Where one of these has become impossible (a
     /// Close behind somebody else's) the gap is filled first: what waits behind it goes on then.
     public func nextNonce(of node: NodeID) -> UInt64 {

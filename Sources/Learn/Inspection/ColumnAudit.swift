@@ -1,6 +1,6 @@
 /// Feature columns that are no measurement: without a title, counting with the rows, numbers of persons or samples, wider
 /// than binary32, always the same, or the class itself in another form.
-struct ColumnAudit {
+package struct ColumnAudit {
     /// Titles that a message lists.
     private static let listed = 8
     /// Rows from which on counting, or another pattern, is no accident.
@@ -79,6 +79,14 @@ struct ColumnAudit {
                     message: "\(shown) tells the class almost alone; leave it out if it is the answer in another form",
                     count: leaks.count))
         }
+    }
+
+    /// What whoever looks at a table should know of its columns before they go into a task. The rest tells an audit, and so it does
+    /// of a table so large that this would take long.
+    package static func advice(_ data: Dataset) -> [String] {
+        guard data.sampleShape.count == 1, data.features.count <= 1 << 22 else { return [] }
+        return ColumnAudit(data, isTraining: true).findings.filter { $0.severity == .warning && $0.kind != "constant" }
+            .map(\.message)
     }
 
     private static func isPandasIndex(_ title: String) -> Bool {

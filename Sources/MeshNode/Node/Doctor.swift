@@ -18,7 +18,7 @@ public struct Doctor: Sendable {
     }
 
     public func checks() -> [HealthCheck] {
-        [clock(), disk(), ports()] + memory() + key() + databases() + chains() + data() + bootstrap()
+        [clock(), disk(), ports()] + memory() + settings() + key() + databases() + chains() + data() + bootstrap()
     }
 
     private func clock() -> HealthCheck {
@@ -135,6 +135,24 @@ public struct Doctor: Sendable {
         }
     }
 
+    /// A file that is gone is no fault of configuration, and silently another node.
+    private func settings() -> [HealthCheck] {
+        do {
+            guard try !FileSystem.exists(home.configuration) else { return [] }
+            return [HealthCheck("configuration", .warning, home.lostConfiguration)]
+        } catch { return [HealthCheck("configuration", .fail, "\(error)")] }
+    }
+
+    /// What the node has signed: without it, it must not go on.
+    private func signed() -> [HealthCheck] {
+        do {
+            let durable = try DurableStore(readOnly: home.durableDatabase)
+            guard let fork = try SignedFork.read(durable) else { return [] }
+            let refusal = NodeError.hasSignedFork(home: home.path, network: fork.network.hex, height: fork.height)
+            return [HealthCheck("fork", .fail, "\(refusal)")]
+        } catch { return [HealthCheck("signed messages", .fail, "\(error)")] }
+    }
+
     private func databases() -> [HealthCheck] {
         var checks: [HealthCheck] = []
         do {
@@ -154,13 +172,7 @@ public struct Doctor: Sendable {
         }
         do {
             _ = try home.loadIdentity()
-            if let durable = try? DurableStore(readOnly: home.durableDatabase),
-                let fork = try? SignedFork.read(durable)
-            {
-                let refusal = NodeError.hasSignedFork(
-                    home: home.path, network: fork.network.hex, height: fork.height)
-                checks.append(HealthCheck("fork", .fail, "\(refusal)"))
-            }
+            checks += signed()
             checks.append(HealthCheck("identity", .ok, "the key file can be read and only by its owner"))
         } catch {
             checks.append(

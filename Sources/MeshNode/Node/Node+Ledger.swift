@@ -161,7 +161,9 @@ extension Node {
         guard let record = record(of: task) else {
             throw .notFound(what: "task \(task.short) is not in the registry", next: "see: `meshnode task list`")
         }
-        let control = TaskControl(task: task, sequence: UInt32(record.orders.count) + 1, action: action)
+        // Behind those that wait for their block.
+        let earlier = record.orders.count + registry.pendingOrders(of: task)
+        let control = TaskControl(task: task, sequence: UInt32(clamping: earlier + 1), action: action)
         return try receipt(
             .control(control),
             record.closed == nil
@@ -205,6 +207,10 @@ extension Node {
     }
 
     func receipt(_ sent: Sent, _ text: String) -> Receipt {
-        Receipt(reference: sent.envelope.transactionID.hex, text: text, height: sent.height)
+        // Without a quorum nothing is decided, however long one waits: whoever does not wait is told as well.
+        let standing =
+            obstacles.reason(.registry, nil) == nil
+            ? "" : "; but the registry stands still and decides nothing now, see: `meshnode status`"
+        return Receipt(reference: sent.envelope.transactionID.hex, text: text + standing, height: sent.height)
     }
 }

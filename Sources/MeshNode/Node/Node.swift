@@ -423,6 +423,8 @@ public enum NodeError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The home's key has said that nothing is decided above this height.
     case hasSignedFork(home: String, network: String, height: UInt64)
     case tooFewFiles(limit: Int, needed: Int, uses: String)
+    /// Threads, memory or file sizes.
+    case noRoom(String)
 
     public var description: String {
         switch self {
@@ -439,6 +441,7 @@ public enum NodeError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "copy of that file: `meshnode genesis fork --from \(home.shellWord) --give-up \(network)`"
         case .tooFewFiles(let limit, let needed, let uses):
             "the limit of open files is \(limit), a node needs \(needed): \(uses); raise it: ulimit -n 1024"
+        case .noRoom(let reason): reason
         case .damagedChain(let chain, let height, let cause):
             "chain \(chain.prefix(8)), height \(height): the stored block does not hold: \(cause); "
                 + "move the home away and join again"

@@ -10,6 +10,9 @@
 package enum ProcessLimit {
     case openFiles
     case lockedMemory
+    case stack
+    case fileSize
+    case addressSpace
 
     /// The one that holds now; nil if it cannot be read. Without a limit it is `UInt64.max`.
     var current: UInt64? { read().map { UInt64($0.rlim_cur) } }
@@ -34,6 +37,9 @@ package enum ProcessLimit {
             switch self {
             case .openFiles: __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
             case .lockedMemory: __rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue)
+            case .stack: __rlimit_resource_t(RLIMIT_STACK.rawValue)
+            case .fileSize: __rlimit_resource_t(RLIMIT_FSIZE.rawValue)
+            case .addressSpace: __rlimit_resource_t(RLIMIT_AS.rawValue)
             }
         }
     #else
@@ -41,6 +47,9 @@ package enum ProcessLimit {
             switch self {
             case .openFiles: RLIMIT_NOFILE
             case .lockedMemory: RLIMIT_MEMLOCK
+            case .stack: RLIMIT_STACK
+            case .fileSize: RLIMIT_FSIZE
+            case .addressSpace: RLIMIT_AS
             }
         }
     #endif

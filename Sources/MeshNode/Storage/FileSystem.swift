@@ -248,7 +248,10 @@ enum FileSystem {
 
     static func failure(_ path: String, _ operation: String, code: Int32 = errno) -> StorageError {
         let reason = String(cString: strerror(code))
-        if code == ENOSPC || code == EDQUOT { return .full(path: path, reason: "\(operation) failed: \(reason)") }
+        // A file that reached the process's limit of file sizes waits for its operator like a full disk does.
+        if [ENOSPC, EDQUOT, EFBIG].contains(code) {
+            return .full(path: path, reason: "\(operation) failed: \(reason)")
+        }
         return .operation(path: path, operation: operation, reason: reason)
     }
 

@@ -35,6 +35,11 @@ public struct HomeDirectory: Sendable, Equatable {
     public var tables: String { path + "/tables" }
     public var logs: String { path + "/logs" }
     public var apiSocket: String { path + "/api.sock" }
+    /// What is said of a home whose configuration is gone.
+    public var lostConfiguration: String {
+        "\(configuration) does not exist, so every setting that is not given otherwise has its default; restore it, or set what "
+            + "differs; see: `meshnode config show --origin --home \(path.shellWord)`"
+    }
     public var lockFile: String { path + "/lock" }
     /// There while the owner has not said that the key of this home lives in one place only.
     public var alarmFile: String { path + "/alarm" }

@@ -80,6 +80,7 @@ struct DataCommand: ParsableCommand {
             }
             let splits = try source.load()
             let found = splits.all.map { DataInspection($0.data) }
+            for advice in ColumnAudit.advice(splits.train) { global.output.note("warning: \(advice)") }
             if let task, normalise {
                 // The task file alone goes to stdout, so that it can go into a file.
                 global.output.note(found.map(\.text).joined(separator: "\n"))

@@ -36,11 +36,15 @@ struct RunCommand: AsyncParsableCommand {
         } else if global.quiet {
             flags["log.level"] = "warning"
         }
+        // A file that may not grow is then a write that fails, with its reason.
+        signal(SIGXFSZ, SIG_IGN)
+        try ProcessRoom.node.require()
         try OpenFiles.requireLeast()
         let home = try HomeDirectory.open(at: global.homePath)
         let configuration = try global.configuration(flags: flags).configuration
         let sink = try LogSink(path: configuration.logFile)
         LogOutput.start(level: configuration.logLevel, format: configuration.logFormat, sink: sink)
+        if !Files.exists(home.configuration) { Logger(label: "meshnode").warning("\(home.lostConfiguration)") }
         if configuration.debug.keepsOwnUpdates || configuration.debug.killAggregator != nil
             || configuration.debug.dropMiner != nil
         {

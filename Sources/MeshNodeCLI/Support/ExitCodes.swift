@@ -68,7 +68,7 @@ struct CommandFailure: Error, Equatable {
             switch error {
             case .notInitialised, .alarmed, .hasSignedFork: ExitStatus.configuration
             case .damagedChain: ExitStatus.verification
-            case .tooFewFiles: ExitStatus.temporary
+            case .tooFewFiles, .noRoom: ExitStatus.temporary
             default: ExitStatus.failed
             }
         self.init(code, error.description)

@@ -92,6 +92,13 @@ struct TestnetOptions: Sendable {
         var faults: [String] = []
         if !(4...32).contains(nodes) { faults.append("--nodes \(nodes): 4 to 32 nodes run on one machine") }
         if !(1...1000).contains(rounds) { faults.append("--rounds \(rounds): 1 to 1000") }
+        // Known before anything is trained: no home under a long path has a socket.
+        let socket = HomeDirectory(path: out + "/nodes/node\(nodes)").apiSocket
+        if socket.utf8.count > APIClient.longestSocket {
+            faults.append(
+                "\(out): sockets of nodes in there have \(socket.utf8.count) bytes, the system allows "
+                    + "\(APIClient.longestSocket); give a shorter --out (or a shorter TMPDIR to a demo without one)")
+        }
         if ShippedData(rawValue: data) == nil, !Files.exists(data) {
             faults.append("--data \(data): neither digits, wdbc nor a file that exists (\(DataSource.allowed))")
         }

@@ -5,6 +5,8 @@ internal import NIOPosix
 /// Speaks to a node over its Unix socket: one connection a request.
 public struct APIClient: Sendable {
     public let socket: String
+    /// Bytes of a socket's path, as the system has it.
+    public static let longestSocket = 107
     /// Seconds that an answer may take; event streams are not bounded.
     public var timeoutSeconds = 60
     /// Bytes of an answer.
@@ -157,9 +159,10 @@ public struct APIClient: Sendable {
 
     private func connect() async throws(APIError) -> NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart> {
         // The system's limit on the path of a socket; NIO would report it as an address error.
-        guard socket.utf8.count <= 107 else {
+        guard socket.utf8.count <= Self.longestSocket else {
             throw .unreachable(
-                path: socket, reason: "the path has more than 107 bytes; set api.socket to a shorter one")
+                path: socket,
+                reason: "the path has more than \(Self.longestSocket) bytes; set api.socket to a shorter one")
         }
         do {
             return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
