@@ -41,8 +41,12 @@ extension TopicMesh {
             if peers[node] != nil { prune(node, topic, now, &out) }
         } else if peers[node]!.score.value < settings.score.meshThreshold {
             prune(node, topic, now, &out)
-        } else if state.mesh.count >= settings.degreeHigh, !peers[node]!.isOutbound {
+        } else if !isKnown(node), strangers(in: topic).count >= settings.strangersMost {
             prune(node, topic, now, &out)
+        } else if state.mesh.count >= settings.degreeHigh, !peers[node]!.isOutbound {
+            guard isKnown(node), let stranger = strangers(in: topic).last else { return prune(node, topic, now, &out) }
+            prune(stranger, topic, now, &out)
+            insert(node, topic)
         } else {
             insert(node, topic)
         }
@@ -89,19 +93,25 @@ extension TopicMesh {
         for node in mesh(of: topic) where peers[node]!.score.value < settings.score.meshThreshold {
             prune(node, topic, now, &out)
         }
+        // They came while nobody was known yet.
+        for node in strangers(in: topic).dropFirst(settings.strangersMost) { prune(node, topic, now, &out) }
         let count = mesh(of: topic).count
         if count < settings.degreeLow {
-            let candidates = shuffled(subscribers(of: topic).filter { mayGraft($0, topic, now) })
-            for node in candidates.prefix(settings.degree - count) { graft(node, topic, &out) }
+            let candidates = lots(subscribers(of: topic).filter { mayGraft($0, topic, now) })
+            for node in candidates.prefix(settings.degree - count) where mayGraft(node, topic, now) {
+                graft(node, topic, &out)
+            }
         } else if count >= settings.degreeHigh {
             // Not only beyond it: meshes that stay full refuse every newcomer that links with them alone.
             shrink(topic, now, &out)
         }
         let outbound = mesh(of: topic).count { peers[$0]!.isOutbound }
         if outbound < settings.outboundLeast, mesh(of: topic).count >= settings.degreeLow {
-            let candidates = shuffled(
+            let candidates = lots(
                 subscribers(of: topic).filter { peers[$0]!.isOutbound && mayGraft($0, topic, now) })
-            for node in candidates.prefix(settings.outboundLeast - outbound) { graft(node, topic, &out) }
+            for node in candidates.prefix(settings.outboundLeast - outbound) where mayGraft(node, topic, now) {
+                graft(node, topic, &out)
+            }
         }
         // A mesh of peers that deliver nothing while others do better is opened now and then.
         if heartbeats % 60 == 0 {
@@ -109,19 +119,19 @@ extension TopicMesh {
             guard let median = scores.isEmpty ? nil : scores[scores.count / 2], median < 1 else { return }
             let better = shuffled(
                 subscribers(of: topic).filter { mayGraft($0, topic, now) && peers[$0]!.score.value > median })
-            for node in better.prefix(2) { graft(node, topic, &out) }
+            for node in better.prefix(2) where mayGraft(node, topic, now) { graft(node, topic, &out) }
         }
     }
 
-    /// Down to the wanted size: the best stay, then others by lot, with enough that this node dialled.
+    /// Down to the wanted size: of those that are known the best stay, then others by lot, with enough that this node dialled.
     private mutating func shrink(_ topic: ChainID, _ now: Duration, _ out: inout [TopicDirective]) {
-        let lots = shuffled(mesh(of: topic))
-        let ranked = lots.indices.sorted {
-            let (left, right) = (peers[lots[$0]]!.score.value, peers[lots[$1]]!.score.value)
-            return left == right ? $0 < $1 : left > right
-        }.map { lots[$0] }
+        let drawn = shuffled(mesh(of: topic))
+        func rank(_ place: Int) -> (Int, Double, Int) {
+            (isKnown(drawn[place]) ? 0 : 1, -peers[drawn[place]]!.score.value, place)
+        }
+        let ranked = drawn.indices.sorted { rank($0) < rank($1) }.map { drawn[$0] }
         var kept = Array(ranked.prefix(settings.keptByScore))
-        var rest = shuffled(Array(ranked.dropFirst(settings.keptByScore)))
+        var rest = lots(Array(ranked.dropFirst(settings.keptByScore)))
         while kept.count < settings.degree, !rest.isEmpty {
             let missing = settings.outboundLeast - kept.count { peers[$0]!.isOutbound }
             let index = missing > 0 ? rest.firstIndex { peers[$0]!.isOutbound } ?? 0 : 0
@@ -137,7 +147,11 @@ extension TopicMesh {
         let mesh = mesh(of: topic)
         func listens(_ node: NodeID) -> Bool { peers[node]!.score.value >= settings.score.gossipThreshold }
         let outside = shuffled(subscribers(of: topic).filter { !mesh.contains($0) && listens($0) })
-        var chosen = Array(outside.prefix(max(settings.lazyLeast, outside.count * settings.lazyPercent / 100)))
+        var chosen: [NodeID] = []
+        // Each kind has a share of its own: a crowd of strangers must not keep from members what they would be told.
+        for nodes in [outside.filter(isKnown), outside.filter { !isKnown($0) }] {
+            chosen += nodes.prefix(max(settings.lazyLeast, nodes.count * settings.lazyPercent / 100))
+        }
         if chosen.count < settings.lazyLeast {
             chosen += shuffled(mesh.filter(listens)).prefix(settings.lazyLeast - chosen.count)
         }

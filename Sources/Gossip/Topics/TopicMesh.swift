@@ -205,7 +205,7 @@ public struct TopicMesh: Sendable {
         guard topics[topic] == nil else { return }
         topics[topic] = Topic()
         for node in order { tell(.join([topic]), node, &out) }
-        for node in shuffled(subscribers(of: topic)) { graftIfNeeded(node, topic, now, &out) }
+        for node in lots(subscribers(of: topic)) { graftIfNeeded(node, topic, now, &out) }
     }
 
     private mutating func leave(_ topic: ChainID, _ out: inout [TopicDirective]) {
@@ -223,8 +223,19 @@ public struct TopicMesh: Sendable {
 
     func mayGraft(_ node: NodeID, _ topic: ChainID, _ now: Duration) -> Bool {
         guard let peer = peers[node], let state = topics[topic], peer.topics.contains(topic) else { return false }
+        guard isKnown(node) || strangers(in: topic).count < settings.strangersMost else { return false }
         return !state.mesh.contains(node) && state.backoff[node].map { $0 <= now } ?? true
             && peer.score.value >= settings.score.meshThreshold
+    }
+
+    func isKnown(_ node: NodeID) -> Bool { standing.footing(of: node) > .stranger }
+
+    func strangers(in topic: ChainID) -> [NodeID] { mesh(of: topic).filter { !isKnown($0) } }
+
+    /// In the order of a lot, who is known before who is not.
+    mutating func lots(_ nodes: [NodeID]) -> [NodeID] {
+        let nodes = shuffled(nodes)
+        return nodes.filter(isKnown) + nodes.filter { !isKnown($0) }
     }
 
     mutating func graft(_ node: NodeID, _ topic: ChainID, _ out: inout [TopicDirective]) {

@@ -8,6 +8,8 @@ public struct TopicSettings: Sendable, Equatable {
     /// cannot fill it.
     public var keptByScore = 4
     public var outboundLeast = 2
+    /// Places in a mesh for keys that nobody knows: enough to follow a chain, too few to push its members out.
+    public var strangersMost = 2
     /// Peers outside the mesh that hear of recent messages, at least, and as a share of all (percent).
     public var lazyLeast = 6
     public var lazyPercent = 25

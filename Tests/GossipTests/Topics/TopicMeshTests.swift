@@ -202,6 +202,41 @@ struct TopicMeshTests {
         #expect(world.sent.count { if case .send = $0.directive { true } else { false } } > answered / 50_000 + 100)
     }
 
+    /// Keys cost nothing: a crowd of them that grafts first must neither fill a mesh nor be all that is told.
+    @Test(arguments: [true, false])
+    func strangersFillNoMesh(standingComesFirst: Bool) {
+        var mesh = TopicMesh(own: node(1), settings: TopicSettings(profile: .wan), seed: 1, now: .zero)
+        let topic = ChainID([UInt8](repeating: 9, count: 32))
+        let members = (100...107).map { node($0) }
+        let standing = TopicInput.standing(Standing(members: Set(members), accounts: Set(members)))
+        _ = mesh.handle(.join(topic), now: .zero)
+        if standingComesFirst { _ = mesh.handle(standing, now: .zero) }
+        for number in UInt8(2)...60 {
+            _ = mesh.handle(.linked(node(number), outbound: false), now: .zero)
+            _ = mesh.handle(.control(.graft(topic), from: node(number)), now: .zero)
+        }
+        _ = mesh.handle(standing, now: .zero)
+        for member in members {
+            _ = mesh.handle(.linked(member, outbound: false), now: .zero)
+            _ = mesh.handle(.control(.graft(topic), from: member), now: .zero)
+        }
+        func strangers() -> Int { mesh.mesh(of: topic).count { !members.contains($0) } }
+        #expect(mesh.mesh(of: topic).count { members.contains($0) } == members.count, "\(mesh.mesh(of: topic))")
+        for second in 1...3 { _ = mesh.handle(.tick, now: .seconds(second)) }
+        #expect(mesh.mesh(of: topic).count { members.contains($0) } >= 6)
+        #expect(strangers() <= mesh.settings.strangersMost)
+        // Whoever of the members is outside the mesh hears what there is in the next heartbeat.
+        let message = TopicWorld.message(1, topic: topic)
+        _ = mesh.handle(.message(message, from: mesh.mesh(of: topic)[0]), now: .seconds(4))
+        let passed = mesh.handle(.verdict(message.id, .accept), now: .seconds(4))
+        var told: Set<NodeID> = [mesh.mesh(of: topic)[0]]
+        for directive in passed + mesh.handle(.tick, now: .seconds(5)) {
+            if case .send(_, let nodes) = directive { told.formUnion(nodes) }
+            if case .control(.have, let node) = directive { told.insert(node) }
+        }
+        #expect(told.isSuperset(of: members), "\(members.filter { !told.contains($0) })")
+    }
+
     @Test func graftsWithinTheBackoffAreRefusedAndCost() {
         var world = TopicWorld(2)
         world.link(1, 2)
