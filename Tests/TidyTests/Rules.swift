@@ -35,7 +35,9 @@ extension Repository.File {
 }
 
 enum Rules {
-    static let all = [length, importers, direction, replay, unfinished, characters, language, names, damage, disk]
+    static let all = [
+        length, importers, direction, replay, unfinished, characters, language, names, damage, disk, queue,
+    ]
 
     /// Files above 500 lines, with the reason why they are not split.
     static let longFiles: [String: String] = [:]
@@ -143,6 +145,43 @@ enum Rules {
         }
         return file.codeLines.filter { $0.text.contains("tore.finish(") }
             .map { ":\($0.line): syncs a content here; ask NodeWorker.finish" }
+    }
+
+    /// What handles whole contents in the files of a node, each with the reason why no vote waits long for it there. All else
+    /// goes through `compute(reading:)`, `storeContent` on a worker, `onDisk` or `later`: see Node+Disk.
+    static let contentPlaces: [(piece: String, files: [String: String])] = [
+        (
+            "bytes(of: ",
+            [
+                "Node+Damage": "it stands there", "Node+ByHand": "an operator hands in an update",
+                "Node+CatchUp": "a range, 4 MiB at most", "Node+Chains": "the body of a block",
+            ]
+        ),
+        (
+            "contentStore.put(",
+            [
+                "Node+Disk": "storeContent", "Node+CatchUp": "in the background",
+                "Node+Service": "the operator's queue",
+                "Node+Store": "the operator's queue",
+            ]
+        ),
+        (
+            "contentStore.pin(",
+            ["Node+Retention": "the first model of an own task", "Node+Store": "the operator's queue"]
+        ),
+        ("contentStore.release(", ["Node+Retention": "in the background"]),
+        ("vectorFiles.write(", ["Node+ByHand": "an operator hands in an update"]),
+        ("vectorFiles.remove(", ["Node+Retention": "in the background"]),
+    ]
+
+    static let queue = Rule(name: "queue") { file in
+        guard file.isSwift, file.isUnder("Sources/MeshNode/Node") else { return [] }
+        return file.codeLines.flatMap { line, text in
+            contentPlaces.filter { place in
+                text.contains(place.piece)
+                    && !place.files.keys.contains { file.path == "Sources/MeshNode/Node/\($0).swift" }
+            }.map { ":\(line): \($0.piece)…) on the node's own queue, where votes wait; see Node+Disk" }
+        }
     }
 
     // In two pieces, so that this file does not break its own rules.

@@ -13,6 +13,8 @@ import Testing
         "names": .init(path: "Sources/MeshNodeCLI/A.swift", text: "let a = all.filter { $0.task.hex.hasPrefix(b) }\n"),
         "damage": .init(path: "Sources/MeshNode/Node/A.swift", text: "let a = try? contentStore.get(b)\n"),
         "disk": .init(path: "Sources/MeshNode/Node/A.swift", text: "try contentStore.finish(id)\n"),
+        "queue": .init(
+            path: "Sources/MeshNode/Node/A.swift", text: "guard let a = node.bytes(of: id) else { return }\n"),
         "language": .init(path: "docs/page.md", text: "as the last ses" + "sion left it\n"),
     ]
 

@@ -189,8 +189,8 @@ extension Node {
                 if case .sum(let sum) = outcome {
                     // Sum and model are on disk before the candidate that names them is signed.
                     unstored =
-                        self.storeOnWorker(sum.aggregate, sum.candidate.aggregate, .aggregate)
-                        ?? self.storeOnWorker(sum.model, sum.candidate.model, .model)
+                        self.storeContent(sum.aggregate, sum.candidate.aggregate, .aggregate)
+                        ?? self.storeContent(sum.model, sum.candidate.model, .model)
                 }
                 return Recovered(outcome: outcome, logarithm: logarithm, unstored: unstored, seconds: seconds)
             }

@@ -50,7 +50,7 @@ extension Node {
                 guard ContentReference.of(model, kind: .model) == candidate.model else {
                     throw .rejected("the new model is not what the server step gives")
                 }
-                let unstored = self.storeOnWorker(model, candidate.model, .model)
+                let unstored = self.storeContent(model, candidate.model, .model)
                 // Validity is the equation and the model alone: rows of ours that do not fit mean no opinion, never a
                 // vote against a valid result.
                 guard hasEvaluation else {

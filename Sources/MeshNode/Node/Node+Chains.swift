@@ -107,13 +107,7 @@ extension Node {
     .map(\.rawValue)
 
     func store(_ bytes: [UInt8], _ reference: ContentReference, _ role: ContentRole) {
-        do {
-            let id = try contentStore.put(bytes, kind: ContentManifest.Kind(rawValue: role.rawValue))
-            precondition(id == reference.id, "content is stored under the name that the chain gave it")
-        } catch {
-            logger.error("content \(reference.id.short): \(error)")
-            checkRoom()
-        }
+        noteUnstored(reference, storeContent(bytes, reference, role))
     }
 
     private func commit(_ block: DecidedBlock) {
@@ -253,14 +247,14 @@ extension Node {
     }
 
     /// Checks this node's own data against a task and signs an Enrol.
-    func enrol(_ record: RegistryState.TaskRecord, bond: UInt64?) throws(ServiceError) -> Sent {
-        try submit(.enrol(try enrolment(in: record, bond: bond)))
+    func enrol(_ record: RegistryState.TaskRecord, bond: UInt64?) async throws(ServiceError) -> Sent {
+        try submit(.enrol(try await enrolment(in: record, bond: bond)))
     }
 
     /// What this node brings to a task; fails where waiting changes nothing: its data, its labels, its owner's policy.
     func enrolment(
         in record: RegistryState.TaskRecord, bond: UInt64?
-    ) throws(ServiceError) -> Enrolment {
+    ) async throws(ServiceError) -> Enrolment {
         let spec = record.spec
         let invited = spec.participants.members
         guard invited.isEmpty || invited.contains(nodeID) else {
@@ -294,34 +288,7 @@ extension Node {
                     "set [data] labels in \(home.configuration) to what the class numbers of your rows mean, or number them anew"
             )
         }
-        let rows: Int
-        do {
-            // Flat rows mean something by their titles alone, and a task without any cannot say what.
-            if spec.data.columns.isEmpty, spec.data.shape.count == 1, trainingData?.columnNames.isEmpty == false {
-                throw LearnError.invalid(
-                    field: configuration.data.train,
-                    reason: "has titles, and the task names no columns to compare them with",
-                    next:
-                        "ask \(record.publisher.short) to publish it with columns = [...], as "
-                        + "`meshnode data inspect FILE --normalise` prints it")
-            }
-            let data = try configuration.data.fitted(.training, to: spec)
-            // Held-out rows that do not fit would only be noticed as missing opinions.
-            if evaluationData != nil { _ = try configuration.data.fitted(.evaluation, to: spec) }
-            rows = data.count
-            let largest = data.features.reduce(Float(0)) { max($0, abs($1)) }
-            if largest > Self.largeFeature {
-                note(
-                    "warning",
-                    "features up to \(largest) after the task's preprocessing: updates will hit their range; data.mean and "
-                        + "data.deviation in the task bring them to about 1 (`meshnode data inspect FILE --normalise`)",
-                    task: record.task)
-            }
-        } catch {
-            throw .conflict(
-                reason: "this node's data do not fit the task: \(error)",
-                next: "set [data] train in \(home.configuration) to rows of type \(spec.data.type)")
-        }
+        let rows = try await fittingRows(record)
         guard configuration.data.type == spec.data.type else {
             throw .conflict(
                 reason: "this node holds data of type \(configuration.data.type), the task asks for \(spec.data.type)",
@@ -335,6 +302,45 @@ extension Node {
         return KeyRules.enrolment(
             task: record.task, sealingKey: sealing, electionKey: electionKey, rows: UInt32(rows),
             dataForm: spec.data.form, bond: bond ?? usualBond(of: spec), network: genesis.networkID, account: nodeID)
+    }
+
+    /// How many rows of this node a task can have. They are read from their file, which may take seconds, so an operator's
+    /// request waits for it and nothing else.
+    private func fittingRows(_ record: RegistryState.TaskRecord) async throws(ServiceError) -> Int {
+        let (spec, data) = (record.spec, configuration.data)
+        let hasTitles = trainingData?.columnNames.isEmpty == false
+        let holdsOut = evaluationData != nil
+        let read = await operatorDisk.run { () -> Result<(count: Int, largest: Float), RoundError> in
+            do {
+                // Flat rows mean something by their titles alone, and a task without any cannot say what.
+                if spec.data.columns.isEmpty, spec.data.shape.count == 1, hasTitles {
+                    throw LearnError.invalid(
+                        field: data.train, reason: "has titles, and the task names no columns to compare them with",
+                        next:
+                            "ask \(record.publisher.short) to publish it with columns = [...], as "
+                            + "`meshnode data inspect FILE --normalise` prints it")
+                }
+                let rows = try data.fitted(.training, to: spec)
+                // Held-out rows that do not fit would only be noticed as missing opinions.
+                if holdsOut { _ = try data.fitted(.evaluation, to: spec) }
+                return .success((rows.count, rows.features.reduce(Float(0)) { max($0, abs($1)) }))
+            } catch { return .failure(.failed("\(error)")) }
+        }
+        switch read {
+        case .success(let (count, largest)):
+            if largest > Self.largeFeature {
+                note(
+                    "warning",
+                    "features up to \(largest) after the task's preprocessing: updates will hit their range; data.mean and "
+                        + "data.deviation in the task bring them to about 1 (`meshnode data inspect FILE --normalise`)",
+                    task: record.task)
+            }
+            return count
+        case .failure(let error):
+            throw .conflict(
+                reason: "this node's data do not fit the task: \(error)",
+                next: "set [data] train in \(home.configuration) to rows of type \(spec.data.type)")
+        }
     }
 
     /// Values of features above which a linear model's updates leave the usual range.

@@ -23,6 +23,22 @@ extension Node {
         return bytes ?? nil
     }
 
+    /// For a worker, which gives what it found damaged to `damaged` when it is back on this actor.
+    static func read(
+        _ id: ContentID, in store: ContentStore, _ lost: inout [Lost], limit: UInt64 = ContentLimits.longestContent
+    ) throws(StorageError) -> [UInt8]? {
+        var found: Lost?
+        defer { if let found { lost.append(found) } }
+        return try store.giveUpIfDamaged(id, { found = Lost(reference: $0, reason: $1) }) {
+            () throws(StorageError) in try store.get(id, limit: limit)
+        }
+    }
+
+    struct Lost: Sendable {
+        let reference: ContentReference
+        let reason: String
+    }
+
     /// - Parameter lost: given up by the store already.
     func damaged(_ lost: ContentReference, _ reason: String) {
         count("damaged content")

@@ -25,11 +25,6 @@ extension Node {
         case unread([Lost])
     }
 
-    struct Lost: Sendable {
-        let reference: ContentReference
-        let reason: String
-    }
-
     /// Runs a computation over whole contents, which are read, and so hashed, on the worker.
     ///
     /// - Parameters:
@@ -47,7 +42,7 @@ extension Node {
                 var bytes: [[UInt8]] = []
                 var lost: [Lost] = []
                 for content in contents {
-                    if let read = Self.read(content.id, in: store, &lost) { bytes.append(read) }
+                    if let read = (try? Self.read(content.id, in: store, &lost)) ?? nil { bytes.append(read) }
                 }
                 guard bytes.count == contents.count else { return .success(.unread(lost)) }
                 return body(bytes).map { .done($0) }
@@ -67,35 +62,23 @@ extension Node {
         }
     }
 
-    private static func read(_ id: ContentID, in store: ContentStore, _ lost: inout [Lost]) -> [UInt8]? {
-        var found: Lost?
-        let bytes = try? store.giveUpIfDamaged(id, { found = Lost(reference: $0, reason: $1) }) {
-            () throws(StorageError) in try store.get(id)
-        }
-        if let found { lost.append(found) }
-        return bytes ?? nil
-    }
-
     /// A content for the operator, who may ask for a gigabyte.
     func readForOperator(_ id: ContentID, limit: UInt64) async throws(StorageError) -> [UInt8]? {
         let store = contentStore
-        let outcome = await operatorDisk.run { () -> Result<(Result<[UInt8]?, StorageError>, Lost?), RoundError> in
-            var lost: Lost?
-            let read = Result { () throws(StorageError) in
-                try store.giveUpIfDamaged(id, { lost = Lost(reference: $0, reason: $1) }) {
-                    () throws(StorageError) in try store.get(id, limit: limit)
-                }
-            }
+        let outcome = await operatorDisk.run { () -> Result<(Result<[UInt8]?, StorageError>, [Lost]), RoundError> in
+            var lost: [Lost] = []
+            let read = Result { () throws(StorageError) in try Self.read(id, in: store, &lost, limit: limit) }
             return .success((read, lost))
         }
         guard case .success(let (read, lost)) = outcome else { return nil }
-        if let lost { damaged(lost.reference, lost.reason) }
+        for each in lost { damaged(each.reference, each.reason) }
         return try read.get()
     }
 
-    /// Stores what a computation made, on its worker, so that it is on disk before anybody is told its name.
+    /// Stores what was made here under the name that the chain gave it, so that it is on disk before anybody is told of it. On
+    /// the worker that made it, where it is no body of a block.
     /// - Returns: why it could not be stored.
-    nonisolated func storeOnWorker(
+    nonisolated func storeContent(
         _ bytes: [UInt8], _ reference: ContentReference, _ role: ContentRole
     ) -> StorageError? {
         do {

@@ -15,28 +15,40 @@ extension Node {
             let invited = record.spec.participants.members
             guard invited.isEmpty || invited.contains(nodeID) else { continue }
             guard obstacles.mayTry(.join, record.task, now: now) else { continue }
-            // It was pending and is not any more without having been decided: something made it impossible. Asked last,
-            // and only of what is on its way: it decodes what is pending, and this runs every heartbeat.
-            let isOnItsWay =
-                joining.contains(record.task)
-                && registry.isPending { transaction in
-                    if case .enrol(let one) = transaction { one.task == record.task } else { false }
-                }
-            guard !isOnItsWay else { continue }
-            // A task that ends makes room: looked at again.
-            if let reason = limitRefusal(of: record) {
-                obstacle(.join, task: record.task, reason)
-                continue
-            }
-            do {
-                let enrolment = try enrolment(in: record, bond: nil)
-                // What only the present state refuses (nonce, credits, account) is tried again for ever.
-                do {
-                    _ = try submit(.enrol(enrolment))
-                    joining.insert(record.task)
-                } catch { obstacle(.join, task: record.task, "\(error)") }
-            } catch { obstacle(.join, task: record.task, isFinal: true, "\(error)") }
+            guard !comparingRows.contains(record.task), mayJoin(record) else { continue }
+            comparingRows.insert(record.task)
+            Task { await self.joinByItself(record) }
         }
+    }
+
+    /// Not on its way already, and within the owner's limits as they are now.
+    private func mayJoin(_ record: RegistryState.TaskRecord) -> Bool {
+        // It was pending and is not any more without having been decided: something made it impossible. Asked last,
+        // and only of what is on its way: it decodes what is pending, and this runs every heartbeat.
+        let isOnItsWay =
+            joining.contains(record.task)
+            && registry.isPending { transaction in
+                if case .enrol(let one) = transaction { one.task == record.task } else { false }
+            }
+        guard !isOnItsWay else { return false }
+        // A task that ends makes room: looked at again.
+        guard let reason = limitRefusal(of: record) else { return true }
+        obstacle(.join, task: record.task, reason)
+        return false
+    }
+
+    private func joinByItself(_ record: RegistryState.TaskRecord) async {
+        defer { comparingRows.remove(record.task) }
+        do {
+            let enrolment = try await enrolment(in: record, bond: nil)
+            // While the rows were read another task may have taken the place, or the operator may have joined this one.
+            guard !isStopped, mayJoin(record) else { return }
+            // What only the present state refuses (nonce, credits, account) is tried again for ever.
+            do {
+                _ = try submit(.enrol(enrolment))
+                joining.insert(record.task)
+            } catch { obstacle(.join, task: record.task, "\(error)") }
+        } catch { obstacle(.join, task: record.task, isFinal: true, "\(error)") }
     }
 
     /// Bond for a task where nobody names one.

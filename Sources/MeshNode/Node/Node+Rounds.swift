@@ -135,7 +135,7 @@ extension Node {
                 do throws(StorageError) {
                     if let kept = update.kept { try memory.keep(kept, round: job.round) }
                     try files.write(Self.encode(update.values), name: name)
-                    unstored = self.storeOnWorker(sealed.content, sealed.header.body, .submission)
+                    unstored = self.storeContent(sealed.content, sealed.header.body, .submission)
                 } catch { unstored = error }
                 return Trained(
                     update: update, sealed: sealed, unstored: unstored,

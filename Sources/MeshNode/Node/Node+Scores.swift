@@ -55,18 +55,28 @@ extension Node {
     }
 
     func revealDirection(_ round: UInt32, chain: ChainID) {
-        guard tasks[chain] != nil, let kept = (try? vectorFiles.read(name: Self.directionName(chain, round))) ?? nil,
-            kept.count > Scoring.saltBytes
-        else {
-            note("warning", "round \(round): the committed direction is not stored here: nobody is scored", task: chain)
-            return
+        let (files, name) = (vectorFiles, Self.directionName(chain, round))
+        onDisk { () -> (reveal: DirectionReveal, unstored: StorageError?)? in
+            guard let kept = (try? files.read(name: name)) ?? nil, kept.count > Scoring.saltBytes else { return nil }
+            let content = Array(kept.dropFirst(Scoring.saltBytes))
+            let reference = ContentReference.of(content, kind: .direction)
+            // On disk before the reveal that names it is signed.
+            let unstored = self.storeContent(content, reference, .direction)
+            let salt = Digest(Array(kept.prefix(Scoring.saltBytes)))
+            return (DirectionReveal(salt: salt, direction: reference), unstored)
+        } _: { node, found in
+            guard node.tasks[chain] != nil else { return }
+            guard let (reveal, unstored) = found else {
+                node.note(
+                    "warning", "round \(round): the committed direction is not stored here: nobody is scored",
+                    task: chain)
+                return
+            }
+            node.noteUnstored(reveal.direction, unstored)
+            node.keepForever([reveal.direction], chain: chain)
+            node.perform(
+                node.tasks[chain]!.machine.directionRevealed(reveal, round: round, node.now), chain: chain)
         }
-        let content = Array(kept.dropFirst(Scoring.saltBytes))
-        let reference = ContentReference.of(content, kind: .direction)
-        store(content, reference, .direction)
-        keepForever([reference], chain: chain)
-        let reveal = DirectionReveal(salt: Digest(Array(kept.prefix(Scoring.saltBytes))), direction: reference)
-        perform(tasks[chain]!.machine.directionRevealed(reveal, round: round, now), chain: chain)
     }
 
     // MARK: Everybody

@@ -203,7 +203,7 @@ extension Node: NodeService {
         guard let record = record(of: task) else {
             throw .notFound(what: "task \(task.short) is not in the registry", next: "see: `meshnode task list`")
         }
-        let sent = try enrol(record, bond: bond)
+        let sent = try await enrol(record, bond: bond)
         joining.insert(task)
         obstacles.clear(.join, task)
         let dates = TaskDates(record, genesis.parameters)
@@ -230,11 +230,13 @@ extension Node: NodeService {
         guard record(of: task) != nil else {
             throw .notFound(what: "task \(task.short) is not in the registry", next: "see: `meshnode task list`")
         }
-        var views: [RoundView] = []
-        do {
-            for row in try chainStore.roundMetrics(chain: task) where row.round > UInt64(after) {
-                if let view = try? JSONDecoder().decode(RoundView.self, from: Data(row.json.utf8)) {
-                    views.append(view)
+        let store = chainStore
+        var views: [RoundView]
+        do throws(StorageError) {
+            views = try await operatorDisk.write { () throws(StorageError) in
+                try store.roundMetrics(chain: task).compactMap { row in
+                    guard row.round > UInt64(after) else { return nil }
+                    return try? JSONDecoder().decode(RoundView.self, from: Data(row.json.utf8))
                 }
             }
         } catch { throw .failed(reason: "\(error)", next: "check the home's chain.sqlite") }

@@ -108,6 +108,8 @@ public actor Node {
     var logarithms: [Int64: BoundedLogarithm] = [:]
     /// Enrolments of this node that are on their way.
     var joining: Set<TaskID> = []
+    /// Tasks that this node's rows are just being compared with.
+    var comparingRows: Set<TaskID> = []
     var obstacles = ObstacleBook()
     /// Per task: the round in which this node's own training failed for good.
     var hopeless: [ChainID: UInt32] = [:]

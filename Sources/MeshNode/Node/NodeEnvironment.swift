@@ -62,7 +62,7 @@ package protocol NodeWorker: Sendable {
 
 extension NodeWorker {
     /// Makes a fetched content durable, however long the disk takes. A vote waits for the body that it is about, and for the
-    /// one content that is being synced when that is whole: others come after it (`FinishQueue`).
+    /// one content, or sealed key vector, that is being written when that is whole: others come after it (`FinishQueue`).
     /// - Returns: why it could not be done; nil where it is on disk.
     func finish(_ id: ContentID, in store: ContentStore) async -> String? {
         do throws(StorageError) {
