@@ -8,10 +8,11 @@ internal import Wire
 ///
 /// Votes are handled on that queue, so nothing on it takes longer than a vote may wait. On it stays what a message that
 /// leaves rests on, in the order in which the chains ask for it: slots and vote states, keys, seeds, decided blocks, bodies of
-/// own proposals. Everything else goes to one of three workers:
+/// own proposals. Everything else goes to one of four workers:
 ///
 /// - `worker`: computations, with the contents that they read and the files that they leave (`compute(reading:)`);
 /// - `disk`: what a vote or a round waits for: fetched contents, sealed key vectors;
+/// - `operatorDisk`: what the operator gives, reads or waits for, and the own rows, where a task is compared with them;
 /// - `background`: what nobody waits for, in the order in which it was asked for (`later`): pins and their end, files of past
 ///   rounds, events, records of peers, and blocks for peers that are behind.
 ///
