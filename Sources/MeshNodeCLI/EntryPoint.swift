@@ -86,6 +86,6 @@ struct MeshNodeCommand: AsyncParsableCommand {
                     ModelCommand.self, PredictCommand.self, DataCommand.self, BaselineCommand.self,
                     ProfileCommand.self, VerifyCommand.self, ChainCommand.self, BenchCommand.self,
                 ]),
-            CommandGroup(name: "This program", subcommands: [VersionCommand.self]),
+            CommandGroup(name: "This program", subcommands: [VersionCommand.self, ManualCommand.self]),
         ])
 }

@@ -28,6 +28,25 @@ extension String {
         }
         return text
     }
+
+    /// Of a JSON text: the same value, with everything in its strings that is not shown as itself in JSON's own escapes. A terminal
+    /// obeys what stands there as well.
+    public var printableJSON: String {
+        guard utf8.contains(where: { $0 >= 0x7F }) else { return self }
+        var text = ""
+        for scalar in unicodeScalars {
+            // Below a blank there are only the line breaks between values: in strings the encoder writes these out itself.
+            if scalar.value < 0x20 || scalar.isPrintable {
+                text.unicodeScalars.append(scalar)
+            } else {
+                for unit in String(scalar).utf16 {
+                    let digits = String(unit, radix: 16)
+                    text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                }
+            }
+        }
+        return text
+    }
 }
 
 extension Unicode.Scalar {

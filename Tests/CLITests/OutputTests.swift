@@ -91,6 +91,19 @@ import Testing
         #expect(again.status == 78 && again.errors.contains("meshnode config set PATH=VALUE --home \(home)"))
     }
 
+    /// The page that is shipped says what the commands say: after a change make it anew with `meshnode manual > docs/meshnode.1`.
+    @Test func thePageOfTheManualIsCurrent() async throws {
+        let made = try await Executable().run(["manual"])
+        #expect(made.status == 0)
+        #expect(made.output == (try String(contentsOfFile: repository + "/docs/meshnode.1", encoding: .utf8)))
+        for word in [".TH MESHNODE 1", ".SS \\fBmeshnode genesis create\\fR", "\\fB\\-\\-epoch\\-seconds\\fR"] {
+            #expect(made.output.contains(word), "\(word)")
+        }
+        // No line of a text is a request to the formatter.
+        let requests = Set(made.output.split(separator: "\n").filter { $0.hasPrefix(".") }.map { $0.prefix(3) })
+        #expect(requests == [".\\\"", ".TH", ".SH", ".SS", ".PP", ".TP", ".br"])
+    }
+
     /// Its nodes could have no sockets there, which is known before anything is trained or written.
     @Test(arguments: ["testnet", "demo"]) func aFolderWithTooLongAPathIsRefusedAtOnce(command: String) async throws {
         let scratch = try Scratch()

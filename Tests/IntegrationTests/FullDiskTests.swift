@@ -19,6 +19,34 @@ import Testing
         return process.terminationStatus
     }
 
+    /// A disk with bytes and no inodes left is full as well.
+    @Test(.enabled(if: canRun || isCI, "a disk of its own needs root and mount"))
+    func aDiskWithoutInodesIsFull() async throws {
+        let folder = try Folder()
+        let disk = folder.path + "/disk"
+        try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: true)
+        try #require(
+            try Self.run("/bin/mount", "-t", "tmpfs", "-o", "size=64m,nr_inodes=200,mode=0700", "tmpfs", disk) == 0,
+            "no tmpfs could be mounted: run the test as root, in a container with CAP_SYS_ADMIN")
+        defer { _ = try? Self.run("/bin/umount", "-l", disk) }
+        let home = disk + "/home"
+        try RegistryHistory(voters: 4, heights: 1).makeHome(home, heights: 1)
+        let node = try RunningNode(home: home)
+        #expect(try await node.status()?.notReady.joined().contains("degraded") == false)
+        var fillers: [String] = []
+        while FileManager.default.createFile(atPath: disk + "/f\(fillers.count)", contents: nil) {
+            fillers.append(disk + "/f\(fillers.count)")
+        }
+        let full = try await node.status { $0.notReady.joined().contains("0 inodes are left") }
+        #expect(full?.notReady.joined().contains("degraded") == true, "\(String(describing: full?.notReady))")
+        let health = try Program.run("doctor", "--home", home)
+        #expect(health.output.contains("0 inodes"), "\(health.output)")
+        for path in fillers { try FileManager.default.removeItem(atPath: path) }
+        let again = try await node.status { !$0.notReady.joined().contains("degraded") }
+        #expect(again?.notReady.joined().contains("degraded") == false, "\(String(describing: again?.notReady))")
+        node.end()
+    }
+
     @Test(.enabled(if: canRun || isCI, "a disk of its own needs root and mount"))
     func aFullDiskIsSaidAndLeftBehind() async throws {
         let small = "n5"

@@ -28,6 +28,29 @@ import Testing
         #expect(summary.nodes == 5 && summary.rounds == 3)
         #expect(summary.best_alone_accuracy < summary.final_accuracy)
         #expect(outcome.output.contains("2 of the 3 key holders"))
+        // README.md shows this run: the same lines with other figures.
+        let readme = try String(contentsOfFile: Program.repository + "/README.md", encoding: .utf8)
+        let parts = readme.components(separatedBy: "OUTPUT:run -->")
+        try #require(parts.count == 3)
+        let shown = Self.form(parts[1]).filter { !$0.hasPrefix("```") && !$0.hasPrefix("$ ") && !$0.hasPrefix("<!--") }
+        let printed = Self.form(outcome.output)
+        for (one, other) in zip(shown, printed) { #expect(one == other) }
+        #expect(shown.count == printed.count, "\(outcome.output)")
+    }
+
+    /// Lines without their figures, ids and folders. A slow machine counts links aloud and may void an attempt: that is no other form.
+    private static func form(_ text: String) -> [String] {
+        text.split(separator: "\n").map { line in
+            var line = String(line)
+            for (pattern, word) in [
+                ("\\b(?=[0-9a-f]*[a-f])[0-9a-f]{8}\\b|\\b[0-9]{8}\\b", "ID"),
+                ("\\S+/(model\\.safetensors|report\\.html|summary\\.json)", "OUT/$1"), ("[0-9]+(\\.[0-9]+)?", "#"),
+                ("\\b[KM]B\\b", "BYTES"), (" +", " "),
+            ] {
+                line = line.replacingOccurrences(of: pattern, with: word, options: .regularExpression)
+            }
+            return line.trimmingCharacters(in: .whitespaces)
+        }.filter { !$0.isEmpty && $0 != "# of # links" && !$0.contains("VOID") }
     }
 
     @Test func trainsUnderThePublisherAlone() throws {
@@ -75,6 +98,27 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: folder + "/model.safetensors"))
         #expect(try String(contentsOfFile: folder + "/nodes/nodes.log", encoding: .utf8).contains("round 2"))
         #expect(try Program.run("chain", "verify", "--full", "--home", folder + "/nodes/node5").code == 0)
+    }
+
+    /// Rows of one's own dealt by class: some nodes hold one class alone, and train like the others.
+    @Test func ownRowsOfOneClassAtANodeTrain() throws {
+        let folder = try Folder()
+        let rows = folder.path + "/own.csv"
+        try LabNodes.expect(["data", "convert", "wdbc", "--out", rows])
+        let (_, summary) = try run("--data", rows, "--label", "diagnosis", "--partition", "shards:1")
+        #expect(summary.completed && summary.exact && summary.heads_equal && summary.rounds == 3)
+    }
+
+    /// What keeps a node from joining is said, and a task that lacks it is not waited for.
+    @Test func aNodeThatCannotJoinEndsTheRun() throws {
+        let folder = try Folder()
+        let policy = folder.path + "/owner.toml"
+        try Data("rounds = 1\n".utf8).write(to: URL(fileURLWithPath: policy))
+        let outcome = try Program.run(
+            "testnet", "--rounds", "3", "--owner", policy, "--out", folder.path + "/out")
+        #expect(outcome.code == 65, "\(outcome.errors)")
+        #expect(outcome.errors.contains("node 5: does not join: ") && outcome.errors.contains("rounds allows 1"))
+        #expect(outcome.errors.contains("1 of 5 nodes cannot join the task, which asks for 5"), "\(outcome.errors)")
     }
 
     /// What the numbers are decides, neither the path nor the form of their file.

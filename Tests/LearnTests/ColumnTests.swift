@@ -15,6 +15,16 @@ import Testing
         #expect(rows.labels == [0, 1] && rows.labelName == "label")
     }
 
+    /// A member may hold one class of a task's; an audit says what it is.
+    @Test func rowsOfOneClassAreRows() throws {
+        let rows = try read("a,label\n1,ill\n2,ill\n3,ill\n")
+        #expect(rows.classCount == 1 && rows.classNames == ["ill"])
+        let kinds = DataAudit(DataSplits(train: rows)).findings.map(\.kind)
+        #expect(kinds.contains("one-class"), "\(kinds)")
+        let both = try read("a,label\n1,ill\n2,well\n3,ill\n")
+        #expect(!DataAudit(DataSplits(train: both)).findings.map(\.kind).contains("one-class"))
+    }
+
     @Test func columnsAreFoundByName() throws {
         var reader = TableReader(labelColumn: "label", featureColumns: ["c", "a"])
         #expect(try read("a,b,label,c\n1,2,0,3\n4,5,1,6\n", reader).features == [3, 1, 6, 4])

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import Wire
 
@@ -7,6 +8,18 @@ struct PrintableTextTests {
         for text in ["", "Brust/CT № 1?a=b#c%20", "läsion", "日本語", "a b", "<script>"] {
             #expect(text.isPrintable && text.printable == text)
         }
+    }
+
+    /// What others wrote goes into JSON as well, and JSON goes to terminals; its value stays the same.
+    @Test func jsonKeepsItsValueAndShowsNoControls() throws {
+        let remark = "c1 \u{9b}31m \u{202e}rtl\u{2028} \u{e0041} \u{7f} läsion \"q\" \\ 日本"
+        let text = String(decoding: try JSONEncoder().encode(["a": remark]), as: UTF8.self)
+        let shown = text.printableJSON
+        #expect(
+            shown.isPrintable && shown.contains("\\u009b31m \\u202ertl\\u2028 \\udb40\\udc41 \\u007f läsion"),
+            "\(shown)")
+        #expect(try JSONDecoder().decode([String: String].self, from: Data(shown.utf8)) == ["a": remark])
+        #expect("{\n  \"a\" : 1\n}".printableJSON == "{\n  \"a\" : 1\n}")
     }
 
     @Test(arguments: [

@@ -38,10 +38,11 @@ public struct Dataset: Sendable, Equatable {
     ) throws(LearnError) {
         try Self.checkMatrix(
             name: name, features: features, width: featureCount, shape: sampleShape, columns: columnNames)
-        guard classCount >= 2, classCount <= DataLimits.classes else {
+        // One class is the whole of what some members hold; that a task has two or more, its specification checks.
+        guard classCount >= 1, classCount <= DataLimits.classes else {
             throw .badData(
                 DataFault(
-                    file: name, field: "label", expected: "2 to \(DataLimits.classes) classes", found: "\(classCount)"))
+                    file: name, field: "label", expected: "1 to \(DataLimits.classes) classes", found: "\(classCount)"))
         }
         let rows = features.count / featureCount
         guard labels.count == rows else {

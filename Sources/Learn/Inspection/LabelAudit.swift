@@ -19,6 +19,14 @@ struct LabelAudit {
                         + "means that nobody knows"
                 ))
         }
+        if let only = present.first, present.count == 1 {
+            findings.append(
+                (
+                    "one-class", data.count,
+                    "every row is of class \(Self.list([only], data)); a member may hold one class of a task's, but nothing is "
+                        + "learned from one alone; check the label column"
+                ))
+        }
         var written: [String: [Int]] = [:]
         for place in present { written[Self.folded(data.classNames[place]), default: []].append(place) }
         let similar = written.values.filter { $0.count > 1 }.sorted { $0[0] < $1[0] }

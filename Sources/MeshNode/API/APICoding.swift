@@ -11,7 +11,7 @@ public enum APICoding {
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         // Views hold numbers, texts and lists only, and not-finite numbers have a form: nothing can fail.
         guard let data = try? encoder.encode(value) else { preconditionFailure("\(type(of: value)) has no JSON form") }
-        return Array(data)
+        return Array(String(decoding: data, as: UTF8.self).printableJSON.utf8)
     }
 
     public static func text(_ value: some Encodable, pretty: Bool = false) -> String {

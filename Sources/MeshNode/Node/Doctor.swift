@@ -78,6 +78,11 @@ public struct Doctor: Sendable {
         if free < 4 << 20 {
             return HealthCheck("disk", .fail, text, next: "free at least 4 MiB: a node that cannot write stops signing")
         }
+        if let files = FileSystem.freeFiles(home.path), files < 16 {
+            return HealthCheck(
+                "disk", .fail, "\(text), and \(files) inodes",
+                next: "remove files on that disk: each takes an inode (df -i)")
+        }
         return free < 1 << 30
             ? HealthCheck("disk", .warning, text, next: "free some: a round of five nodes writes about 200 KiB")
             : HealthCheck("disk", .ok, text)

@@ -8,6 +8,9 @@ extension Node {
     private static let leastFree: UInt64 = 256 << 10
     /// What must be writable before it starts anew: a round's files, not just one message.
     private static let roomToStart = 4 << 20
+    /// The same of files, for disks whose inodes end before their bytes: a database has three, a content one or two.
+    private static let leastFiles: UInt64 = 4
+    private static let filesToStart: UInt64 = 16
 
     /// A commit whose outcome is unknown: a full disk is waited for, everything else ends the node.
     func storageFailed(_ error: StorageError, _ what: String) {
@@ -18,13 +21,18 @@ extension Node {
     }
 
     func checkRoom() {
-        guard degraded == nil, let free = FileSystem.freeBytes(home.path), free < Self.leastFree else { return }
-        degrade("the disk of \(home.path) is full: \(free) bytes are left")
+        guard degraded == nil else { return }
+        if let free = FileSystem.freeBytes(home.path), free < Self.leastFree {
+            degrade("the disk of \(home.path) is full: \(free) bytes are left")
+        } else if let free = FileSystem.freeFiles(home.path), free < Self.leastFiles {
+            degrade("the disk of \(home.path) is full: \(free) inodes are left (df -i)")
+        }
     }
 
     private func degrade(_ reason: String) {
         guard degraded == nil, !isStopped else { return }
-        let text = "degraded: \(reason); nothing is signed until \(Self.roomToStart >> 20) MiB are free"
+        let text =
+            "degraded: \(reason); nothing is signed until \(Self.roomToStart >> 20) MiB and \(Self.filesToStart) inodes are free"
         degraded = text
         isStopped = true
         logger.critical("\(text)")
@@ -42,7 +50,9 @@ extension Node {
 
     /// Returns when the home can be written to again; the system tells nobody, so it is tried.
     func waitForRoom() async throws {
-        while !FileSystem.hasRoom(in: home.path, for: Self.roomToStart) {
+        while FileSystem.freeFiles(home.path) ?? .max < Self.filesToStart
+            || !FileSystem.hasRoom(in: home.path, for: Self.roomToStart)
+        {
             try await Task.sleep(for: .milliseconds(500))
         }
         logger.notice("there is room in \(home.path) again: the node starts anew")

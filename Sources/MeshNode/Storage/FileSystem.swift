@@ -218,6 +218,13 @@ enum FileSystem {
         return UInt64(info.f_bavail) * UInt64(info.f_frsize)
     }
 
+    /// Files that this user may still make beside `path`; nil where the file system does not count them.
+    static func freeFiles(_ path: String) -> UInt64? {
+        var info = statvfs()
+        guard statvfs(path, &info) == 0, info.f_files > 0 else { return nil }
+        return UInt64(info.f_favail)
+    }
+
     /// Whether a file of `count` bytes can be written and synced in a directory; it is removed again.
     static func hasRoom(in directory: String, for count: Int) -> Bool { obstacle(in: directory, to: count) == nil }
 

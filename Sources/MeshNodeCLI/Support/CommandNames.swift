@@ -37,6 +37,14 @@ extension String {
     fileprivate var printableWord: String { "\"\(prefix(40).description.printable)\"" }
 }
 
+struct ManualCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "manual", abstract: "This program's page of the manual, in the form that man(1) takes.")
+    @OptionGroup var global: GlobalArguments
+
+    func run() throws { Terminal.result(try ManualPage(declaration: MeshNodeCommand._dumpHelp()).text) }
+}
+
 struct VersionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "version", abstract: "The version of this program.")
     @OptionGroup var global: GlobalArguments

@@ -130,6 +130,7 @@ final class TestnetRun: Sendable {
     private func watch(_ plan: TestnetPlan, task: String, _ baselines: Baselines) async throws {
         var printed: Set<String> = []
         var isEnded = false
+        var obstacles = TestnetObstacles()
         try await waitUntil("the task ends", every: 100) {
             let waiting = try await self.restartKilled(plan, task: task)
             for member in plan.members where member.exit == .running {
@@ -142,11 +143,30 @@ final class TestnetRun: Sendable {
                 }
                 guard let view: TaskView = try? await member.client.get("/v1/tasks/\(task)") else { continue }
                 isEnded = [.completed, .failed, .expired, .cancelled].contains(view.state)
+                if view.state == .enrolling { try await self.tellObstacles(plan, task: task, &obstacles) }
                 return isEnded && waiting == nil
                     ? nil : waiting ?? "round \(view.round + 1): \(view.reason ?? "running")"
             }
             return "no node answers"
         }
+    }
+
+    /// Why nodes do not join: said once for each, and the end where too few are left.
+    private func tellObstacles(_ plan: TestnetPlan, task: String, _ obstacles: inout TestnetObstacles) async throws {
+        guard elapsed > obstacles.lookedAt + 1 else { return }
+        obstacles.lookedAt = elapsed
+        for member in plan.members where member.exit == .running {
+            guard let status: NodeStatus = try? await member.client.get("/v1/node") else { continue }
+            for obstacle in status.obstacles where obstacle.keepsFromJoining(task) {
+                guard obstacles.nodes.insert(member.index).inserted else { continue }
+                report("note: node \(member.index + 1): \(obstacle.text)")
+            }
+        }
+        guard options.nodes - obstacles.nodes.count < Int(plan.spec.participants.minimum) else { return }
+        throw CommandFailure(
+            ExitStatus.data,
+            "\(obstacles.nodes.count) of \(options.nodes) nodes cannot join the task, which asks for "
+                + "\(plan.spec.participants.minimum), see above; nothing will change by waiting")
     }
 
     /// The line of one node, with what only others saw: the aggregator's own times, and the phases of a node that was
@@ -273,6 +293,21 @@ final class TestnetRun: Sendable {
             }
             try await Task.sleep(for: .milliseconds(milliseconds))
         }
+    }
+}
+
+/// What was told already while a task enrols.
+private struct TestnetObstacles {
+    /// Seconds since the start.
+    var lookedAt = 0.0
+    /// Places of members that cannot join.
+    var nodes: Set<Int> = []
+}
+
+extension Obstacle {
+    /// Rows are read at the start alone, so that a node without any has none later either.
+    fileprivate func keepsFromJoining(_ task: String) -> Bool {
+        what == .data || (what == .join && isFinal && self.task == task)
     }
 }
 
