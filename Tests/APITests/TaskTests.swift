@@ -52,6 +52,14 @@ import Wire
         #expect(try TaskDocument.read(completed.wireBytes).spec == completed)
     }
 
+    /// What happens when nobody votes is said before the task is published.
+    @Test func roundsThatWaitForPeopleSaySo() throws {
+        var spec = try TaskSpec.example()
+        #expect(!TaskSpecValidator.warnings(spec).contains { $0.contains("waits for people") })
+        spec.voting = .manual
+        #expect(TaskSpecValidator.warnings(spec).contains { $0.contains("waits for people") })
+    }
+
     @Test func everyFieldOfTheLearningPartIsReadBack() throws {
         var spec = try TaskSpec.example()
         spec.model.architecture = .cnn

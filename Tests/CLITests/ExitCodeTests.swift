@@ -121,4 +121,74 @@ import Testing
             try await executable.run(["init", "--home", scratch.path + "/x", "--set", "log.level=loud"]).status == 78)
         #expect(!FileManager.default.fileExists(atPath: scratch.path + "/x"), "a refused init made something")
     }
+
+    /// What keeps a node from starting is told before its rows are looked at, and what passes may be tried again.
+    @Test func aTakenPortIs75() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let (home, genesis) = (scratch.path + "/h", scratch.path + "/g")
+        #expect(try await executable.run(["init", "--home", home]).status == 0)
+        #expect(
+            try await executable.run(["genesis", "create", "--name", "x", "--member", home, "--out", genesis]).status
+                == 0)
+        #expect(try await executable.run(["init", "--home", home, "--genesis", genesis]).status == 0)
+        let holder = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(holder) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let port = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { place -> UInt16? in
+                guard bind(holder, place, length) == 0, listen(holder, 1) == 0, getsockname(holder, place, &length) == 0
+                else { return nil }
+                return 0
+            }
+        }.map { _ in UInt16(bigEndian: address.sin_port) }
+        let outcome = try await executable.run(["run", "--home", home, "--port", "\(try #require(port))"])
+        #expect(outcome.status == 75, "\(outcome.errors)")
+        #expect(outcome.errors.contains("is taken by another process"), "\(outcome.errors)")
+        #expect(!outcome.errors.contains("train.csv"), "\(outcome.errors)")
+    }
+
+    /// Sets that are shipped are named like files.
+    @Test func shippedSetsAreRows() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let home = scratch.path + "/h"
+        let made = try await executable.run(
+            ["init", "--home", home, "--set", "data.train=digits", "--set", "data.evaluation=wdbc"],
+            environment: ["MESHNODE_DATA": repository + "/data"])
+        #expect(made.status == 0 && !made.errors.contains("data.train"), "\(made.errors)")
+        let doctor = try await executable.run(
+            ["doctor", "--home", home], environment: ["MESHNODE_DATA": repository + "/data"])
+        for line in ["ok       training rows: 1437 rows in digits", "ok       held-out rows: 114 rows in wdbc"] {
+            #expect(doctor.output.contains(line), "\(doctor.output)")
+        }
+    }
+
+    /// What a refusal advises is not refused as well.
+    @Test func tooFewNodesAreNotAdvised() async throws {
+        let outcome = try await Executable().run(["testnet", "--nodes", "3", "--rounds", "1"])
+        #expect(outcome.status == 64 && outcome.errors.contains("4 to 32 nodes"), "\(outcome.errors)")
+        #expect(!outcome.errors.contains("with 3"), "\(outcome.errors)")
+    }
+
+    /// The directory of a socket may be everybody's: nobody is told to close it.
+    @Test func aSocketInASharedDirectoryIs78() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let (home, genesis, shared) = (scratch.path + "/h", scratch.path + "/g", scratch.path + "/shared")
+        #expect(try await executable.run(["init", "--home", home]).status == 0)
+        #expect(
+            try await executable.run(["genesis", "create", "--name", "x", "--member", home, "--out", genesis]).status
+                == 0)
+        #expect(try await executable.run(["init", "--home", home, "--genesis", genesis]).status == 0)
+        try FileManager.default.createDirectory(
+            atPath: shared, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
+        let outcome = try await executable.run(["run", "--home", home, "--set", "api.socket=\(shared)/s"])
+        #expect(
+            outcome.status == 78 && outcome.errors.contains("`mkdir -m 700 \(shared)/meshnode`"), "\(outcome.errors)")
+        #expect(!outcome.errors.contains("chmod"), "\(outcome.errors)")
+    }
 }

@@ -19,6 +19,26 @@ import Testing
         return process.terminationStatus
     }
 
+    /// A start on a full disk is refused as what passes, and nobody is told to move a database away that is whole.
+    @Test(.enabled(if: canRun || isCI, "a disk of its own needs root and mount"))
+    func aStartOnAFullDiskIsRefused() throws {
+        let folder = try Folder()
+        let disk = folder.path + "/disk"
+        try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: true)
+        try #require(
+            try Self.run("/bin/mount", "-t", "tmpfs", "-o", "size=16m,mode=0700", "tmpfs", disk) == 0,
+            "no tmpfs could be mounted: run the test as root, in a container with CAP_SYS_ADMIN")
+        defer { _ = try? Self.run("/bin/umount", "-l", disk) }
+        let home = disk + "/home"
+        try RegistryHistory(voters: 4, heights: 1).makeHome(home, heights: 1)
+        #expect(try Self.run("/bin/dd", "if=/dev/zero", "of=\(disk)/filler", "bs=64k", "status=none") != 0)
+        let started = try Program.run("run", "--home", home)
+        #expect(started.code == 75 && started.errors.contains("free space"), "\(started.errors)")
+        let health = try Program.run("doctor", "--home", home)
+        #expect(health.code == 1 && health.output.contains("fail     disk: 0 MiB"), "\(health.output)")
+        #expect(!health.output.contains("move chain.sqlite away"), "\(health.output)")
+    }
+
     /// A disk with bytes and no inodes left is full as well.
     @Test(.enabled(if: canRun || isCI, "a disk of its own needs root and mount"))
     func aDiskWithoutInodesIsFull() async throws {

@@ -95,7 +95,11 @@ import Testing
         #expect(outcome.output.split(separator: "\n").count == 1)
         #expect(try JSONDecoder().decode(Result.self, from: Data(outcome.output.utf8)).passed)
         #expect(try Summary(folder: folder).server == "fedavg")
-        #expect(FileManager.default.fileExists(atPath: folder + "/model.safetensors"))
+        // The model that it leaves explains itself: rows alone are enough.
+        let answers = try Program.run(
+            "predict", folder + "/model.safetensors", "--data", folder + "/nodes/holdout.csv", "--out",
+            folder + "/a.csv")
+        #expect(answers.code == 0, "\(answers.errors)")
         #expect(try String(contentsOfFile: folder + "/nodes/nodes.log", encoding: .utf8).contains("round 2"))
         #expect(try Program.run("chain", "verify", "--full", "--home", folder + "/nodes/node5").code == 0)
     }

@@ -92,10 +92,24 @@ import Wire
     @Test func worldWritableHomeIsRefused() throws {
         let scratch = Scratch()
         let home = try HomeDirectory.create(at: scratch.file("node"))
+        _ = try home.createIdentity()
         try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: home.path)
         #expect(
             throws: StorageError.permissions(path: home.path, mode: "0777", next: "run `chmod 700 \(home.path)`")
         ) { try HomeDirectory.open(at: home.path) }
+    }
+
+    /// Whose directory it is nobody knows: the advice closes nothing, works as it stands, and nothing was made before.
+    @Test(arguments: [0o777, 0o1777]) func aDirectoryOfOthersIsNoHome(mode: Int) throws {
+        let scratch = Scratch()
+        let shared = scratch.file("shared")
+        try FileManager.default.createDirectory(atPath: shared, withIntermediateDirectories: true)
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: shared)
+        let error = #expect(throws: StorageError.self) { try HomeDirectory.create(at: shared) }
+        #expect(error?.description.contains("chmod") == false, "\(String(describing: error))")
+        #expect(error?.description.contains("`meshnode init --home \(shared)/meshnode`") == true)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: shared).isEmpty)
+        _ = try HomeDirectory.create(at: shared + "/meshnode")
     }
 
     @Test func secondLockNamesTheHolder() throws {

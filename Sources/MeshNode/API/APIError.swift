@@ -20,7 +20,9 @@ extension APIError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .openDirectory(let path, let mode):
-            "the directory \(path) of the API socket has mode \(mode), which lets others in; run `chmod 700 \(path)`"
+            // Whose directory this is nobody knows here: closing it could lock out a whole system.
+            "the directory \(path) of the API socket has mode \(mode), which lets others in; give the socket one of its own: run "
+                + "`mkdir -m 700 \((path + "/meshnode").shellWord)`, then set api.socket to \(path)/meshnode/api.sock"
         case .cannotListen(let path, let reason):
             "cannot listen on the API socket \(path): \(reason); check that its directory exists and is yours"
         case .unreachable(let path, let reason): "no node answers at \(path): \(reason)"

@@ -155,7 +155,13 @@ public struct Doctor: Sendable {
             guard let fork = try SignedFork.read(durable) else { return [] }
             let refusal = NodeError.hasSignedFork(home: home.path, network: fork.network.hex, height: fork.height)
             return [HealthCheck("fork", .fail, "\(refusal)")]
-        } catch { return [HealthCheck("signed messages", .fail, "\(error)")] }
+        } catch { return [HealthCheck("signed messages", .fail, "\(error)", next: next(nil))] }
+    }
+
+    /// On a full disk databases cannot even be opened, and nothing is wrong with them.
+    private func next(_ advice: String?) -> String? {
+        guard let free = FileSystem.freeBytes(home.path), free < 4 << 20 else { return advice }
+        return "free space first, then look again: on a full disk a database that is whole cannot be opened"
     }
 
     private func databases() -> [HealthCheck] {
@@ -173,7 +179,7 @@ public struct Doctor: Sendable {
             checks.append(
                 HealthCheck(
                     "database", .fail, "\(error)",
-                    next: "blocks can be fetched again, as the line above says; never move durable.sqlite"))
+                    next: next("blocks can be fetched again, as the line above says; never move durable.sqlite")))
         }
         do {
             _ = try home.loadIdentity()
@@ -222,7 +228,7 @@ public struct Doctor: Sendable {
                 }
             }
             return checks
-        } catch { return [HealthCheck("chains", .fail, "\(error)", next: moved)] }
+        } catch { return [HealthCheck("chains", .fail, "\(error)", next: next(moved))] }
     }
 
     /// Asks each bootstrap node over TCP and by one datagram.

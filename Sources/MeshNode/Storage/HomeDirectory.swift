@@ -72,7 +72,10 @@ public struct HomeDirectory: Sendable, Equatable {
     public static func create(at path: String) throws(StorageError) -> HomeDirectory {
         let home = HomeDirectory(path: path)
         try makeParents(of: home.path)
-        for directory in [home.path, home.keys, home.content, home.secrets, home.logs] {
+        try FileSystem.makeDirectory(home.path)
+        // Before anything is made in a directory that is refused.
+        try home.checkPermissions()
+        for directory in [home.keys, home.content, home.secrets, home.logs] {
             try FileSystem.makeDirectory(directory)
         }
         try home.checkPermissions()
@@ -100,7 +103,13 @@ public struct HomeDirectory: Sendable, Equatable {
         for directory in [path, keys, secrets] {
             guard let status = try FileSystem.status(directory), status.isDirectory else { continue }
             guard status.mode & 0o022 == 0 else {
-                throw .permissions(path: directory, mode: status.permissions, next: "run `chmod 700 \(directory)`")
+                // A directory that is no home yet may be everybody's, as /tmp is: nobody is told to close it.
+                let isHome = hasIdentity && status.mode & 0o1000 == 0
+                throw .permissions(
+                    path: directory, mode: status.permissions,
+                    next: isHome
+                        ? "run `chmod 700 \(directory.shellWord)`"
+                        : "a home is a directory of its own: `meshnode init --home \((path + "/meshnode").shellWord)`")
             }
         }
     }

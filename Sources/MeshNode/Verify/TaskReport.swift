@@ -104,22 +104,47 @@ public enum TaskReport {
         } else {
             throw LearnError.invalid(field: "keep", reason: "\"\(keep)\" is unknown", next: "use all, last or every:N")
         }
-        let store = try ChainStore.openReadOnly(path: home.chainDatabase)
-        let network = try store.genesis().map { try Genesis(wireBytes: $0).networkID.hex } ?? ""
-        var views: [UInt32: RoundView] = [:]
-        for row in try store.roundMetrics(chain: task) {
-            let view = try? JSONDecoder().decode(RoundView.self, from: Data(row.json.utf8))
-            if let view, view.outcome == .accepted { views[view.round] = view }
-        }
+        let cards = try CardMaker(home: home, task: task, spec: decided.spec, label: label)
         return try wanted.map { round in
             guard let bytes = try content.get(round.model.id) else {
                 throw RoundError.failed("the model of round \(round.round) is not stored in \(home.path)")
             }
-            let card = ModelCard(
-                spec: decided.spec, task: task.hex, network: network, round: round.round,
-                content: round.model.id.hex, accuracy: views[round.round]?.accuracy, loss: views[round.round]?.loss,
-                labelColumn: label)
+            let card = cards.card(round.round, round.model.id)
             return (round.round, try card.written(into: try policy.recipe.weightsFile(of: bytes)), round.model.id)
+        }
+    }
+
+    /// The last decided model as the chain has it, state included, with what it says of itself.
+    package static func decidedModel(
+        _ decided: DecidedRounds, home: HomeDirectory, task: TaskID, label: String
+    ) throws -> [UInt8] {
+        let last = decided.rounds.last { !$0.isRejected }
+        return try CardMaker(home: home, task: task, spec: decided.spec, label: label)
+            .card(last?.round ?? 0, last?.model.id ?? decided.spec.model.initial.id).written(into: decided.finalModel)
+    }
+
+    /// What the models of one task at one home say of themselves.
+    private struct CardMaker {
+        private let task: TaskID
+        private let spec: TaskSpec
+        private let label: String
+        private let network: String
+        private var views: [UInt32: RoundView] = [:]
+
+        init(home: HomeDirectory, task: TaskID, spec: TaskSpec, label: String) throws {
+            (self.task, self.spec, self.label) = (task, spec, label)
+            let store = try ChainStore.openReadOnly(path: home.chainDatabase)
+            network = try store.genesis().map { try Genesis(wireBytes: $0).networkID.hex } ?? ""
+            for row in try store.roundMetrics(chain: task) {
+                let view = try? JSONDecoder().decode(RoundView.self, from: Data(row.json.utf8))
+                if let view, view.outcome == .accepted { views[view.round] = view }
+            }
+        }
+
+        func card(_ round: UInt32, _ model: ContentID) -> ModelCard {
+            ModelCard(
+                spec: spec, task: task.hex, network: network, round: round, content: model.hex,
+                accuracy: views[round]?.accuracy, loss: views[round]?.loss, labelColumn: label)
         }
     }
 }

@@ -57,7 +57,7 @@ struct ManualPage: Decodable {
         let common = Self.common(leaves.map(\.command))
         let shared = Set(common.map(\.key))
         var lines = [
-            ".\\\" Made by: meshnode manual", ".TH \(command.commandName.uppercased()) 1 \"\" \"\" \"User Commands\"",
+            ".\\\" Made by: `meshnode manual`", ".TH \(command.commandName.uppercased()) 1 \"\" \"\" \"User Commands\"",
             ".SH NAME", "\(command.commandName) \\- \(Self.escaped(command.abstract ?? ""))", ".SH SYNOPSIS",
             "\(Self.strong(command.commandName)) \(Self.emphasised("command")) [\(Self.emphasised("options"))]",
             ".SH DESCRIPTION",

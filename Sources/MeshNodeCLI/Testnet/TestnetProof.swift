@@ -140,7 +140,8 @@ struct TestnetProof {
             held = held && caught
         }
         let model = run.options.out + "/" + ReportFiles.model
-        try Files.write(first.finalModel, to: model)
+        try Files.write(
+            TaskReport.decidedModel(first, home: plan.members[0].home, task: id, label: plan.labelColumn), to: model)
         let figures = try TaskReport.make(
             home: plan.members[0].home, task: id, evaluation: plan.evaluationFile, label: plan.labelColumn,
             centralised: baselines.centralRounds, alone: baselines.alone.compactMap(\.accuracy))
