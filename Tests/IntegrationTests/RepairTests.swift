@@ -209,6 +209,45 @@ import Wire
         #expect(!late.output.contains("Too many open files"), "\(late.output.suffix(2_000))")
     }
 
+    /// A backup tool, or a shell of SQLite, holds a database: the start waits for it.
+    @Test(arguments: ["chain.sqlite", "durable.sqlite"]) func aDatabaseThatIsHeldIsWaitedFor(name: String) async throws
+    {
+        let folder = try Folder()
+        let home = folder.path + "/home"
+        try RegistryHistory(voters: 4, heights: 1).makeHome(home, heights: 1)
+        let holder = Process()
+        holder.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        let code = """
+            import sqlite3, sys
+            held = sqlite3.connect(sys.argv[1], isolation_level=None)
+            held.execute("BEGIN EXCLUSIVE")
+            print("held", flush=True)
+            sys.stdin.read()
+            """
+        holder.arguments = ["python3", "-c", code, home + "/" + name]
+        let (line, answer) = (Pipe(), Pipe())
+        holder.standardInput = line
+        holder.standardOutput = answer
+        try holder.run()
+        try #require(String(decoding: answer.fileHandleForReading.availableData, as: UTF8.self) == "held\n")
+        let node = try RunningNode(home: home)
+        // It has opened the database, and has not ended because of whoever holds it.
+        let descriptors = "/proc/\(node.process.processIdentifier)/fd"
+        func isOpen() -> Bool {
+            let numbers = (try? FileManager.default.contentsOfDirectory(atPath: descriptors)) ?? []
+            return numbers.contains { number in
+                (try? FileManager.default.destinationOfSymbolicLink(atPath: descriptors + "/" + number))?.hasSuffix(
+                    name)
+                    == true
+            }
+        }
+        while node.process.isRunning, !isOpen() { await Task.yield() }
+        try line.fileHandleForWriting.close()
+        holder.waitUntilExit()
+        let status = try await node.status()
+        #expect(status != nil, "\(node.output.suffix(2_000))")
+    }
+
     /// A limit of the process under which a node cannot work is named at once. Root is above the limit of processes, so there it
     /// starts as somebody else.
     @Test(arguments: [
