@@ -83,13 +83,13 @@ import Testing
     /// Bonds lie with ended tasks for an hour here; who may be in one task at once joins the next one all the same.
     @Test func bondsOfEndedTasksDoNotKeepANodeFromTheNext() async throws {
         let lab = try LabNodes(
-            2, settings: ["miner.auto_join=true", "miner.trust_publisher=true", "miner.max_tasks=1"],
+            4, settings: ["miner.auto_join=true", "miner.trust_publisher=true", "miner.max_tasks=1"],
             genesis: ["--evidence-seconds", "3600"])
         defer { lab.stopAll() }
         try await lab.startAll()
         for name in ["first", "second"] {
             let task = try lab.publish(
-                "n1", as: name, ["participants.minimum=2", "rounds=1", "holders.count=1", "holders.threshold=0"])
+                "n1", as: name, ["participants.minimum=4", "rounds=1", "holders.count=1", "holders.threshold=0"])
             try await lab.until("\(name) is completed") {
                 let view = try await lab.task(task, on: "n2")
                 return view.state == .completed ? nil : "\(view.state) \(view.reason ?? "")"
