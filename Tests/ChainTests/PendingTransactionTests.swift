@@ -51,6 +51,28 @@ struct PendingTransactionTests {
         #expect(throws: ChainError.self) { try machine.check(order(1, .resume), now(world)) }
     }
 
+    /// What waits behind others was never held against the state. Whoever could hide an act of this node behind such a one would
+    /// keep it from settling, or from telling of a fraud.
+    @Test func whatIsOnlyKeptHidesNothing() {
+        let world = LedgerWorld()
+        var machine = RegistryMachine(state: world.state, key: world.keys[0], own: [], voteState: nil)
+        let act = Transaction.transfer(to: world.node(5), credits: 7)
+        func receive(_ transaction: Transaction, _ signer: Int, nonce: UInt64) {
+            _ = machine.receive(world.envelope(transaction, signer, nonce: nonce), now(world))
+        }
+        receive(act, 1, nonce: 1)
+        #expect(machine.pendingCount == 1 && !machine.isPending { $0 == act }, "behind a gap")
+        receive(.transfer(to: world.node(1), credits: 0), 1, nonce: 0)
+        #expect(machine.pendingCount == 2 && !machine.isPending { $0 == act }, "behind another of its account")
+        receive(act, 2, nonce: 0)
+        #expect(machine.isPending { $0 == act }, "valid as the next of its account")
+        #expect(!machine.isOwnPending { $0 == act })
+        receive(.transfer(to: world.node(0), credits: 0), 0, nonce: 0)
+        receive(.transfer(to: world.node(4), credits: 3), 0, nonce: 1)
+        #expect(machine.isOwnPending { $0 == .transfer(to: world.node(4), credits: 3) })
+        #expect(machine.isPending { $0 == .transfer(to: world.node(4), credits: 3) }, "this node's own")
+    }
+
     /// 66 credits make 66 accounts; 63 transactions of each, all behind one that never comes.
     @Test func transactionsBehindAGapKeepNobodyOut() throws {
         var world = LedgerWorld(count: 1)

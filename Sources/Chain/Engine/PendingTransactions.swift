@@ -88,8 +88,18 @@ struct PendingTransactions: Sendable {
 
     func hasGap(of signer: NodeID) -> Bool { lines[signer].map { $0.inLine == 0 } ?? false }
 
+    /// Among this node's own, and those that are next of their account. All others are anybody's word: what waits behind a gap,
+    /// or behind others, was never held against the state, and may be impossible on purpose.
     func contains(where matches: (Transaction) -> Bool) -> Bool {
-        lines.values.contains { $0.entries.contains { matches($0.transaction) } }
+        lines.contains { signer, line in
+            line.entries.prefix(signer == own ? line.entries.count : min(1, line.inLine)).contains {
+                matches($0.transaction)
+            }
+        }
+    }
+
+    func containsOwn(where matches: (Transaction) -> Bool) -> Bool {
+        lines[own]?.entries.contains { matches($0.transaction) } ?? false
     }
 
     /// Names of those in line for a digest. Where these are more than a digest takes, those that follow each other from

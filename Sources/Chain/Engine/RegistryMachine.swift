@@ -169,8 +169,12 @@ public struct RegistryMachine: Sendable {
     /// Whether this very transaction waits for a block.
     public func isPending(_ transaction: TransactionID) -> Bool { pending.contains(transaction) }
 
-    /// Whether a transaction of this node, or of anybody, is pending that `matches`.
+    /// Whether a transaction that `matches` is on its way to a block: one of this node, or one that was found valid. Not what
+    /// is only kept: nobody must be kept from an act by a transaction that can never be decided.
     public func isPending(_ matches: (Transaction) -> Bool) -> Bool { pending.contains(where: matches) }
+
+    /// Whether one of this node's own that `matches` is pending.
+    public func isOwnPending(_ matches: (Transaction) -> Bool) -> Bool { pending.containsOwn(where: matches) }
 
     /// Orders of a task's publisher that are pending.
     public func pendingOrders(of task: TaskID) -> Int {

@@ -129,6 +129,9 @@ package final class HostilePeer {
         }
     }
 
+    /// Whose node it has linked to.
+    package var peer: NodeID? { machine.peer }
+
     private var now: Duration { ContinuousClock.now - began }
 
     private func feed(_ input: LinkMachine.Input) {

@@ -63,6 +63,7 @@ package enum NetworkAttack: String, CaseIterable, Sendable {
     case keyReleases = "key-releases"
     case nonceGap = "nonce-gap"
     case slowLinks = "slow-links"
+    case forgedEvidence = "forged-evidence"
 
     /// Who does what.
     package var text: String {
@@ -81,6 +82,8 @@ package enum NetworkAttack: String, CaseIterable, Sendable {
         case .invented: "1,000 invented nodes behind silent addresses, told to every node; one node starts again"
         case .malformed: "strangers without end: random frames, oversized packets, odd messages, each node"
         case .tasks: "an account: tasks that nobody can carry out, free ones with high bonds, enrolments with bad keys"
+        case .forgedEvidence:
+            "an account: evidence against every node that nobody signed, behind a transfer that is valid"
         case .duplicates: "one key that links from two places with two instances, 20 times a second, each node"
         }
     }
@@ -162,6 +165,7 @@ package enum NetworkAttack: String, CaseIterable, Sendable {
         case .malformed: return malformed(field, seconds)
         case .tasks: return tasks(field, seconds)
         case .duplicates: return duplicates(field, seconds)
+        case .forgedEvidence: return forgedEvidence(field, seconds)
         }
     }
 
@@ -272,6 +276,35 @@ package enum NetworkAttack: String, CaseIterable, Sendable {
             front.open = front.open.suffix(1) + [link]
             usleep(50_000)
         }
+    }
+
+    /// Behind the account's next transaction it is passed on before any state has judged it.
+    private func forgedEvidence(_ field: AttackField, _ seconds: Double) -> Tally {
+        let peers = field.ports.enumerated().compactMap { place, port in
+            HostilePeer(key: .generate(), network: field.network, port: port, from: "127.0.9.\(1 + place)")
+        }.filter(\.isOpen)
+        func forged(_ victim: NodeID, _ payload: [UInt8]) -> Envelope {
+            Envelope(
+                network: field.network,
+                slot: Slot(kind: .prevote, chain: field.network.registryChain, major: 1, minor: 0), signer: victim,
+                payload: payload, signature: Signature([UInt8](repeating: 0, count: Signature.byteCount)))
+        }
+        var transactions: [Transaction] = [.transfer(to: field.account.nodeID, credits: 0)]
+        for victim in peers.compactMap(\.peer) {
+            transactions.append(.evidence(first: forged(victim, [0]), second: forged(victim, [1])))
+        }
+        let messages = transactions.enumerated().map { place, transaction in
+            PeerMessage.envelope(
+                field.transaction(transaction, nonce: field.nonce + UInt64(place), by: field.account)
+            ).wireBytes
+        }
+        var tally = Tally(links: peers.count)
+        for link in peers {
+            for message in messages where link.say(message) { tally.sent += message.count }
+            let (_, received) = link.flood(seconds: seconds / Double(peers.count)) { _ in nil }
+            tally.received += received
+        }
+        return tally
     }
 
     // MARK: Links

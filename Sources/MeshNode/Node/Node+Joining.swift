@@ -27,7 +27,7 @@ extension Node {
         // and only of what is on its way: it decodes what is pending, and this runs every heartbeat.
         let isOnItsWay =
             joining.contains(record.task)
-            && registry.isPending { transaction in
+            && registry.isOwnPending { transaction in
                 if case .enrol(let one) = transaction { one.task == record.task } else { false }
             }
         guard !isOnItsWay else { return false }

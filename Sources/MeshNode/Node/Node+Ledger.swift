@@ -13,6 +13,7 @@ extension Node {
         perform(registry.resume(now), chain: registry.chain)
         fillNonceGap()
         followOrders()
+        sendProofs()
         for record in registry.state.tasks where record.paidMs == nil || record.escrow > 0 {
             if record.paidMs != nil {
                 refund(record)
@@ -72,10 +73,42 @@ extension Node {
     /// Two messages that convict their signer: whoever sees them sends them, the registry takes them once.
     func report(_ first: Envelope, _ second: Envelope) {
         if let proof = Evidence.transaction(first, second).flatMap(proofOfTwin) { return raiseAlarm(proof) }
-        guard let transaction = Evidence.transaction(first, second), !registry.isPending({ $0 == transaction }) else {
-            return
+        guard let transaction = Evidence.transaction(first, second), proofs.count < Self.mostProofs,
+            !proofs.contains(where: { $0.signer == first.signer && $0.chain == first.slot.chain })
+        else { return }
+        proofs.append(
+            Proof(
+                signer: first.signer, chain: first.slot.chain, transaction: transaction,
+                text: "evidence against \(first.signer.short): two different \(first.slot.kind)s"))
+        sendProofs()
+    }
+
+    static let mostProofs = 64
+    /// Heartbeats for which a proof is sent again where the registry does not take it.
+    static let proofAttempts = 300
+
+    /// Evidence that this node has and the registry has not acted on. Whoever it is against may see to it that the first try is
+    /// lost: it is sent until the bond is gone.
+    struct Proof {
+        let signer: NodeID
+        let chain: ChainID
+        let transaction: Transaction
+        let text: String
+        var attempts = 0
+    }
+
+    private func sendProofs() {
+        for index in proofs.indices.reversed() {
+            let proof = proofs[index]
+            guard !registry.isPending({ $0 == proof.transaction }) else { continue }
+            if proof.attempts == 0 { note("ledger", proof.text) }
+            do { _ = try submit(proof.transaction) } catch {
+                // The registry has acted on it, or cannot yet.
+                logger.debug("\(proof.text): \(error)")
+            }
+            proofs[index].attempts += 1
+            if proofs[index].attempts >= Self.proofAttempts { proofs.remove(at: index) }
         }
-        submitByItself(transaction, "evidence against \(first.signer.short): two different \(first.slot.kind)s")
     }
 
     private func submitByItself(_ transaction: Transaction, _ what: String) {

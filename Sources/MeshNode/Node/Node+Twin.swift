@@ -36,9 +36,11 @@ extension Node {
             + "(\(slot.kind) of chain \(slot.chain.short), \(slot.major)/\(slot.minor))"
     }
 
-    /// What a transaction proves that the registry has found valid.
+    /// What a transaction proves. That the registry keeps it says nothing: behind others of its account it is not checked yet.
     func proofOfTwin(_ transaction: Transaction) -> String? {
-        guard case .evidence(let first, _) = transaction, first.signer == nodeID else { return nil }
+        guard case .evidence(let first, let second) = transaction, first.signer == nodeID,
+            (try? Evidence.check(first, second, network: genesis.networkID)) != nil
+        else { return nil }
         return "there is evidence that this node's key has signed two different \(first.slot.kind)s "
             + "(chain \(first.slot.chain.short), \(first.slot.major)/\(first.slot.minor))"
     }

@@ -67,6 +67,7 @@ public actor Node {
     /// Tasks of the registry that this node takes no part in, with the reason. What is stored of their chains is kept; the
     /// registry and every other task go on.
     var unsupported: [ChainID: String] = [:]
+    var proofs: [Proof] = []
     /// Seconds of training and encryption of a round, measured here for whoever looks at a task.
     var measuredSeconds: [TaskID: (Double, Double)] = [:]
     var topics: TopicMesh
