@@ -1,7 +1,9 @@
 import Foundation
+import MeshCrypto
 import Testing
 import Wire
 
+@testable import Chain
 @testable import MeshNode
 
 /// What operators do to homes, by what they are told and by mistake.
@@ -104,6 +106,60 @@ import Wire
         #expect(cleared.code == 0, "\(cleared.errors)")
         let last = try RunningNode(home: name)
         #expect(try await last.status() != nil, "\(last.output)")
+    }
+
+    /// An old copy of a home that runs alone hears no message of its key that it did not sign: only blocks tell it.
+    @Test func aHomeThatWasRestoredIsAnAlarm() async throws {
+        let (lab, task) = try await lab()
+        defer { lab.stopAll() }
+        let (home, old, newest) = (lab.home("n5"), lab.folder.path + "/old", lab.folder.path + "/newest")
+        try lab.kill("n5")
+        try FileManager.default.removeItem(atPath: home + "/api.sock")
+        try FileManager.default.copyItem(atPath: home, toPath: old)
+        let first = try await lab.task(task, on: "n1").round
+        try await lab.start("n5")
+        let key = try HomeDirectory(path: home).loadIdentity().signingKey()
+        let chain = try #require(ChainID(hex: task))
+        let genesis = try Genesis(wireBytes: [UInt8](Data(contentsOf: URL(filePath: lab.folder.path + "/genesis"))))
+        try await lab.until("a block carries its vote") {
+            let store = try ChainStore.openReadOnly(path: HomeDirectory(path: lab.home("n1")).chainDatabase)
+            // Two blocks a round; those around the copy are left out.
+            var height = 2 * UInt64(first) + 3
+            while let block = try store.block(chain: chain, height: height).map(ChainReplay.decoded) {
+                let vote = Envelope.signed(
+                    Vote(block: block.header.id).wireBytes,
+                    slot: Slot(kind: .precommit, chain: chain, major: height, minor: block.certificate.view),
+                    network: genesis.networkID, by: key)
+                if block.certificate.precommits.contains(where: { $0.signature == vote.signature }) { return nil }
+                height += 1
+            }
+            return "none up to \(height)"
+        }
+        try lab.kill("n5")
+        try FileManager.default.moveItem(atPath: home, toPath: newest)
+        try FileManager.default.moveItem(atPath: old, toPath: home)
+        try await lab.start("n5")
+        func alarm() async throws -> String? { try await lab.status("n5").notReady.first { $0.hasPrefix("ALARM") } }
+        try await lab.until("the old copy finds out") { try await alarm() == nil ? "no alarm" : nil }
+        #expect(try await alarm()?.contains("that this home has not signed") == true)
+        let durable = try stored(home)
+        try await rounds(2, of: task, lab)
+        #expect(try stored(home) == durable, "it has signed more")
+
+        // The newest one was right all along.
+        try lab.kill("n5")
+        try FileManager.default.moveItem(atPath: home, toPath: old)
+        try FileManager.default.moveItem(atPath: newest, toPath: home)
+        try await lab.start("n5")
+        let reached = try await lab.task(task, on: "n1").round
+        try await lab.until("the newest one follows") {
+            guard let view = try? await lab.task(task, on: "n5") else { return "it does not know the task" }
+            return view.round >= reached ? nil : "round \(view.round)"
+        }
+        #expect(try await alarm() == nil)
+        // What was signed in another place before the owner's word is forgiven.
+        #expect(try Program.run("doctor", "--clear-alarm", "--home", old).code == 0)
+        #expect(try HomeDirectory(path: old).alarmClearedMs() > 0 && HomeDirectory(path: old).alarm() == nil)
     }
 
     /// Slots that a home has filled.

@@ -115,6 +115,7 @@ extension Node {
         if header.chain == registry.chain, let reason = contradiction(height: header.height, block: header.id) {
             return halt(reason)
         }
+        if let proof = proofOfTwin(block) { return raiseAlarm(proof) }
         let stored = StoredBlock(
             chain: header.chain, height: header.height, id: header.id, header: header.wireBytes,
             body: .inline(block.body), certificate: block.certificate.wireBytes, timeStored: now.wallMs)

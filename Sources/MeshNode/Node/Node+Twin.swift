@@ -45,6 +45,28 @@ extension Node {
             + "(chain \(first.slot.chain.short), \(first.slot.major)/\(first.slot.minor))"
     }
 
+    /// What a decided block proves: its certificate holds a precommit of this node that this home does not know. So it is with an
+    /// old copy of a home: what its key has signed since comes in blocks, and nobody says it again as a message.
+    func proofOfTwin(_ block: DecidedBlock) -> String? {
+        let (header, view) = (block.header, block.certificate.view)
+        guard header.timeMs > alarmClearedMs else { return nil }
+        do {
+            // Votes of decided heights are not kept.
+            guard try header.height >= durable.floor(chain: header.chain) else { return nil }
+            let stored = try durable.slotMessage(
+                kind: MessageKind.precommit.rawValue, chain: header.chain, major: header.height, minor: view)
+            guard stored == nil else { return nil }
+        } catch { return nil }
+        // Signatures of one key and message are equal, and the certificate was checked.
+        let own = Envelope.signed(
+            Vote(block: header.id).wireBytes,
+            slot: Slot(kind: .precommit, chain: header.chain, major: header.height, minor: view),
+            network: genesis.networkID, by: key)
+        guard block.certificate.precommits.contains(where: { $0.signature == own.signature }) else { return nil }
+        return
+            "block \(header.height) of chain \(header.chain.short) carries a vote of this node's key that this home has not signed"
+    }
+
     func raiseAlarm(_ reason: String) {
         guard alarm == nil, !isStopped else { return }
         let text = "ALARM: \(reason): it is used in another place too; nothing is signed any more"

@@ -82,6 +82,8 @@ public actor Node {
     var nonceGap: (nonce: UInt64, sinceMs: UInt64)?
     /// Why this node signs nothing any more and only answers its operator: its key lives twice.
     var alarm: String?
+    /// Blocks dated until then prove nothing about a second place of the key: its owner has spoken since.
+    let alarmClearedMs: UInt64
     /// How often a chain was read anew because a slot held another message.
     var reopenings: [ChainID: Int] = [:]
     /// Heartbeats since the start.
@@ -169,6 +171,7 @@ public actor Node {
         background = environment.worker("\(nodeID.short).background")
         lock = try HomeLock(home)
         if let alarm = try home.alarm() { throw NodeError.alarmed(home: home.path, alarm) }
+        alarmClearedMs = try home.alarmClearedMs()
         chainStore = try ChainStore(path: home.chainDatabase)
         homeInode = try FileSystem.status(home.chainDatabase)?.inode
         durable = try DurableStore(path: home.durableDatabase, owner: key.nodeID)

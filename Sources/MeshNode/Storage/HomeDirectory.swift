@@ -58,14 +58,25 @@ public struct HomeDirectory: Sendable, Equatable {
         try FileSystem.writeAtomically(alarmFile, [Array("\(text)\n".utf8)])
     }
 
-    /// The owner's word that the key lives here alone.
+    /// The owner's word that the key lives here alone. What it signed elsewhere until now is forgiven.
     /// - Returns: the alarm that is over; nil where there was none.
-    public func clearAlarm() throws(StorageError) -> String? {
+    public func clearAlarm(wallMs: UInt64) throws(StorageError) -> String? {
         let lock = try HomeLock(self)
         defer { lock.release() }
         guard let text = try alarm() else { return nil }
+        if try FileSystem.exists(forgivenFile) { try FileSystem.remove(forgivenFile) }
+        try FileSystem.writeAtomically(forgivenFile, [Array("\(wallMs)\n".utf8)])
         try FileSystem.remove(alarmFile)
         return text
+    }
+
+    private var forgivenFile: String { path + "/alarm-cleared" }
+
+    /// When the owner last gave that word, in milliseconds since 1970; 0 where never.
+    func alarmClearedMs() throws(StorageError) -> UInt64 {
+        guard try FileSystem.exists(forgivenFile) else { return 0 }
+        let text = String(decoding: try FileSystem.read(forgivenFile, limit: 64), as: UTF8.self)
+        return UInt64(text.filter { !$0.isWhitespace }) ?? 0
     }
 
     /// Creates the directories that are missing, each 0700. Parents of the home are created too.

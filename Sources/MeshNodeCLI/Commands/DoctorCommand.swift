@@ -14,7 +14,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
     func run() async throws {
         if clearAlarm {
-            let over = try HomeDirectory.open(at: global.homePath).clearAlarm()
+            let over = try HomeDirectory.open(at: global.homePath).clearAlarm(wallMs: Files.nowMs)
             global.output.progress(
                 over.map { "taken back: \($0); start the node: `meshnode run --home \(global.homePath.shellWord)`" }
                     ?? "there was no alarm")
