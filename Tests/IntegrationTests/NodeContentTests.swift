@@ -269,7 +269,7 @@ struct NodeContentTests {
 
 extension Node {
     fileprivate func finishAll(_ ids: [ContentID], forVote urgent: ContentID) {
-        whenStored([ContentReference(id: urgent, length: 100)], from: nil, isForVote: true) { _ in }
+        whenStored([ContentReference(id: urgent, length: 103)], from: nil, isForVote: true) { _ in }
         for id in ids { finish(id) }
     }
 

@@ -60,7 +60,7 @@ enum BareTables {
         "Node.unsupported": "chains", "Node.proofs": "mostProofs, of who had a bond to lose",
         "Node.measuredSeconds": "256, tasks that were looked at",
         "Node.joining": "tasks of the registry", "Node.comparingRows": "tasks of the registry",
-        "Node.hopeless": "chains",
+        "Node.hopeless": "chains", "Node.ahead": "chains",
         "Node.missing": "one need's contents", "Node.unreadable": "of one need's contents",
         "TaskRuntime.headers": "accepted submissions: two a member and attempt",
         "TaskRuntime.vectors": "holders and components",

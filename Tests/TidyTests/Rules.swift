@@ -154,7 +154,7 @@ enum Rules {
             "bytes(of: ",
             [
                 "Node+Damage": "it stands there", "Node+ByHand": "an operator hands in an update",
-                "Node+CatchUp": "a range, 4 MiB at most", "Node+Chains": "the body of a block",
+                "Node+Chains": "the body of a block",
             ]
         ),
         (

@@ -189,6 +189,27 @@ struct EventMailboxTests {
         #expect(rest.count { $0.0 == other } == 3)
     }
 
+    @Test("what a stranger sent is dropped when its link ends, what a known node said is taken")
+    func framesOfAnEndedLink() async {
+        let mailbox = EventMailbox(creditMax: 1_000) { _ in }
+        let (stranger, other) = (SigningKey.generate().nodeID, SigningKey.generate().nodeID)
+        mailbox.stand(Standing(members: [peer]))
+        for lane in Lane.allCases {
+            for node in [stranger, other, peer] { _ = mailbox.push(.frame(from: node, lane: lane, bytes: [1])) }
+        }
+        for node in [stranger, peer] { _ = mailbox.push(.linkDown(node, .lost)) }
+        // Linked again: what it says now counts, and so does its credit.
+        #expect(mailbox.push(.frame(from: stranger, lane: .control, bytes: [2])), "its credit is as before")
+        var taken: [(NodeID, [UInt8])] = []
+        mailbox.finish()
+        while let event = await mailbox.next() {
+            if case .frame(let node, _, let bytes) = event { taken.append((node, bytes)) }
+        }
+        #expect(taken.filter { $0.0 == stranger }.map(\.1) == [[2]])
+        #expect(taken.count { $0.0 == other } == Lane.allCases.count)
+        #expect(taken.count { $0.0 == peer } == Lane.allCases.count)
+    }
+
     @Test("who has used up its time waits behind others of its kind")
     func chargedTime() async {
         let mailbox = EventMailbox(creditMax: 1 << 30) { _ in }

@@ -35,7 +35,7 @@ extension Node {
             throw .invalid([Fault("rows", "\(rows): give 1 to \(own), the rows that this node enrolled with")])
         }
         let policy = runtime.policy
-        guard let model = bytes(of: job.model.id) else {
+        guard let model = bytes(of: job.model) else {
             throw .unavailable(reason: "the base model of round \(job.round) is not stored here yet", next: "try again")
         }
         let quantised: LocalUpdate

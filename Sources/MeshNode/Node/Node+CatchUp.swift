@@ -56,27 +56,110 @@ extension Node {
             return gossip(.misbehaved(node, count: 4))
         }
         guard height(of: chain) == first else { return }
-        let isKnown = ranges.contains(reference.id)
+        let id = reference.id
+        let isStranger = standing.footing(of: node) == .stranger
+        let offer = RangeOffer(
+            chain: chain, first: first, reference: reference, node: node, isStrangers: isStranger,
+            isFetched: contentStore.reference(id) == nil)
+        if let known = ranges[id] {
+            // Being read: whoever tells of it again costs nothing.
+            guard !known.isRead else { return }
+            if known.isSame(as: offer) { return content(.providers(id, [node])) }
+            // A stranger's word about a content keeps no known node's out.
+            guard known.isStrangers, !isStranger else { return count("ranges refused") }
+            ranges.remove(id)
+            withdraw(known)
+        }
+        // What something else waits for is no range, and is neither given up nor removed as one.
+        guard !transfer.exchange.isWanted(id), !isStranger || mayTakeRange(of: chain, reference.length) else {
+            return count("ranges refused")
+        }
         // A range that nobody delivers keeps out no other peer's: each has places of its own.
-        switch ranges.insert(
-            chain, for: reference.id, by: node, isProtected: standing.rank(of: node) > .stranger)
-        {
+        switch ranges.insert(offer, for: id, by: node, isProtected: standing.rank(of: node) > .stranger) {
         case .refused: return count("ranges refused")
-        case .displacing(let other, _): content(.cancel(other))
+        case .displacing(_, let other): withdraw(other)
         case .added, .replaced: break
         }
-        guard !isKnown || contentStore.has(reference.id) else {
-            return content(.providers(reference.id, [node]))
-        }
-        whenStored([reference], from: node, deadline: elapsed + .seconds(30), namedBy: node) { own in
-            own.ranges.remove(reference.id)
-            guard let bytes = own.bytes(of: reference.id) else { return }
-            guard let range = try? BlockRange(wireBytes: bytes) else {
-                own.count("malformed")
-                return own.gossip(.misbehaved(node, count: 1))
+        whenStored(
+            [reference], from: node, deadline: elapsed + .seconds(30), namedBy: node, isRange: true,
+            otherwise: { own in
+                own.ranges.remove(id)
+                // It is here, and its length is not what the peer says.
+                if own.hasOtherLength(reference) { own.gossip(.misbehaved(node, count: 4)) }
             }
-            own.receive(range, from: node)
+        ) { own in own.readRange(offer) }
+    }
+
+    /// Reads and decodes up to 6 MiB beside the queue that votes wait in, each offered content once at a time.
+    private func readRange(_ offer: RangeOffer) {
+        let (reference, store) = (offer.reference, contentStore)
+        ranges.update(reference.id) { $0.isRead = true }
+        onDisk { () -> RangeReading in
+            var lost: [Lost] = []
+            guard let bytes = (try? Self.read(reference.id, in: store, &lost, limit: reference.length)) ?? nil else {
+                return .unread(lost)
+            }
+            guard let range = try? BlockRange(wireBytes: bytes), range.blocks[0].header.chain == offer.chain,
+                range.blocks[0].header.height == offer.first
+            else { return .malformed }
+            return .range(range)
+        } _: { own, outcome in
+            let present = own.ranges.remove(reference.id)
+            switch outcome {
+            case .unread(let lost): for each in lost { own.damaged(each.reference, each.reason) }
+            case .malformed:
+                own.count("malformed")
+                own.gossip(.misbehaved(offer.node, count: 4))
+            case .range(let range): own.receive(range, from: offer.node)
+            }
+            if let present { own.removeFetched(present) }
         }
+    }
+
+    /// Given up for another offer. What else waits for the same content waits on.
+    private func withdraw(_ offer: RangeOffer) {
+        let id = offer.reference.id
+        needs.removeAll { $0.isRange && $0.missing.contains(id) }
+        if !offer.isUsedOtherwise, !offer.isRead { content(.cancel(id)) }
+        removeFetched(offer)
+    }
+
+    /// What was fetched as a range alone is of no use after it was read, or given up: its blocks are in the chain's store.
+    func removeFetched(_ offer: RangeOffer) {
+        let id = offer.reference.id
+        guard offer.isFetched, !offer.isUsedOtherwise, !contentsInUse().contains(id) else { return }
+        do throws(StorageError) { try contentStore.removeUnpinned(id) } catch {
+            logger.debug("content \(id.short) of a range cannot be removed: \(error)")
+        }
+    }
+
+    /// Something else waits for these: if one of them was fetched as a range, it stays.
+    func keepRanges(_ ids: [ContentID]) {
+        guard !ranges.isEmpty else { return }
+        for id in ids { ranges.update(id) { $0.isUsedOtherwise = true } }
+    }
+
+    // MARK: Ranges of strangers
+
+    /// Known nodes come first: a stranger's range is taken where none of them has what is missing.
+    private func mayTakeRange(of chain: ChainID, _ bytes: UInt64) -> Bool {
+        let offers = ranges.ordered.map(\.value)
+        guard !offers.contains(where: { $0.isStrangers || $0.chain == chain }), !isHelped(chain) else { return false }
+        return strangersRanges.take(bytes, now: elapsed)
+    }
+
+    /// Notes that a known node is ahead.
+    func noteHeight(_ height: UInt64, of chain: ChainID, from node: NodeID) {
+        guard standing.footing(of: node) > .stranger, let own = self.height(of: chain), height > own else { return }
+        // Whoever says so and brings nothing is believed for a while only.
+        if let known = ahead[chain], known.own == own, linked.contains(known.node) { return }
+        ahead[chain] = KnownAhead(node: node, height: height, own: own, since: elapsed)
+    }
+
+    /// Whether a known node that is linked is ahead, and has had little time to bring what it has.
+    private func isHelped(_ chain: ChainID) -> Bool {
+        guard let known = ahead[chain], let own = height(of: chain) else { return false }
+        return linked.contains(known.node) && known.height > own && elapsed - known.since < StrangersRanges.patience
     }
 
     /// A block with the longest body, or a whole range.

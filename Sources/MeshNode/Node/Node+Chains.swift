@@ -33,7 +33,7 @@ extension Node {
                 }
                 // Its author has it; everybody may have it, where the author is gone.
                 whenStored([reference], from: nil, first: author, isForVote: true) { node in
-                    guard let bytes = node.bytes(of: reference.id) else { return }
+                    guard let bytes = node.bytes(of: reference) else { return }
                     node.deliver(reference.id, bytes, to: chain)
                 }
             case .commit(let block): commit(block)

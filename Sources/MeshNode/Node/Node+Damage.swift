@@ -5,9 +5,11 @@ internal import Wire
 /// Contents whose bytes on disk are not what they were: whoever reads or serves one notices, it is said, and it is fetched
 /// again.
 extension Node {
-    /// The bytes of a content; nil if it is not here, or not whole any more. Every read of a running node goes through here
+    /// The bytes of a content; nil if it is not here, is longer than it was named, or not whole any more. Every read of a running node goes through here
     /// or `read`: damage that is taken for absence would stay, since the store still lists it.
-    func bytes(of id: ContentID) -> [UInt8]? { (try? read(id)) ?? nil }
+    func bytes(of reference: ContentReference) -> [UInt8]? {
+        (try? read(reference.id, limit: reference.length)) ?? nil
+    }
 
     func read(_ id: ContentID, limit: UInt64 = ContentLimits.longestContent) throws(StorageError) -> [UInt8]? {
         try contentStore.giveUpIfDamaged(id, damaged) { () throws(StorageError) in
@@ -16,10 +18,11 @@ extension Node {
     }
 
     /// For computations, which do not run on this actor.
-    nonisolated func bytesForWorker(of id: ContentID) -> [UInt8]? {
+    nonisolated func bytesForWorker(of reference: ContentReference) -> [UInt8]? {
+        let id = reference.id
         let bytes = try? contentStore.giveUpIfDamaged(
             id, { lost, reason in Task { await self.damaged(lost, reason) } },
-            { () throws(StorageError) in try contentStore.get(id) })
+            { () throws(StorageError) in try contentStore.get(id, limit: reference.length) })
         return bytes ?? nil
     }
 

@@ -11,7 +11,7 @@ internal import Wire
 /// own proposals. Everything else goes to one of four workers:
 ///
 /// - `worker`: computations, with the contents that they read and the files that they leave (`compute(reading:)`);
-/// - `disk`: what a vote or a round waits for: fetched contents, sealed key vectors;
+/// - `disk`: what a vote or a round waits for: fetched contents, offered ranges, sealed key vectors;
 /// - `operatorDisk`: what the operator gives, reads or waits for, and the own rows, where a task is compared with them;
 /// - `background`: what nobody waits for, in the order in which it was asked for (`later`): pins and their end, files of past
 ///   rounds, events, records of peers, and blocks for peers that are behind.
@@ -26,7 +26,8 @@ extension Node {
         case unread([Lost])
     }
 
-    /// Runs a computation over whole contents, which are read, and so hashed, on the worker.
+    /// Runs a computation over whole contents, which are read, and so hashed, on the worker; none beyond the length of its
+    /// reference.
     ///
     /// - Parameters:
     ///   - unread: runs instead of `finish` where one of them could not be read.
@@ -43,7 +44,8 @@ extension Node {
                 var bytes: [[UInt8]] = []
                 var lost: [Lost] = []
                 for content in contents {
-                    if let read = (try? Self.read(content.id, in: store, &lost)) ?? nil { bytes.append(read) }
+                    let read = try? Self.read(content.id, in: store, &lost, limit: content.length)
+                    if let read = read ?? nil { bytes.append(read) }
                 }
                 guard bytes.count == contents.count else { return .success(.unread(lost)) }
                 return body(bytes).map { .done($0) }

@@ -113,7 +113,9 @@ extension Node {
 
     private func answer(_ digest: ChainDigest, of bytes: Int, to node: NodeID) {
         // Before a block is looked up: what is over the budget must cost nothing.
-        guard let height = height(of: digest.chain), mayAnswer(node, asking: bytes) else { return }
+        guard let height = height(of: digest.chain) else { return }
+        noteHeight(digest.height, of: digest.chain, from: node)
+        guard mayAnswer(node, asking: bytes) else { return }
         // Asked before this node's own block is shown: both must see both, and who has seen both stops.
         if let question = digest.question(below: height, block: { recentBlock(of: digest.chain, at: $0) }) {
             answer(.digest(question), to: node)
@@ -197,7 +199,9 @@ extension Node {
                 logger.warning("content \(id.short): \(reason)")
                 forgetNeed(id)
             case .lengthRefuted(let id, let announced):
-                logger.warning("content \(id.short): announced with a wrong length of \(announced)")
+                if !refute(id, where: { $0 == announced }) {
+                    logger.warning("content \(id.short): announced with a wrong length of \(announced)")
+                }
             case .starving: break
             case .misbehaved(let node, let offence):
                 count("bad content")
@@ -246,22 +250,29 @@ extension Node {
     ///   - namedBy: whose word, not yet decided, names them: they take its places.
     ///   - attempt: the task whose present attempt needs them; they are not fetched beyond it.
     ///   - isForVote: they are made durable before all others.
-    ///   - otherwise: runs instead of `action` where one of them cannot be had.
+    ///   - otherwise: runs instead of `action` where one of them cannot be had, or has another length than was named.
     ///
     /// The caller has compared each length with what this node knows by itself: a decided block, the task's policy, or the
-    /// longest that a range can be. No length is taken from a peer alone.
+    /// longest that a range can be. No length is taken from a peer alone. A content that is here, or comes, with another length
+    /// than a reference names is not what that names: nothing is read for it.
     func whenStored(
         _ references: [ContentReference], from origin: NodeID?, first: NodeID? = nil, deadline: Duration? = nil,
-        namedBy: NodeID? = nil, attempt: ChainID? = nil, isForVote: Bool = false,
+        namedBy: NodeID? = nil, attempt: ChainID? = nil, isForVote: Bool = false, isRange: Bool = false,
         otherwise: (@Sendable (isolated Node) -> Void)? = nil,
         _ action: @escaping @Sendable (isolated Node) -> Void
     ) {
+        if !isRange { keepRanges(references.map(\.id)) }
+        if let refuted = references.first(where: { hasOtherLength($0) }) {
+            noteRefuted(refuted)
+            otherwise?(self)
+            return
+        }
         let missing = references.filter { !contentStore.has($0.id) }
         guard !missing.isEmpty else { return run(action, attempt: attempt) }
         needs.append(
             ContentNeed(
-                missing: Set(missing.map(\.id)), attempt: attempt, isForVote: isForVote, action: action,
-                otherwise: otherwise))
+                references: references, missing: Set(missing.map(\.id)), attempt: attempt, isForVote: isForVote,
+                isRange: isRange, action: action, otherwise: otherwise))
         var providers = origin.map { linked.contains($0) ? [$0] : linked } ?? linked
         if let first, let index = providers.firstIndex(of: first) { providers.swapAt(0, index) }
         for reference in missing {
@@ -272,7 +283,36 @@ extension Node {
         }
     }
 
+    /// Whether a content is stored here and is longer or shorter than a reference to it says. A content's name commits to its
+    /// length, so whoever made the reference is wrong.
+    func hasOtherLength(_ reference: ContentReference) -> Bool {
+        guard contentStore.has(reference.id), let stored = contentStore.reference(reference.id) else { return false }
+        return stored.length != reference.length
+    }
+
+    private func noteRefuted(_ reference: ContentReference) {
+        count("wrong length")
+        logger.warning("content \(reference.id.short): named with a wrong length of \(reference.length)")
+    }
+
+    /// Fails what waits for a content under a length that it does not have; false where nothing does.
+    @discardableResult
+    private func refute(_ id: ContentID, where isWrong: (UInt64) -> Bool) -> Bool {
+        func names(_ need: ContentNeed) -> ContentReference? {
+            need.references.first { $0.id == id && isWrong($0.length) }
+        }
+        let failed = needs.filter { names($0) != nil }
+        guard !failed.isEmpty else { return false }
+        needs.removeAll { names($0) != nil }
+        for need in failed {
+            if let reference = names(need) { noteRefuted(reference) }
+            need.otherwise?(self)
+        }
+        return true
+    }
+
     private func stored(_ id: ContentID) {
+        if let stored = contentStore.reference(id) { refute(id) { $0 != stored.length } }
         var ready: [ContentNeed] = []
         needs = needs.compactMap { need in
             var need = need
@@ -289,7 +329,7 @@ extension Node {
     private func forgetNeed(_ id: ContentID) {
         let givenUp = needs.filter { $0.missing.contains(id) }
         needs.removeAll { $0.missing.contains(id) }
-        ranges.remove(id)
+        if let offer = ranges.remove(id) { removeFetched(offer) }
         for need in givenUp { need.otherwise?(self) }
     }
 

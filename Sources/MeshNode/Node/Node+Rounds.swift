@@ -112,7 +112,7 @@ extension Node {
                     let kept = try memory.current(outcomes, count: policy.recipe.parameterCount) {
                         (begun, before) throws(RoundError) in
                         // Models are kept for ever; one that is gone takes only this round's part of the residual with it.
-                        guard let base = self.bytesForWorker(of: begun.model.id) else { return nil }
+                        guard let base = self.bytesForWorker(of: begun.model) else { return nil }
                         return try train(base, before, begun.round, begun.seed).kept
                     }
                     if keepsMemory {
@@ -247,7 +247,12 @@ extension Node {
         let previous = header.resubmission.flatMap { self.header(of: $0.previous, chain: chain) }
         whenStored(
             [header.body] + (previous.map { [$0.body] } ?? []), from: header.submitter, namedBy: header.submitter,
-            attempt: chain
+            attempt: chain,
+            otherwise: { node in
+                // Only what is here tells that the header lies; what cannot be had may come yet.
+                guard node.hasOtherLength(header.body), node.tasks[chain] != nil else { return }
+                node.perform(node.tasks[chain]!.machine.bodyChecked(id, isValid: false, node.now), chain: chain)
+            }
         ) { node in node.checkBody(id, header, previous, chain: chain) }
     }
 

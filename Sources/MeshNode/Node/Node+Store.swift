@@ -53,6 +53,7 @@ extension Node: NetworkService {
     }
 
     public func fetch(_ id: ContentID, length: UInt64) async throws(ServiceError) -> Receipt {
+        keepRanges([id])
         if contentStore.has(id) { return Receipt(reference: id.hex, text: "the content is here") }
         guard !linked.isEmpty else {
             throw .unavailable(reason: "no peer is linked that could be asked", next: "see: `meshnode peers`")

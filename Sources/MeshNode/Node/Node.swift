@@ -122,8 +122,12 @@ public actor Node {
     var sentBlocks = Bounded<NodeID, SentBlocks, UInt64>(NodeTables.sentBlocks)
     /// Blocks for peers that are being read.
     var readBlocks = Bounded<NodeID, SentBlocks, Bool>(NodeTables.readBlocks)
-    /// Contents with decided blocks that are being fetched, and their chains.
-    var ranges = Bounded<NodeID, ContentID, ChainID>(NodeTables.ranges)
+    /// Contents with decided blocks that are being fetched or read.
+    var ranges = Bounded<NodeID, ContentID, RangeOffer>(NodeTables.ranges)
+    /// What strangers' ranges may still cost.
+    var strangersRanges = StrangersRanges()
+    /// Of each chain, a known node that says that it is ahead.
+    var ahead: [ChainID: KnownAhead] = [:]
     /// What each peer may still draw as answers.
     var answers = Bounded<NodeID, NodeID, AnswerBudget>(NodeTables.answers)
     /// Whether the frame that is being handled brought this node anything.
@@ -133,11 +137,14 @@ public actor Node {
 
     /// Contents that something waits for.
     struct ContentNeed {
+        let references: [ContentReference]
         var missing: Set<ContentID>
         /// The task whose present attempt needs it; nil where it is needed for longer.
         var attempt: ChainID?
         /// Whether a vote waits for them.
         var isForVote = false
+        /// Decided blocks that a peer offers.
+        var isRange = false
         let action: @Sendable (isolated Node) -> Void
         /// Runs where they are given up.
         var otherwise: (@Sendable (isolated Node) -> Void)?

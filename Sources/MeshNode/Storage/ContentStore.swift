@@ -369,6 +369,15 @@ public final class ContentStore: Sendable {
         for label in pins { try FileSystem.remove(try pinPath(id, label)) }
     }
 
+    /// Removes what nothing pins, unsynced: what a crash brings back can be collected again.
+    package func removeUnpinned(_ id: ContentID) throws(StorageError) {
+        guard !isReadOnly else { throw .readOnly(path: directory) }
+        try state.withLock { (state) throws(StorageError) in
+            guard state.entries[id]?.pins.isEmpty == true else { return }
+            try removeFiles(id, &state)
+        }
+    }
+
     /// Under the lock, so that a file that comes anew stays.
     private func removeFiles(_ id: ContentID, _ state: inout State) throws(StorageError) {
         state.partials[id] = nil

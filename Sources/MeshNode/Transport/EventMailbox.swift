@@ -11,6 +11,9 @@ package import Wire
 ///   control goes before their gossip, and that four to one before their bulk. A turn that nobody needs passes to the next.
 /// - A peer whose time is used up (``charge(_:_:)``) waits behind all of its kind that have some left.
 ///
+/// - What a stranger sent is dropped when its link ends, so that it costs nothing after it has gone. What a known node said
+///   before it went, a vote perhaps, is taken.
+///
 /// Each peer has a credit of bytes: over it, the transport stops reading that peer until the consumer has taken half. So
 /// what one peer sends in masses waits in its own queue, and then in its own socket, and nobody else's waits for it.
 package final class EventMailbox: Sendable {
@@ -44,6 +47,16 @@ package final class EventMailbox: Sendable {
         mutating func push(_ event: TransportEvent, of node: NodeID) {
             if rings[node] == nil { turns.join(node) }
             rings[node, default: Ring()].events.append(event)
+        }
+
+        /// - Returns: the bytes of its frames, and their number.
+        mutating func drop(_ node: NodeID) -> (bytes: Int, frames: Int) {
+            guard let ring = rings.removeValue(forKey: node) else { return (0, 0) }
+            turns.leave(node)
+            return ring.events.reduce((0, 0)) { sum, event in
+                guard case .frame(_, _, let bytes)? = event else { return sum }
+                return (sum.0 + bytes.count, sum.1 + 1)
+            }
         }
 
         /// The next peer's oldest frame; of those that `hasTime`, where there is one.
@@ -104,6 +117,19 @@ package final class EventMailbox: Sendable {
                 if let event = strangers[lane].pop(hasTime) { return event }
             }
             return nil
+        }
+
+        /// Frames of a link that comes next are pushed behind its end.
+        mutating func dropStrangersFrames(of node: NodeID) {
+            var dropped = 0
+            for lane in strangers.indices {
+                let (bytes, frames) = strangers[lane].drop(node)
+                dropped += bytes + frames * EventMailbox.frameCost
+            }
+            guard dropped > 0 else { return }
+            let left = credit[node, default: 0] - dropped
+            credit[node] = left > 0 ? left : nil
+            if left <= 0 { paused.remove(node) }
         }
 
         mutating func push(_ event: TransportEvent, of node: NodeID, lane: Lane) {
@@ -186,7 +212,10 @@ package final class EventMailbox: Sendable {
                     state.paused.insert(node)
                     goOn = false
                 }
-            case .linkUp, .linkDown, .drained: state.notices.events.append(event)
+            case .linkDown(let node, _):
+                state.notices.events.append(event)
+                state.dropStrangersFrames(of: node)
+            case .linkUp, .drained: state.notices.events.append(event)
             case .record, .status, .refused, .malformed:
                 if state.notices.count < Self.noticesMax {
                     state.notices.events.append(event)
