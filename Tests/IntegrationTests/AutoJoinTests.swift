@@ -39,7 +39,7 @@ import Testing
             3,
             settings: [
                 "miner.auto_join=true", "miner.bond=100", "miner.max_bond=500", "miner.max_total_bond=900",
-                "miner.max_tasks=3",
+                "miner.max_tasks=6",
             ])
         defer { lab.stopAll() }
         try await lab.startAll()
@@ -60,12 +60,12 @@ import Testing
             try await joins(lab, "n2", try publish(lab, name), bond: 100)
         }
         let fourth = try publish(lab, "fourth")
-        try await refuses(lab, "n2", fourth, "this node is in 3 tasks, miner.max_tasks is 3")
+        try await refuses(lab, "n2", fourth, "3 tasks of its publisher have half of the places (miner.max_tasks is 6)")
         // The line in the log says of which task.
         let log = try String(contentsOfFile: lab.folder.path + "/n2.log", encoding: .utf8)
         #expect(
             log.split(separator: "\n").contains {
-                $0.contains("miner.max_tasks is 3") && $0.contains("task=\(fourth.prefix(8))")
+                $0.contains("miner.max_tasks is 6") && $0.contains("task=\(fourth.prefix(8))")
             }, "\(log.suffix(2_000))")
 
         let ledger: LedgerView = try await lab.client("n3").get("/v1/ledger")
@@ -97,6 +97,44 @@ import Testing
         }
         let ledger: LedgerView = try await lab.client("n2").get("/v1/ledger")
         #expect(ledger.accounts.allSatisfy { $0.bonded == 200 }, "\(ledger)")
+    }
+
+    /// What was left by hand stays left, also after a restart, until it is joined by hand.
+    @Test func whatWasLeftByHandStaysLeft() async throws {
+        let lab = try LabNodes(3, settings: ["miner.auto_join=true"])
+        defer { lab.stopAll() }
+        try await lab.startAll()
+        let first = try publish(lab, "first")
+        try await joins(lab, "n2", first, bond: 100)
+        try lab.run("n2", "task", "leave", first)
+        // Whatever comes after it is joined: it was looked at, and stayed left.
+        try await joins(lab, "n2", try publish(lab, "second"), bond: 100)
+        var bond = try await isIn(lab, "n2", first)
+        #expect(bond == nil)
+        try lab.kill("n2")
+        try await lab.start("n2")
+        try await joins(lab, "n2", try publish(lab, "third"), bond: 100)
+        bond = try await isIn(lab, "n2", first)
+        #expect(bond == nil)
+        try lab.run("n2", "task", "join", first)
+        try await joins(lab, "n2", first, bond: 100)
+    }
+
+    /// A task without a reward keeps no node from one that pays; one that was joined by hand does.
+    @Test func aTaskThatPaysTakesThePlaceOfAFreeOne() async throws {
+        let lab = try LabNodes(3, settings: ["miner.auto_join=true", "miner.max_tasks=1"])
+        defer { lab.stopAll() }
+        try await lab.startAll()
+        let free = try publish(lab, "free", "reward.credits=0")
+        try await joins(lab, "n2", free, bond: 100)
+        let pays = try publish(lab, "pays", "reward.credits=500")
+        try await joins(lab, "n2", pays, bond: 100)
+        let bond = try await isIn(lab, "n2", free)
+        #expect(bond == nil)
+        try lab.run("n2", "task", "join", free)
+        try lab.run("n2", "task", "leave", pays)
+        let better = try publish(lab, "better", "reward.credits=600")
+        try await refuses(lab, "n2", better, "(miner.max_tasks is 1)")
     }
 
     /// An owner who trusts the publisher says so.

@@ -74,7 +74,9 @@ public enum SettingTable {
                 + "0: half of what the account holds, or miner.max_bond times miner.max_tasks where that is more.\n"),
         Setting(
             path: "miner.max_tasks", kind: .integer(1...1_000), builtIn: .integer(8),
-            meaning: "Most tasks at once before auto_join joins no other.\n"),
+            meaning:
+                "Most tasks at once that auto_join joins; half of them may be without a reward, and half of one publisher.\n"
+        ),
         Setting(
             path: "miner.trust_publisher", kind: .flag, builtIn: .flag(false),
             meaning:

@@ -212,7 +212,13 @@ extension Node {
     }
 
     /// Signs a transaction of this node and hands it to the registry.
-    func submit(_ transaction: Transaction) throws(ServiceError) -> Sent { try queue(signed(transaction)) }
+    /// Enrolments that are joined or left here are the operator's choice, and kept as such; what a node joins or leaves by
+    /// itself is signed and queued.
+    func submit(_ transaction: Transaction) throws(ServiceError) -> Sent {
+        let envelope = try signed(transaction)
+        try keepChoice(of: transaction)
+        return try queue(envelope)
+    }
 
     /// A checked transaction of this node that nobody has seen yet.
     func signed(_ transaction: Transaction) throws(ServiceError) -> Envelope {

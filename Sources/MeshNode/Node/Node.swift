@@ -111,6 +111,10 @@ public actor Node {
     var logarithms: [Int64: BoundedLogarithm] = [:]
     /// Enrolments of this node that are on their way.
     var joining: Set<TaskID> = []
+    /// Enrolments that it left by itself, until a block says so.
+    var leaving: Set<TaskID> = []
+    /// What the operator joined and left.
+    var byHand: HandChoices
     /// Tasks that this node's rows are just being compared with.
     var comparingRows: Set<TaskID> = []
     var obstacles = ObstacleBook()
@@ -185,6 +189,7 @@ public actor Node {
         if let fork = try SignedFork.read(durable) {
             throw NodeError.hasSignedFork(home: home.path, network: fork.network.hex, height: fork.height)
         }
+        byHand = try HandChoices(durable)
         files = try environment.openFiles()
         contentStore = try ContentStore(home, openFiles: files.contents)
         vectorFiles = try VectorFiles(home)

@@ -1,0 +1,34 @@
+internal import Wire
+
+/// Tasks that the operator has joined or left by hand. Stored before the order is sent, so that no restart forgets it:
+/// what was left by hand is not joined again by itself, what was joined by hand is not left by itself.
+struct HandChoices {
+    enum Choice: UInt8 {
+        case left = 0
+        case joined = 1
+    }
+
+    static let space = "by-hand"
+    private(set) var choices: [TaskID: Choice] = [:]
+
+    init(_ durable: DurableStore) throws(StorageError) {
+        for stored in try durable.values(space: Self.space) {
+            guard stored.key.count == 32, let byte = stored.bytes.first, let choice = Choice(rawValue: byte) else {
+                continue
+            }
+            choices[TaskID(stored.key)] = choice
+        }
+    }
+
+    /// - Parameter isKnown: whether the registry still has a task; the choices about others are forgotten.
+    mutating func keep(
+        _ choice: Choice, _ task: TaskID, in durable: DurableStore, isKnown: (TaskID) -> Bool
+    ) throws(StorageError) {
+        let gone = choices.keys.filter { $0 != task && !isKnown($0) }.sorted()
+        try durable.commit(
+            gone.map { .removeValue(space: Self.space, key: $0.bytes) }
+                + [.value(space: Self.space, key: task.bytes, bytes: [choice.rawValue])])
+        for other in gone { choices[other] = nil }
+        choices[task] = choice
+    }
+}
