@@ -63,14 +63,21 @@ import Wire
         expect(
             try Program.run("chain", "verify", out + "/full", "--genesis", "\(genesis)@\(block)"), 0,
             "is in this history")
-        // Without contents the chains are proven and the sums are not; that is said.
-        expect(try Program.run("chain", "verify", out + "/bare"), 0, "sums, equations and models were not computed")
+        // Without contents the chains are proven and the sums are not: no whole proof, and the last lines say of what.
+        let bare = try Program.run("chain", "verify", out + "/bare")
+        expect(bare, 3, "NOT HERE", "nothing wrong was found", "chain export --contents")
+        let last = try #require(bare.output.split(separator: "\n").last)
+        #expect(last.contains("not checked: sums, equations and models of task"), "\(last)")
         expect(try Program.run("chain", "verify", "--full", out + "/bare"), 3, "NOT HERE", "nothing wrong was found")
     }
 
     @Test func anotherNetworkOrHistoryIsRefused() throws {
         let other = String(repeating: "0", count: 64)
-        expect(try Program.run("chain", "verify", out + "/full", "--network", other), 2, "not \(other)")
+        let wrong = try Program.run("chain", "verify", out + "/full", "--network", other)
+        expect(wrong, 2, "not \(other)", "NOT the one that was asked for")
+        #expect(!wrong.output.contains("as asked") && !wrong.output.contains("--full"), "\(wrong.output)")
+        let network = try Genesis(wireBytes: [UInt8](Data(contentsOf: URL(fileURLWithPath: out + "/genesis")))).networkID
+        expect(try Program.run("chain", "verify", out + "/full", "--network", network.hex), 0, "as asked")
         expect(
             try Program.run("chain", "verify", out + "/full", "--checkpoint", "3:\(other)"), 2, "height 3",
             "another history of the network")
@@ -112,6 +119,24 @@ import Wire
         let end = whole.count - 1
         try altered({ $0[end] = $0[end].replacing("\"missing\":0", with: "\"missing\":1") }, "contents are missing")
         try altered({ $0.remove(at: first) }, "were written")
+    }
+
+    /// Damage is a failure alone: neither the registry nor what rests on it is called missing because of it.
+    @Test func damageIsNeverCalledMissing() throws {
+        let whole = try lines()
+        let registry = try #require(whole[1].firstRange(of: "\",\"height\""))
+        let last = try #require(whole.lastIndex { $0.hasPrefix(whole[1][..<registry.lowerBound]) })
+        for line in [1, last / 2, last] { try expectDamage(whole, line) }
+    }
+
+    private func expectDamage(_ whole: [String], _ line: Int) throws {
+        var altered = whole
+        let body = try #require(altered[line].firstRange(of: "\"body\":\""))
+        let digit = altered[line].index(after: body.upperBound)
+        altered[line].replaceSubrange(digit...digit, with: altered[line][digit] == "0" ? "1" : "0")
+        let outcome = try Program.run("chain", "verify", try write(altered))
+        expect(outcome, 2, "height \(line)  FAILED")
+        #expect(!outcome.output.contains("NOT HERE"), "\(outcome.output)")
     }
 
     @Test func aCutFileNamesItsLine() throws {

@@ -2236,6 +2236,10 @@ class Export:
             else:
                 self.gap(chain, task.height if task else 0, "registry block %d settled height %d, which is not here" % (at, height))
         results = equations = repeats = opened = 0
+        for t in registry.every_task() if not self.held else []:
+            if t["beacon"] is not None:
+                height = self.tasks[t["id"]].height if t["id"] in self.tasks else 0
+                self.gap(t["id"], height, "sums, equations and models: the file holds no contents")
         mask = mask_base() if self.held else None
         for key, task in sorted(self.tasks.items()) if self.held else []:
             height = 0

@@ -6,7 +6,8 @@ internal import Wire
 ///
 /// There are three answers. A *failure* is a claim that does not hold. A *gap* is something that could not be checked
 /// because it is not here: a body past its retention, a chain that ends before what the registry settled. Only a report
-/// without either is proof of the whole.
+/// without either is proof of the whole. What is damaged is a failure and never a gap as well: behind a failure of the
+/// registry, nobody misses the blocks that were not read.
 public struct HomeVerifier: ChainVerification {
     public init() {}
 
@@ -27,7 +28,16 @@ public struct HomeVerifier: ChainVerification {
                 network: "", isFull: isFull, chains: [],
                 failures: [.init(chain: "file", height: 0, cause: "\(error)")])
         }
-        return try verify(file, isFull: isFull || file.hasContents, anchor: anchor, progress: progress)
+        var report = try verify(file, isFull: isFull || file.hasContents, anchor: anchor, progress: progress)
+        // One gap a task says the same as one for every sum and model.
+        if !report.isFull, report.failures.isEmpty {
+            report.gaps += report.chains.filter { $0.kind == "task" }.map {
+                .init(
+                    chain: $0.chain, height: $0.blocks,
+                    missing: "sums, equations and models of task \($0.name ?? ""): the file holds no contents")
+            }
+        }
+        return report
     }
 
     func verify(
@@ -58,7 +68,7 @@ public struct HomeVerifier: ChainVerification {
         for taskGenesis in registry.state.everyOpenedTask() {
             var checker = TaskChecker(
                 genesis: taskGenesis, source: isFull ? source : nil, registry: registry.blocks,
-                settled: registry.settled[taskGenesis.task] ?? [])
+                registryHolds: registry.holds, settled: registry.settled[taskGenesis.task] ?? [])
             checker.run(source: source, report: &report, progress: progress)
         }
         if report.failures.isEmpty {
@@ -98,6 +108,8 @@ struct RegistryChecker {
     private(set) var blocks: [BlockID] = []
     /// Every decided Settle, also those that a later one has overtaken.
     private(set) var settled: [TaskID: [Settled]] = [:]
+    /// Whether every block that is here was read and is right.
+    private(set) var holds = true
 
     init(genesis: Genesis) { state = RegistryState(genesis: genesis) }
 
@@ -127,13 +139,14 @@ struct RegistryChecker {
                 progress(VerificationProgress(chain: chain.hex, height: height, head: head))
             }
         } catch {
+            holds = false
             report.failures.append(HomeVerifier.failure(error, chain: chain, after: height))
         }
         report.chains.append(
             .init(
                 chain: chain.hex, kind: "registry", blocks: state.height,
                 head: state.height == 0 ? nil : state.head.hex, timeMs: state.height == 0 ? nil : state.headTimeMs))
-        if state.height == 0 {
+        if state.height == 0, holds {
             report.gaps.append(.init(chain: chain.hex, height: 0, missing: "every block: the registry is empty"))
         }
         if let checkpoint, checkpoint.height > state.height, report.failures.isEmpty {

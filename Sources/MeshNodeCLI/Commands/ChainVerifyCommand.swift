@@ -71,8 +71,8 @@ extension ChainCommand {
             abstract: "Checks every block of a home or of an exported file, offline and without secrets.",
             discussion: """
                 Exit 2 names chain, height and cause of what does not hold. Exit 3: nothing wrong was found, but bodies, \
-                sums or blocks are not here, and what they would show was not checked; each is named. A file is checked as \
-                far as its contents go; a home only with --full.
+                sums or blocks are not here, and what they would show was not checked; each is named. A file is checked \
+                with its contents, and one without them is not the whole proof; a home only with --full.
                 Example: meshnode chain verify lab.export --genesis lab.genesis
                 """)
         @OptionGroup var global: GlobalArguments
@@ -120,8 +120,14 @@ extension ChainCommand {
             guard !report.gaps.isEmpty else { return }
             throw CommandFailure(
                 ExitStatus.incomplete,
-                "nothing wrong was found, but \(report.gaps.count) things could not be checked, because \(subject) does "
-                    + "not hold them; check a home or an export that does")
+                "nothing wrong was found, but not all could be checked, because \(subject) does not hold it: "
+                    + "\(unchecked(report)); check a home or an export (chain export --contents) that does")
+        }
+
+        /// What was not checked, in a few words: the lines above name each thing.
+        private static func unchecked(_ report: VerificationReport) -> String {
+            let more = report.gaps.count - 3
+            return report.gaps.prefix(3).map(\.missing).joined(separator: "; ") + (more > 0 ? "; \(more) more" : "")
         }
 
         private static func place(_ chain: String, _ height: UInt64) -> String {
@@ -153,9 +159,9 @@ extension ChainCommand {
             if !report.network.isEmpty {
                 lines.append(
                     "network \(report.network)\(report.networkName.map { " \"\($0)\"" } ?? "")"
-                        + (anchor.network == nil
-                            ? "; whether it is the one you mean only you can say (--genesis, --network)" : ", as asked")
-                )
+                        + (anchor.network.map {
+                            $0.hex == report.network ? ", as asked" : ", NOT the one that was asked for"
+                        } ?? "; whether it is the one you mean only you can say (--genesis, --network)"))
             }
             if let origin = report.origin { lines += text(origin) }
             lines += report.chains.map { chain in
@@ -177,13 +183,14 @@ extension ChainCommand {
                         ?? "a history signed by validators that have taken their bonds back since cannot be told apart "
                         + "from this one: compare the block above with somebody you trust, or give --checkpoint")
             }
-            if !report.isFull {
-                lines.append("sums, equations and models were not computed: that takes contents and --full")
-            }
             lines.append(
                 !report.failures.isEmpty
                     ? "\(report.failures.count) failures"
-                    : report.gaps.isEmpty ? "every block holds" : "what is here holds; \(report.gaps.count) gaps")
+                    : !report.gaps.isEmpty
+                        ? "what is here holds; not checked: \(unchecked(report))"
+                        : report.isFull
+                            ? "every block holds"
+                            : "every block holds; sums, equations and models were not computed: that takes --full")
             return lines.joined(separator: "\n")
         }
     }
