@@ -44,6 +44,25 @@ import Testing
         #expect(try await executable.run(["task", "create", digits, "--set", "rounds=0"]).status == 65)
     }
 
+    /// Who has no home is not told to repair one, and nothing that is lost is to be moved away.
+    @Test func whoVerifiesWithoutAHomeIsToldWhatToGive() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let home = scratch.path + "/h"
+        let model = try scratch.write("x", "m.safetensors")
+        let origin = try await executable.run(["verify", model, "--home", home])
+        #expect(origin.status == 78 && origin.errors.contains("give --export FILE, or --home HOME"), "\(origin.errors)")
+        let chain = try await executable.run(["chain", "verify", "--home", home])
+        #expect(chain.status == 78 && chain.errors.contains("give a FILE that chain export wrote"), "\(chain.errors)")
+        #expect(try await executable.run(["init", "--home", home, "-q"]).status == 0)
+        try FileManager.default.removeItem(atPath: home + "/chain.sqlite")
+        for command in [["verify", model], ["chain", "verify"], ["chain", "head"]] {
+            let lost = try await executable.run(command + ["--home", home])
+            #expect(lost.status == 78 && lost.errors.contains("chain.sqlite does not exist; run "), "\(lost.errors)")
+            #expect(!lost.errors.contains("move it away"), "\(lost.errors)")
+        }
+    }
+
     @Test func absentNodeIs69AndSaysHowToStart() async throws {
         let scratch = try Scratch()
         let executable = try Executable()

@@ -76,7 +76,8 @@ import Wire
         let wrong = try Program.run("chain", "verify", out + "/full", "--network", other)
         expect(wrong, 2, "not \(other)", "NOT the one that was asked for")
         #expect(!wrong.output.contains("as asked") && !wrong.output.contains("--full"), "\(wrong.output)")
-        let network = try Genesis(wireBytes: [UInt8](Data(contentsOf: URL(fileURLWithPath: out + "/genesis")))).networkID
+        let network = try Genesis(wireBytes: [UInt8](Data(contentsOf: URL(fileURLWithPath: out + "/genesis"))))
+            .networkID
         expect(try Program.run("chain", "verify", out + "/full", "--network", network.hex), 0, "as asked")
         expect(
             try Program.run("chain", "verify", out + "/full", "--checkpoint", "3:\(other)"), 2, "height 3",
@@ -137,6 +138,36 @@ import Wire
         let outcome = try Program.run("chain", "verify", try write(altered))
         expect(outcome, 2, "height \(line)  FAILED")
         #expect(!outcome.output.contains("NOT HERE"), "\(outcome.output)")
+    }
+
+    /// Whatever somebody hands over as an export costs no more memory than a line of the format.
+    @Test func whatIsNoExportIsNotReadToItsEnd() throws {
+        expect(try Program.run("chain", "verify", "/dev/null"), 78, "/dev/null is not a plain file")
+        expect(try Program.run("chain", "verify", out), 78, "a directory")
+        let path = out + "/endless"
+        #expect(mkfifo(path, 0o600) == 0)
+        // A writer of its own, so that opening it would return.
+        let pipe = open(path, O_RDWR)
+        expect(try Program.run("chain", "verify", path), 78, "a pipe or a device")
+        close(pipe)
+        #expect(unlink(path) == 0)
+        // Twenty gigabytes of nothing, and a line that goes on with letters.
+        for letters in [0, 130] {
+            let head = Data((try lines()[0] + "\n").utf8)
+            let piece = Data([UInt8](repeating: 0x61, count: letters << 20))
+            try (head + piece).write(to: URL(fileURLWithPath: path))
+            try #require(truncate(path, 20 << 30) == 0)
+            expect(
+                try Program.run("chain", "verify", path), 2,
+                letters == 0 ? "line 2: other characters than ASCII" : "no line of this format is")
+        }
+        // The same for a model, whose file is named.
+        let none = try Program.run("verify", path, "--export", out + "/full")
+        expect(none, 65, path, "at most 2147483648 are read")
+        expect(try Program.run("verify", "/dev/zero", "--export", out + "/full"), 65, "/dev/zero: it is a device")
+        try Data("no model".utf8).write(to: URL(fileURLWithPath: path))
+        expect(try Program.run("verify", path, "--export", out + "/full"), 65, path)
+        try FileManager.default.removeItem(atPath: path)
     }
 
     @Test func aCutFileNamesItsLine() throws {

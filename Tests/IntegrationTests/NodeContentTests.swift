@@ -254,7 +254,7 @@ struct NodeContentTests {
         #expect(!FileSystem.isFull(folder.path, for: 1_000) && FileSystem.hasRoom(in: folder.path, for: 1_000))
         let gone = folder.path + "/gone"
         #expect(!FileSystem.isFull(gone, for: 1_000) && !FileSystem.hasRoom(in: gone, for: 1_000))
-        let format = DatabaseFile.Format(name: "a store", mark: 1, version: 1, schema: "") { _ in "" }
+        let format = DatabaseFile.Format(name: "a store", mark: 1, version: 1, schema: "") { _, _ in "" }
         for isWritable in [true, false] {
             let error = DatabaseFile.translate(
                 DatabaseError(resultCode: .SQLITE_IOERR), path: gone + "/a.sqlite", format: format,

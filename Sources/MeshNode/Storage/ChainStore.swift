@@ -234,8 +234,9 @@ public final class ChainStore: Sendable {
             CREATE TABLE peer (node BLOB NOT NULL PRIMARY KEY CHECK (length(node) = 32), record BLOB NOT NULL,
                 last_seen INTEGER NOT NULL) STRICT, WITHOUT ROWID;
             """,
-        advice: { home in
-            "move it away if it is there, then run `meshnode init --home \(home.shellWord) --genesis FILE` and start the node: it "
-                + "fetches the chain from its peers"
+        advice: { home, isMissing in
+            (isMissing ? "" : "move it away, then ")
+                + "run `meshnode init --home \(home.shellWord) --genesis FILE` and start the node: it fetches the chain from its "
+                + "peers"
         })
 }

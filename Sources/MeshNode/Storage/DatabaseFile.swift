@@ -24,10 +24,13 @@ package final class DatabaseFile: Sendable {
         let version: Int
         /// Statements that make version 1; later versions append their migrations.
         let schema: String
-        /// What an operator does about a damaged or missing file, given the home that holds it.
-        let advice: @Sendable (_ home: String) -> String
+        /// What an operator does about a damaged or missing file, given the home that holds it. Nobody can move away what is
+        /// not there.
+        let advice: @Sendable (_ home: String, _ isMissing: Bool) -> String
 
-        func repair(_ path: String) -> String { advice(FileSystem.parent(of: path)) }
+        func repair(_ path: String, isMissing: Bool = false) -> String {
+            advice(FileSystem.parent(of: path), isMissing)
+        }
     }
 
     enum Access: Sendable { case serial, concurrent, readOnly }
@@ -127,7 +130,9 @@ package final class DatabaseFile: Sendable {
 
     private static func prepareFile(_ path: String, format: Format, opening: StoreOpening) throws(StorageError) {
         guard let status = try FileSystem.status(path) else {
-            guard opening == .createIfMissing else { throw .missing(path: path, next: format.repair(path)) }
+            guard opening == .createIfMissing else {
+                throw .missing(path: path, next: format.repair(path, isMissing: true))
+            }
             return try create(path, format: format)
         }
         guard !status.isDirectory else { throw .wrongFile(path: path, expected: format.name, found: "a directory") }

@@ -300,7 +300,7 @@ public final class DurableStore: Sendable {
             ) STRICT, WITHOUT ROWID;
             """,
         // An old copy is as bad as none: both forget what was signed since.
-        advice: { _ in
+        advice: { _, _ in
             "never restore an old copy and never go on with this key, the node could sign twice; make a new home, "
                 + "which has a key of its own: `meshnode init --home NEW`"
         })

@@ -167,6 +167,21 @@ enum FileSystem {
         return file
     }
 
+    /// Opens a file that a person named, for reading: a pipe or a device would wait or never end.
+    static func openPlain(_ path: String) throws(StorageError) -> Int32 {
+        // Without waiting: opening a pipe that nobody writes to would not return.
+        let file = try open(path, O_RDONLY | O_NONBLOCK)
+        var info = stat()
+        let isKnown = fstat(file, &info) == 0
+        guard isKnown, info.st_mode & S_IFMT == S_IFREG else {
+            close(file)
+            throw .wrongFile(
+                path: path, expected: "plain file",
+                found: info.st_mode & S_IFMT == S_IFDIR ? "a directory" : "a pipe or a device")
+        }
+        return file
+    }
+
     static func length(of file: Int32, _ path: String) throws(StorageError) -> UInt64 {
         var info = stat()
         guard fstat(file, &info) == 0 else { throw failure(path, "lookup") }

@@ -28,7 +28,7 @@ struct ExportFile: ChainSource {
     /// - Throws: `StorageError` where the file cannot be read, `RoundError.rejected` with line and fault for another form.
     init(_ path: String) throws {
         name = path
-        file = OpenFile(try FileSystem.open(path, O_RDONLY))
+        file = OpenFile(try FileSystem.openPlain(path))
         var reader = Reader()
         var offset: UInt64 = 0
         var line: [UInt8] = []
@@ -45,6 +45,7 @@ struct ExportFile: ChainSource {
                 line.removeAll(keepingCapacity: true)
             }
             line += piece[from...]
+            try reader.bound(line, from: line.count - (piece.endIndex - from))
             offset += UInt64(piece.count)
         }
         guard line.isEmpty else { throw RoundError.rejected("line \(reader.number + 1) has no end: the file was cut") }
@@ -70,6 +71,20 @@ struct ExportFile: ChainSource {
         var blocks: UInt64 = 0
         /// Of the last line.
         var missing: UInt64?
+
+        /// What a line without its end may be: nobody's file is read into memory further than a line of this format goes.
+        /// - Parameter start: of the bytes that are new.
+        func bound(_ line: [UInt8], from start: Int) throws(RoundError) {
+            guard line[start...].allSatisfy({ (0x20...0x7e).contains($0) || $0 == 0x09 }) else {
+                throw .rejected("line \(number + 1): other characters than ASCII")
+            }
+            guard line.count > ExportLine.longest else { return }
+            let head = String(decoding: line.prefix(ExportLine.names), as: UTF8.self)
+            let isContent = head.contains("\"content\"") || head.contains("\"bytes\"")
+            guard isContent, line.count <= ExportLine.longestContent else {
+                throw .rejected("line \(number + 1) is longer than \(line.count) bytes: no line of this format is")
+            }
+        }
 
         mutating func take(_ bytes: [UInt8], _ span: Span) throws(RoundError) {
             number += 1

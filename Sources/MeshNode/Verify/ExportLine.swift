@@ -11,6 +11,12 @@ enum ExportLine {
     case end(blocks: UInt64, contents: UInt64, missing: UInt64)
 
     static let format = "meshnode-export/1"
+    /// A genesis of 64 MiB, the longest that is read, in hexadecimal; blocks are shorter.
+    static let longest = 2 * (64 << 20) + names
+    /// The content of a task whose rounds fit into a node's memory, in base64.
+    static let longestContent = Limits.roundMemory / 3 * 4 + names
+    /// Room for all but the long value of a line; the first of its names stands in it.
+    static let names = 4 << 10
 
     /// - Throws: `RoundError.rejected` with what is wrong.
     init(_ line: [UInt8]) throws(RoundError) {

@@ -46,18 +46,19 @@ public struct ModelOrigin: Codable, Equatable, Sendable {
         public var values: Int
     }
 
+    /// - Parameter name: what messages call the file.
     /// - Throws: `StorageError`, `NodeError` for a home whose chains do not hold, `LearnError` for a file that is no model.
-    public static func find(_ model: [UInt8], home: HomeDirectory) throws -> Search {
-        try find(model, in: try HomeSource(home))
+    public static func find(_ model: [UInt8], named name: String, home: HomeDirectory) throws -> Search {
+        try find(model, named: name, in: try HomeSource(home))
     }
 
     /// The same for a file that `chain export` wrote.
-    public static func find(_ model: [UInt8], export path: String) throws -> Search {
-        try find(model, in: try ExportFile(path))
+    public static func find(_ model: [UInt8], named name: String, export path: String) throws -> Search {
+        try find(model, named: name, in: try ExportFile(path))
     }
 
-    private static func find(_ model: [UInt8], in source: some ChainSource) throws -> Search {
-        let wanted = try ModelTensors(model, file: "the model")
+    private static func find(_ model: [UInt8], named name: String, in source: some ChainSource) throws -> Search {
+        let wanted = try ModelTensors(model, file: name)
         guard let bytes = try source.genesis() else { throw NodeError.notInitialised(source.name) }
         let genesis = try Genesis.read(bytes)
         let registry = try ChainReplay(store: source, genesis: genesis).registry

@@ -126,7 +126,14 @@ struct VerifyCommand: ParsableCommand {
     @Option(help: "A file that chain export wrote, instead of a home.") var export: String?
 
     func run() throws {
-        let bytes = try Files.read(model, limit: 1 << 33)
+        let home = global.homeDirectory
+        guard export != nil || Files.exists(home.path) else {
+            throw CommandFailure(
+                ExitStatus.configuration,
+                "there is no home \(home.path) to look in; give --export FILE, or --home HOME of one that is there")
+        }
+        // No round of a valid task takes more memory, and its model is a part of that.
+        let bytes = try Files.read(model, limit: Limits.roundMemory)
         let anchor = try known.anchor()
         if export != nil || anchor != .none {
             // A home has checked its blocks when it took them; a file is worth what its check says.
@@ -137,8 +144,8 @@ struct VerifyCommand: ParsableCommand {
             }
         }
         let search =
-            try export.map { try ModelOrigin.find(bytes, export: $0) }
-            ?? ModelOrigin.find(bytes, home: global.homeDirectory)
+            try export.map { try ModelOrigin.find(bytes, named: model, export: $0) }
+            ?? ModelOrigin.find(bytes, named: model, home: home)
         guard !search.origins.isEmpty else { throw Self.unknown(search, model: model) }
         global.output.show(search) { search in
             (search.origins.map(Self.text)

@@ -95,6 +95,12 @@ extension ChainCommand {
                 output.detail("chain \(progress.chain.prefix(8))  \(progress.height)/\(progress.head)")
             }
             do {
+                guard file != nil || Files.exists(home.path) else {
+                    throw CommandFailure(
+                        ExitStatus.configuration,
+                        "there is no home \(home.path) to check; give a FILE that chain export wrote, or --home HOME of one "
+                            + "that is there")
+                }
                 if let file {
                     return try Seams.verification.verify(
                         export: file, isFull: isFull, anchor: anchor, progress: progress)

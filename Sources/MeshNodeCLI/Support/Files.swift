@@ -11,9 +11,18 @@ struct FileError: Error, Equatable, CustomStringConvertible {
 }
 
 enum Files {
+    /// A whole file that a person named, refused before reading where it is longer than `limit` bytes. A link stands for its
+    /// file; a device would never end.
     static func read(_ path: String, limit: Int = 1 << 30) throws(FileError) -> [UInt8] {
-        guard let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int else {
-            throw FileError(path: path, reason: "there is no such file, or it may not be read")
+        let manager = FileManager.default
+        // What a shell puts in for a command leads nowhere that has a name.
+        guard
+            let known = (try? manager.attributesOfItem(atPath: resolved(path)))
+                ?? (try? manager.attributesOfItem(atPath: path)),
+            let size = known[.size] as? Int
+        else { throw FileError(path: path, reason: "there is no such file, or it may not be read") }
+        if let kind = known[.type] as? FileAttributeType, [.typeCharacterSpecial, .typeBlockSpecial].contains(kind) {
+            throw FileError(path: path, reason: "it is a device, not a file")
         }
         guard size <= limit else { throw FileError(path: path, reason: "\(size) bytes, at most \(limit) are read") }
         guard let data = FileManager.default.contents(atPath: path) else {
