@@ -7,6 +7,23 @@ import Wire
 
 /// What a home on disk answers while no node serves it.
 @Suite(.serialized) struct OfflineHomeTests {
+    /// Every credit stands in a line.
+    @Test func theLedgerAddsUp() throws {
+        let folder = try Folder()
+        let (history, large, _) = try UnsupportedTaskTests.history()
+        let home = folder.path + "/home"
+        try history.makeHome(home, heights: history.blocks.count)
+        let ledger = try OfflineHome(HomeDirectory(path: home)).ledger()
+        let accounts = ledger.accounts.reduce(0) {
+            $0 + $1.balance + $1.bonded + $1.validatorBond + $1.unbonding + $1.reserve
+        }
+        let tasks = ledger.escrows.reduce(0) { $0 + $1.credits } + ledger.deposits.reduce(0) { $0 + $1.credits }
+        #expect(accounts + tasks + ledger.burned == ledger.total, "\(ledger)")
+        #expect(ledger.deposits.count == 2 && ledger.deposits.allSatisfy { $0.credits > 0 })
+        let shown = try Program.run("ledger", "balance", "--home", home)
+        #expect(shown.code == 0 && shown.output.contains("deposit for \(large.short) \"large\": "), "\(shown.output)")
+    }
+
     @Test func aHomeAnswersLikeItsNode() async throws {
         let folder = try Folder()
         let history = try RegistryHistory(voters: 4, heights: 12)

@@ -13,7 +13,8 @@ extension LedgerView {
                         node: node.hex, balance: account.balance, bonded: account.bonded,
                         validatorBond: account.validatorBond,
                         unbonding: account.unbonding.reduce(0) { $0 + $1.credits }, isSelf: node == own,
-                        releases: account.unbonding.map { .init(credits: $0.credits, timeMs: $0.releaseMs) })
+                        releases: account.unbonding.map { .init(credits: $0.credits, timeMs: $0.releaseMs) },
+                        reserve: account.reserve)
                 }
             },
             escrows: state.tasks.filter { $0.escrow > 0 }.map {
@@ -22,6 +23,10 @@ extension LedgerView {
                     task: $0.task.hex, name: $0.spec.name, credits: $0.escrow,
                     payoutMs: $0.paidMs == nil ? dates.payoutMs ?? dates.payoutLatestMs : nil,
                     isDated: dates.payoutMs != nil)
+            },
+            deposits: state.tasks.filter { $0.deposit > 0 }.map {
+                Deposit(
+                    task: $0.task.hex, name: $0.spec.name, publisher: $0.publisher.hex, credits: $0.deposit)
             })
     }
 }

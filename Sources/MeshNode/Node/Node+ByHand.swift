@@ -150,7 +150,7 @@ extension Node {
     private static func noCandidate(_ round: UInt32, _ task: TaskID) -> ServiceError {
         .conflict(
             reason: "round \(round) of task \(task.short) has no candidate to vote on",
-            next: "see: `meshnode round show \(task.short) \(round)`")
+            next: "see: `meshnode round list \(task.short)`")
     }
 
     public func vote(_ vote: ManualVote, round: UInt32, task: TaskID) async throws(ServiceError) -> Receipt {

@@ -78,9 +78,12 @@ struct OfflineChains {
         if let bytes = try store.genesis() { registry = try Genesis.read(bytes).networkID.registryChain }
         return try store.chains().map { record in
             let head = try store.head(chain: record.id)
+            // A node calls the registry by no name either.
+            let isRegistry = record.id == registry
+            let name = isRegistry || record.info.isEmpty ? nil : String(decoding: record.info, as: UTF8.self)
             return ChainView(
-                chain: record.id.hex, kind: record.id == registry ? "registry" : "task", height: head?.height,
-                head: head?.id.hex)
+                chain: record.id.hex, kind: isRegistry ? "registry" : "task", name: name?.printable,
+                height: head?.height, head: head?.id.hex)
         }
     }
 

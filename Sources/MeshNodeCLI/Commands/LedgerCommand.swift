@@ -166,7 +166,16 @@ enum LedgerText {
                     ", paid out \(escrow.isDated ? "" : "at the latest ")\(CalendarText.text($0))"
                 } ?? ", what is left goes back to its publisher")
         }
-        return ([accounts] + releases + escrows + ["total \(ledger.total), of it lost by evidence \(ledger.burned)"])
+        let deposits = ledger.deposits.map { deposit in
+            "deposit for \(Text.short(deposit.task)) \"\(deposit.name.printable)\": \(deposit.credits), goes back to "
+                + "\(Text.node(deposit.publisher)) when the task leaves the registry"
+        }
+        let reserve = ledger.accounts.reduce(0) { $0 + $1.reserve }
+        let reserves = reserve == 0 ? [] : ["kept for the places of accounts: \(reserve)"]
+        return
+            ([accounts] + releases + escrows + deposits + reserves + [
+                "total \(ledger.total), of it lost by evidence \(ledger.burned)"
+            ])
             .joined(separator: "\n")
     }
 }

@@ -311,10 +311,10 @@ extension Obstacle {
     }
 }
 
-/// One line a round.
+/// One line a round; the same figures as `round list` has.
 enum RoundLine {
     static let header =
-        "round  accuracy  loss     in sum  aggregator  view  train  encrypt  collect  keys   recover  opinions  vote   total  bytes"
+        "round  accuracy  loss     in sum  aggregator  views train  encrypt  collect  keys   recover  opinions  vote   total  bytes"
 
     static func text(_ view: RoundView, _ baselines: Baselines) -> String {
         if view.outcome == .void {
@@ -323,7 +323,7 @@ enum RoundLine {
         let s = view.seconds
         return pad("\(view.round)", 7) + pad(Text.share(view.accuracy), 10) + pad(Text.share(view.loss), 9)
             + pad("\(Text.number(view.submitted))/\(view.enrolled)", 8) + pad(Text.short(view.aggregator), 12)
-            + pad(Text.number(view.views.map { $0 - 1 }), 6) + pad(Text.seconds(s.train), 7)
+            + pad(Text.number(view.views), 6) + pad(Text.seconds(s.train), 7)
             + pad(Text.seconds(s.encrypt), 9) + pad(Text.seconds(s.collect), 9) + pad(Text.seconds(s.keys), 7)
             + pad(Text.seconds(s.recover), 9) + pad(Text.seconds(s.opinions), 10) + pad(Text.seconds(s.vote), 7)
             + pad(Text.seconds(s.total), 7) + Text.bytes(view.bytesIn.map { $0 + (view.bytesOut ?? 0) })

@@ -8,6 +8,8 @@ public struct AccountView: Codable, Equatable, Sendable {
     public var validatorBond: UInt64
     /// Taken back and still slashable.
     public var unbonding: UInt64
+    /// Kept for its place in the registry.
+    public var reserve: UInt64
     public var isSelf: Bool
     /// What of it comes back when, the earliest first.
     public var releases: [Release]
@@ -25,7 +27,7 @@ public struct AccountView: Codable, Equatable, Sendable {
 
     public init(
         node: String, balance: UInt64, bonded: UInt64, validatorBond: UInt64, unbonding: UInt64, isSelf: Bool,
-        releases: [Release] = []
+        releases: [Release] = [], reserve: UInt64 = 0
     ) {
         self.releases = releases
         self.node = node
@@ -33,6 +35,7 @@ public struct AccountView: Codable, Equatable, Sendable {
         self.bonded = bonded
         self.validatorBond = validatorBond
         self.unbonding = unbonding
+        self.reserve = reserve
         self.isSelf = isSelf
     }
 }
@@ -57,20 +60,41 @@ public struct LedgerView: Codable, Equatable, Sendable {
         }
     }
 
+    /// What a publisher has put up for the place of a task; it comes back when the task leaves the registry.
+    public struct Deposit: Codable, Equatable, Sendable {
+        public var task: String
+        public var name: String
+        public var publisher: String
+        public var credits: UInt64
+
+        public init(task: String, name: String, publisher: String, credits: UInt64) {
+            self.task = task
+            self.name = name
+            self.publisher = publisher
+            self.credits = credits
+        }
+    }
+
     /// Registry height.
     public var height: UInt64
+    /// Of all that follows: what accounts have free, with tasks, bonded and unbonding, escrows, deposits, and what is lost.
     public var total: UInt64
     /// Lost by evidence.
     public var burned: UInt64
     public var accounts: [AccountView]
     public var escrows: [Escrow]
+    public var deposits: [Deposit]
 
-    public init(height: UInt64, total: UInt64, burned: UInt64, accounts: [AccountView], escrows: [Escrow]) {
+    public init(
+        height: UInt64, total: UInt64, burned: UInt64, accounts: [AccountView], escrows: [Escrow],
+        deposits: [Deposit] = []
+    ) {
         self.height = height
         self.total = total
         self.burned = burned
         self.accounts = accounts
         self.escrows = escrows
+        self.deposits = deposits
     }
 }
 
