@@ -188,6 +188,11 @@ import Wire
         expect(try Program.run("chain", "verify", "--full", "--home", home), 0, "every block holds")
         let heads = try Program.run("chain", "head", "--home", home)
         #expect(heads.output == (try Program.run("chain", "head", "--home", out + "/nodes/node2")).output)
+        let tasks = try Program.run("task", "list", "--json", "--home", home)
+        let name = try #require(try JSONDecoder().decode([TaskView].self, from: Data(tasks.output.utf8)).first).name
+        #expect(heads.output.contains(" task ") && heads.output.contains(name), "\(heads.output)")
+        try expectChainAlone(home)
+        try expectReport(name, home)
         // Again: everything is there. From a file that ends earlier: nothing is lost.
         expect(try Program.run("chain", "import", out + "/full", "--home", home), 0, "0 of ")
         // Another network's home is refused before anything is written.
@@ -201,6 +206,38 @@ import Wire
             try #require(made.code == 0, "\(made.errors)")
         }
         expect(try Program.run("chain", "import", out + "/full", "--home", other), 78, "another network")
+    }
+
+    /// A home that was imported has lost nothing: what it is and what it can do is said, wherever a node is asked for.
+    private func expectChainAlone(_ home: String) throws {
+        let words = "\(home) holds a chain alone"
+        let doctor = try Program.run("doctor", "--home", home)
+        expect(doctor, 0, words, "pages sound")
+        for command in [["status"], ["peers"]] { expect(try Program.run(command + ["--home", home]), 69, words) }
+        for command in [["run"], ["init"]] { expect(try Program.run(command + ["--home", home]), 78, words) }
+        for command in [["doctor"], ["status"], ["run"], ["init"]] {
+            let outcome = try Program.run(command + ["--home", home])
+            let text = outcome.output + outcome.errors
+            for wrong in ["restore", "meshnode run", "config.toml"] { #expect(!text.contains(wrong), "\(text)") }
+        }
+        #expect(!FileManager.default.fileExists(atPath: home + "/durable.sqlite"))
+    }
+
+    /// Held-out rows are not on the chain: without them there is a report that says so.
+    private func expectReport(_ task: String, _ home: String) throws {
+        let folder = out + "/report"
+        let made = try Program.run("task", "report", task, "--home", home, "--out", folder)
+        expect(made, 0, "--evaluation", "2 rounds")
+        let page = try String(contentsOfFile: folder + "/report.html", encoding: .utf8)
+        #expect(page.contains("give --evaluation FILE"))
+        let rounds = try String(contentsOfFile: folder + "/round_metrics.jsonl", encoding: .utf8).split(separator: "\n")
+        #expect(rounds.count == 3 && rounds.allSatisfy { $0.contains("\"accuracy\":null,\"loss\":null") }, "\(rounds)")
+        let measured = ["task", "report", task, "--home", home, "--force", "--evaluation", "digits", "--out", folder]
+        let again = try Program.run(measured)
+        expect(again, 0, "2 rounds")
+        #expect(!again.output.contains("--evaluation"))
+        let lost = measured.map { $0 == "digits" ? out + "/none.csv" : $0 }
+        expect(try Program.run(lost), 65, "there is no such file")
     }
 
     @Test func aModelIsFoundByItsTensors() throws {

@@ -18,7 +18,12 @@ public struct Doctor: Sendable {
     }
 
     public func checks() -> [HealthCheck] {
-        [clock(), disk(), ports()] + memory() + settings() + key() + databases() + chains() + data() + bootstrap()
+        // Nothing that a node needs is missing in a home of no node.
+        guard isRunning || !home.holdsChainAlone else {
+            return [HealthCheck("home", .ok, home.chainAlone), disk()] + databases() + chains()
+        }
+        return [clock(), disk(), ports()] + memory() + settings() + key() + databases() + identity() + chains() + data()
+            + bootstrap()
     }
 
     private func clock() -> HealthCheck {
@@ -181,6 +186,11 @@ public struct Doctor: Sendable {
                     "database", .fail, "\(error)",
                     next: next("blocks can be fetched again, as the line above says; never move durable.sqlite")))
         }
+        return checks
+    }
+
+    private func identity() -> [HealthCheck] {
+        var checks: [HealthCheck] = []
         do {
             _ = try home.loadIdentity()
             checks += signed()

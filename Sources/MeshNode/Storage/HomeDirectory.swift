@@ -40,6 +40,17 @@ public struct HomeDirectory: Sendable, Equatable {
         "\(configuration) does not exist, so every setting that is not given otherwise has its default; restore it, or set what "
             + "differs; see: `meshnode config show --origin --home \(path.shellWord)`"
     }
+    /// Whether this is a home to look at, as `chain import` makes it: a chain, and nothing that a node is given or makes.
+    public var holdsChainAlone: Bool {
+        func isThere(_ path: String) -> Bool { (try? FileSystem.exists(path)) ?? true }
+        return isThere(chainDatabase) && ![durableDatabase, identityKey, configuration].contains(where: isThere)
+    }
+    /// What is said of such a home where a node is asked for.
+    public var chainAlone: String {
+        "\(path) holds a chain alone, as chain import makes it, and no key: no node runs in it. chain, verify, scores, "
+            + "contributors, ledger, task list, task show, task report, round list and model export read it; make a home for a "
+            + "node elsewhere: `meshnode init --home NEW`"
+    }
     public var lockFile: String { path + "/lock" }
     /// There while the owner has not said that the key of this home lives in one place only.
     public var alarmFile: String { path + "/alarm" }

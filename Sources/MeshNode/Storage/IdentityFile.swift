@@ -91,6 +91,7 @@ extension HomeDirectory {
     /// Reads the identity after checking that nobody else can.
     public func loadIdentity() throws(StorageError) -> NodeIdentity {
         guard let status = try FileSystem.status(identityKey) else {
+            guard !holdsChainAlone else { throw .missing(path: identityKey, next: chainAlone) }
             throw .missing(
                 path: identityKey,
                 next: try hasHistory

@@ -9,24 +9,26 @@ public import Wire
 /// what it did not see is absent.
 public enum TaskReport {
     /// - Parameters:
-    ///   - evaluation: held-out rows; `label` its column of the class in tables.
+    ///   - evaluation: held-out rows, `label` its column of the class in tables; nil where there are none, and no model is
+    ///     measured.
     ///   - centralised, alone: baselines where somebody holds all rows; a mesh cannot know them.
     /// - Throws: `StorageError`, `NodeError`, `RoundError`, `LearnError`.
     public static func make(
-        home: HomeDirectory, task: TaskID, evaluation: String, label: String, centralised: [RoundMetrics] = [],
+        home: HomeDirectory, task: TaskID, evaluation: String?, label: String, centralised: [RoundMetrics] = [],
         alone: [Double] = []
     ) throws -> RunReport {
         let decided = try DecidedRounds(home: home, task: task)
         let spec = decided.spec
         let policy = try RoundPolicy(spec)
         let content = try ContentStore(reading: home)
-        let rows = try DataFiles.fitted(evaluation, label: label, to: spec, part: .evaluation)
+        let rows = try evaluation.map { try DataFiles.fitted($0, label: label, to: spec, part: .evaluation) }
         let trainer = Trainer(model: policy.model)
         let store = try ChainStore.openReadOnly(path: home.chainDatabase)
         let views = try store.roundMetrics(chain: task).compactMap {
             try? JSONDecoder().decode(RoundView.self, from: Data($0.json.utf8))
         }
         func metrics(_ reference: ContentReference) throws -> Metrics? {
+            guard let rows else { return Metrics(accuracy: nil, loss: .nan, rows: 0, confusion: []) }
             guard let bytes = try content.get(reference.id) else { return nil }
             return try trainer.evaluate(parameters: try policy.parameters(of: bytes), data: rows)
         }
@@ -53,7 +55,9 @@ public enum TaskReport {
         }
         return RunReport(
             title: "\(spec.name), task \(task.short)",
-            settings: settings(spec, decided), lines: lines, classNames: spec.data.labels, centralised: centralised,
+            settings: settings(spec, decided)
+                + (rows == nil ? [.init("held-out rows", "none: no model was measured; give --evaluation FILE")] : []),
+            lines: lines, classNames: spec.data.labels, centralised: centralised,
             alone: alone)
     }
 

@@ -24,13 +24,14 @@ struct DoctorCommand: AsyncParsableCommand {
         var api = APIClient(socket: configuration.socket)
         api.timeoutSeconds = 5
         let running = try? await api.get("/v1/health", as: [HealthCheck].self)
-        var checks = [
-            running == nil
-                ? HealthCheck(
-                    "node", .unknown, "it does not run", next: "`meshnode run --home \(global.homePath.shellWord)`")
-                : HealthCheck("node", .ok, "it runs and answers")
-        ]
-        checks += running ?? []
+        var checks = running ?? []
+        if running != nil {
+            checks.insert(HealthCheck("node", .ok, "it runs and answers"), at: 0)
+        } else if !global.homeDirectory.holdsChainAlone {
+            checks.append(
+                HealthCheck(
+                    "node", .unknown, "it does not run", next: "`meshnode run --home \(global.homePath.shellWord)`"))
+        }
         checks += Doctor(home: global.homeDirectory, configuration: configuration, isRunning: running != nil).checks()
         global.output.show(checks, empty: "nothing to check") { checks in
             checks.map { check in

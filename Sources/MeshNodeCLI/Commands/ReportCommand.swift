@@ -43,17 +43,20 @@ extension TaskCommand {
             let data = try global.configuration(flags: [:]).configuration.data
             let id = try TaskCommand.find(task, in: home)
             LinearAlgebra.setThreadCount(1)
-            let report = try TaskReport.make(
-                home: home, task: id, evaluation: evaluation.map(Files.absolute) ?? data.evaluation,
-                label: label ?? data.label)
+            // Rows that somebody names must be there; those of the configuration need not, at a home that has none.
+            let hasRows = ShippedData(rawValue: data.evaluation) != nil || Files.exists(data.evaluation)
+            let rows = evaluation.map(Files.absolute) ?? (hasRows ? data.evaluation : nil)
+            let report = try TaskReport.make(home: home, task: id, evaluation: rows, label: label ?? data.label)
             try ReportFiles.write(report, to: out)
             let last = report.final?.metrics
             global.output.show(
                 Result(
-                    task: id.hex, rounds: last?.round ?? 0, accuracy: last?.test.accuracy, loss: last?.test.loss,
+                    task: id.hex, rounds: last?.round ?? 0, accuracy: last?.test.accuracy, loss: last?.test.loss.finite,
                     files: files)
             ) { result in
-                "\(result.rounds) rounds, accuracy \(Text.share(result.accuracy)), loss \(Text.share(result.loss)); "
+                (rows == nil
+                    ? "\(result.rounds) rounds, no model measured: there are no held-out rows, give --evaluation FILE; "
+                    : "\(result.rounds) rounds, accuracy \(Text.share(result.accuracy)), loss \(Text.share(result.loss)); ")
                     + "open \(out)/\(ReportFiles.report)"
             }
         }
@@ -97,4 +100,9 @@ extension TaskCommand {
             }
         }
     }
+}
+
+extension Double {
+    /// nil for what no JSON can say.
+    fileprivate var finite: Double? { isFinite ? self : nil }
 }

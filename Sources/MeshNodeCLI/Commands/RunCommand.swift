@@ -41,6 +41,7 @@ struct RunCommand: AsyncParsableCommand {
         try ProcessRoom.node.require()
         try OpenFiles.requireLeast()
         let home = try HomeDirectory.open(at: global.homePath)
+        guard !home.holdsChainAlone else { throw CommandFailure(ExitStatus.configuration, home.chainAlone) }
         let configuration = try global.configuration(flags: flags).configuration
         let sink = try LogSink(path: configuration.logFile)
         LogOutput.start(level: configuration.logLevel, format: configuration.logFormat, sink: sink)

@@ -145,9 +145,11 @@ struct NodeClient: Sendable {
         } catch let error as APIError {
             guard case .unreachable = error else { throw error }
             let next =
-                Files.exists(home)
-                ? "start it with: `meshnode run --home \(home.shellWord)`"
-                : "make it with: `meshnode init --home \(home.shellWord)`"
+                HomeDirectory(path: home).holdsChainAlone
+                ? HomeDirectory(path: home).chainAlone
+                : Files.exists(home)
+                    ? "start it with: `meshnode run --home \(home.shellWord)`"
+                    : "make it with: `meshnode init --home \(home.shellWord)`"
             throw CommandFailure(ExitStatus.unreachable, "\(error); \(next)")
         }
     }
