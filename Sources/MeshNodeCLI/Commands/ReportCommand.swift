@@ -45,7 +45,8 @@ extension TaskCommand {
             LinearAlgebra.setThreadCount(1)
             // Rows that somebody names must be there; those of the configuration need not, at a home that has none.
             let hasRows = ShippedData(rawValue: data.evaluation) != nil || Files.exists(data.evaluation)
-            let rows = evaluation.map(Files.absolute) ?? (hasRows ? data.evaluation : nil)
+            let named = evaluation.map { ShippedData(rawValue: $0) == nil ? Files.absolute($0) : $0 }
+            let rows = named ?? (hasRows ? data.evaluation : nil)
             let report = try TaskReport.make(home: home, task: id, evaluation: rows, label: label ?? data.label)
             try ReportFiles.write(report, to: out)
             let last = report.final?.metrics
