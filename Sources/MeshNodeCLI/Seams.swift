@@ -5,7 +5,7 @@ enum Seams {
     /// Runs a node until its task is cancelled or `POST /v1/shutdown` was asked for.
     ///
     /// - Parameter log: where the process writes its log lines.
-    static func runner(_ log: LogSink) -> any NodeRunner { NodeRuntime(log: log) }
+    static func runner(_ log: LogSink) -> any NodeRunner { NodeRuntime(log: log, endsWithProcess: true) }
     /// Checks a home offline.
     static let verification: any ChainVerification = HomeVerifier()
     /// The testnet inside one process.

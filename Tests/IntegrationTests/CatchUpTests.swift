@@ -43,6 +43,10 @@ import Testing
             let stopped = try Program.run("stop", "--home", node.home)
             #expect(stopped.code == 0, "\(stopped.errors)")
             #expect(stopped.output.contains("has ended"))
+            // Its databases are closed: what may be copied is whole.
+            let left = try FileManager.default.contentsOfDirectory(atPath: node.home)
+                .filter { $0.hasSuffix("-wal") || $0.hasSuffix("-shm") }
+            #expect(left.isEmpty, "\(left)")
             node.process.waitUntilExit()
             #expect(node.process.terminationStatus == 0)
             let again = try Program.run("stop", "--home", node.home)

@@ -39,6 +39,25 @@ import Testing
         #expect(!health.output.contains("move chain.sqlite away"), "\(health.output)")
     }
 
+    /// A disk that was mounted for reading only, as the system does after errors of it, is named with the next step.
+    @Test(.enabled(if: canRun || isCI, "a disk of its own needs root and mount"))
+    func aDiskForReadingOnlyIsNamed() throws {
+        let folder = try Folder()
+        let disk = folder.path + "/disk"
+        try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: true)
+        try #require(
+            try Self.run("/bin/mount", "-t", "tmpfs", "-o", "size=16m,mode=0700", "tmpfs", disk) == 0,
+            "no tmpfs could be mounted: run the test as root, in a container with CAP_SYS_ADMIN")
+        defer { _ = try? Self.run("/bin/umount", "-l", disk) }
+        let home = disk + "/home"
+        try RegistryHistory(voters: 4, heights: 1).makeHome(home, heights: 1)
+        try #require(try Self.run("/bin/mount", "-o", "remount,ro", disk) == 0)
+        let started = try Program.run("run", "--home", home)
+        #expect(started.code == 78 && started.errors.contains("for writing"), "\(started.code) \(started.errors)")
+        let health = try Program.run("doctor", "--home", home)
+        #expect(health.code == 1 && health.output.contains("mounted for reading only"), "\(health.output)")
+    }
+
     /// A disk with bytes and no inodes left is full as well.
     @Test(.enabled(if: canRun || isCI, "a disk of its own needs root and mount"))
     func aDiskWithoutInodesIsFull() async throws {

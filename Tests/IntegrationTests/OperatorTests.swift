@@ -73,7 +73,12 @@ import Testing
         let metrics = String(
             decoding: try await second.client().bytes("GET", "/metrics"), as: UTF8.self)
         #expect(metrics.contains("meshnode_linked_peers 1\n") && metrics.contains("kind=\"registry\"} 3\n"))
+        // Who is left alone is not ready, with or without a ticket of its own.
         second.end()
+        let alone = try #require(try await first.status { $0.peers == 0 })
+        #expect(alone.notReady.contains { $0.contains("no peers") && $0.contains("mesh.bootstrap=TICKET") }, "\(alone)")
+        let lone = try Program.run("doctor", "--home", first.home)
+        #expect(lone.code == 1 && lone.output.contains("fail     links"), "\(lone.output)")
         first.end()
         try Data("damaged".utf8).write(to: URL(fileURLWithPath: second.home + "/chain.sqlite"))
         let ill = try Program.run("doctor", "--home", second.home)

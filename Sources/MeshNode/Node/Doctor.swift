@@ -71,11 +71,19 @@ public struct Doctor: Sendable {
         ]
     }
 
+    /// ST_RDONLY of statvfs(3).
+    private static let readOnlyFlag: UInt = 1
+
     private func disk() -> HealthCheck {
         var state = statvfs()
         guard statvfs(home.path, &state) == 0 else {
             return HealthCheck(
                 "disk", .fail, "\(home.path): \(String(cString: strerror(errno)))", next: "check that the home exists")
+        }
+        guard state.f_flag & Self.readOnlyFlag == 0 else {
+            return HealthCheck(
+                "disk", .fail, "\(home.path) is on a file system that is mounted for reading only",
+                next: "mount it for writing; after errors of the disk the system does that by itself: see dmesg")
         }
         let free = UInt64(state.f_bavail) * UInt64(state.f_frsize)
         let text = "\(free >> 20) MiB free under \(home.path)"

@@ -61,7 +61,17 @@ extension Node {
     /// Gives the home up for the node that follows in this process.
     func leaveHome() async {
         // What is on its way to the disk would change files under it.
-        for writer in [disk, operatorDisk, background] { _ = await writer.run { .success(()) } }
+        await finishWriting()
         lock.release()
+    }
+
+    /// The last node of this process: the home is free once the process has ended.
+    func keepHome() async {
+        await finishWriting()
+        lock.keepUntilProcessEnds()
+    }
+
+    private func finishWriting() async {
+        for writer in [disk, operatorDisk, background] { _ = await writer.run { .success(()) } }
     }
 }

@@ -66,10 +66,19 @@ extension Node: NodeService {
     private var notReady: [String] {
         var reasons = [alarm, degraded, clockProblem].compactMap { $0 }
         guard alarm == nil, degraded == nil else { return reasons }
-        if linked.isEmpty && !configuration.bootstrap.isEmpty { reasons.append("no peer yet") }
+        if lacksPeers { reasons.append("no peers: \(Self.peersAdvice)") }
         reasons += obstacles.views.filter { [.registry, .data].contains($0.what) }.map(\.text)
         return reasons
     }
+
+    /// Others are to be there, and none is linked. Alone is well only who is the network.
+    var lacksPeers: Bool {
+        linked.isEmpty
+            && (!configuration.bootstrap.isEmpty
+                || genesis.accounts.contains { $0.validatorBond > 0 && $0.node != nodeID })
+    }
+
+    static let peersAdvice = "give the ticket of a running node: --set mesh.bootstrap=TICKET"
 
     /// What this node dropped, by reason.
     private var counters: [String: UInt64] {

@@ -207,12 +207,14 @@ extension Node: NetworkService {
             )
         }
         checks.append(
-            linkedPeers.isEmpty && !configuration.bootstrap.isEmpty
+            linkedPeers.isEmpty && lacksPeers
                 ? HealthCheck(
                     "links", .fail,
                     "no peer is linked; \(counters.failedDials) dials and "
                         + "\(counters.failedHandshakes) handshakes failed",
-                    next: "see the log for the reason of each; check that the ticket is of this network")
+                    next: configuration.bootstrap.isEmpty
+                        ? Self.peersAdvice
+                        : "see the log for the reason of each; check that the ticket is of this network")
                 : HealthCheck("links", .ok, "\(linkedPeers.count) peers are linked"))
         let load = topics.load
         checks.append(

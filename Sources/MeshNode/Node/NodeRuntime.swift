@@ -5,9 +5,15 @@ public struct NodeRuntime: NodeRunner {
     private enum End { case done, startAnew }
 
     private let log: LogSink?
+    private let endsWithProcess: Bool
 
-    /// - Parameter log: where this process writes its log lines; the node's status counts what it lost.
-    public init(log: LogSink? = nil) { self.log = log }
+    /// - Parameters:
+    ///   - log: where this process writes its log lines; the node's status counts what it lost.
+    ///   - endsWithProcess: the process ends with its node, and holds the home until then.
+    public init(log: LogSink? = nil, endsWithProcess: Bool = false) {
+        self.log = log
+        self.endsWithProcess = endsWithProcess
+    }
 
     public func run(_ configuration: NodeConfiguration, home: HomeDirectory) async throws {
         while try await runOnce(configuration, home: home) == .startAnew {}
@@ -54,7 +60,7 @@ public struct NodeRuntime: NodeRunner {
             return end
         }
         if let reason = await node.haltReason { throw NodeError.halted(reason) }
-        await node.leaveHome()
+        if end == .done, endsWithProcess { await node.keepHome() } else { await node.leaveHome() }
         return end
     }
 }

@@ -237,6 +237,6 @@ public final class ChainStore: Sendable {
         advice: { home, isMissing in
             (isMissing ? "" : "move it away, then ")
                 + "run `meshnode init --home \(home.shellWord) --genesis FILE` and start the node: it fetches the chain from its "
-                + "peers"
+                + "peers, whom it finds by a ticket: --set mesh.bootstrap=TICKET"
         })
 }

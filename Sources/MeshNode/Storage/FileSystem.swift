@@ -274,6 +274,7 @@ enum FileSystem {
         if [ENOSPC, EDQUOT, EFBIG].contains(code) {
             return .full(path: path, reason: "\(operation) failed: \(reason)")
         }
+        if code == EROFS { return .unwritable(path: path, reason: "\(operation) failed: \(reason)") }
         return .operation(path: path, operation: operation, reason: reason)
     }
 

@@ -1,3 +1,5 @@
+internal import Dispatch
+internal import Foundation
 internal import Glibc
 internal import Synchronization
 
@@ -36,6 +38,30 @@ public final class HomeLock: Sendable {
             if let descriptor = file { close(descriptor) }
             file = nil
         }
+    }
+
+    /// Holds the home on until the process has ended, whatever becomes of this value: whoever waits for the home then finds its
+    /// databases closed.
+    func keepUntilProcessEnds() { file.withLock { $0 = nil } }
+
+    /// Returns when no process holds the home any more.
+    /// - Returns: whether that came within `seconds`.
+    public static func waitUntilFree(_ home: HomeDirectory, seconds: Int) async -> Bool {
+        let file = open(home.lockFile, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return true }
+        let (answers, answer) = AsyncStream.makeStream(of: Bool.self)
+        Thread.detachNewThread {
+            while flock(file, LOCK_SH) != 0, errno == EINTR {}
+            close(file)
+            answer.yield(true)
+            answer.finish()
+        }
+        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(seconds)) {
+            answer.yield(false)
+            answer.finish()
+        }
+        for await isFree in answers { return isFree }
+        return false
     }
 
     deinit { release() }

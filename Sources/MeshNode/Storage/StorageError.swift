@@ -16,6 +16,8 @@ public enum StorageError: Error, Equatable, Sendable, CustomStringConvertible {
     case operation(path: String, operation: String, reason: String)
     /// The disk, or the quota given to the node, is full.
     case full(path: String, reason: String)
+    /// The file system is mounted for reading only.
+    case unwritable(path: String, reason: String)
     /// The file is of another kind than the one asked for.
     case wrongFile(path: String, expected: String, found: String)
     /// The file was written by a newer version of this program.
@@ -59,6 +61,9 @@ public enum StorageError: Error, Equatable, Sendable, CustomStringConvertible {
             }
         case .operation(let path, let operation, let reason): "\(operation) of \(path) failed: \(reason)"
         case .full(let path, let reason): "\(path): \(reason); free space or raise the quota, then start again"
+        case .unwritable(let path, let reason):
+            "\(path): \(reason); mount that file system for writing (after errors of the disk the system mounts it for reading "
+                + "only: see dmesg), or move the home to another one"
         case .wrongFile(let path, let expected, let found):
             "\(path) is not a \(expected) (\(found)); check the path, the file was left as it is"
         case .newerVersion(let path, let found, let supported):

@@ -77,15 +77,11 @@ struct StopCommand: AsyncParsableCommand {
         } catch APIError.malformed(_, let reason) where reason.hasPrefix("the connection") {
             // It may have ended, by this or another order, before its answer came: what follows tells.
         }
-        let end = ContinuousClock.now + .seconds(wait)
-        while await client.api.isAnswering {
-            guard ContinuousClock.now < end else {
-                throw CommandFailure(
-                    ExitStatus.failed,
-                    "the node at \(client.api.socket) has not ended within \(wait) s; look at its log, and end its process if it hangs"
-                )
-            }
-            try await Task.sleep(for: .milliseconds(50))
+        guard await HomeLock.waitUntilFree(global.homeDirectory, seconds: wait) else {
+            throw CommandFailure(
+                ExitStatus.failed,
+                "the node at \(client.api.socket) has not ended within \(wait) s; look at its log, and end its process if it hangs"
+            )
         }
         global.output.show(Receipt(reference: "shutdown", text: "the node has ended"), text: \.text)
     }

@@ -96,7 +96,8 @@ struct CommandFailure: Error, Equatable {
     private init(_ error: StorageError) {
         let code =
             switch error {
-            case .missing, .wrongFile, .newerVersion, .wrongOwner, .alreadyExists: ExitStatus.configuration
+            case .missing, .wrongFile, .newerVersion, .wrongOwner, .alreadyExists, .unwritable:
+                ExitStatus.configuration
             case .permissions: ExitStatus.denied
             case .damaged, .damagedContent: ExitStatus.data
             case .locked, .full: ExitStatus.temporary
