@@ -86,7 +86,7 @@ public enum SettingTable {
             meaning:
                 "\"manual\": a person answers for this node with `meshnode vote TASK ROUND`, in every task. \"automatic\": only in tasks that\n"
                 + "say voting = \"manual\". The node's own check of the sum comes first either way; without an answer by\n"
-                + "deadlines.opinion it abstains.\n"),
+                + "deadlines.aggregate and deadlines.opinion together it abstains.\n"),
         Setting(
             path: "api.socket", kind: .text(107), builtIn: .text("api.sock"),
             meaning: "Unix socket of the HTTP API, mode 0600; relative to the home. The system allows 107 bytes.\n"),

@@ -128,7 +128,7 @@ struct VoteCommand: AsyncParsableCommand {
         discussion: """
             A person answers where the task says voting = "manual", or this node's configuration says voting.mode = "manual":
             either is enough. A node answers once a round. Its own check of the sum comes first; whoever has not answered
-            by deadlines.opinion abstains, and a round on which nobody votes is accepted where its sum is right.
+            by deadlines.aggregate and deadlines.opinion together abstains, and a round on which nobody votes is accepted where its sum is right.
             The candidate itself: `meshnode model export TASK --candidate --out FILE`
             """)
     @OptionGroup var global: GlobalArguments

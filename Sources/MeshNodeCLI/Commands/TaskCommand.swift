@@ -229,7 +229,9 @@ struct TaskCommand: AsyncParsableCommand {
                 (
                     "latest times",
                     "submit \(length(deadlines.submitMs)), aggregate \(length(deadlines.aggregateMs)), opinion "
-                        + length(deadlines.opinionMs)
+                        + "\(length(deadlines.opinionMs)); opinions and votes count until "
+                        + CalendarText.length(UInt64(deadlines.aggregateMs) + UInt64(deadlines.opinionMs))
+                        + " after the set is decided"
                 ),
             ]
         }

@@ -65,6 +65,9 @@ public enum TaskSpecValidator {
         return check.faults
     }
 
+    /// A person needs about as long to train by a command, or to look at a candidate and answer.
+    private static let personMs: UInt64 = 60_000
+
     /// What is allowed but should be read before publishing, in plain words.
     public static func warnings(_ spec: TaskSpec) -> [String] {
         var lines: [String] = []
@@ -90,8 +93,15 @@ public enum TaskSpecValidator {
         }
         if spec.voting == .manual {
             lines.append(
-                "voting = manual: every round waits for people, up to deadlines.opinion; whoever has not answered by then "
-                    + "abstains, and a round on which nobody votes is accepted where its sum is right")
+                "voting = manual: every round waits for people, up to deadlines.aggregate and deadlines.opinion together; whoever "
+                    + "has not answered by then abstains, and a round on which nobody votes is accepted where its sum is right")
+            let answerMs = UInt64(spec.deadlines.aggregateMs) + UInt64(spec.deadlines.opinionMs)
+            if UInt64(spec.deadlines.submitMs) < Self.personMs || answerMs < Self.personMs {
+                lines.append(
+                    "voting = manual: people have \(spec.deadlines.submitMs / 1_000) s to train and submit and \(answerMs / 1_000) s to "
+                        + "look and vote, which is short for them: raise deadlines.submit and deadlines.opinion, for example to "
+                        + "\"30m\" and \"10m\"")
+            }
         }
         return lines + scoreWarnings(spec)
     }
