@@ -143,6 +143,29 @@ import Testing
         #expect(byName.status == 0, "\(byName.errors)")
     }
 
+    /// A column of names is one line of an audit, and the commands say how to leave it out.
+    @Test func aColumnOfTextIsNamedWithTheWayOut() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let rows = (0..<40).map { "P\($0),\($0 * 31 % 17).5,\($0 == 7 ? "NA" : "\($0 * 13 % 19)"),\($0 % 2)\n" }
+        let file = try scratch.write("patient id,size,\"mean, all\",label\n" + rows.joined(), "rows.csv")
+        let audit = try await executable.run(["data", "audit", file])
+        #expect(audit.status == 65, "\(audit.errors)")
+        let lines = audit.output.split(separator: "\n").filter { $0.contains("patient id") }
+        #expect(lines.count == 1 && lines[0].contains("no number in 40 rows") && lines[0].contains("row 2"), "\(lines)")
+        #expect(audit.output.contains("row 9, field mean, all"), "\(audit.output)")
+        for command in [
+            ["data", "inspect", file], ["data", "convert", file, "--out", scratch.path + "/x.npz"],
+            ["data", "partition", file, "--parts", "2", "--out", scratch.path + "/p"],
+            ["testnet", "--data", file, "--rounds", "1", "--out", scratch.path + "/t"],
+        ] {
+            let refused = try await executable.run(command)
+            #expect(refused.status == 65 && refused.errors.contains("--column size"), "\(command): \(refused.errors)")
+        }
+        let inspected = try await executable.run(["data", "inspect", file, "--column", "size"])
+        #expect(inspected.status == 0, "\(inspected.errors)")
+    }
+
     @Test func badDataIs65AndNamesTheRow() async throws {
         let scratch = try Scratch()
         let executable = try Executable()

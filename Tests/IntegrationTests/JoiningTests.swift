@@ -136,6 +136,34 @@ import Testing
     }
 
     /// A task that begins from somebody's weights has those bytes as its first model; other weights are refused.
+    /// A column of names beside the measurements keeps a node out of no task that does not name it.
+    @Test func aColumnOfTextKeepsNobodyOut() throws {
+        let solo = try Solo()
+        defer { solo.stop() }
+        let lines = solo.text.split(separator: "\n").enumerated()
+        try lines.map { ($0 == 0 ? "patient id," : "P\($0),") + $1 }.joined(separator: "\n")
+            .write(toFile: solo.rows, atomically: true, encoding: .utf8)
+        try solo.start()
+        let status = try Program.run("status", "--home", solo.home)
+        #expect(status.output.contains("ready      yes") && !status.output.contains("no usable data"), "\(status.output)")
+        let doctor = try Program.run("doctor", "--home", solo.home)
+        #expect(doctor.output.contains("warning  training rows: ") && doctor.output.contains("\"patient id\""))
+        let published = try Program.run(
+            "task", "publish", Program.repository + "/examples/digits.toml", "--home", solo.home)
+        #expect(published.code == 0 && published.errors.contains("by their titles"), "\(published.errors)")
+        #expect(!published.errors.contains("cannot join"), "\(published.errors)")
+        // Whoever publishes what this node cannot join is told at once.
+        let other = try Program.run(
+            "task", "publish", Program.repository + "/examples/digits.toml", "--home", solo.home, "--set",
+            "name=\"other\"", "--set", "data.type=\"cells\"")
+        #expect(
+            other.code == 0 && other.errors.contains("this node itself cannot join the task: ")
+                && other.errors.contains("type digits"), "\(other.errors)")
+        try solo.retry("task", "show", "digits", "--home", solo.home)
+        let joined = try solo.join()
+        #expect(joined.code == 0, "\(joined.errors)")
+    }
+
     @Test func aTaskBeginsFromGivenWeights() throws {
         let solo = try Solo()
         defer { solo.stop() }

@@ -113,8 +113,29 @@ import Testing
         let many = String(repeating: "x,0\n", count: 500)
         let long = try ByteStream(bytes: Array("a,label\n1,0\n1,1\n\(many)".utf8), file: "m.csv")
         let most = try TableReader(labelColumn: "label").examine(long, name: "m").faults
-        #expect(most.count == 500 && most.faults.count == FaultList.most)
-        #expect(DataAudit(nil, faults: [("train", most)]).findings.last?.count == 300)
+        #expect(most.count == 500 && most.faults.count == FaultList.mostOfColumn)
+        let crowded = DataAudit(nil, faults: [("train", most)]).findings
+        #expect(crowded.map(\.count) == [500] && crowded[0].message.contains("500 cells of this column"), "\(crowded)")
+    }
+
+    /// A column of names or notes is no feature, and hides no fault of the others.
+    @Test func columnsOfTextAreLeftOut() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("text-\(UUID().uuidString).csv").path
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        func write(_ text: String) throws { try text.write(toFile: file, atomically: true, encoding: .utf8) }
+        let reader = TableReader(labelColumn: "label")
+        try write("id,a,mixed,label\nP1,1,2,0\nP2,3,x,1\n")
+        let found = try reader.readable(path: file)
+        #expect(found.rows.columnNames == ["a"] && found.rows.features == [1, 3])
+        #expect(found.leftOut.map { "\($0.row ?? 0) \($0.field ?? "")" } == ["2 id", "3 mixed"])
+        #expect(try reader.cells(path: file).filter(\.isText).map(\.title) == ["id"])
+        try write("a,label\n1,0\n3,1\n")
+        #expect(try reader.readable(path: file).leftOut.isEmpty)
+        // Nothing is left, or the fault is another one.
+        for text in ["id,label\nP1,0\nP2,1\n", "a,b\n1,0\n", "a,label\n1,0,3\n"] {
+            try write(text)
+            #expect(failure { _ = try reader.readable(path: file) } != nil, "\(text)")
+        }
     }
 
     @Test func columnsThatAreNoMeasurement() throws {

@@ -47,6 +47,63 @@ public struct TableReader: Sendable {
         return try records.next()?.fields.contains { NumberText.trimmed($0) == labelColumn } ?? false
     }
 
+    /// The rows for a look without a task: a column with a cell that is no number is no feature then, for only a task says which
+    /// columns are.
+    /// - Returns: the first such cell of each column that was left out.
+    public func readable(path: String) throws(LearnError) -> (rows: Dataset, leftOut: [DataFault]) {
+        do throws(LearnError) { return (try read(path: path), []) } catch {
+            guard case .badData = error, featureColumns == nil else { throw error }
+            let columns = try cells(path: path)
+            let (numbers, faults) = (columns.filter { $0.fault == nil }.map(\.title), columns.compactMap(\.fault))
+            guard !faults.isEmpty, !numbers.isEmpty else { throw error }
+            var reader = self
+            reader.featureColumns = numbers
+            return (try reader.read(path: path), faults)
+        }
+    }
+
+    /// What the cells of a feature column are.
+    public struct Cells: Sendable {
+        public let title: String
+        /// The first that is no number.
+        public var fault: DataFault?
+        public var numbers = 0
+        public var others = 0
+
+        /// Names or notes, and no measurement with faults in it.
+        public var isText: Bool { numbers == 0 && others > 0 }
+    }
+
+    /// The feature columns with what is in them; rows of another length are left out.
+    public func cells(path: String) throws(LearnError) -> [Cells] {
+        let stream = try ByteStream(ByteSource(path: path))
+        guard let mark = try separatorByte(file: stream.file) else { return [] }
+        var records = try DelimitedText(stream, separator: mark)
+        guard let header = try records.next() else { return [] }
+        let columns = try TableColumns(header: header, reader: self, separator: mark, file: stream.file)
+        var found = columns.features.map { Cells(title: columns.titles[$0]) }
+        while let record = try records.next() {
+            guard record.fields.count == columns.titles.count else { continue }
+            for (place, column) in columns.features.enumerated() {
+                let text = NumberText.trimmed(record.fields[column])
+                guard NumberText.finite(text) == nil else {
+                    found[place].numbers += 1
+                    continue
+                }
+                found[place].others += 1
+                if found[place].fault == nil {
+                    found[place].fault = cellFault(stream.file, record.line, columns.titles[column], text)
+                }
+            }
+        }
+        return found
+    }
+
+    private func cellFault(_ file: String, _ line: Int, _ title: String, _ text: String) -> DataFault {
+        DataFault(
+            file: file, row: line, field: title, expected: DataFault.number, found: NumberText.found(text))
+    }
+
     /// Reads on behind a fault: everything that is wrong with the file, and the rows that are well formed.
     /// - Returns: nil rows where no row is usable.
     public func examine(path: String) throws(LearnError) -> (faults: FaultList, rows: Dataset?) {
@@ -111,10 +168,7 @@ public struct TableReader: Sendable {
                     features.append(value)
                 } else {
                     isWhole = false
-                    try meet(
-                        DataFault(
-                            file: file, row: record.line, field: columns.titles[column], expected: "a finite number",
-                            found: NumberText.found(text)))
+                    try meet(cellFault(file, record.line, columns.titles[column], text))
                 }
             }
             let label = columns.label.map { NumberText.trimmed(record.fields[$0]) } ?? ""

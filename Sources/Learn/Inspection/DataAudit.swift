@@ -5,7 +5,7 @@ public struct DataAudit: Equatable, Sendable, Codable {
 
     public struct Finding: Equatable, Sendable, Codable {
         public let severity: Severity
-        /// A fixed word: malformed, duplicate, contradiction, leakage, absent-class, imbalance, tiny; of labels:
+        /// A fixed word: malformed, text, duplicate, contradiction, leakage, absent-class, imbalance, tiny; of labels:
         /// missing-label, similar-classes, many-classes; and of columns: constant, unnamed, index, identifier, merged, leaking.
         public let kind: String
         public let message: String
@@ -19,14 +19,39 @@ public struct DataAudit: Equatable, Sendable, Codable {
     /// - Parameters:
     ///   - splits: each is searched in itself; validation and test also for rows of the training set.
     ///   - faults: what the reader found wrong in the file of each part; its rows are left out of `splits`.
-    public init(_ splits: DataSplits?, faults: [(part: String, list: FaultList)] = []) {
-        var findings: [Finding] = []
+    ///   - text: columns of each part without any number, which are left out of `splits`, too.
+    public init(
+        _ splits: DataSplits?, faults: [(part: String, list: FaultList)] = [],
+        text: [(part: String, column: TableReader.Cells)] = []
+    ) {
+        var findings = text.map { part, column in
+            Finding(
+                severity: .warning, kind: "text",
+                message: "\(part): column \(NumberText.shown(column.title)) holds no number in \(column.others) rows, the first in "
+                    + "row \(column.fault?.row ?? 0): \(column.fault?.found ?? ""); it is no feature: name the others, in a task with "
+                    + "columns = [...], here with --column TITLE",
+                count: column.others)
+        }
         for (part, list) in faults {
+            var told = 0
+            var crowded: Set<String> = []
             for fault in list.faults {
-                findings.append(Finding(severity: .error, kind: "malformed", message: "\(part): \(fault)", count: 1))
+                let cells = fault.field.map { list.count(of: $0) } ?? 0
+                guard cells > FaultList.mostOfColumn, let field = fault.field else {
+                    findings.append(
+                        Finding(severity: .error, kind: "malformed", message: "\(part): \(fault)", count: 1))
+                    told += 1
+                    continue
+                }
+                guard crowded.insert(field).inserted else { continue }
+                findings.append(
+                    Finding(
+                        severity: .error, kind: "malformed",
+                        message: "\(part): \(cells) cells of this column, the first: \(fault)", count: cells))
+                told += cells
             }
-            if list.count > list.faults.count {
-                let more = list.count - list.faults.count
+            if list.count > told {
+                let more = list.count - told
                 findings.append(
                     Finding(severity: .error, kind: "malformed", message: "\(part): \(more) more of them", count: more))
             }

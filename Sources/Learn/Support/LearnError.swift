@@ -24,6 +24,11 @@ public struct DataFault: Equatable, Sendable {
     public let expected: String
     public let found: String
 
+    /// What a cell of a feature column holds.
+    static let number = "a finite number"
+    /// A cell of a table that is to be a number and is none.
+    public var isNoNumber: Bool { expected == Self.number && row != nil }
+
     public init(file: String, row: Int? = nil, field: String? = nil, expected: String, found: String) {
         self.file = file
         self.row = row

@@ -6,13 +6,35 @@ public enum DataFiles {
     /// Which part is meant where a file holds several, as MedMNIST's archives do.
     public enum Part: Sendable { case training, evaluation }
 
-    /// Rows as the file has them, its own label map.
+    /// Rows before any task has said what it needs of them.
+    public struct Raw: Sendable {
+        public let rows: Dataset
+        /// The first cell that is no number of each column that has one.
+        public let leftOut: [DataFault]
+
+        /// Nil where every column holds numbers.
+        public var note: String? {
+            guard let first = leftOut.first else { return nil }
+            let titles = leftOut.prefix(8).map { "\"\(($0.field ?? "").printable)\"" }.joined(separator: ", ")
+            return "\(leftOut.count == 1 ? "column" : "columns") \(titles)\(leftOut.count > 8 ? ", ..." : "") of "
+                + "\(first.file) \(leftOut.count == 1 ? "holds" : "hold") more than numbers (row \(first.row ?? 0): "
+                + "\(first.found)); only a task whose columns = [...] do not name "
+                + "\(leftOut.count == 1 ? "it" : "them") can use these rows"
+        }
+    }
+
+    /// Rows as the file has them, its own label map. Columns of a table that are no numbers are left out: which ones a task
+    /// needs it says itself, and those are read by `fitted` to the last cell.
     public static func read(
         _ path: String, label: String, layout: PictureLayout = .auto, part: Part = .training
-    ) throws(LearnError) -> Dataset {
+    ) throws(LearnError) -> Raw {
         var source = DataSource(labelColumn: label)
         source.form.layout = layout
-        return chosen(part, try source.load(path))
+        if ShippedData(rawValue: path) == nil, let table = source.table(path), (try? FileSystem.exists(path)) ?? true {
+            let (rows, leftOut) = try table.readable(path: path)
+            return Raw(rows: rows, leftOut: leftOut)
+        }
+        return Raw(rows: chosen(part, try source.load(path)), leftOut: [])
     }
 
     /// Rows in the form of a task: its classes in its order, its columns, its shape, its preprocessing.

@@ -139,8 +139,13 @@ public struct Doctor: Sendable {
         ]
         return parts.map { name, path, part in
             do {
-                let rows = try DataFiles.read(path, label: data.label, layout: data.layout, part: part)
-                return HealthCheck(name, .ok, "\(rows.count) rows in \(path)")
+                let found = try DataFiles.read(path, label: data.label, layout: data.layout, part: part)
+                let text = "\(found.rows.count) rows in \(path)"
+                guard let note = found.note else { return HealthCheck(name, .ok, text) }
+                return HealthCheck(
+                    name, .warning, "\(text); \(note)",
+                    next: "nothing, where these are names or notes; else correct the cells: `meshnode data audit "
+                        + "\(path.shellWord) --label \(data.label.shellWord)`")
             } catch {
                 // A validator may have none; rows that are there and cannot be read are a mistake.
                 let isThere = (try? FileSystem.exists(path)) ?? true

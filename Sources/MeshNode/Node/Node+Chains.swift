@@ -284,6 +284,20 @@ extension Node {
             throw .conflict(
                 reason: "\(error)", next: "nothing can be done here; see: `meshnode task show \(record.task.short)`")
         }
+        let rows = try await fittingRows(spec, task: record.task, publisher: record.publisher)
+        // Fresh for this task and stored before it is announced; erased when the task ends.
+        let sealing: RistrettoKey
+        do {
+            sealing = try sealingKey(for: record.task)
+        } catch { throw .failed(reason: "\(error)", next: "see: `meshnode doctor`") }
+        return KeyRules.enrolment(
+            task: record.task, sealingKey: sealing, electionKey: electionKey, rows: UInt32(rows),
+            dataForm: spec.data.form, bond: bond ?? usualBond(of: spec), network: genesis.networkID, account: nodeID)
+    }
+
+    /// How many rows of this node a task can have: of its type, under its labels, with its columns.
+    /// - Parameter task: nil before it is published.
+    func fittingRows(_ spec: TaskSpec, task: TaskID?, publisher: NodeID) async throws(ServiceError) -> Int {
         let own = configuration.data.labels
         if !own.isEmpty, own != spec.data.labels {
             let place = zip(own, spec.data.labels).enumerated().first { $0.element.0 != $0.element.1 }
@@ -295,26 +309,19 @@ extension Node {
                     "set [data] labels in \(home.configuration) to what the class numbers of your rows mean, or number them anew"
             )
         }
-        let rows = try await fittingRows(record)
+        let rows = try await readRows(spec, task: task, publisher: publisher)
         guard configuration.data.type == spec.data.type else {
             throw .conflict(
                 reason: "this node holds data of type \(configuration.data.type), the task asks for \(spec.data.type)",
                 next: "set [data] type in \(home.configuration)")
         }
-        // Fresh for this task and stored before it is announced; erased when the task ends.
-        let sealing: RistrettoKey
-        do {
-            sealing = try sealingKey(for: record.task)
-        } catch { throw .failed(reason: "\(error)", next: "see: `meshnode doctor`") }
-        return KeyRules.enrolment(
-            task: record.task, sealingKey: sealing, electionKey: electionKey, rows: UInt32(rows),
-            dataForm: spec.data.form, bond: bond ?? usualBond(of: spec), network: genesis.networkID, account: nodeID)
+        return rows
     }
 
-    /// How many rows of this node a task can have. They are read from their file, which may take seconds, so an operator's
+    /// They are read from their file, which may take seconds, so an operator's
     /// request waits for it and nothing else.
-    private func fittingRows(_ record: RegistryState.TaskRecord) async throws(ServiceError) -> Int {
-        let (spec, data) = (record.spec, configuration.data)
+    private func readRows(_ spec: TaskSpec, task: TaskID?, publisher: NodeID) async throws(ServiceError) -> Int {
+        let data = configuration.data
         let hasTitles = trainingData?.columnNames.isEmpty == false
         let holdsOut = evaluationData != nil
         let read = await operatorDisk.run { () -> Result<(count: Int, largest: Float), RoundError> in
@@ -324,7 +331,7 @@ extension Node {
                     throw LearnError.invalid(
                         field: data.train, reason: "has titles, and the task names no columns to compare them with",
                         next:
-                            "ask \(record.publisher.short) to publish it with columns = [...], as "
+                            "ask \(publisher.short) to publish it with columns = [...], as "
                             + "`meshnode data inspect FILE --normalise` prints it")
                 }
                 let rows = try data.fitted(.training, to: spec)
@@ -340,7 +347,7 @@ extension Node {
                     "warning",
                     "features up to \(largest) after the task's preprocessing: updates will hit their range; data.mean and "
                         + "data.deviation in the task bring them to about 1 (`meshnode data inspect FILE --normalise`)",
-                    task: record.task)
+                    task: task)
             }
             return count
         case .failure(let error):

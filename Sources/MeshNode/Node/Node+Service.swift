@@ -150,6 +150,8 @@ extension Node: NodeService {
 
     public func publish(_ given: PreparedTask) async throws(ServiceError) -> PublishedView {
         let task = try namingColumns(given)
+        // Before the transaction gets its number: this waits, and other orders may go on meanwhile.
+        let hindrance = await ownHindrance(task.spec)
         let initial = task.spec.model.initial
         // Nobody else has them: a task whose first model is stored nowhere can never start. Until its task has a name that
         // pins them, this label does; where a crash comes before, they stay.
@@ -168,7 +170,7 @@ extension Node: NodeService {
                 next: "free space (and inodes: df -i) under \(home.path), then publish again")
         }
         defer { try? contentStore.unpin(initial.id, label: label) }
-        var warnings = task.warnings
+        var warnings = task.warnings + [hindrance].compactMap { $0 }
         if let other = registry.state.everyTask.last(where: { LookAlikes.areAlike($0.spec.name, task.spec.name) }) {
             let isSame = other.spec.name == task.spec.name
             warnings.append(
@@ -195,7 +197,25 @@ extension Node: NodeService {
         return PublishedView(
             task: id.hex, transaction: envelope.transactionID.hex, model: initial.id.hex, warnings: warnings,
             readers: TaskSpecValidator.readers(task.spec), height: sent.height,
-            columns: task.spec.data.columns == given.spec.data.columns ? nil : task.spec.data.columns)
+            columns: task.spec.data.columns == given.spec.data.columns ? nil : task.spec.data.columns,
+            columnsInOrder: task.spec.data.columnsInOrder)
+    }
+
+    /// Why this node itself could not join a task that it publishes, told at once instead of to whoever waits for it.
+    private func ownHindrance(_ spec: TaskSpec) async -> String? {
+        guard configuration.miner.isEnabled else { return nil }
+        let reason: String
+        if !spec.participants.members.isEmpty, !spec.participants.members.contains(nodeID) {
+            reason = "participants.members does not name it"
+        } else if let refusal = ownerRefusal(of: spec, publisher: nodeID, isRound: false) {
+            reason = "the owner's policy refuses the task: \(refusal)"
+        } else {
+            do {
+                _ = try await fittingRows(spec, task: nil, publisher: nodeID)
+                return nil
+            } catch { reason = "\(error)" }
+        }
+        return "this node itself cannot join the task: \(reason)"
     }
 
     /// A task that names no columns means those of its publisher's own rows: they are written out, so that a member
@@ -204,7 +224,7 @@ extension Node: NodeService {
         let channels = configuration.data.channels
         do {
             return try task.naming(
-                columns: channels.isEmpty ? trainingData?.columnNames ?? [] : channels, inOrder: channels.isEmpty)
+                columns: channels.isEmpty ? trainingData?.columnNames ?? [] : channels, inOrder: channels.isEmpty && !hasTextColumns)
         } catch { throw .invalid(error.faults) }
     }
 

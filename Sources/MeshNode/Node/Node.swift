@@ -108,6 +108,8 @@ public actor Node {
     var gossiped = (signed: UInt64(0), copies: UInt64(0))
     var trainingData: Dataset?
     var evaluationData: Dataset?
+    /// The training rows' file has columns that can be no feature, so that its order of titles is nobody else's.
+    var hasTextColumns = false
     var logarithms: [Int64: BoundedLogarithm] = [:]
     /// Enrolments of this node that are on their way.
     var joining: Set<TaskID> = []
@@ -370,13 +372,17 @@ public actor Node {
 
     func loadData() {
         do {
-            trainingData = try DataFiles.read(
+            let own = try DataFiles.read(
                 configuration.data.train, label: configuration.data.label, layout: configuration.data.layout)
+            trainingData = own.rows
+            hasTextColumns = !own.leftOut.isEmpty
+            if let text = own.note { note("warning", text) }
         } catch { obstacle(.data, "training rows: \(error)") }
         do {
             evaluationData = try DataFiles.read(
                 configuration.data.evaluation, label: configuration.data.label, layout: configuration.data.layout,
-                part: .evaluation)
+                part: .evaluation
+            ).rows
         } catch { obstacle(.vote, "no held-out rows, so it abstains in its opinions: \(error)") }
     }
 

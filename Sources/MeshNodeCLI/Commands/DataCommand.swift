@@ -46,7 +46,7 @@ struct DataCommand: ParsableCommand {
                     "\(source): instruction records are text; inspect and audit read them, the built-in models do not")
             }
             if let shipped = ShippedData(rawValue: source) { return DataSplits(train: try shipped.load()) }
-            return try reader().load(source)
+            return try TextColumns.named(source, try reader()) { reader throws(LearnError) in try reader.load(source) }
         }
 
         func reader() throws -> DataSource {
@@ -153,12 +153,13 @@ struct DataCommand: ParsableCommand {
                 return global.output.show(found, text: \.text)
             }
             var faults: [(part: String, list: FaultList)] = []
+            var text: [(part: String, column: TableReader.Cells)] = []
             let reader = try source.reader()
-            var splits = try rows(source.source, reader, part: "train", &faults)
+            var splits = try rows(source.source, reader, part: "train", &faults, &text)
             if let evaluation {
                 var other = reader
                 other.classNames = reader.classNames ?? splits?.train.classNames
-                let rows = try rows(evaluation, other, part: "test", &faults)
+                let rows = try rows(evaluation, other, part: "test", &faults, &text)
                 if let train = splits, let rows {
                     splits = DataSplits(
                         train: train.train, validation: train.validation, test: rows.test ?? rows.train)
@@ -170,7 +171,7 @@ struct DataCommand: ParsableCommand {
                     splits = splits ?? rows
                 }
             }
-            let audit = DataAudit(splits, faults: faults)
+            let audit = DataAudit(splits, faults: faults, text: text)
             global.output.show(audit.findings, empty: "nothing is wrong with \(source.source)") { findings in
                 findings.map { "\($0.severity.rawValue)  \($0.kind): \($0.message)" }.joined(separator: "\n")
             }
@@ -181,12 +182,18 @@ struct DataCommand: ParsableCommand {
 
         /// Tables are read on behind a fault; other forms end at the first.
         private func rows(
-            _ path: String, _ reader: DataSource, part: String, _ faults: inout [(part: String, list: FaultList)]
+            _ path: String, _ reader: DataSource, part: String, _ faults: inout [(part: String, list: FaultList)],
+            _ text: inout [(part: String, column: TableReader.Cells)]
         ) throws -> DataSplits? {
             guard ShippedData(rawValue: path) == nil, Files.exists(path), let table = reader.table(path) else {
                 return path == source.source ? try source.load() : try reader.load(path)
             }
-            let found = try table.examine(path: path)
+            var rest = table
+            if table.featureColumns == nil, let cells = try? table.cells(path: path), cells.contains(where: \.isText) {
+                text += cells.filter(\.isText).map { (part, $0) }
+                rest.featureColumns = cells.filter { !$0.isText }.map(\.title)
+            }
+            let found = try rest.examine(path: path)
             if found.faults.count > 0 { faults.append((part, found.faults)) }
             return found.rows.map { DataSplits(train: $0) }
         }

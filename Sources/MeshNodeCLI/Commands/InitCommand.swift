@@ -105,7 +105,10 @@ struct InitCommand: ParsableCommand {
         for (setting, path, part) in [
             ("data.train", data.train, DataFiles.Part.training), ("data.evaluation", data.evaluation, .evaluation),
         ] where flags[setting] != nil {
-            do { _ = try DataFiles.read(path, label: data.label, layout: data.layout, part: part) } catch {
+            do {
+                let found = try DataFiles.read(path, label: data.label, layout: data.layout, part: part)
+                if let text = found.note { global.output.note("note: \(setting): \(text)") }
+            } catch {
                 global.output.note(
                     "note: \(setting): \(error); see all that is wrong with: `meshnode data audit \(path.shellWord) --label \(data.label.shellWord)`"
                 )

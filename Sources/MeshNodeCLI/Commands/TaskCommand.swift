@@ -107,8 +107,11 @@ struct TaskCommand: AsyncParsableCommand {
                 let shown = columns.prefix(8).map(\.printable).joined(separator: ", ")
                 global.output.note(
                     "columns: data.columns was empty, so the \(columns.count) of this node's own rows were written into the task: "
-                        + "\(shown)\(columns.count > 8 ? ", ..." : ""). Every member's table must have them in this order; with "
-                        + "columns = [...] in the task file they are found by their titles, in any order")
+                        + "\(shown)\(columns.count > 8 ? ", ..." : ""). "
+                        + (published.columnsInOrder == false
+                            ? "They are found by their titles in every member's table"
+                            : "Every member's table must have them in this order; with columns = [...] in the task file they "
+                                + "are found by their titles, in any order"))
             }
             global.output.note("privacy: \(published.readers)")
             global.output.show(published, text: \.task)

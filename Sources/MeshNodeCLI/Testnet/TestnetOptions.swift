@@ -44,6 +44,8 @@ struct TestnetOptions: Sendable {
     var scoredRounds = 0
     /// Column of the class in CSV and TSV.
     var label = "label"
+    /// Feature columns of a table; empty takes every column but the label.
+    var columns: [String] = []
     /// Features are divided by this; 0 lets the data decide.
     var divisor = 0
     /// `owner.toml` of the last node.
@@ -189,6 +191,12 @@ struct TestnetCommand: AsyncParsableCommand {
     @Option(help: "Rounds of training.") var rounds = 30
     @Option(help: "Data set: \(DataSource.allowed).") var data = "digits"
     @Option(help: ArgumentHelp("Column of the class in CSV and TSV.", valueName: "COLUMN")) var label = "label"
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "A feature column of a table, again for each; without it every column but the label, so a column of names or "
+                + "identifiers needs it.", valueName: "TITLE"))
+    var column: [String] = []
     @Option(help: "Features are divided by this; 0 lets the data decide.") var divisor = 0
     @Option(help: "Model: \(ModelArchitecture.allowed).") var model = "softmax"
     @Option(help: "Local training: \(TestnetOptions.optimisers.joined(separator: ", ")).") var optimiser = "sgd"
@@ -271,6 +279,7 @@ struct TestnetCommand: AsyncParsableCommand {
         options.payout = rule
         options.scoredRounds = scoredRounds
         options.label = label
+        options.columns = column
         options.divisor = divisor
         options.ownerPolicy = owner.map(Files.absolute)
         let output = global.output

@@ -139,7 +139,11 @@ struct TestnetPlan: Sendable {
     /// Training and held-out rows, raw, and whether the held-out ones are the source's own.
     private static func rows(_ options: TestnetOptions) throws -> (TrainTestSplit, Bool) {
         if let shipped = ShippedData(rawValue: options.data) { return (try TrainTestSplit(try shipped.load()), false) }
-        let splits = try DataSource(labelColumn: options.label).load(options.data)
+        var source = DataSource(labelColumn: options.label)
+        if !options.columns.isEmpty { source.featureColumns = options.columns }
+        let splits = try TextColumns.named(options.data, source) { source throws(LearnError) in
+            try source.load(options.data)
+        }
         if let test = splits.test ?? splits.validation {
             return (TrainTestSplit(train: splits.train, test: test), true)
         }

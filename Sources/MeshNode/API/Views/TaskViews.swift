@@ -87,13 +87,16 @@ public struct PublishedView: Codable, Equatable, Sendable {
     public var readers: String
     /// The registry's height when it was sent; it can only be decided above.
     public var height: UInt64
-    /// The columns of the publisher's own rows, where the task named none: every table must have them in this order.
+    /// The columns of the publisher's own rows, where the task named none.
     public var columns: [String]?
+    /// Every table must have the columns in this order; else they are found by their titles.
+    public var columnsInOrder: Bool?
 
     public init(
         task: String, transaction: String, model: String, warnings: [String], readers: String, height: UInt64,
-        columns: [String]? = nil
+        columns: [String]? = nil, columnsInOrder: Bool? = nil
     ) {
+        self.columnsInOrder = columnsInOrder
         self.height = height
         self.task = task
         self.transaction = transaction
