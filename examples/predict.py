@@ -18,4 +18,5 @@ for layer in layers:
     x = np.maximum(x, 0) if layer != layers[0] else x
     x = x @ tensor[layer + ".weight"].T + tensor[layer + ".bias"]
 for answer, row in zip(x, rows):
-    print(card["labels"][answer.argmax()] if card["labels"] else answer[0], row.get(card["label_column"], ""))
+    others = [text for title, text in row.items() if title not in columns and title != card["label_column"]]
+    print(*others, card["labels"][answer.argmax()] if card["labels"] else answer[0], row.get(card["label_column"], ""))

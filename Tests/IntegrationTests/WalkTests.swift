@@ -114,6 +114,18 @@ import Testing
         let unlabelled = try Program.run("predict", path + "/cells.safetensors", "--data", path + "/bare.csv", "--json")
         #expect(unlabelled.code == 0 && unlabelled.output.contains("\"class\":"), "\(unlabelled.errors)")
         #expect(unlabelled.output.split(separator: "\n").count == 114)
+        // Who a row is about stays beside its answer, the label keeps its title, and rows of another scale are told of.
+        let named = rows.enumerated().map { number, row in
+            (number == 0 ? "who," : "P\(number),")
+                + (number > 0 ? ["900000"] + row.dropFirst() : row[...]).joined(separator: ",")
+        }
+        try (named.joined(separator: "\n") + "\n").write(toFile: path + "/named.csv", atomically: true, encoding: .utf8)
+        let kept = try Program.run(
+            "predict", path + "/cells.safetensors", "--data", path + "/named.csv", "--out", path + "/named.out")
+        #expect(kept.errors.contains("114 of 114 rows lie further than 10 deviations"), "\(kept.errors)")
+        let written = try String(contentsOfFile: path + "/named.out", encoding: .utf8).split(separator: "\n")
+        #expect(written.count == 115 && written[0].hasPrefix("who,class,") && written[0].hasSuffix(",diagnosis"))
+        #expect(written.dropFirst().enumerated().allSatisfy { $1.hasPrefix("P\($0 + 1),") }, "\(written.prefix(3))")
         let taken = try Program.run(
             "predict", path + "/cells.safetensors", "--data", path + "/bare.csv", "--out", path + "/turned.out")
         #expect(taken.code == 65 && taken.errors.contains("exists already"))

@@ -62,6 +62,23 @@ public struct TableReader: Sendable {
         }
     }
 
+    /// The columns that are neither features nor the label, as the file has them: who a row is about, and notes.
+    public func others(path: String, than features: [String]) throws(LearnError) -> (titles: [String], rows: [[String]])
+    {
+        let stream = try ByteStream(ByteSource(path: path))
+        guard let mark = try separatorByte(file: stream.file) else { return ([], []) }
+        var records = try DelimitedText(stream, separator: mark)
+        guard let header = try records.next() else { return ([], []) }
+        let titles = header.fields.map(NumberText.trimmed)
+        let known = Set(features + [labelColumn])
+        let places = titles.indices.filter { !known.contains(titles[$0]) }
+        var rows: [[String]] = []
+        while !places.isEmpty, let record = try records.next() {
+            rows.append(places.map { $0 < record.fields.count ? record.fields[$0] : "" })
+        }
+        return (places.map { titles[$0] }, rows)
+    }
+
     /// What the cells of a feature column are.
     public struct Cells: Sendable {
         public let title: String

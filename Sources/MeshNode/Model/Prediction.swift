@@ -1,5 +1,6 @@
 internal import Foundation
 public import Learn
+internal import Wire
 
 /// What a model says of rows, found by the model's own account of itself.
 public struct Prediction: Sendable {
@@ -11,10 +12,31 @@ public struct Prediction: Sendable {
     /// The rows' own classes or values, where their file has them.
     public let known: [Double]?
 
+    /// Title of their label column.
+    public let labelName: String
+    /// The file's columns that are neither label nor asked for by the task, as they stand there; none where the task names none.
+    public let others: (titles: [String], rows: [[String]])
+    /// The feature in which most rows lie further from the task's mean than any measurement of its kind.
+    public let farthest: (title: String, rows: Int)?
+
+    /// Deviations from the task's mean.
+    public static let far: Float = 10
+
     /// Share of right answers; nil without labels, or for a regression.
     public var accuracy: Double? {
         guard let known, !classes.isEmpty else { return nil }
         return Double(zip(classes, known).count { Double($0) == $1 }) / Double(classes.count)
+    }
+
+    /// Only where the task standardises each column of a table by itself.
+    private static func farthest(_ data: Dataset, _ task: TaskSpec.Data) -> (title: String, rows: Int)? {
+        guard task.columns.count == data.featureCount, task.deviationPpm.count == data.featureCount else { return nil }
+        var counts = [Int](repeating: 0, count: data.featureCount)
+        for (place, value) in data.features.enumerated() where abs(value) > far {
+            counts[place % data.featureCount] += 1
+        }
+        guard let most = counts.max(), most > 0, let place = counts.firstIndex(of: most) else { return nil }
+        return (task.columns[place], most)
     }
 
     /// - Parameters:
@@ -57,6 +79,15 @@ public struct Prediction: Sendable {
             outputs.append(shares.map { $0 / sum })
             classes.append(line.firstIndex(of: top) ?? 0)
         }
+        labelName = column
+        var others: (titles: [String], rows: [[String]]) = ([], [])
+        if ShippedData(rawValue: rows) == nil, !spec.data.columns.isEmpty, !spec.data.namesChannels,
+            let table = DataSource(labelColumn: column).table(rows)
+        {
+            others = try table.others(path: rows, than: spec.data.columns)
+        }
+        self.others = others
+        farthest = Self.farthest(data, spec.data)
         self.card = card
         self.outputs = outputs
         self.classes = classes

@@ -17,7 +17,10 @@ struct PredictCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Rows: CSV, TSV, NPZ or another source.", valueName: "SOURCE")) var data: String
     @Option(help: "Column of the class; the one of the node that wrote the model, if it is there.") var label: String?
     @Option(help: "How pictures in arrays lie: auto, channels_first or channels_last.") var layout = "auto"
-    @Option(help: "CSV file to write: the class of each row and the probability of every class.") var out: String?
+    @Option(
+        help:
+            "CSV file to write: the columns that the model does not ask for, the class of each row, the probability of every class."
+    ) var out: String?
     @OptionGroup var overwrite: OverwriteArguments
 
     struct Row: Encodable {
@@ -64,6 +67,11 @@ struct PredictCommand: ParsableCommand {
         let told =
             "\(rows.count) rows, model of round \(summary.round) of task \(summary.task.printable)"
             + (summary.accuracy.map { ", accuracy \(Text.share($0))" } ?? "")
+        if let (title, count) = answer.farthest {
+            global.output.note(
+                "note: \(count) of \(rows.count) rows lie further than \(Int(Prediction.far)) deviations from the mean in "
+                    + "\"\(title.printable)\": are they scaled as at training?")
+        }
         if let out {
             try Files.writeNew(Array(Self.table(rows, answer).utf8), to: out, force: overwrite.force)
             global.output.show(summary) { _ in "\(out)  \(told)" }
@@ -89,11 +97,13 @@ struct PredictCommand: ParsableCommand {
             return "\"" + text.replacing("\"", with: "\"\"") + "\""
         }
         let labels = answer.card.spec.data.labels
-        var header = labels.isEmpty ? ["value"] : ["class", "probability"] + labels.map { "p(\($0))" }
-        if answer.known != nil { header.append("label") }
+        var header = answer.others.titles
+        header += labels.isEmpty ? ["value"] : ["class", "probability"] + labels.map { "p(\($0))" }
+        if answer.known != nil { header.append(answer.labelName) }
         var text = header.map(quoted).joined(separator: ",") + "\n"
         for (index, row) in rows.enumerated() {
-            var line =
+            var line = index < answer.others.rows.count ? answer.others.rows[index] : []
+            line +=
                 labels.isEmpty
                 ? answer.outputs[index].prefix(1).map { "\($0)" }
                 : [row.class ?? "", "\(row.probability ?? 0)"] + answer.outputs[index].map { "\($0)" }
