@@ -60,7 +60,8 @@ import Wire
         #expect(TaskSpecValidator.warnings(spec).contains { $0.contains("waits for people") })
         // Deadlines for nodes are none for people.
         (spec.deadlines.submitMs, spec.deadlines.aggregateMs, spec.deadlines.opinionMs) = (20_000, 20_000, 10_000)
-        #expect(TaskSpecValidator.warnings(spec).contains { $0.contains("have 20 s to train and submit and 30 s to look") })
+        #expect(
+            TaskSpecValidator.warnings(spec).contains { $0.contains("have 20 s to train and submit and 30 s to look") })
         (spec.deadlines.submitMs, spec.deadlines.opinionMs) = (600_000, 600_000)
         #expect(!TaskSpecValidator.warnings(spec).contains { $0.contains("short for them") })
     }

@@ -106,6 +106,7 @@ import Testing
             "ns,label\n" + (0..<40).map { "\(10_000_000_000 + $0 * 4096),\($0 % 2)\n" }.joined(), "ns.csv")
         let advice = try await executable.run(["data", "inspect", large, "--normalise"])
         #expect(advice.errors.contains("\"ns\"") && advice.errors.contains("divide the column"), "\(advice.errors)")
+        #expect(advice.status == 65 && !advice.output.contains("deviation ="), "\(advice.output)")
     }
 
     /// Whoever only looks at a table is told what should not go into a task.
@@ -162,6 +163,8 @@ import Testing
             let refused = try await executable.run(command)
             #expect(refused.status == 65 && refused.errors.contains("--column size"), "\(command): \(refused.errors)")
         }
+        let unknown = try await executable.run(["data", "inspect", file, "--column", "nix"])
+        #expect(unknown.status == 65 && !unknown.errors.contains("task"), "\(unknown.errors)")
         let inspected = try await executable.run(["data", "inspect", file, "--column", "size"])
         #expect(inspected.status == 0, "\(inspected.errors)")
     }

@@ -42,6 +42,8 @@ import Testing
         #expect(try await executable.run(["task", "create", scratch.path + "/none.toml"]).status == 65)
         #expect(try await executable.run(["task", "create", try scratch.write("= =", "u.toml")]).status == 65)
         #expect(try await executable.run(["task", "create", digits, "--set", "rounds=0"]).status == 65)
+        let below = try await executable.run(["task", "create", digits, "--set", "training.learning_rate=-1"])
+        #expect(below.status == 65 && below.errors.contains("-1.0 is negative"), "\(below.errors)")
     }
 
     /// Who has no home is not told to repair one, and nothing that is lost is to be moved away.

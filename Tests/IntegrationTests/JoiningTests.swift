@@ -145,7 +145,8 @@ import Testing
             .write(toFile: solo.rows, atomically: true, encoding: .utf8)
         try solo.start()
         let status = try Program.run("status", "--home", solo.home)
-        #expect(status.output.contains("ready      yes") && !status.output.contains("no usable data"), "\(status.output)")
+        #expect(
+            status.output.contains("ready      yes") && !status.output.contains("no usable data"), "\(status.output)")
         let doctor = try Program.run("doctor", "--home", solo.home)
         #expect(doctor.output.contains("warning  training rows: ") && doctor.output.contains("\"patient id\""))
         let published = try Program.run(
@@ -160,8 +161,11 @@ import Testing
             other.code == 0 && other.errors.contains("this node itself cannot join the task: ")
                 && other.errors.contains("type digits"), "\(other.errors)")
         try solo.retry("task", "show", "digits", "--home", solo.home)
-        let joined = try solo.join()
+        let joined = try Program.run("task", "join", "digits", "--home", solo.home, "--wait", "30")
         #expect(joined.code == 0, "\(joined.errors)")
+        // Whoever has an account is told of no first credits.
+        let again = try solo.join()
+        #expect(again.code != 0 && !again.errors.contains("first credits"), "\(again.code) \(again.errors)")
     }
 
     @Test func aTaskBeginsFromGivenWeights() throws {

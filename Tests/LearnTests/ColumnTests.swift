@@ -15,6 +15,11 @@ import Testing
         #expect(rows.labels == [0, 1] && rows.labelName == "label")
     }
 
+    @Test func namesWithCommasAreQuoted() throws {
+        let text = DataInspection(try read("a,label\n1,\"ill, acute\"\n2,well\n")).text
+        #expect(text.contains("class \"ill, acute\": 1") && text.contains("class well: 1"), "\(text)")
+    }
+
     /// A member may hold one class of a task's; an audit says what it is.
     @Test func rowsOfOneClassAreRows() throws {
         let rows = try read("a,label\n1,ill\n2,ill\n3,ill\n")

@@ -45,7 +45,7 @@ struct TableColumns {
                 guard let index = positions[title], index != label else {
                     let known = own.prefix(8).map { titles[$0] }.joined(separator: ", ")
                     throw refuse(
-                        title, "a feature column of this name, as the task names it",
+                        title, "a feature column of this name",
                         "\(own.count) feature columns: \(known)\(own.count > 8 ? ", ..." : "")")
                 }
                 chosen.append(index)

@@ -27,8 +27,8 @@ public struct DataAudit: Equatable, Sendable, Codable {
         var findings = text.map { part, column in
             Finding(
                 severity: .warning, kind: "text",
-                message: "\(part): column \(NumberText.shown(column.title)) holds no number in \(column.others) rows, the first in "
-                    + "row \(column.fault?.row ?? 0): \(column.fault?.found ?? ""); it is no feature: name the others, in a task with "
+                message: "\(part): column \(NumberText.shown(column.title)) holds no number in \(column.others) rows, "
+                    + "the first in row \(column.fault?.row ?? 0): \(column.fault?.found ?? ""); it is no feature: name the others, in a task with "
                     + "columns = [...], here with --column TITLE",
                 count: column.others)
         }

@@ -59,7 +59,9 @@ public struct DataInspection: Equatable, Sendable, Codable {
         }
         for entry in classes {
             let bar = String(repeating: "#", count: Int((entry.share * 40).rounded()))
-            lines.append("  class \(entry.name): \(entry.rows) (\((entry.share * 100).rounded(to: 1)) %) \(bar)")
+            // A comma or a colon in a name is none of the line's.
+            let name = entry.name.contains { ",:\"".contains($0) } ? NumberText.shown(entry.name) : entry.name
+            lines.append("  class \(name): \(entry.rows) (\((entry.share * 100).rounded(to: 1)) %) \(bar)")
         }
         if let imbalance { lines.append("largest class over smallest: \(imbalance.rounded(to: 2))") }
         return lines.joined(separator: "\n")

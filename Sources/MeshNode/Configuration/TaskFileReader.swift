@@ -261,8 +261,9 @@ struct TaskFileReader {
             return 0
         }
         guard let millionths = Ppm.exactly(value), let number = Number(exactly: millionths) else {
+            let wrong = value < 0 ? "is negative" : "cannot be taken exactly"
             document.fault(
-                path, "\(value) cannot be taken exactly; 0 to \(most) with at most six decimals can be written")
+                path, "\(value) \(wrong); 0 to \(most) with at most six decimals can be written")
             return 0
         }
         return number

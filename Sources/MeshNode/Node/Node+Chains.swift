@@ -231,7 +231,10 @@ extension Node {
         }
         let envelope = Envelope.signed(payload, slot: slot, network: genesis.networkID, by: key)
         do { try registry.check(envelope, now) } catch {
-            throw .conflict(reason: "\(error)", next: Self.next(after: transaction, account: nodeID))
+            throw .conflict(
+                reason: "\(error)",
+                next: Self.next(
+                    after: transaction, account: nodeID, exists: registry.state.accounts[nodeID] != nil))
         }
         return envelope
     }

@@ -224,7 +224,8 @@ extension Node: NodeService {
         let channels = configuration.data.channels
         do {
             return try task.naming(
-                columns: channels.isEmpty ? trainingData?.columnNames ?? [] : channels, inOrder: channels.isEmpty && !hasTextColumns)
+                columns: channels.isEmpty ? trainingData?.columnNames ?? [] : channels,
+                inOrder: channels.isEmpty && !hasTextColumns)
         } catch { throw .invalid(error.faults) }
     }
 

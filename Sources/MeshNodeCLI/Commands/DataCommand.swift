@@ -130,7 +130,13 @@ struct DataCommand: ParsableCommand {
                 throw CommandFailure(ExitStatus.usage, "--scale \(scale): a positive number")
             }
             let lines = try TaskDataLines(rows, scale: scale)
-            for advice in lines.advice { global.output.note("warning: \(advice)") }
+            // Lines that no task takes are no help.
+            guard lines.advice.isEmpty else {
+                throw CommandFailure(
+                    ExitStatus.data,
+                    "no [data] lines, for a task cannot take these rows as they are:\n"
+                        + lines.advice.joined(separator: "\n"))
+            }
             return lines.text
         }
     }

@@ -209,7 +209,8 @@ struct TaskCommand: AsyncParsableCommand {
         /// What is trained on what, in a few lines; --specification prints all of it.
         static func recipe(_ spec: TaskSpec) -> [(String, String?)] {
             func few(_ texts: [String]) -> String {
-                texts.prefix(8).joined(separator: ", ") + (texts.count > 8 ? ", ... (\(texts.count))" : "")
+                texts.prefix(8).map { $0.contains(",") ? SettingValue.quoted($0) : $0 }.joined(separator: ", ")
+                    + (texts.count > 8 ? ", ... (\(texts.count))" : "")
             }
             func length(_ ms: UInt32) -> String { CalendarText.length(UInt64(ms)) }
             let (data, training, deadlines) = (spec.data, spec.training, spec.deadlines)

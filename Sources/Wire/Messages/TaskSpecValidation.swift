@@ -94,7 +94,8 @@ public enum TaskSpecValidator {
         if spec.voting == .manual {
             lines.append(
                 "voting = manual: every round waits for people, up to deadlines.aggregate and deadlines.opinion together; whoever "
-                    + "has not answered by then abstains, and a round on which nobody votes is accepted where its sum is right")
+                    + "has not answered by then abstains, and a round on which nobody votes is accepted where its sum is right"
+            )
             let answerMs = UInt64(spec.deadlines.aggregateMs) + UInt64(spec.deadlines.opinionMs)
             if UInt64(spec.deadlines.submitMs) < Self.personMs || answerMs < Self.personMs {
                 lines.append(
