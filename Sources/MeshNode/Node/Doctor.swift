@@ -144,8 +144,8 @@ public struct Doctor: Sendable {
                 guard let note = found.note else { return HealthCheck(name, .ok, text) }
                 return HealthCheck(
                     name, .warning, "\(text); \(note)",
-                    next: "nothing, where these are names or notes; else correct the cells: `meshnode data audit "
-                        + "\(path.shellWord) --label \(data.label.shellWord)`")
+                    next: "nothing, where these are names or notes; else correct the cells: "
+                        + "`meshnode data audit \(path.shellWord) --label \(data.label.shellWord)`")
             } catch {
                 // A validator may have none; rows that are there and cannot be read are a mistake.
                 let isThere = (try? FileSystem.exists(path)) ?? true
