@@ -40,8 +40,9 @@ import Testing
             process.standardInput = FileHandle.nullDevice
             try process.run()
             self.process = process
-            // A command that a person would repeat until it answers; every try is a process of its own.
-            try retry("task", "list", "--home", home)
+            // A command that a person would repeat until it answers; every try is a process of its own. It asks the node: others
+            // read the home where none runs.
+            try retry("status", "--home", home)
         }
 
         func stop() {
@@ -135,7 +136,6 @@ import Testing
         #expect(allowed.code == 0, "\(allowed.errors)")
     }
 
-    /// A task that begins from somebody's weights has those bytes as its first model; other weights are refused.
     /// A column of names beside the measurements keeps a node out of no task that does not name it.
     @Test func aColumnOfTextKeepsNobodyOut() throws {
         let solo = try Solo()
@@ -168,6 +168,7 @@ import Testing
         #expect(again.code != 0 && !again.errors.contains("first credits"), "\(again.code) \(again.errors)")
     }
 
+    /// A task that begins from somebody's weights has those bytes as its first model; other weights are refused.
     @Test func aTaskBeginsFromGivenWeights() throws {
         let solo = try Solo()
         defer { solo.stop() }
