@@ -91,11 +91,11 @@ extension ConfigurationLoader {
             }
         }
         let socket = absolute(text("api.socket"))
-        if socket.utf8.count > APIClient.longestSocket {
+        if socket.utf8.count > HomeDirectory.longestSocket {
             faults.append(
                 Fault(
                     "api.socket",
-                    "\(socket) has \(socket.utf8.count) bytes and the system allows \(APIClient.longestSocket) for a socket; "
+                    "\(socket) has \(socket.utf8.count) bytes and the system allows \(HomeDirectory.longestSocket) for a socket; "
                         + "use a shorter absolute path \(from("api.socket"))"))
         }
         guard let profile = NodeConfiguration.Profile(rawValue: text("mesh.profile")),

@@ -51,6 +51,9 @@ public struct HomeDirectory: Sendable, Equatable {
             + "contributors, ledger, task list, task show, task report, round list and model export read it; make a home for a "
             + "node elsewhere: `meshnode init --home NEW`"
     }
+    /// Bytes of a socket's path, as the system has it.
+    public static let longestSocket = 107
+    public var hasIdentity: Bool { (try? FileSystem.exists(identityKey)) ?? false }
     public var lockFile: String { path + "/lock" }
     /// There while the owner has not said that the key of this home lives in one place only.
     public var alarmFile: String { path + "/alarm" }

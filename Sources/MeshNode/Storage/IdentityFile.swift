@@ -119,8 +119,6 @@ extension HomeDirectory {
             return try FileSystem.exists(chainDatabase)
         }
     }
-
-    public var hasIdentity: Bool { (try? FileSystem.exists(identityKey)) ?? false }
 }
 
 /// Overwrites a secret that had to pass through an array.

@@ -96,10 +96,11 @@ struct TestnetOptions: Sendable {
         if !(1...1000).contains(rounds) { faults.append("--rounds \(rounds): 1 to 1000") }
         // Known before anything is trained: no home under a long path has a socket.
         let socket = HomeDirectory(path: out + "/nodes/node\(nodes)").apiSocket
-        if socket.utf8.count > APIClient.longestSocket {
+        if socket.utf8.count > HomeDirectory.longestSocket {
             faults.append(
                 "\(out): sockets of nodes in there have \(socket.utf8.count) bytes, the system allows "
-                    + "\(APIClient.longestSocket); give a shorter --out (or a shorter TMPDIR to a demo without one)")
+                    + "\(HomeDirectory.longestSocket); give a shorter --out (or a shorter TMPDIR to a demo without one)"
+            )
         }
         if ShippedData(rawValue: data) == nil, !Files.exists(data) {
             faults.append("--data \(data): neither digits, wdbc nor a file that exists (\(DataSource.allowed))")

@@ -5,8 +5,6 @@ internal import NIOPosix
 /// Speaks to a node over its Unix socket: one connection a request.
 public struct APIClient: Sendable {
     public let socket: String
-    /// Bytes of a socket's path, as the system has it.
-    public static let longestSocket = 107
     /// Seconds that an answer may take; event streams are not bounded.
     public var timeoutSeconds = 60
     /// Bytes of an answer.
@@ -159,10 +157,10 @@ public struct APIClient: Sendable {
 
     private func connect() async throws(APIError) -> NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart> {
         // The system's limit on the path of a socket; NIO would report it as an address error.
-        guard socket.utf8.count <= Self.longestSocket else {
+        guard socket.utf8.count <= HomeDirectory.longestSocket else {
             throw .unreachable(
                 path: socket,
-                reason: "the path has more than \(Self.longestSocket) bytes; set api.socket to a shorter one")
+                reason: "the path has more than \(HomeDirectory.longestSocket) bytes; set api.socket to a shorter one")
         }
         do {
             return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
