@@ -119,11 +119,15 @@ struct ProgramTests {
         try "nodes = 5\nrounds = 1\n[expect]\nat_least_voids = 99\n".write(
             toFile: hopeless, atomically: true, encoding: .utf8)
         defer { try? FileManager.default.removeItem(atPath: hopeless) }
+        // A whole node that forgets what it signed: whether it is started again at such a moment depends on the seed.
+        func forgetful(_ seed: Int) -> [String] {
+            ["--layer", "b", "--nodes", "5", "--seeds", "\(seed)", "--planted", "amnesia"]
+        }
+        let found = try #require(
+            try (1...40).first { try run(forgetful($0)).code == 2 }, "amnesia is found in 40 seeds")
         for arguments in [
             ["--scenario", "simulations/network/broadcast-100.toml", "--seeds", "7", "--planted", "floods"],
-            ["--scenario", hopeless, "--seeds", "7", "--nodes", "4"],
-            // A whole node that forgets what it signed, found by the invariant that no key signs twice.
-            ["--layer", "b", "--nodes", "5", "--seeds", "10", "--planted", "amnesia"],
+            ["--scenario", hopeless, "--seeds", "7", "--nodes", "4"], forgetful(found),
         ] {
             let seed = try #require(arguments.firstIndex(of: "--seeds").map { arguments[$0 + 1] })
             let failed = try run(arguments + ["--json"])
