@@ -57,7 +57,7 @@ enum BareTables {
         "Node.outbox": "65,536, and 8,192 of one node alone", "Node.outboxOf": "linked peers",
         "Node.logarithms": "ranges of tasks", "Node.lookingThrough": "chains",
         "Node.errands": "own contents and events; records of peers up to errandsOfPeers",
-        "Node.unsupported": "chains", "Node.proofs": "mostProofs, of who had a bond to lose",
+        "Node.unsupported": "chains",
         "Node.measuredSeconds": "256, tasks that were looked at",
         "Node.joining": "tasks of the registry", "Node.leaving": "own enrolments",
         "Node.comparingRows": "tasks of the registry",

@@ -352,30 +352,39 @@ extension RegistryState {
 
     // MARK: Evidence
 
+    /// What evidence about a message of this slot takes from its signer now.
+    ///
+    /// - Throws: why it takes nothing.
+    public func stake(of signer: NodeID, at slot: Slot) throws(ChainError) -> UInt64 {
+        if slot.chain == chain {
+            guard let account = accounts[signer] else { throw .invalid("\(signer.short) has no account") }
+            try require(slot.major >= account.slashedBelow, "\(signer.short) has lost its bond for this already")
+            let lost = account.unbonding.reduce(account.validatorBond) { $0 + $1.credits }
+            try require(lost > 0, "\(signer.short) has no validator bond to lose")
+            return lost
+        }
+        let record = tasks[try index(of: slot.chain)]
+        guard record.isSlashable(signer), let own = record.enrolments.first(where: { $0.node == signer }) else {
+            throw .invalid("\(signer.short) has no bond to lose in task \(slot.chain.short)")
+        }
+        return own.enrolment.bond
+    }
+
     private mutating func punish(
         _ first: Envelope, _ second: Envelope, _ height: UInt64, _ timeMs: UInt64
     ) throws(ChainError) {
         try Evidence.check(first, second, network: network)
         let offender = first.signer
+        let lost = try stake(of: offender, at: first.slot)
         if first.slot.chain == chain {
-            guard var account = accounts[offender] else { throw .invalid("\(offender.short) has no account") }
-            try require(
-                first.slot.major >= account.slashedBelow, "\(offender.short) has lost its bond for this already")
-            let lost = account.unbonding.reduce(account.validatorBond) { $0 + $1.credits }
-            try require(lost > 0, "\(offender.short) has no validator bond to lose")
-            account.validatorBond = 0
-            account.unbonding = []
-            account.slashedBelow = height + 2
-            accounts[offender] = account
+            accounts[offender]!.validatorBond = 0
+            accounts[offender]!.unbonding = []
+            accounts[offender]!.slashedBelow = height + 2
             burned += lost
             write(offender, -Int64(clamping: lost), .slashed, height, timeMs)
             return
         }
         let index = try index(of: first.slot.chain)
-        try require(
-            tasks[index].isSlashable(offender),
-            "\(offender.short) has no bond to lose in task \(first.slot.chain.short)")
-        let lost = tasks[index].enrolments.first { $0.node == offender }!.enrolment.bond
         tasks[index].slashed = (tasks[index].slashed + [offender]).sorted()
         accounts[offender]!.bonded -= lost
         burned += lost

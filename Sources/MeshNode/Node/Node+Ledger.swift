@@ -73,41 +73,36 @@ extension Node {
     /// Two messages that convict their signer: whoever sees them sends them, the registry takes them once.
     func report(_ first: Envelope, _ second: Envelope) {
         if let proof = Evidence.transaction(first, second).flatMap(proofOfTwin) { return raiseAlarm(proof) }
-        guard let transaction = Evidence.transaction(first, second), proofs.count < Self.mostProofs,
-            !proofs.contains(where: { $0.signer == first.signer && $0.chain == first.slot.chain })
-        else { return }
-        proofs.append(
-            Proof(
-                signer: first.signer, chain: first.slot.chain, transaction: transaction,
-                text: "evidence against \(first.signer.short): two different \(first.slot.kind)s"))
+        guard let transaction = Evidence.transaction(first, second) else { return }
+        let proof = Proof(
+            slot: first.slot, transaction: transaction,
+            text: "evidence against \(first.signer.short): two different \(first.slot.kind)s")
+        _ = proofs.insert(proof, for: ProofName(signer: first.signer, chain: first.slot.chain), by: first.signer)
         sendProofs()
     }
 
-    static let mostProofs = 64
-    /// Heartbeats for which a proof is sent again where the registry does not take it.
-    static let proofAttempts = 300
-
-    /// Evidence that this node has and the registry has not acted on. Whoever it is against may see to it that the first try is
-    /// lost: it is sent until the bond is gone.
-    struct Proof {
+    struct ProofName: Hashable {
         let signer: NodeID
         let chain: ChainID
-        let transaction: Transaction
-        let text: String
-        var attempts = 0
     }
 
+    struct Proof {
+        let slot: Slot
+        let transaction: Transaction
+        let text: String
+    }
+
+    /// Whom it is against may see to it that the first try is lost: a proof is sent until there is nothing left to take.
     private func sendProofs() {
-        for index in proofs.indices.reversed() {
-            let proof = proofs[index]
-            guard !registry.isPending({ $0 == proof.transaction }) else { continue }
-            if proof.attempts == 0 { note("ledger", proof.text) }
-            do { _ = try submit(proof.transaction) } catch {
-                // The registry has acted on it, or cannot yet.
-                logger.debug("\(proof.text): \(error)")
+        for (name, proof) in proofs.ordered {
+            guard (try? registry.state.stake(of: name.signer, at: proof.slot)) != nil else {
+                proofs.remove(name)
+                continue
             }
-            proofs[index].attempts += 1
-            if proofs[index].attempts >= Self.proofAttempts { proofs.remove(at: index) }
+            guard registry.state.accounts[nodeID] != nil, !registry.isPending({ $0 == proof.transaction }) else {
+                continue
+            }
+            submitByItself(proof.transaction, proof.text)
         }
     }
 

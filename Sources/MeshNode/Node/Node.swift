@@ -67,7 +67,8 @@ public actor Node {
     /// Tasks of the registry that this node takes no part in, with the reason. What is stored of their chains is kept; the
     /// registry and every other task go on.
     var unsupported: [ChainID: String] = [:]
-    var proofs: [Proof] = []
+    /// Evidence that the registry has not acted on.
+    var proofs = Bounded<NodeID, ProofName, Proof>(NodeTables.proofs)
     /// Seconds of training and encryption of a round, measured here for whoever looks at a task.
     var measuredSeconds: [TaskID: (Double, Double)] = [:]
     var topics: TopicMesh

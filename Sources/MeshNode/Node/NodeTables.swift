@@ -26,7 +26,11 @@ package enum NodeTables {
         "offered ranges of blocks", by: "who offers it first", total: 32, quota: 2, atQuota: .refuse,
         protected: "offered by account holders", reason: "half a minute and 6 MiB each")
 
-    package static let all: [TableRule] = [keyReleases, resolvedNames, answers, sentBlocks, readBlocks, ranges]
+    static let proofs = TableRule(
+        "proofs of fraud", by: "whom it is against", total: 64, quota: 4, atQuota: .refuse,
+        reason: "one for each chain in which there is a bond to lose; it goes with that bond")
+
+    package static let all: [TableRule] = [keyReleases, resolvedNames, answers, sentBlocks, readBlocks, ranges, proofs]
 
     /// Those of all modules, by module.
     package static let everywhere: [(module: String, rules: [TableRule])] = [
