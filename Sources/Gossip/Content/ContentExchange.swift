@@ -181,7 +181,7 @@ public struct ContentExchange: Sendable {
     }
 
     /// Takes back all that this provider was asked for of one content.
-    private mutating func withdraw(_ provider: NodeID, from id: ContentID) {
+    mutating func withdraw(_ provider: NodeID, from id: ContentID) {
         _ = releaseAll(of: id) { _, request in request.provider == provider }
         if case .manifest(provider, _)? = wants[id]?.stage { wants[id]!.stage = .manifest(asked: nil, until: .zero) }
     }

@@ -164,8 +164,7 @@ extension ContentExchange {
     /// Leaves a provider alone for a while, longer each time; afterwards it is assumed to have everything again.
     mutating func pause(_ peer: NodeID, of id: ContentID, now: Duration) {
         guard let provider = wants[id]?.providerIndex(peer) else { return }
-        releaseAll(of: id) { _, request in request.provider == peer }
-        if case .manifest(peer, _)? = wants[id]?.stage { wants[id]!.stage = .manifest(asked: nil, until: .zero) }
+        withdraw(peer, from: id)
         guard wants[id]!.providers[provider].pausedUntil <= now else { return }
         let pauses = wants[id]!.providers[provider].pauses
         let length = min(settings.longestPause, settings.pause * (1 << min(pauses, 16)))

@@ -41,7 +41,7 @@ extension TopicMesh {
             if peers[node] != nil { prune(node, topic, now, &out) }
         } else if peers[node]!.score.value < settings.score.meshThreshold {
             prune(node, topic, now, &out)
-        } else if !isKnown(node), strangers(in: topic).count >= settings.strangersMost {
+        } else if !hasPlace(for: node, in: topic) {
             prune(node, topic, now, &out)
         } else if state.mesh.count >= settings.degreeHigh, !peers[node]!.isOutbound {
             guard isKnown(node), let stranger = strangers(in: topic).last else { return prune(node, topic, now, &out) }

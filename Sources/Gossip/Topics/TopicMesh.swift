@@ -129,7 +129,7 @@ public struct TopicMesh: Sendable {
     /// Peers that hear what this node has of a chain: its mesh, and `others` more in turn.
     public mutating func neighbours(of topic: ChainID, others count: Int) -> [NodeID] {
         let mesh = mesh(of: topic)
-        let rest = shuffled(subscribers(of: topic).filter { !mesh.contains($0) })
+        let rest = lots(subscribers(of: topic).filter { !mesh.contains($0) })
         // Before anything is known of a peer's topics it is a neighbour too.
         return (mesh + (rest.isEmpty && mesh.isEmpty ? shuffled(order) : rest).prefix(count)).sorted()
     }
@@ -223,7 +223,7 @@ public struct TopicMesh: Sendable {
 
     func mayGraft(_ node: NodeID, _ topic: ChainID, _ now: Duration) -> Bool {
         guard let peer = peers[node], let state = topics[topic], peer.topics.contains(topic) else { return false }
-        guard isKnown(node) || strangers(in: topic).count < settings.strangersMost else { return false }
+        guard hasPlace(for: node, in: topic) else { return false }
         return !state.mesh.contains(node) && state.backoff[node].map { $0 <= now } ?? true
             && peer.score.value >= settings.score.meshThreshold
     }
@@ -231,6 +231,11 @@ public struct TopicMesh: Sendable {
     func isKnown(_ node: NodeID) -> Bool { standing.footing(of: node) > .stranger }
 
     func strangers(in topic: ChainID) -> [NodeID] { mesh(of: topic).filter { !isKnown($0) } }
+
+    /// Strangers have few places.
+    func hasPlace(for node: NodeID, in topic: ChainID) -> Bool {
+        isKnown(node) || strangers(in: topic).count < settings.strangersMost
+    }
 
     /// In the order of a lot, who is known before who is not.
     mutating func lots(_ nodes: [NodeID]) -> [NodeID] {
