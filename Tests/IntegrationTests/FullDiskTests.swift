@@ -19,19 +19,37 @@ import Testing
         return process.terminationStatus
     }
 
+    /// A small disk of a test's own.
+    private struct Disk {
+        let path: String
+
+        /// - Parameter size: of a tmpfs, as mount(8) takes it.
+        init(_ path: String, _ size: String) throws {
+            self.path = path
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            try #require(
+                try FullDiskTests.run("/bin/mount", "-t", "tmpfs", "-o", "\(size),mode=0700", "tmpfs", path) == 0,
+                "no tmpfs could be mounted: run the test as root, in a container with CAP_SYS_ADMIN")
+        }
+
+        /// A home on it, of a network with one decided block.
+        func home() throws -> String {
+            try RegistryHistory(voters: 4, heights: 1).makeHome(path + "/home", heights: 1)
+            return path + "/home"
+        }
+
+        func end() { _ = try? FullDiskTests.run("/bin/umount", "-l", path) }
+    }
+
     /// A start on a full disk is refused as what passes, and nobody is told to move a database away that is whole.
     @Test(.enabled(if: canRun || isCI, "a disk of its own needs root and mount"))
     func aStartOnAFullDiskIsRefused() throws {
         let folder = try Folder()
-        let disk = folder.path + "/disk"
-        try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: true)
-        try #require(
-            try Self.run("/bin/mount", "-t", "tmpfs", "-o", "size=16m,mode=0700", "tmpfs", disk) == 0,
-            "no tmpfs could be mounted: run the test as root, in a container with CAP_SYS_ADMIN")
-        defer { _ = try? Self.run("/bin/umount", "-l", disk) }
-        let home = disk + "/home"
-        try RegistryHistory(voters: 4, heights: 1).makeHome(home, heights: 1)
-        #expect(try Self.run("/bin/dd", "if=/dev/zero", "of=\(disk)/filler", "bs=64k", "status=none") != 0)
+        let disk = try Disk(folder.path + "/disk", "size=16m")
+        defer { disk.end() }
+        let home = try disk.home()
+        #expect(try Self.run("/bin/dd", "if=/dev/zero", "of=\(disk.path)/filler", "bs=64k", "status=none") != 0)
         let started = try Program.run("run", "--home", home)
         #expect(started.code == 75 && started.errors.contains("free space"), "\(started.errors)")
         let health = try Program.run("doctor", "--home", home)
@@ -43,15 +61,10 @@ import Testing
     @Test(.enabled(if: canRun || isCI, "a disk of its own needs root and mount"))
     func aDiskForReadingOnlyIsNamed() throws {
         let folder = try Folder()
-        let disk = folder.path + "/disk"
-        try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: true)
-        try #require(
-            try Self.run("/bin/mount", "-t", "tmpfs", "-o", "size=16m,mode=0700", "tmpfs", disk) == 0,
-            "no tmpfs could be mounted: run the test as root, in a container with CAP_SYS_ADMIN")
-        defer { _ = try? Self.run("/bin/umount", "-l", disk) }
-        let home = disk + "/home"
-        try RegistryHistory(voters: 4, heights: 1).makeHome(home, heights: 1)
-        try #require(try Self.run("/bin/mount", "-o", "remount,ro", disk) == 0)
+        let disk = try Disk(folder.path + "/disk", "size=16m")
+        defer { disk.end() }
+        let home = try disk.home()
+        try #require(try Self.run("/bin/mount", "-o", "remount,ro", disk.path) == 0)
         let started = try Program.run("run", "--home", home)
         #expect(started.code == 78 && started.errors.contains("for writing"), "\(started.code) \(started.errors)")
         let health = try Program.run("doctor", "--home", home)
@@ -62,19 +75,14 @@ import Testing
     @Test(.enabled(if: canRun || isCI, "a disk of its own needs root and mount"))
     func aDiskWithoutInodesIsFull() async throws {
         let folder = try Folder()
-        let disk = folder.path + "/disk"
-        try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: true)
-        try #require(
-            try Self.run("/bin/mount", "-t", "tmpfs", "-o", "size=64m,nr_inodes=200,mode=0700", "tmpfs", disk) == 0,
-            "no tmpfs could be mounted: run the test as root, in a container with CAP_SYS_ADMIN")
-        defer { _ = try? Self.run("/bin/umount", "-l", disk) }
-        let home = disk + "/home"
-        try RegistryHistory(voters: 4, heights: 1).makeHome(home, heights: 1)
+        let disk = try Disk(folder.path + "/disk", "size=64m,nr_inodes=200")
+        defer { disk.end() }
+        let home = try disk.home()
         let node = try RunningNode(home: home)
         #expect(try await node.status()?.notReady.joined().contains("degraded") == false)
         var fillers: [String] = []
-        while FileManager.default.createFile(atPath: disk + "/f\(fillers.count)", contents: nil) {
-            fillers.append(disk + "/f\(fillers.count)")
+        while FileManager.default.createFile(atPath: disk.path + "/f\(fillers.count)", contents: nil) {
+            fillers.append(disk.path + "/f\(fillers.count)")
         }
         let full = try await node.status { $0.notReady.joined().contains("0 inodes are left") }
         #expect(full?.notReady.joined().contains("degraded") == true, "\(String(describing: full?.notReady))")
@@ -89,19 +97,14 @@ import Testing
     @Test(.enabled(if: canRun || isCI, "a disk of its own needs root and mount"))
     func aFullDiskIsSaidAndLeftBehind() async throws {
         let small = "n5"
-        var mounted: String?
+        var disk: Disk?
         let lab = try LabNodes(5, settings: ["miner.auto_join=true"], genesis: ["--settle-seconds", "0.3"]) { home in
             guard home.hasSuffix("/" + small) else { return }
-            try FileManager.default.createDirectory(
-                atPath: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-            try #require(
-                try Self.run("/bin/mount", "-t", "tmpfs", "-o", "size=48m,mode=0700", "tmpfs", home) == 0,
-                "no tmpfs could be mounted: run the test as root, in a container with CAP_SYS_ADMIN")
-            mounted = home
+            disk = try Disk(home, "size=48m")
         }
         defer {
             lab.stopAll()
-            if let mounted { _ = try? Self.run("/bin/umount", mounted) }
+            disk?.end()
         }
         try await lab.startAll()
         let task = try lab.publish("n1", as: "full", ["rounds=1000", "deadlines.submit=\"5s\""])

@@ -41,10 +41,23 @@ public struct TableReader: Sendable {
 
     /// Whether the header line has the label column.
     public func hasLabel(path: String) throws(LearnError) -> Bool {
+        try opened(path)?.header.fields.contains { NumberText.trimmed($0) == labelColumn } ?? false
+    }
+
+    /// A table with its header line read; nil where it is empty, or its separator is no character of ASCII.
+    private struct Opened {
+        let file: String
+        let mark: UInt8
+        let header: DelimitedText.Record
+        var records: DelimitedText
+    }
+
+    private func opened(_ path: String) throws(LearnError) -> Opened? {
         let stream = try ByteStream(ByteSource(path: path))
-        guard let mark = try separatorByte(file: stream.file) else { return false }
+        guard let mark = try separatorByte(file: stream.file) else { return nil }
         var records = try DelimitedText(stream, separator: mark)
-        return try records.next()?.fields.contains { NumberText.trimmed($0) == labelColumn } ?? false
+        guard let header = try records.next() else { return nil }
+        return Opened(file: stream.file, mark: mark, header: header, records: records)
     }
 
     /// The rows for a look without a task: a column with a cell that is no number is no feature then, for only a task says which
@@ -65,15 +78,12 @@ public struct TableReader: Sendable {
     /// The columns that are neither features nor the label, as the file has them: who a row is about, and notes.
     public func others(path: String, than features: [String]) throws(LearnError) -> (titles: [String], rows: [[String]])
     {
-        let stream = try ByteStream(ByteSource(path: path))
-        guard let mark = try separatorByte(file: stream.file) else { return ([], []) }
-        var records = try DelimitedText(stream, separator: mark)
-        guard let header = try records.next() else { return ([], []) }
-        let titles = header.fields.map(NumberText.trimmed)
+        guard var table = try opened(path) else { return ([], []) }
+        let titles = table.header.fields.map(NumberText.trimmed)
         let known = Set(features + [labelColumn])
         let places = titles.indices.filter { !known.contains(titles[$0]) }
         var rows: [[String]] = []
-        while !places.isEmpty, let record = try records.next() {
+        while !places.isEmpty, let record = try table.records.next() {
             rows.append(places.map { $0 < record.fields.count ? record.fields[$0] : "" })
         }
         return (places.map { titles[$0] }, rows)
@@ -93,13 +103,10 @@ public struct TableReader: Sendable {
 
     /// The feature columns with what is in them; rows of another length are left out.
     public func cells(path: String) throws(LearnError) -> [Cells] {
-        let stream = try ByteStream(ByteSource(path: path))
-        guard let mark = try separatorByte(file: stream.file) else { return [] }
-        var records = try DelimitedText(stream, separator: mark)
-        guard let header = try records.next() else { return [] }
-        let columns = try TableColumns(header: header, reader: self, separator: mark, file: stream.file)
+        guard var table = try opened(path) else { return [] }
+        let columns = try TableColumns(header: table.header, reader: self, separator: table.mark, file: table.file)
         var found = columns.features.map { Cells(title: columns.titles[$0]) }
-        while let record = try records.next() {
+        while let record = try table.records.next() {
             guard record.fields.count == columns.titles.count else { continue }
             for (place, column) in columns.features.enumerated() {
                 let text = NumberText.trimmed(record.fields[column])
@@ -109,7 +116,7 @@ public struct TableReader: Sendable {
                 }
                 found[place].others += 1
                 if found[place].fault == nil {
-                    found[place].fault = cellFault(stream.file, record.line, columns.titles[column], text)
+                    found[place].fault = cellFault(table.file, record.line, columns.titles[column], text)
                 }
             }
         }
