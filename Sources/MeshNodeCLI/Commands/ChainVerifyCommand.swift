@@ -133,7 +133,8 @@ extension ChainCommand {
         /// What was not checked, in a few words: the lines above name each thing.
         private static func unchecked(_ report: VerificationReport) -> String {
             let more = report.gaps.count - 3
-            return report.gaps.prefix(3).map(\.missing).joined(separator: "; ") + (more > 0 ? "; \(more) more" : "")
+            return report.gaps.prefix(3).map(\.missing.printable).joined(separator: "; ")
+                + (more > 0 ? "; \(more) more" : "")
         }
 
         private static func place(_ chain: String, _ height: UInt64) -> String {
@@ -180,8 +181,8 @@ extension ChainCommand {
                 }
                 return line
             }
-            lines += report.gaps.map { "\(place($0.chain, $0.height))  NOT HERE: \($0.missing)" }
-            lines += report.failures.map { "\(place($0.chain, $0.height))  FAILED: \($0.cause)" }
+            lines += report.gaps.map { "\(place($0.chain, $0.height))  NOT HERE: \($0.missing.printable)" }
+            lines += report.failures.map { "\(place($0.chain, $0.height))  FAILED: \($0.cause.printable)" }
             if report.failures.isEmpty, let registry = report.chains.first, let head = registry.head {
                 lines.append("as of registry block \(registry.blocks):\(head), \(Text.time(registry.timeMs))")
                 lines.append(
