@@ -62,9 +62,9 @@ public struct RegistryMachine: Sendable {
     public var height: UInt64 { core.height }
     public var view: UInt32 { core.consensus.view }
     public var pendingCount: Int { pending.count }
-    /// Messages and transactions kept: bounded whatever peers send.
     /// How far ahead of this node's view the messages are that it keeps.
     public var viewsAhead: UInt32 { core.viewsAhead }
+    /// Messages and transactions kept: bounded whatever peers send.
     public var queuedMessages: Int { core.book.count + pending.count }
 
     private static func consensus(_ state: RegistryState, me: NodeID, silentBelow: UInt64) -> ConsensusMachine {

@@ -160,9 +160,9 @@ public struct TaskMachine: Sendable {
     public var view: UInt32 { core.consensus.view }
     public var aggregator: NodeID { core.consensus.proposer(view: view) }
     public var currentContext: RoundContext { context }
-    /// Messages kept: bounded whatever peers send.
     /// How far ahead of this node's view the messages are that it keeps.
     public var viewsAhead: UInt32 { core.viewsAhead }
+    /// Messages kept: bounded whatever peers send.
     public var queuedMessages: Int { core.book.count + deferred.count }
     var me: NodeID { core.me }
     var holderPlace: Int? { state.holders.firstIndex { $0.node == me } }

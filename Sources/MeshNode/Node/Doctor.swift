@@ -88,10 +88,12 @@ public struct Doctor: Sendable {
         let free = UInt64(state.f_bavail) * UInt64(state.f_frsize)
         let text = "\(free >> 20) MiB free under \(home.path)"
         // What a degraded node waits for, and what a few tasks take.
-        if free < 4 << 20 {
-            return HealthCheck("disk", .fail, text, next: "free at least 4 MiB: a node that cannot write stops signing")
+        if free < Node.roomToStart {
+            return HealthCheck(
+                "disk", .fail, text,
+                next: "free at least \(Node.roomToStart >> 20) MiB: a node that cannot write stops signing")
         }
-        if let files = FileSystem.freeFiles(home.path), files < 16 {
+        if let files = FileSystem.freeFiles(home.path), files < Node.filesToStart {
             return HealthCheck(
                 "disk", .fail, "\(text), and \(files) inodes",
                 next: "remove files on that disk: each takes an inode (df -i)")
@@ -178,7 +180,7 @@ public struct Doctor: Sendable {
 
     /// On a full disk databases cannot even be opened, and nothing is wrong with them.
     private func next(_ advice: String?) -> String? {
-        guard let free = FileSystem.freeBytes(home.path), free < 4 << 20 else { return advice }
+        guard let free = FileSystem.freeBytes(home.path), free < Node.roomToStart else { return advice }
         return "free space first, then look again: on a full disk a database that is whole cannot be opened"
     }
 

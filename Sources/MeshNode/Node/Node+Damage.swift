@@ -5,8 +5,8 @@ internal import Wire
 /// Contents whose bytes on disk are not what they were: whoever reads or serves one notices, it is said, and it is fetched
 /// again.
 extension Node {
-    /// The bytes of a content; nil if it is not here, is longer than it was named, or not whole any more. Every read of a running node goes through here
-    /// or `read`: damage that is taken for absence would stay, since the store still lists it.
+    /// The bytes of a content; nil if it is not here, is longer than it was named, or not whole any more. Every read of a
+    /// running node goes through here or `read`: damage that is taken for absence would stay, since the store still lists it.
     func bytes(of reference: ContentReference) -> [UInt8]? {
         (try? read(reference.id, limit: reference.length)) ?? nil
     }

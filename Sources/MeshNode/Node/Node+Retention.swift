@@ -11,7 +11,8 @@ extension Node {
     }
 
     static func vectorPrefix(_ chain: ChainID) -> String { "key-\(chain.hex.prefix(32))-" }
-    static func updatePrefix(_ chain: ChainID, _ round: UInt32) -> String { "update-\(chain.hex.prefix(32))-\(round)-" }
+    static func updatesPrefix(_ chain: ChainID) -> String { "update-\(chain.hex.prefix(32))-" }
+    static func updatePrefix(_ chain: ChainID, _ round: UInt32) -> String { updatesPrefix(chain) + "\(round)-" }
 
     /// Pins of a round's bodies, and of what stays for the chain's life: at most 64 characters.
     static func bodyLabel(_ chain: ChainID, _ round: UInt32) -> String { "b-\(chain.hex.prefix(48))-\(round)" }
@@ -156,7 +157,7 @@ extension Node {
 
     func forgetFiles(_ chain: ChainID) {
         forgetKeyVectors(chain)
-        forgetVectors("update-\(chain.hex.prefix(32))-")
+        forgetVectors(Self.updatesPrefix(chain))
         forgetVectors(Self.directionPrefix(chain))
     }
 
@@ -174,7 +175,7 @@ extension Node {
     /// A computation has left files of a round or a task that ended meanwhile.
     func forgetWhatCameLate(_ chain: ChainID) {
         if tasks[chain]?.machine.state.isEnded == false { return forgetScored(chain) }
-        forgetVectors("update-\(chain.hex.prefix(32))-")
+        forgetVectors(Self.updatesPrefix(chain))
         try? MemberMemory(files: vectorFiles, chain: chain).forget()
     }
 

@@ -7,10 +7,10 @@ extension Node {
     /// Below this many free bytes the node stops by itself, before a database does.
     private static let leastFree: UInt64 = 256 << 10
     /// What must be writable before it starts anew: a round's files, not just one message.
-    private static let roomToStart = 4 << 20
+    static let roomToStart = 4 << 20
     /// The same of files, for disks whose inodes end before their bytes: a database has three, a content one or two.
     private static let leastFiles: UInt64 = 4
-    private static let filesToStart: UInt64 = 16
+    static let filesToStart: UInt64 = 16
 
     /// A commit whose outcome is unknown: a full disk is waited for, everything else ends the node.
     func storageFailed(_ error: StorageError, _ what: String) {

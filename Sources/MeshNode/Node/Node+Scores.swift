@@ -210,7 +210,7 @@ extension Node {
     func forgetScored(_ chain: ChainID) {
         guard let state = tasks[chain]?.machine.state, let names = try? vectorFiles.list() else { return }
         let open = state.scores.pending?.round
-        let prefixes = ["update-\(chain.hex.prefix(32))-", Self.directionPrefix(chain)]
+        let prefixes = [Self.updatesPrefix(chain), Self.directionPrefix(chain)]
         forget(
             names.filter { name in
                 guard let prefix = prefixes.first(where: { name.hasPrefix($0) }),

@@ -78,7 +78,6 @@ public struct HomeDirectory: Sendable, Equatable {
         let lock = try HomeLock(self)
         defer { lock.release() }
         guard let text = try alarm() else { return nil }
-        if try FileSystem.exists(forgivenFile) { try FileSystem.remove(forgivenFile) }
         try FileSystem.writeAtomically(forgivenFile, [Array("\(wallMs)\n".utf8)])
         try FileSystem.remove(alarmFile)
         return text
