@@ -122,7 +122,10 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: shell),
-        .testTarget(name: "CLITests", dependencies: ["MeshNode", "MeshNodeCLI", "Wire"], swiftSettings: shell),
+        .testTarget(
+            name: "CLITests",
+            dependencies: ["MeshNode", "MeshNodeCLI", "Wire", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: shell),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [

@@ -1,5 +1,5 @@
 """Ten lines that use an exported model: python3 examples/predict.py leaves.safetensors rows.csv. NumPy, tables, dense models."""
-import csv, json, struct, sys
+import csv, json, struct, sys, unicodedata
 import numpy as np
 raw = open(sys.argv[1], "rb").read()
 size = struct.unpack("<Q", raw[:8])[0]
@@ -8,7 +8,9 @@ card = {key: text if key in ("label_column", "architecture") else json.loads(tex
         if key in ("label_column", "architecture", "columns", "labels", "scale", "mean", "deviation")}
 tensor = {name: np.frombuffer(raw[8 + size + t["data_offsets"][0] : 8 + size + t["data_offsets"][1]], "<f4").reshape(t["shape"])
           for name, t in head.items() if not name.startswith("state.")}
-rows = list(csv.DictReader(open(sys.argv[2])))
+file = open(sys.argv[2], encoding="utf-8-sig", newline="")
+lines = [[unicodedata.normalize("NFC", text.strip()) for text in line] for line in csv.reader(file) if line]
+rows = [dict(zip(lines[0], line)) for line in lines[1:]]
 columns = card["columns"] or [title for title in rows[0] if title != card["label_column"]]
 x = np.array([[float(row[title]) for title in columns] for row in rows], "f4") / card["scale"]
 if card["mean"]:

@@ -15,6 +15,7 @@ import csv
 import json
 import struct
 import sys
+import unicodedata
 
 import numpy as np
 
@@ -56,13 +57,19 @@ def write_safetensors(path, tensors, metadata):
         file.write(struct.pack("<Q", len(text)) + text + body)
 
 
+def composed(text):
+    """A title or label as the program reads it: no blanks around it, one form of Unicode."""
+    return unicodedata.normalize("NFC", text.strip())
+
+
 def read_rows(path, card, label):
     """Features as the task prepares them, and the number of each row's class."""
     with open(path, newline="", encoding="utf-8-sig") as file:
         rows = [row for row in csv.reader(file) if row]
     if len(rows) < 2:
         raise Refused(f"{path}: no rows below a header line")
-    titles = [title.strip() for title in rows[0]]
+    titles = [composed(title) for title in rows[0]]
+    label = composed(label)
     if label not in titles:
         raise Refused(f"{path}: no column is called {label!r} (there are {', '.join(titles)}); give --label")
     columns = json.loads(card["columns"])
@@ -79,7 +86,7 @@ def read_rows(path, card, label):
     for number, row in enumerate(rows[1:], 2):
         if len(row) != len(titles):
             raise Refused(f"{path}, row {number}: {len(row)} fields, the header has {len(titles)}")
-        text = row[titles.index(label)].strip()
+        text = composed(row[titles.index(label)])
         if text not in classes:
             raise Refused(f"{path}, row {number}: {text!r} is none of the task's classes {', '.join(classes)}")
         try:

@@ -35,6 +35,7 @@ for number in "$hosts" "$rounds" "$loss" "$cut"; do
 done
 [ "$hosts" -ge 5 ] && [ "$hosts" -le 32 ] || { say "--hosts $hosts: 5 to 32 are allowed"; exit 64; }
 [ "$loss" -le 50 ] || { say "--loss $loss: at most 50"; exit 64; }
+fresh_folder "$out" 'h[0-9]*' data parts.json network.genesis ticket task.toml dropped.txt
 [ "$(id -u)" = 0 ] || { say "network namespaces need root; run: sudo ./testnet/hosts.sh"; exit 69; }
 for tool in ip nft; do
     command -v $tool >/dev/null || { say "$tool is missing; run: apt-get install iproute2 nftables"; exit 69; }
@@ -79,8 +80,6 @@ await() {
     done
 }
 hub() { ip netns exec "$prefix-hub" "$@"; }
-
-rm -rf "$out" && mkdir -p "$out"
 
 # A hub with a bridge, and a host at the end of each cable.
 ip netns add "$prefix-hub" || { say "namespaces cannot be made here"; exit 69; }

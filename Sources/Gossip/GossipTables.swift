@@ -37,6 +37,9 @@ public enum GossipTables {
     static let backoffs = TableRule(
         "back-offs of one topic", by: "pruned node", total: 256, quota: 1, atQuota: .dropOldest,
         protected: "account holders", reason: "three times the links")
+    public static let deliveries = TableRule(
+        "messages sent to a peer lately", by: "whom they were sent to", total: 16_384, quota: 512, atQuota: .dropOldest,
+        reason: "eight answers to a digest; what is forgotten is sent once more")
 
     // Content.
     static let namedWants = TableRule(
@@ -46,6 +49,7 @@ public enum GossipTables {
         reason: "a body of each of 256 members, a holder's components; what is decided has other places")
 
     public static let all: [TableRule] = [
-        hostRates, strangers, known, rumours, errands, recordRates, recordAnswers, pulls, backoffs, namedWants,
+        hostRates, strangers, known, rumours, errands, recordRates, recordAnswers, pulls, backoffs, deliveries,
+        namedWants,
     ]
 }

@@ -40,6 +40,10 @@ enum EntryPoint {
                     Terminal.error("meshnode: \(hint)")
                     Terminal.exit(ExitStatus.usage)
                 }
+                if let refusal = NegativeNumbers.refusal(of: arguments) {
+                    Terminal.error(refusal)
+                    Terminal.exit(ExitStatus.usage)
+                }
                 MeshNodeCommand.exit(withError: error)
             }
             if !failure.message.isEmpty {

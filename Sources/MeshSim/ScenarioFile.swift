@@ -125,8 +125,8 @@ private struct ScenarioReader {
         case ("horizon_ms", .number(let number)): scenario.configuration.horizon = micro(number, line)
         case ("rejecting", .numbers(let nodes)): scenario.configuration.rejecting = nodes.map { Int(clamping: $0) }
         case ("network.latency_us", .numbers(let range)):
-            guard range.count == 2, range[0] >= 0, range[0] <= range[1] else {
-                faults.append("line \(line): latency_us: two numbers in order are expected")
+            guard range.count == 2, range[0] >= 0, range[0] <= range[1], range[1] <= Self.most else {
+                faults.append("line \(line): latency_us: two numbers in order are expected, at most \(Self.most)")
                 return
             }
             scenario.configuration.network.latency = UInt64(range[0])...UInt64(range[1])
@@ -197,7 +197,12 @@ private struct ScenarioReader {
                 action = texts["action"] == "cut" ? .cut(from: groups[0], to: groups[1]) : .partition(groups)
             }
         case "skew":
-            if let node, let ms = numbers["skew_ms"] { action = .skew(node: node, ms: ms) }
+            if let node, let ms = numbers["skew_ms"] {
+                if !(-Self.most...Self.most).contains(ms) {
+                    faults.append("line \(table.line): skew_ms: \(ms) is out of range")
+                }
+                action = .skew(node: node, ms: ms)
+            }
         default: break
         }
         guard let trigger, let action else {
@@ -231,9 +236,12 @@ private struct ScenarioReader {
 
     // MARK: Numbers
 
+    /// Of every number of a file: virtual time adds and multiplies them.
+    private static let most: Int64 = 1_000_000_000_000
+
     private mutating func count(_ number: Int64, _ line: Int) -> UInt64 {
-        if number < 0 || number > 1_000_000_000_000 { faults.append("line \(line): \(number) is out of range") }
-        return UInt64(clamping: min(number, 1_000_000_000_000))
+        if number < 0 || number > Self.most { faults.append("line \(line): \(number) is out of range") }
+        return UInt64(clamping: min(number, Self.most))
     }
 
     private mutating func micro(_ number: Int64, _ line: Int) -> UInt64 { count(number, line) * 1_000 }

@@ -28,7 +28,8 @@ extension Simulation {
         switch directive {
         case .persist(let envelopes, let state):
             persist(envelopes.map { listingBoth($0, node: index) }, state, chain: chain, node: index)
-        case .broadcast(let said):
+        // Everybody is linked with everybody here, so a mesh is all of them.
+        case .broadcast(let said), .relay(let said):
             let envelope = listingBoth(said, node: index)
             if isHonest(index), envelope.signer == nodes[index].id {
                 checkSending(envelope, node: index)

@@ -5,7 +5,7 @@ import MeshSim
 /// `meshnode-sim --fresh WORD`: runs whose seeds nobody has chosen, over every scenario of a folder and a sweep over
 /// sizes and faults. What a scenario file promises of chosen seeds (a view reached, so many VOID blocks) is not asked
 /// of these; invariants are, and its outcome, and that no fork is silent.
-struct FreshRun {
+struct FreshRun: Sendable {
     let word: String
     let count: Int
     let folder: String
@@ -17,12 +17,12 @@ struct FreshRun {
     static let networkShare = 40
     static let sweepShare = 4
 
-    private enum Part {
+    private enum Part: Sendable {
         case chains(path: String, Scenario)
         case network(path: String, NetworkScenario)
     }
 
-    private struct Failure {
+    private struct Failure: Sendable {
         let seed: UInt64
         let problems: [String]
         let command: String
@@ -35,24 +35,23 @@ struct FreshRun {
         var failures = 0
         var violations = 0
         var runs: [String: Int] = [:]
-        for number in 0..<count {
+        var told = 0
+        OrderedRuns.forEach(count) { number -> (name: String, failure: Failure?) in
             let seed = seeds.seed(UInt64(number))
-            let name: String
-            let failure: Failure?
             if number % Self.networkShare == Self.networkShare - 1, !networks.isEmpty {
-                (name, failure) = run(networks[number / Self.networkShare % networks.count], seed)
-            } else if number % Self.sweepShare == 0 || chains.isEmpty {
-                (name, failure) = sweep(seed)
-            } else {
-                (name, failure) = run(chains[(number - number / Self.sweepShare) % chains.count], seed)
+                return run(networks[number / Self.networkShare % networks.count], seed)
             }
-            runs[name, default: 0] += 1
-            if (number + 1).isMultiple(of: 1_000) { write("\(number + 1) of \(count) runs, \(failures) failures\n") }
-            guard let failure else { continue }
+            if number % Self.sweepShare == 0 || chains.isEmpty { return sweep(seed) }
+            return run(chains[(number - number / Self.sweepShare) % chains.count], seed)
+        } then: { outcome in
+            told += 1
+            runs[outcome.name, default: 0] += 1
+            if told.isMultiple(of: 1_000) { write("\(told) of \(count) runs, \(failures) failures\n") }
+            guard let failure = outcome.failure else { return }
             failures += 1
             violations += failure.problems.count
             for problem in failure.problems {
-                write("\(name), seed \(seed): \(problem)\nrepeat: \(failure.command)\n")
+                write("\(outcome.name), seed \(failure.seed): \(problem)\nrepeat: \(failure.command)\n")
             }
         }
         let seconds = ((ContinuousClock.now - start) / .milliseconds(1)).rounded() / 1_000

@@ -99,7 +99,8 @@ struct NodeRun {
 
     private func child(_ seed: UInt64) throws -> Outcome {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        process.executableURL = URL(
+            fileURLWithPath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
         process.arguments = arguments(seed) + ["--json"]
         let output = Pipe()
         process.standardOutput = output

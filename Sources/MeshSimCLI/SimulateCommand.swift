@@ -118,18 +118,22 @@ struct SimulateCommand: ParsableCommand {
         }
         var summary = Summary(nodes: base.configuration.nodes, rounds: Int(base.configuration.rounds))
         let start = ContinuousClock.now
-        for seed in seeds.first...seeds.last {
-            var configuration = base.configuration
-            configuration.seed = seed
-            configuration.keepsTrace = trace
-            var report = Simulation.run(configuration)
-            let unmet = base.expectation.faults(of: report)
-            report.violations.removeAll(where: base.expectation.isMeant)
+        let (form, expectation, first, keepsTrace) = (base.configuration, base.expectation, seeds.first, trace)
+        OrderedRuns.forEach(Int(clamping: seeds.last - seeds.first + 1)) { number in
+            var configuration = form
+            configuration.seed = first + UInt64(number)
+            configuration.keepsTrace = keepsTrace
+            return Simulation.run(configuration)
+        } then: { outcome in
+            var report = outcome
+            let unmet = expectation.faults(of: report)
+            report.violations.removeAll(where: expectation.isMeant)
             summary.add(report, unmet: unmet)
             for line in report.trace { print(line) }
             print(json ? report.json(unmet: unmet) : report.line)
             for problem in report.violations.map(\.description) + unmet {
-                FileHandle.standardError.write(Data("seed \(seed): \(problem)\nrepeat: \(replay(seed))\n".utf8))
+                FileHandle.standardError.write(
+                    Data("seed \(report.seed): \(problem)\nrepeat: \(replay(report.seed))\n".utf8))
             }
         }
         summary.seconds = Double((ContinuousClock.now - start) / .milliseconds(1)) / 1_000

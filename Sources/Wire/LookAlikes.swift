@@ -25,6 +25,28 @@ public enum LookAlikes {
     /// - Parameter isName: it is what people call a thing by, so that even a text without any Latin letter must not look
     ///   like one.
     public static func fault(_ text: String, isName: Bool = false) -> String? {
+        guard !isPlain(text) else { return isName && isWidelySpaced(text) ? Self.spacing : nil }
+        return faultOfLetters(text, isName: isName)
+    }
+
+    /// Letters, digits and signs of ASCII alone: all are allowed, and none looks like a letter of another script. Most texts
+    /// are, and a task may have ten thousand.
+    static func isPlain(_ text: String) -> Bool { text.utf8.allSatisfy { 0x20...0x7E ~= $0 } }
+
+    private static let spacing = "spaces stand between words only, one at a time"
+
+    /// By code points: what is one character is the library's word, which follows its version of Unicode.
+    private static func isWidelySpaced(_ text: String) -> Bool {
+        var previous: Unicode.Scalar = " "
+        for scalar in text.unicodeScalars {
+            if scalar == " ", previous == " " { return true }
+            previous = scalar
+        }
+        return previous == " " && !text.isEmpty
+    }
+
+    /// The rule itself, for any text.
+    static func faultOfLetters(_ text: String, isName: Bool) -> String? {
         var reader = Reader()
         for scalar in text.unicodeScalars {
             if let fault = reader.read(scalar) { return fault }
@@ -41,16 +63,15 @@ public enum LookAlikes {
                 "the word \"\(word.text)\" is \(word.scriptNames) and looks like Latin letters; write it in those, or "
                 + "differently"
         }
-        // By code points: what is one character is the library's word, which follows its version of Unicode.
-        let scalars = Array(text.unicodeScalars)
-        let isSpaced =
-            scalars.first == " " || scalars.last == " "
-            || zip(scalars, scalars.dropFirst()).contains { $0 == " " && $1 == " " }
-        return isName && isSpaced ? "spaces stand between words only, one at a time" : nil
+        return isName && isWidelySpaced(text) ? Self.spacing : nil
     }
 
     /// What a reader sees: two texts of one list with the same looks are taken for each other.
     public static func looks(_ text: String) -> String {
+        isPlain(text) && !isWidelySpaced(text) ? text : looksOfLetters(text)
+    }
+
+    static func looksOfLetters(_ text: String) -> String {
         var seen = ""
         for scalar in text.unicodeScalars { seen.unicodeScalars.append(latin[scalar] ?? twins[scalar] ?? scalar) }
         return seen.unicodeScalars.split(separator: " ").map { String(String.UnicodeScalarView($0)) }.joined(
@@ -145,6 +166,10 @@ public enum LookAlikes {
 
         /// The quick check of normalisation form C, made exact by the pairs that compose.
         private mutating func normalise(_ scalar: Unicode.Scalar) -> String? {
+            guard scalar.value >= ScriptTable.firstMark else {
+                (starter, lastClass) = (scalar, 0)
+                return nil
+            }
             let own = ScriptTable.combiningClass(of: scalar)
             let isOrdered = own == 0 || own >= lastClass
             // What stands between has another class, or nothing stands between.

@@ -231,6 +231,9 @@ public enum ScriptTable {
         (.khmer, [0x17B6, 0x17CD, 0x17D0, 0x17D0, 0x17D2, 0x17D2]),
     ]
 
+    /// No code point below it has a class, or is the second of a pair that composes.
+    static let firstMark: UInt32 = 0x93C
+
     /// Pairs that normalisation form C writes as one code point, of the code points above.
     static let composed: Set<[UInt32]> = [
         [0x928, 0x93C], [0x930, 0x93C], [0x933, 0x93C], [0x9C7, 0x9BE], [0x9C7, 0x9D7], [0xB47, 0xB3E],

@@ -1,3 +1,4 @@
+import Foundation
 import Gossip
 import MeshNode
 import Testing
@@ -90,6 +91,12 @@ import Wire
         #expect(faults(String(repeating: "#", count: 2 << 20)) == [""])
     }
 
+    @Test func quotaOfContents() throws {
+        #expect(try load(nil).configuration.storageQuota == 10 << 30)
+        #expect(try load("[storage]\nquota = 64\n").configuration.storageQuota == 64 << 20)
+        #expect(faults("[storage]\nquota = 63\n") == ["storage.quota"])
+    }
+
     @Test func killPoints() throws {
         for (text, round, point) in [
             ("3:before-manifest", 3, NodeConfiguration.KillPoint.Point.beforeManifest), ("1:after-keys", 1, .afterKeys),
@@ -134,5 +141,22 @@ import Wire
         for line in loaded.lines {
             #expect(line.value == values[line.path] ?? SettingTable.setting(line.path)?.builtIn, "\(line.path)")
         }
+    }
+
+    /// Only where there is no such file are there no rules of the owner.
+    @Test func rulesOfTheOwnerThatCannotBeReadAreNotNone() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("owner-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        #expect(try OwnerPolicy.load(home: folder) == nil)
+        let path = folder + "/owner.toml"
+        try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: folder + "/away")
+        let dead = #expect(throws: ConfigurationError.self) { try OwnerPolicy.load(home: folder) }
+        #expect(dead?.description.contains("a link that leads nowhere") == true, "\(String(describing: dead))")
+        try Data("rounds = 3\n".utf8).write(to: URL(fileURLWithPath: folder + "/away"))
+        #expect(try OwnerPolicy.load(home: folder)?.rounds == 3)
+        try FileManager.default.removeItem(atPath: path)
+        try #require(mkfifo(path, 0o600) == 0)
+        #expect(throws: ConfigurationError.self) { try OwnerPolicy.load(home: folder) }
     }
 }

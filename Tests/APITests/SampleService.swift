@@ -89,7 +89,7 @@ final class SampleService: NodeService {
         return found
     }
 
-    func publish(_ task: PreparedTask) async throws(ServiceError) -> PublishedView {
+    func publish(_ task: PreparedTask, again: Bool, anyway: Bool) async throws(ServiceError) -> PublishedView {
         if let refusal = refusal.withLock({ $0 }) { throw refusal }
         published.withLock { $0.append(task) }
         await did("publish")
@@ -177,11 +177,13 @@ final class SampleService: NodeService {
         return Receipt(reference: "tx", text: what)
     }
 
-    func transfer(_ credits: UInt64, to node: NodeID) async throws(ServiceError) -> Receipt {
-        await asked("transfer \(credits) \(node.short)")
+    func transfer(_ credits: UInt64, to node: NodeID, again: Bool) async throws(ServiceError) -> Receipt {
+        await asked("transfer \(credits) \(node.short)" + (again ? " again" : ""))
     }
-    func bond(_ credits: UInt64) async throws(ServiceError) -> Receipt { await asked("bond \(credits)") }
-    func unbond(_ credits: UInt64) async throws(ServiceError) -> Receipt { await asked("unbond \(credits)") }
+    func bond(_ credits: UInt64, again: Bool) async throws(ServiceError) -> Receipt { await asked("bond \(credits)") }
+    func unbond(_ credits: UInt64, again: Bool) async throws(ServiceError) -> Receipt {
+        await asked("unbond \(credits)")
+    }
     func leave(_ task: TaskID) async throws(ServiceError) -> Receipt { await asked("leave \(task.short)") }
     func control(_ action: ControlAction, task: TaskID) async throws(ServiceError) -> Receipt {
         await asked("\(action) \(task.short)")

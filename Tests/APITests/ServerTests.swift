@@ -28,7 +28,8 @@ import Wire
         let path = scratch.path + "/s"
         try "keep me".write(toFile: path, atomically: false, encoding: .utf8)
         let server = APIServer(service: SampleService(), socket: path, logger: Logger(label: "test"))
-        await #expect(throws: APIError.cannotListen(path: path, reason: "a file that is no socket is in the way")) {
+        let reason = "a file that is no socket is in the way; move it away, or set api.socket to another path"
+        await #expect(throws: APIError.cannotListen(path: path, reason: reason)) {
             try await server.run()
         }
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "keep me")

@@ -4,6 +4,12 @@ import Wire
 @testable import MeshNode
 
 @Suite struct TOMLTests {
+    /// Editors put a mark before a text, and nobody sees it.
+    @Test func aByteOrderMarkIsSkipped() {
+        let document = TOMLDocument("\u{FEFF}rounds = 3\n")
+        #expect(document.root == ["rounds": .integer(3)] && document.faults.isEmpty, "\(document.faults)")
+    }
+
     @Test func valuesOfEveryKind() {
         let document = TOMLDocument(
             """

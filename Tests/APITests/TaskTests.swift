@@ -229,6 +229,7 @@ import Wire
             #expect(reason?.contains(word) == true, "\(text): \(reason ?? "allowed")")
         }
         #expect(try policy("epsilon = 8").refusal(of: spec, publisher: publisher, epsilon: 9) != nil)
+        #expect(try policy("epsilon = 8").refusal(of: spec, publisher: publisher, epsilon: .nan) != nil)
         #expect(try policy("epsilon = 8").refusal(of: spec, publisher: publisher, epsilon: 7) == nil)
         #expect(try policy("rounds = 30\ncolluders = 2").refusal(of: spec, publisher: publisher, epsilon: nil) == nil)
         let night = try policy("hours = \"22:00-06:30\"")
@@ -461,6 +462,10 @@ import Wire
         for value in [0.0000001, -1, .nan, .infinity, 1e300, 0.1000001] {
             #expect(Ppm.exactly(value) == nil, "\(value)")
         }
+        for (value, expected) in [(0.0000004, 0), (-2.5, -2_500_000), (1e9, 1_000_000_000_000_000)] {
+            #expect(Ppm.nearest(value) == Int64(expected))
+        }
+        for value in [3.5e13, -3.5e13, .nan, .infinity, 1e300] { #expect(Ppm.nearest(value) == nil, "\(value)") }
         for (millionths, text) in [(100_000, "0.1"), (16_000_000, "16"), (1, "0.000001"), (0, "0"), (1_500_000, "1.5")]
         {
             #expect(Ppm.text(UInt64(millionths)) == text)

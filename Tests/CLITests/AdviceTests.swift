@@ -1,4 +1,6 @@
 import Foundation
+import Logging
+import Synchronization
 import Testing
 import Wire
 
@@ -102,6 +104,47 @@ import Wire
         }
     }
 
+    /// Options of other programs that messages name.
+    private static let foreign: Set<String> = ["--ulimit", "--pids-limit"]
+
+    /// Whatever a message tells its reader to give is an option of some command.
+    @Test func optionsInMessagesExist() throws {
+        var known = Self.foreign.union(["--help", "--version", "--generate-completion-script"])
+        func collect(_ command: ManualPage.Command) {
+            for name in (command.arguments ?? []).flatMap({ $0.names ?? [] }) { known.insert(name.text) }
+            for below in command.subcommands ?? [] { collect(below) }
+        }
+        collect(try ManualPage(declaration: MeshNodeCommand._dumpHelp()).command)
+        #expect(known.count > 60, "\(known.count) options were found")
+        var found = 0
+        for line in try Self.lines() where !line.place.contains("Sim") {
+            for option in Self.options(in: line.text) {
+                found += 1
+                #expect(known.contains(option), "\(line.place): no command has the option \(option): \(line.text)")
+            }
+        }
+        #expect(found > 60, "\(found) options were found in messages")
+        #expect(
+            Self.options(in: #"next: "give another name, or --force, not --min-rows=3""#) == ["--force", "--min-rows"])
+        #expect(!known.contains("--min-rows"))
+    }
+
+    /// Every `--option` of a line that holds a text.
+    private static func options(in line: String) -> [String] {
+        guard line.contains("\"") else { return [] }
+        var found: [String] = []
+        var rest = line[...]
+        while let start = rest.firstRange(of: "--") {
+            let before = rest[..<start.lowerBound].last
+            rest = rest[start.upperBound...]
+            let word = rest.prefix { $0.isASCII && ($0.isLetter && $0.isLowercase || $0 == "-") }
+            let isOption = word.first?.isLetter == true && before != "-" && before?.isLetter != true
+            if isOption { found.append("--" + word) }
+            rest = rest.dropFirst(word.count)
+        }
+        return found
+    }
+
     @Test func commandsInMessagesStandInBackticks() throws {
         for line in try Self.lines() where Self.bare(in: line.text) {
             Issue.record("\(line.place): put the command in backticks, whole in one literal: \(line.text)")
@@ -136,6 +179,21 @@ import Wire
             Self.words(#"vote \(x.first(y)!) \(z):LENGTH --invalid REASON"#) == [
                 "vote", "1", "1:LENGTH", "--invalid", "1",
             ])
+    }
+
+    /// A line of a node's log is followed where it is read, which is another shell than the node's.
+    @Test func linesOfALogNameTheHome() throws {
+        let lines = Mutex<[String]>([])
+        for (home, isJSON) in [("/srv/a", false), ("/srv/a", true), (nil, false)] as [(String?, Bool)] {
+            let handler = LineLogHandler(label: "t", logLevel: .info, isJSON: isJSON, home: home) { line in
+                lines.withLock { $0.append(line) }
+            }
+            let logger = Logger(label: "t") { _ in handler }
+            logger.warning("no task; see: `meshnode task list`")
+        }
+        let told = lines.withLock { $0 }
+        #expect(told.count == 3 && told[0].contains("`meshnode task list --home /srv/a`"), "\(told)")
+        #expect(told[1].contains("`meshnode task list --home ") && told[2].contains("`meshnode task list`"), "\(told)")
     }
 
     /// Who gave `--home` is not sent to another home.

@@ -26,6 +26,19 @@ import Testing
         }
     }
 
+    /// A refusal names what the command has.
+    @Test func tooFewRowsAreNotCut() async throws {
+        let scratch = try Scratch()
+        let one = try scratch.write(Self.header + "1,2,0\n", "one.csv")
+        let cut = try await Executable().run(["data", "partition", one, "--parts", "1", "--out", scratch.path + "/p"])
+        #expect(cut.status == 65 && cut.errors.contains("1 row, of which 0.2 cannot be held out"), "\(cut.errors)")
+        let few = try scratch.write(Self.header + (0..<40).map { "\($0),2,\($0 % 2)\n" }.joined(), "few.csv")
+        let dealt = try await Executable().run([
+            "data", "partition", few, "--parts", "100", "--out", scratch.path + "/p",
+        ])
+        #expect(dealt.status == 65 && dealt.errors.contains("as in iid,min_samples=1"), "\(dealt.errors)")
+    }
+
     /// `audit` reads on: one run tells them all.
     @Test func everyFaultOfATableIsToldAtOnce() async throws {
         let scratch = try Scratch()
@@ -34,6 +47,68 @@ import Testing
         #expect(outcome.status == 65)
         for word in ["row 2, field a", "row 3, field b", "row 4: expected 3 fields", "row 5, field label"] {
             #expect(outcome.output.contains(word), "\(outcome.output)")
+        }
+    }
+
+    /// So it does in an archive, and it names the file that is wrong.
+    @Test func everyFaultOfAnArchiveIsToldAtOnce() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let file = scratch.path + "/x.npz"
+        let images = Self.npy([3, 2], [1, .nan, .infinity, 4, 5, 6])
+        try Self.write(Self.archive([("X.npy", images), ("y.npy", Self.npy([3], [0, -1, 0.5]))]), file)
+        let outcome = try await executable.run(["data", "audit", file])
+        #expect(outcome.status == 65)
+        for word in [
+            "x.npz, y, row 2, field label", "x.npz, y, row 3: expected a whole number",
+            "x.npz, X, row 1, field element 2",
+            "x.npz, X, row 2, field element 1",
+        ] { #expect(outcome.output.contains(word), "\(outcome.output)") }
+        #expect(outcome.output.split(separator: "\n").count == 4, "\(outcome.output)")
+        let sound = try scratch.write(Self.header + "1,2,0\n3,4,1\n", "sound.csv")
+        let held = try scratch.write(Self.header + "1,NA,0\n5,6,1\n", "held.csv")
+        let both = try await executable.run(["data", "audit", sound, "--evaluation", held])
+        #expect(both.status == 65 && both.errors.contains("held.csv has errors"), "\(both.errors)")
+        #expect(!both.errors.contains("sound.csv"), "\(both.errors)")
+    }
+
+    /// One rule for a column without numbers: what the other commands refuse is an error of an audit.
+    @Test(arguments: ["40%", "1_000", "0x28", "true", "1e39"])
+    func aColumnWithoutNumbersIsAnError(_ cell: String) async throws {
+        let scratch = try Scratch()
+        let file = try scratch.write(
+            Self.header + (0..<40).map { "\($0 * 31 % 41),\(cell),\($0 % 2)\n" }.joined(), "x.csv")
+        for command in ["audit", "inspect"] {
+            let outcome = try await Executable().run(["data", command, file])
+            let text = outcome.output + outcome.errors
+            #expect(
+                outcome.status == 65 && text.contains("leave it out by naming the feature columns: --column"), "\(text)"
+            )
+        }
+        let named = try await Executable().run(["data", "audit", file, "--column", "a"])
+        #expect(named.status == 0, "\(named.output)")
+    }
+
+    /// Files that are no UTF-8, and ones that were not written to their end, are called so.
+    @Test(arguments: ["UTF-16", "Latin-1", "NUL byte"])
+    func otherEncodingsAreNamed(_ word: String) async throws {
+        let scratch = try Scratch()
+        let file = scratch.path + "/x.csv"
+        let text = Data("a,b,label\n1,2,0\n".utf8)
+        var content = text
+        switch word {
+        case "UTF-16":
+            content = Data([0xff, 0xfe])
+            for byte in text { content.append(contentsOf: [byte, 0]) }
+        case "Latin-1": content.append(contentsOf: [0x31, 0x2c, 0x32, 0x2c, 0xdf, 0x0a])
+        default: content.append(Data(count: 64))
+        }
+        try Self.write(content, file)
+        for command in ["audit", "inspect"] {
+            let outcome = try await Executable().run(["data", command, file])
+            let text = outcome.output + outcome.errors
+            #expect(outcome.status == 65 && text.contains(word), "\(text)")
+            #expect(text.contains("save the file as UTF-8") || text.contains("copy it again"), "\(text)")
         }
     }
 
@@ -62,7 +137,7 @@ import Testing
         for (images, labels, words) in [
             (
                 Self.npy([2, 2], [1, 2, .nan, 4]), Self.npy([2], [0, 1]),
-                ["X", "row 2", "element 0", "a finite number"]
+                ["X", "row 2", "element 1", "a finite number"]
             ),
             (Self.npy([2, 2], [1, 2, 3, 4]), Self.npy([3], [0, 1, 1]), ["y", "2 labels, one a row", "[3]"]),
             (Self.npy([2, 2], [1, 2, 3, 4]), Self.npy([2], [0, 0.5]), ["y", "row 2", "a whole number", "0.5"]),
@@ -102,6 +177,25 @@ import Testing
             #expect(outcome.status == 0, "\(file): \(outcome.status) \(outcome.errors.prefix(300))")
             #expect(outcome.output.contains("\"rows\":\(rows)"), "\(outcome.output.prefix(300))")
         }
+    }
+
+    /// One record is held as a whole: each of its fields has a limit, and so have all together.
+    @Test(arguments: [true, false]) func aRecordOfManyLongFieldsIsNotHeld(isHeader: Bool) async throws {
+        let scratch = try Scratch()
+        let file = scratch.path + "/long.csv"
+        try Self.write(Data((isHeader ? "" : "a,label\n").utf8), file)
+        let handle = try #require(FileHandle(forWritingAtPath: file))
+        try handle.seekToEnd()
+        for number in 0..<100 {
+            try handle.write(
+                contentsOf: Data("\(number)".utf8) + Data(repeating: 0x78, count: 1_000_000) + Data(",".utf8))
+        }
+        try handle.write(contentsOf: Data("label\n".utf8))
+        try handle.close()
+        let outcome = try await Executable().run(["data", "inspect", file], dataLimitKiB: 240_000)
+        #expect(outcome.status == 65, "\(outcome.status) \(outcome.errors.prefix(300))")
+        let told = "row \(isHeader ? 1 : 2): expected at most 67108864 bytes in one record"
+        #expect(outcome.errors.contains(told), "\(outcome.errors.prefix(300))")
     }
 
     // MARK: Files that no reader wrote

@@ -28,23 +28,26 @@ struct Executable {
     }
 
     /// Waits on a thread of its own: the tasks' threads are as few as the cores, and servers under test need them.
-    /// - Parameter dataLimitKiB: most memory of its own that the process may have (RLIMIT_DATA).
+    /// - Parameters:
+    ///   - dataLimitKiB: most memory of its own that the process may have (RLIMIT_DATA).
+    ///   - folder: in which it runs.
     func run(
-        _ arguments: [String], environment: [String: String] = [:], dataLimitKiB: Int? = nil
+        _ arguments: [String], environment: [String: String] = [:], dataLimitKiB: Int? = nil, folder: String? = nil
     ) async throws -> Outcome {
         try await withCheckedThrowingContinuation { continuation in
             DispatchQueue.global().async {
-                continuation.resume(with: Result { try wait(arguments, environment, dataLimitKiB) })
+                continuation.resume(with: Result { try wait(arguments, environment, dataLimitKiB, folder) })
             }
         }
     }
 
     private func wait(
-        _ arguments: [String], _ environment: [String: String], _ dataLimitKiB: Int?
+        _ arguments: [String], _ environment: [String: String], _ dataLimitKiB: Int?, _ folder: String?
     ) throws -> Outcome {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
+        if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
         if let dataLimitKiB {
             process.executableURL = URL(fileURLWithPath: "/bin/sh")
             process.arguments =

@@ -43,7 +43,45 @@ import Testing
         #expect(try await executable.run(["task", "create", try scratch.write("= =", "u.toml")]).status == 65)
         #expect(try await executable.run(["task", "create", digits, "--set", "rounds=0"]).status == 65)
         let below = try await executable.run(["task", "create", digits, "--set", "training.learning_rate=-1"])
-        #expect(below.status == 65 && below.errors.contains("-1.0 is negative"), "\(below.errors)")
+        #expect(below.status == 65 && below.errors.contains("-1.0 is out of range; 0.000001 to 1"), "\(below.errors)")
+    }
+
+    /// Whoever corrects a number by the range that a fault names is not refused by a narrower one.
+    @Test(arguments: [
+        ("rounds=-3", "rounds: -3 is out of range; 1 to 1000 is allowed"),
+        ("training.learning_rate=inf", "training.learning_rate: inf is out of range; 0"),
+        ("data.shape=[-30]", "data.shape[0]: -30 is out of range; 0 to 4294967295 can be written"),
+        ("rounds=99999999999999999999", "is too large; whole numbers from -9223372036854775808"),
+    ])
+    func aWrongNumberIsToldWithItsRange(_ setting: String, _ words: String) async throws {
+        let outcome = try await Executable().run(["task", "create", digits, "--set", setting])
+        #expect(outcome.status == 65 && outcome.errors.contains(words), "\(outcome.errors)")
+    }
+
+    /// Where the port begins is not guessed.
+    @Test(arguments: ["abc:1:2:3", "::1:7000", ":7000", "7000"])
+    func anAddressWithoutAClearPortIs64(_ address: String) async throws {
+        let scratch = try Scratch()
+        let outcome = try await Executable().run(["init", "--home", scratch.path + "/h", "--listen", address])
+        #expect(outcome.status == 64 && outcome.errors.contains("write HOST:PORT"), "\(outcome.errors)")
+        #expect(!FileManager.default.fileExists(atPath: scratch.path + "/h"))
+    }
+
+    /// A result that is lost is no empty answer.
+    @Test func aFullOutputIsTold() async throws {
+        let path = try Executable().path
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = ["version"]
+        process.standardOutput = try #require(FileHandle(forWritingAtPath: "/dev/full"))
+        let errors = Pipe()
+        process.standardError = errors
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        let told = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 1)
+        #expect(told.contains("standard output cannot be written: No space left on device"), "\(told)")
     }
 
     /// Who has no home is not told to repair one, and nothing that is lost is to be moved away.
@@ -183,7 +221,7 @@ import Testing
         #expect(made.status == 0 && !made.errors.contains("data.train"), "\(made.errors)")
         let doctor = try await executable.run(
             ["doctor", "--home", home], environment: ["MESHNODE_DATA": repository + "/data"])
-        for line in ["ok       training rows: 1437 rows in digits", "ok       held-out rows: 114 rows in wdbc"] {
+        for line in ["ok       training rows: 1797 rows in digits", "ok       held-out rows: 569 rows in wdbc"] {
             #expect(doctor.output.contains(line), "\(doctor.output)")
         }
     }

@@ -1,4 +1,5 @@
 import Foundation
+import MeshNode
 import Testing
 
 @Suite struct HomeTests {
@@ -95,13 +96,13 @@ import Testing
             let shown = try await executable.run(["init", "--home", "\(scratch.path)/\(name)"])
             #expect(shown.output.contains(lines[lines.count - 1]))
         }
-        func create(_ text: String, _ extra: [String] = []) async throws -> Executable.Outcome {
+        func create(_ text: String, out: String, _ extra: [String] = []) async throws -> Executable.Outcome {
             let file = scratch.path + "/members.txt"
             try text.write(toFile: file, atomically: true, encoding: .utf8)
             return try await executable.run(
-                ["genesis", "create", "--name", "n", "--member-file", file, "--out", scratch.path + "/g"] + extra)
+                ["genesis", "create", "--name", "n", "--member-file", file, "--out", scratch.path + "/" + out] + extra)
         }
-        let good = try await create("# two members\n\(lines[0])\n\(lines[1]) 700 70 # fewer\n", ["--json"])
+        let good = try await create("# two members\n\(lines[0])\n\(lines[1]) 700 70 # fewer\n", out: "g", ["--json"])
         #expect(good.status == 0, "\(good.errors)")
         #expect(try json(good.output)["validators"] as? Int == 2)
         for home in ["a", "b"] {
@@ -118,14 +119,17 @@ import Testing
             try await executable.run(["init", "--home", scratch.path + "/c", "--genesis", scratch.path + "/g"]).errors
                 .contains("has no account in this genesis"))
 
-        // One letter, a cut line, a line twice, no line, a number that is none.
+        // One letter, a cut line, a line twice, no line, a number that is none. A file is named that is not there yet, which
+        // would be reason enough.
         let letter = lines[0].last == "a" ? "q" : "a"
-        for text in [
-            lines[0].dropLast() + letter, lines[0].dropLast(9) + "", "\(lines[0])\n\(lines[0])", "# nobody",
-            "\(lines[0]) many",
-        ] {
-            let outcome = try await create(String(text))
-            #expect(outcome.status == 65, "\(text.prefix(20)): \(outcome.errors)")
+        let wrong: [(String, String)] = [
+            (lines[0].dropLast() + letter, "the checksum does not match"),
+            (String(lines[0].dropLast(9)), "damaged member line"), ("\(lines[0])\n\(lines[0])", "named twice"),
+            ("# nobody", "no member line"), ("\(lines[0]) many", "write MEMBER_LINE"),
+        ]
+        for (text, words) in wrong {
+            let outcome = try await create(text, out: "none")
+            #expect(outcome.status == 65 && outcome.errors.contains(words), "\(text.prefix(20)): \(outcome.errors)")
         }
         // A key by hand has no proof.
         let node = try #require(
@@ -205,6 +209,147 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: home + "/keys/identity.key"))
     }
 
+    /// A home of a network of its own, that network's genesis, and what the home exports of it.
+    private static func network(
+        of executable: Executable, in scratch: Scratch
+    ) async throws -> (home: String, genesis: String, export: String) {
+        let (home, genesis, export) = (scratch.path + "/a", scratch.path + "/g", scratch.path + "/e")
+        for command in [
+            ["init", "--home", home], ["genesis", "create", "--name", "lab", "--member", home, "--out", genesis],
+            ["init", "--home", home, "--genesis", genesis], ["chain", "export", "--home", home, "--out", export],
+        ] { try #require(try await executable.run(command + ["-q"]).status == 0, "\(command)") }
+        return (home, genesis, export)
+    }
+
+    /// An export never takes the place of the chain that it is made of, nor a genesis that of the lines of its members.
+    @Test func proofsNeverReplaceWhatTheyAreMadeOf() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let (home, _, _) = try await Self.network(of: executable, in: scratch)
+        let lines = try scratch.write("no member line\n", "members.txt")
+        for (input, command) in [
+            (home + "/chain.sqlite", ["chain", "export", "--home", home]),
+            (lines, ["genesis", "create", "--name", "lab", "--member-file", lines]),
+        ] {
+            let before = try Data(contentsOf: URL(fileURLWithPath: input))
+            let refused = try await executable.run(command + ["--out", input, "--force"])
+            #expect(refused.status != 0 && refused.errors.contains("is what this command reads"), "\(refused.errors)")
+            #expect(try Data(contentsOf: URL(fileURLWithPath: input)) == before)
+        }
+    }
+
+    /// Where `run` refuses, `doctor` fails, with the same next step and none that would be refused.
+    @Test func doctorFailsWhereRunRefuses() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let (home, _, _) = try await Self.network(of: executable, in: scratch)
+        #expect(try await executable.run(["init", "--home", scratch.path + "/other", "-q"]).status == 0)
+        let files = FileManager.default
+        let key = home + "/keys/identity.key"
+        func told(_ status: Int32, _ words: String) async throws {
+            let doctor = try await executable.run(["doctor", "--home", home])
+            #expect(doctor.status == 1 && doctor.output.contains(words), "\(words): \(doctor.output)")
+            #expect(!doctor.output.contains("`meshnode run"), "\(doctor.output)")
+            let run = try await executable.run(["run", "--home", home, "--port", "0"])
+            #expect(run.status == status && run.errors.contains(words), "\(run.status): \(run.errors)")
+        }
+        func change(_ mode: Int, _ path: String) throws {
+            try files.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+        }
+        try change(0o777, home)
+        try await told(77, "run `chmod 700 \(home)`")
+        try change(0o700, home)
+        try change(0o644, key)
+        try await told(77, "run `chmod 600 \(key)`")
+        let closed = try await executable.run(["doctor", "--home", home])
+        #expect(!closed.output.contains("from your backup"), "\(closed.output)")
+        try change(0o600, key)
+        try files.moveItem(atPath: key, toPath: key + ".own")
+        try files.copyItem(atPath: scratch.path + "/other/keys/identity.key", toPath: key)
+        try await told(78, "restore the identity file that belongs to it")
+        try files.removeItem(atPath: key)
+        try files.moveItem(atPath: key + ".own", toPath: key)
+        try "x".write(toFile: home + "/api.sock", atomically: true, encoding: .utf8)
+        try await told(78, "a file that is no socket is in the way; move it away")
+        try files.removeItem(atPath: home + "/api.sock")
+        let well = try await executable.run(["doctor", "--home", home])
+        #expect(well.output.contains("next: `meshnode run --home \(home)`"), "\(well.output)")
+        // Rows that were named and are not there.
+        #expect(try await executable.run(["config", "set", "data.train=nofile.csv", "--home", home]).status == 0)
+        let rows = try await executable.run(["doctor", "--home", home])
+        #expect(rows.status == 1 && rows.output.contains("nofile.csv does not exist"), "\(rows.output)")
+        #expect(rows.output.contains("`meshnode config set data.train=FILE --home \(home)`"), "\(rows.output)")
+    }
+
+    /// What follows from a genesis is not said of one that is refused.
+    @Test func aForeignGenesisIsRefusedWithoutAdvice() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let (home, _, _) = try await Self.network(of: executable, in: scratch)
+        let (other, foreign) = (scratch.path + "/other", scratch.path + "/foreign")
+        for command in [
+            ["init", "--home", other], ["genesis", "create", "--name", "other", "--member", other, "--out", foreign],
+        ] { try #require(try await executable.run(command + ["-q"]).status == 0, "\(command)") }
+        let refused = try await executable.run(["init", "--home", home, "--genesis", foreign])
+        #expect(refused.status != 0 && !refused.errors.contains("follows the network"), "\(refused.errors)")
+        let fresh = try await executable.run(["init", "--home", scratch.path + "/c", "-q"])
+        #expect(fresh.status == 0)
+        let taken = try await executable.run(["init", "--home", scratch.path + "/c", "--genesis", foreign])
+        #expect(taken.status == 0 && taken.errors.contains("follows the network"), "\(taken.errors)")
+    }
+
+    /// Neither is what a key has signed: whatever command is run, the loss stays one, and the home is left as it is.
+    @Test func aLostRecordIsNeverReplaced() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let (home, genesis, export) = try await Self.network(of: executable, in: scratch)
+        for ending in ["", "-wal", "-shm"] {
+            try? FileManager.default.removeItem(atPath: home + "/durable.sqlite" + ending)
+        }
+        // Reading a database leaves an empty log beside it.
+        func files() throws -> [String] {
+            try FileManager.default.contentsOfDirectory(atPath: home).sorted().filter { name in
+                name != "lock" && !name.hasPrefix("chain.sqlite-")
+            }
+        }
+        let before = try files()
+        let started = try await executable.run(["run", "--home", home])
+        #expect(started.status == 78 && started.errors.contains("never go on with this key"), "\(started.errors)")
+        for command in [
+            ["init", "--home", home], ["init", "--home", home, "--genesis", genesis],
+            ["chain", "import", export, "--home", home],
+        ] {
+            let refused = try await executable.run(command)
+            #expect(refused.status == 78, "\(command): \(refused.output)")
+            #expect(refused.errors.contains("durable.sqlite does not exist; never restore an old copy"), "\(command)")
+        }
+        for command in [["doctor", "--home", home], ["doctor", "--clear-alarm", "--home", home]] {
+            _ = try await executable.run(command)
+        }
+        #expect(try files() == before)
+        // Its log alone says that it was there, too.
+        try FileManager.default.removeItem(atPath: home + "/chain.sqlite")
+        try Data([0]).write(to: URL(fileURLWithPath: home + "/durable.sqlite-wal"))
+        let logged = try await executable.run(["init", "--home", home])
+        #expect(logged.status == 78 && logged.errors.contains("never restore an old copy"), "\(logged.errors)")
+    }
+
+    /// Keys without databases are a home whose making was interrupted: it is finished, and until then takes no chain.
+    @Test func anInterruptedHomeIsFinished() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let (home, genesis, export) = try await Self.network(of: executable, in: scratch)
+        for name in try FileManager.default.contentsOfDirectory(atPath: home) where name.contains(".sqlite") {
+            try FileManager.default.removeItem(atPath: home + "/" + name)
+        }
+        let imported = try await executable.run(["chain", "import", export, "--home", home])
+        #expect(imported.status == 78 && imported.errors.contains("finish this home first"), "\(imported.errors)")
+        #expect(!FileManager.default.fileExists(atPath: home + "/chain.sqlite"))
+        let finished = try await executable.run(["init", "--home", home, "--genesis", genesis])
+        #expect(finished.status == 0, "\(finished.errors)")
+        #expect(try await executable.run(["chain", "import", export, "--home", home]).status == 0)
+    }
+
     /// Each file of a home that is gone or empty is named by `doctor`, with what is safe; what a node has signed is never made anew.
     @Test(arguments: [
         ("durable.sqlite", "never restore an old copy"), ("chain.sqlite", "it fetches the chain from its peers"),
@@ -269,5 +414,74 @@ import Testing
         let shown = ["config", "show", "--home", scratch.path + "/a"]
         #expect(try await executable.run(shown, environment: given).status == 0)
         #expect(try await executable.run(shown, environment: ["MESHNODE_LISTEN_PROT": "1"]).status == 78)
+    }
+
+    /// A pipe in the place of a file of a home would hold whoever opens it the plain way, for ever.
+    @Test(arguments: [
+        ("config.toml", ["config", "show"]), ("keys/identity.key", ["init"]), ("chain.sqlite", ["chain", "verify"]),
+        ("chain.sqlite-journal", ["chain", "verify"]),
+        ("names", ["peers", "name", String(repeating: "5", count: 64), "w"]),
+        ("durable.sqlite", ["init"]),
+    ])
+    func aPipeInAHomeHoldsNobody(_ name: String, _ command: [String]) async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let home = scratch.path + "/a"
+        #expect(try await executable.run(["init", "--home", home, "-q"]).status == 0)
+        try? FileManager.default.removeItem(atPath: home + "/" + name)
+        try #require(mkfifo(home + "/" + name, 0o600) == 0)
+        let outcome = try await executable.run(command + ["--home", home])
+        let told = outcome.output + outcome.errors
+        #expect(outcome.status != 0 && outcome.status != SIGTERM, "\(told)")
+        #expect(told.contains("a pipe") && told.contains(name), "\(told)")
+    }
+
+    /// Every command that takes a home takes a link to it.
+    @Test func aLinkToAHomeStandsForIt() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let (home, genesis, _) = try await Self.network(of: executable, in: scratch)
+        let link = scratch.path + "/link"
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: home)
+        for named in [link, link + "/"] {
+            let made = try await executable.run([
+                "genesis", "create", "--name", "x", "--member", named, "--out", scratch.path + "/x", "--force",
+            ])
+            #expect(made.status == 0, "\(made.errors)")
+            #expect(try await executable.run(["config", "show", "--home", named]).status == 0)
+            let forked = try await executable.run([
+                "genesis", "fork", "--from", named, "--without", "5eed", "--out", scratch.path + "/f",
+            ])
+            #expect(forked.errors.contains("no voter"), "\(forked.errors)")
+            let taken = try await executable.run([
+                "init", "--home", scratch.path + "/b", "--from", named, "--genesis", genesis,
+            ])
+            #expect(taken.errors.contains("this genesis is no fork"), "\(taken.errors)")
+        }
+    }
+
+    /// One process makes a home; whoever comes while it does is told so, and makes nothing.
+    @Test func oneProcessMakesAHome() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let home = scratch.path + "/a"
+        do {
+            let lock = try HomeLock(try HomeDirectory.create(at: home))
+            defer { lock.release() }
+            let refused = try await executable.run(["init", "--home", home])
+            #expect(refused.status == 75, "\(refused.errors)")
+            #expect(refused.errors.contains("is used by the running process \(getpid())"), "\(refused.errors)")
+            #expect(!FileManager.default.fileExists(atPath: home + "/keys/identity.key"))
+        }
+        let other = scratch.path + "/b"
+        let outcomes = try await withThrowingTaskGroup(of: Executable.Outcome.self) { group in
+            for _ in 0..<4 { group.addTask { try await executable.run(["init", "--home", other]) } }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(outcomes.contains { $0.status == 0 })
+        for outcome in outcomes {
+            #expect(outcome.status == 0 || outcome.status == 75 && outcome.errors.contains("is used by"), "\(outcome)")
+        }
+        #expect(try await executable.run(["init", "--home", other]).status == 0)
     }
 }

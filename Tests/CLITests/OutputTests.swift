@@ -6,6 +6,13 @@ import Testing
 
 /// What commands print, and what they change of a home's configuration.
 @Suite struct OutputTests {
+    /// The number fits an integer; with its places it does not.
+    @Test func largeNumbersAreWrittenAsTheyAre() {
+        #expect(Text.fixed(9.9e14, 4) == "990000000000000.0" && Text.fixed(-9.9e13, 4) == "-99000000000000.0000")
+        #expect(
+            Text.share(.nan) == "nan" && Text.share(-.infinity) == "-inf" && Text.fixed(9.9e14, 0) == "990000000000000")
+    }
+
     /// A table that is wider than the terminal goes on below itself; nothing of it is lost.
     @Test func aWideTableGoesOnBelowItself() {
         let header = ["NODE", "FIRST", "SECOND", "THIRD"]
@@ -60,6 +67,7 @@ import Testing
         ] {
             let refused = try await executable.run(["config", "set", "log.level=debug", wrong, "--home", home])
             #expect(refused.status != 0 && refused.errors.contains(word), "\(wrong): \(refused.errors)")
+            #expect(!refused.errors.contains("--set"), "config set has no such option: \(refused.errors)")
             #expect(try String(contentsOfFile: file, encoding: .utf8) == after)
         }
         // Files as people write them: a comment behind a value, a list over lines, a table that is not there yet.
@@ -130,6 +138,52 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: foreign), "no demo made it")
     }
 
+    /// A run removes what an earlier one made in its folder, and nothing else.
+    @Test func aTestnetLeavesWhatIsNotItsOwn() throws {
+        let scratch = try Scratch()
+        let nodes = scratch.path + "/nodes"
+        for home in ["node1", "clinic"] {
+            try FileManager.default.createDirectory(atPath: nodes + "/" + home, withIntermediateDirectories: true)
+        }
+        for file in ["node1.log", "nodes.log", "holdout.csv", "notes.txt"] {
+            _ = try scratch.write("x", "nodes/" + file)
+        }
+        _ = try scratch.write("made by: `meshnode testnet`\n", ".testnet")
+        try TestnetFolder(path: scratch.path).prepare()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: nodes).sorted() == ["clinic", "notes.txt"])
+    }
+
+    /// A file that a person has is theirs until the new one is whole, and nothing is left that would be in the way of another
+    /// try: whatever command it is, and whatever fails after its file was named.
+    @Test func aCommandThatFailsLeavesTheOldFile() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let (folder, rows) = (scratch.path + "/out", scratch.path + "/rows.csv")
+        for name in ["b.task.safetensors", "holdout.csv"] {
+            try FileManager.default.createDirectory(atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
+        }
+        let old = ["a", "b.task", "part-0.csv"]
+        for name in old { try "old".write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8) }
+        try "x,label\n1,a\n2,b\n3,a\n4,b\n".write(toFile: rows, atomically: true, encoding: .utf8)
+        let before = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+        let (digits, none) = (repository + "/examples/digits.toml", scratch.path + "/none")
+        for (command, words) in [
+            (["chain", "export", "--home", none, "--out", folder + "/a", "--force"], "does not exist"),
+            (["chain", "export", "--home", none, "--out", folder + "/new"], "does not exist"),
+            (["chain", "export", "--home", none, "--out", "-", "--force"], "not to standard output"),
+            (["task", "create", digits, "--out", folder + "/b.task", "--force"], "it is a directory"),
+            (["data", "partition", rows, "--parts", "2", "--out", folder, "--force"], "it is a directory"),
+        ] {
+            let failed = try await executable.run(command)
+            #expect(failed.status != 0 && failed.errors.contains(words), "\(command): \(failed.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == before, "\(command)")
+            for name in old {
+                let text = try String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)
+                #expect(text == "old", "\(command): \(name)")
+            }
+        }
+    }
+
     /// What an operator calls a node stands where a view has its whole id: not where another's begins with the same digits,
     /// and in no text.
     @Test func nodesAreCalledByTheNamesThatTheirOperatorGives() async throws {
@@ -158,5 +212,61 @@ import Testing
         #expect(WatchCommand.line(event).hasSuffix("banned  5eed0001 is banned by the operator"))
         #expect(try await executable.run(["peers", "name", node, "--home", home]).status == 0)
         #expect(try String(contentsOfFile: home + "/names", encoding: .utf8).isEmpty)
+    }
+
+    /// Commands at the same time: each finds what the one before has written, and none leaves its lock.
+    @Test func changesAtTheSameTimeAreAllKept() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let home = scratch.path + "/a"
+        #expect(try await executable.run(["init", "--home", home, "-q"]).status == 0)
+        let values = [
+            "listen.port=7001", "data.label=\"kind\"", "miner.bond=101", "miner.max_bond=102",
+            "miner.max_total_bond=103", "miner.max_tasks=9", "miner.auto_join=true", "debug.drop_miner=7",
+        ]
+        let nodes = (0..<8).map { String(repeating: "\($0)", count: 64) }
+        try await withThrowingTaskGroup(of: Executable.Outcome.self) { group in
+            for value in values {
+                group.addTask {
+                    let plain = value.replacingOccurrences(of: "\"", with: "")
+                    return try await executable.run(["config", "set", plain, "--home", home])
+                }
+            }
+            for (place, node) in nodes.enumerated() {
+                group.addTask { try await executable.run(["peers", "name", node, "ward-\(place)", "--home", home]) }
+            }
+            for try await outcome in group { #expect(outcome.status == 0, "\(outcome.errors)") }
+        }
+        let shown = try await executable.run(["config", "show", "--home", home]).output
+        for value in values {
+            #expect(shown.contains(value.replacingOccurrences(of: "=", with: " = ") + "\n"), "\(value): \(shown)")
+        }
+        let names = try String(contentsOfFile: home + "/names", encoding: .utf8).split(separator: "\n").sorted()
+        #expect(names == nodes.enumerated().map { "\($1) ward-\($0)" }, "\(names)")
+        #expect(!FileManager.default.fileExists(atPath: home + "/.editing"))
+    }
+
+    /// Names that cannot be read are not taken for none, which would be written back.
+    @Test func namesThatCannotBeReadStay() async throws {
+        let scratch = try Scratch()
+        let executable = try Executable()
+        let home = scratch.path + "/a"
+        #expect(try await executable.run(["init", "--home", home, "-q"]).status == 0)
+        let node = String(repeating: "5", count: 64)
+        let lines = (0..<16_000).map { number in
+            let digits = String(number, radix: 16)
+            return String(repeating: "0", count: 64 - digits.count) + digits + " n-\(number)"
+        }
+        let long = lines.joined(separator: "\n") + "\n"
+        let path = home + "/names"
+        try long.write(toFile: path, atomically: true, encoding: .utf8)
+        let refused = try await executable.run(["peers", "name", node, "ward", "--home", home])
+        #expect(refused.status == 78 && refused.errors.contains("at most 1048576 are read"), "\(refused.errors)")
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == long)
+        try FileManager.default.removeItem(atPath: path)
+        try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: scratch.path + "/away")
+        let dead = try await executable.run(["peers", "name", node, "ward", "--home", home])
+        #expect(dead.status == 78 && dead.errors.contains("a link that leads nowhere"), "\(dead.errors)")
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: path) == scratch.path + "/away")
     }
 }

@@ -218,4 +218,26 @@ struct ConsensusRuleTests {
         votes += Self.signed(revived.handle(.timeout(view: 0, step: .prevote)))
         #expect(votes.isEmpty)
     }
+
+    /// The step says nothing where the votes came back without it: stored ones of a height that is fetched again, or this
+    /// node's own from its peers after its storage was rolled back.
+    @Test(arguments: [true, false]) func noSecondVoteWhereOnlyTheVotesCameBack(stored: Bool) {
+        let a = Self.header(1)
+        let own = [MessageKind.prevote, .precommit].map { kind in
+            ConsensusInput.vote(kind, view: 0, signer: Self.nodes[3], block: a.id)
+        }
+        var machine = Self.machine()
+        if stored {
+            let fresh = VoteState(height: 5, view: 0, step: .propose, locked: nil, valid: nil)
+            _ = machine.handle(.restored(fresh, own: own))
+        }
+        _ = machine.handle(.start)
+        if !stored { for vote in own { #expect(Self.signed(machine.handle(vote)).isEmpty) } }
+        for step in [VoteState.Step.propose, .prevote] {
+            #expect(Self.signed(machine.handle(.timeout(view: 0, step: step))).isEmpty, "\(step)")
+        }
+        // In the next view it votes.
+        _ = machine.handle(.timeout(view: 0, step: .precommit))
+        #expect(!Self.signed(machine.handle(.timeout(view: 1, step: .propose))).isEmpty)
+    }
 }

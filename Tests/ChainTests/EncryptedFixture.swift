@@ -34,9 +34,10 @@ struct EncryptedFixture {
     ///   - badBox: a client whose last holder gets a box of another key.
     ///   - buckets: of a median, four clients each; 1: no buckets.
     init(
-        seed: UInt8 = 1, holders: (UInt8, UInt8) = (3, 1), buckets: Int = 1, outOfRange: Int? = nil, badBox: Int? = nil
+        seed: UInt8 = 1, holders: (UInt8, UInt8) = (3, 1), buckets: Int = 1, members: Int? = nil,
+        outOfRange: Int? = nil, badBox: Int? = nil
     ) throws {
-        let count = buckets > 1 ? 4 * buckets : holders.0 == 1 ? 5 : Int(holders.0) + 2
+        let count = members ?? (buckets > 1 ? 4 * buckets : holders.0 == 1 ? 5 : Int(holders.0) + 2)
         var keys: [NodeID: RistrettoKey] = [:]
         task = TaskFixture(
             seed: seed, weights: [UInt64](repeating: 10, count: count), holders: holders,
@@ -46,6 +47,7 @@ struct EncryptedFixture {
                 return SealingKey(key.publicKey)
             },
             change: { spec in
+                if members != nil { spec.participants.maximum = UInt32(count) }
                 guard buckets > 1 else { return }
                 spec.participants.maximum = UInt32(count)
                 spec.training.server = .median

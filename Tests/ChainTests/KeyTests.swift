@@ -142,5 +142,11 @@ struct KeyTests {
         for text in ["", "meshnode1abc", "meshmember1", member.line + "a", String(member.line.dropLast())] {
             #expect(throws: MemberStatement.Failure.self) { try MemberStatement(line: text) }
         }
+        // One letter of the proofs, which no other check of the line looks at.
+        var letters = Array(member.line)
+        letters[200] = letters[200] == "a" ? "b" : "a"
+        #expect(throws: MemberStatement.Failure.damaged(reason: "the checksum does not match")) {
+            try MemberStatement(line: String(letters))
+        }
     }
 }

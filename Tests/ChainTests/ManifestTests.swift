@@ -242,4 +242,45 @@ struct ManifestTests {
         let whole = keyed.manifest()
         #expect(keyed.verdict(whole) == nil)
     }
+
+    /// Fewer than 2·n_min of a keyed set are back: no block gives a set, whichever it names, and no VOID is a short cut. The
+    /// attempt ends by its deadline and is tried again; it is none of the three, and the set to be nested in stays.
+    @Test func aKeyedSetToWhichTooFewComeBackIsTriedAgain() throws {
+        let large = TaskFixture(seed: 3, weights: [UInt64](repeating: 10, count: 9))
+        let all = large.keys.map(\.nodeID)
+        let deadline = TaskBlockContent.void(VoidBody(reason: .deadline, evicted: [], union: [], lists: []))
+        var now = try large.keyed()
+        now = try now.decided(deadline, view: TaskRules.firstVoidView(now.state))
+        let sets = now.state.decidedSets
+        #expect(sets == [all] && now.state.keyedAttempts == 1)
+        for attempt in UInt16(1)...5 {
+            #expect(now.state.attempt == attempt)
+            for count in [4, 7] {
+                let body = now.manifest(submitters: Array(all.prefix(count)))
+                let present = now.set(of: body)
+                for set in [present, Array(present.prefix(4)), []] {
+                    expect(now.verdict(body, set: set), "the set has 0 members, too few to key")
+                }
+                let short = VoidBody(reason: .tooFew, evicted: [], union: body.union, lists: body.lists)
+                expect(now.verdict(.void(short)), "enough for a set")
+            }
+            let view = TaskRules.firstVoidView(now.state)
+            expect(now.verdict(deadline, view: view - 1), "too early to give up")
+            now = try now.decided(deadline, view: view)
+            #expect(now.state.decidedSets == sets && now.state.keyedAttempts == 1 && now.state.round == 1)
+            #expect(now.state.impliedControl == nil && !now.state.isEnded)
+        }
+        // With eight there are four to stay beside four who leave, and with all of them the set is the same.
+        let present = Array(all.dropLast())
+        let body = now.manifest(submitters: present)
+        let beacon = Election.beacon(after: now.state.beacon, header: now.header(.manifest(body, set: [])))
+        let left = SetSelectionTests.byPlace(present, beacon).dropFirst(4)
+        #expect(left.count == 4)
+        #expect(now.verdict(body, set: now.set(of: body).filter { left.contains($0.node) }) == nil)
+        #expect(now.verdict(now.manifest()) == nil)
+        // Fewer than n_min are proven by their lists alone.
+        let three = now.manifest(submitters: Array(all.prefix(3)))
+        let short = VoidBody(reason: .tooFew, evicted: [], union: three.union, lists: three.lists)
+        #expect(now.verdict(.void(short)) == nil)
+    }
 }

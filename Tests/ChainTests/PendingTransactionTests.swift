@@ -28,6 +28,10 @@ struct PendingTransactionTests {
         directives.compactMap { if case .broadcast(let envelope) = $0 { envelope } else { nil } }
     }
 
+    private func relayed(_ directives: [ChainDirective]) -> [Envelope] {
+        directives.compactMap { if case .relay(let envelope) = $0 { envelope } else { nil } }
+    }
+
     private func decided(_ directives: [ChainDirective]) throws -> [Envelope] {
         try directives.flatMap { directive -> [Envelope] in
             guard case .commit(let block) = directive else { return [] }
@@ -83,7 +87,7 @@ struct PendingTransactionTests {
         for nonce in UInt64(1)..<64 {
             for key in attackers {
                 let (admission, directives) = machine.receive(empty(key, nonce, world.state), now(world))
-                #expect(admission != .accept && broadcasts(directives).isEmpty)
+                #expect(admission != .accept && broadcasts(directives).isEmpty && relayed(directives).isEmpty)
             }
         }
         #expect(machine.pendingCount <= Limits.gappedPlaces && machine.pendingCount > 0)
@@ -100,6 +104,26 @@ struct PendingTransactionTests {
         // Those of the attacker that now follow without a gap were decided with it; the others go by themselves.
         _ = machine.resume(now(world, after: Limits.gappedTransactionMs))
         #expect(machine.pendingCount == 0)
+    }
+
+    /// Accounts with credits have a line each. All that waits behind gaps has a share of the places, and who has least of it
+    /// comes in.
+    @Test func whatWaitsBehindGapsHasAShareOfThePlaces() throws {
+        var world = LedgerWorld(count: 1)
+        let attackers = strangers(16, &world, credits: 100_000)
+        let honest = SigningKey.generate()
+        world.state.accounts[honest.nodeID] = .init(balance: 50, nonce: 0, bonded: 0)
+        var machine = RegistryMachine(state: world.state, key: world.keys[0], own: [], voteState: nil)
+        for nonce in UInt64(1)..<64 {
+            for key in attackers { _ = machine.receive(empty(key, nonce, world.state), now(world)) }
+        }
+        #expect(machine.pendingCount == Limits.gappedPlaces)
+        _ = machine.receive(empty(honest, 1, world.state), now(world))
+        #expect(machine.pendingCount == Limits.gappedPlaces)
+        let (admission, directives) = machine.receive(empty(honest, 0, world.state), now(world))
+        #expect(admission == .accept)
+        // The one behind the gap was kept.
+        #expect(try decided(directives).filter { $0.signer == honest.nodeID }.count == 2)
     }
 
     /// As many valid ones as there are places: an account's next one still comes in, a line's end goes for it.
@@ -166,14 +190,49 @@ struct PendingTransactionTests {
         let envelopes = (0..<4).map { empty(world.keys[1], UInt64($0), world.state) }
         for index in [3, 1, 2] {
             let (admission, directives) = machine.receive(envelopes[index], now(world))
-            #expect(admission != .accept && broadcasts(directives).isEmpty)
+            #expect(admission != .accept && broadcasts(directives).isEmpty && relayed(directives).isEmpty)
         }
         #expect(machine.digest().pending.isEmpty && machine.nextNonce(of: world.node(1)) == 0)
         let (admission, directives) = machine.receive(envelopes[0], now(world))
         #expect(admission == .accept)
-        #expect(broadcasts(directives).filter { $0.slot.kind == .transaction } == envelopes)
-        #expect(machine.digest().pending == envelopes.map(\.transactionID).sorted())
+        #expect(relayed(directives) == envelopes)
+        // Only what this node signs itself is for everybody.
+        #expect(broadcasts(directives).allSatisfy { $0.signer == world.node(3) })
+        let own = empty(world.keys[3], 0, world.state)
+        #expect(broadcasts(machine.receive(own, now(world)).1).contains(own))
+        #expect(machine.digest().pending == (envelopes + [own]).map(\.transactionID).sorted())
         #expect(machine.nextNonce(of: world.node(1)) == 4)
+    }
+
+    /// A heartbeat with thirty tasks that are due, and many pending transactions: they are applied once, not for each task.
+    @Test func manyChecksApplyThePendingOnesOnce() throws {
+        var world = LedgerWorld()
+        let crowd = strangers(50, &world, credits: 100_000)
+        var machine = RegistryMachine(state: world.state, key: world.keys[3], own: [], voteState: nil)
+        for nonce in UInt64(0)..<4 {
+            for key in crowd { #expect(machine.receive(empty(key, nonce, world.state), now(world)).0 == .accept) }
+        }
+        let own = world.node(3)
+        for number in UInt64(0)..<30 {
+            let next = machine.nextNonce(of: own)
+            // What is refused costs no more, and what was accepted counts at once: 30 times 150 are in the balance of 5,000.
+            let tooMuch = Transaction.transfer(to: world.node(0), credits: 5_001 - 150 * number)
+            let error = #expect(throws: ChainError.self) {
+                try machine.check(world.envelope(tooMuch, 3, nonce: next), now(world, after: number))
+            }
+            #expect(error.map { "\($0)".contains("balance \(5_000 - 150 * number) is less") } == true, "\(number)")
+            let envelope = world.envelope(.transfer(to: world.node(0), credits: 150), 3, nonce: next)
+            try machine.check(envelope, now(world, after: number))
+            #expect(machine.receive(envelope, now(world, after: number)).0 == .accept)
+        }
+        #expect(machine.applied == 200 + 30)
+        // Others' new ones, and time, make it a state of the past.
+        #expect(machine.receive(empty(crowd[0], 4, world.state), now(world, after: 40)).0 == .accept)
+        let last = world.envelope(.transfer(to: own, credits: 0), 3, nonce: machine.nextNonce(of: own))
+        try machine.check(last, now(world, after: 40))
+        #expect(machine.applied == 200 + 30 + 231)
+        try machine.check(last, now(world, after: 1_100))
+        #expect(machine.applied == 200 + 30 + 2 * 231)
     }
 
     /// Between nodes with the same 3,000 pending ones nothing is sent; what one of them lacks it gets, once all parts of

@@ -14,40 +14,77 @@ struct RecallTests {
         }
     }
 
+    /// One who has signed up to height 3, and one who has not: both are shown the same blocks and let every timer of heights
+    /// 1 to 3 run out. What the second one signs is what the first one must not.
     @Test func whatWasSignedIsSentAgainAndNothingElse() throws {
         var world = LedgerWorld()
         let start = world.state
         try world.decide([(.transfer(to: world.node(1), credits: 5), 0)])
         try world.decide([(.transfer(to: world.node(1), credits: 6), 0)])
+        // For a block that nobody proposes here: it cannot be signed by chance.
         let vote = Envelope.signed(
-            Vote(block: nil, reason: .noProposal).wireBytes,
+            Vote(block: BlockID([UInt8](repeating: 9, count: 32))).wireBytes,
             slot: Slot(kind: .prevote, chain: start.chain, major: 3, minor: 0), network: start.network,
             by: world.keys[3])
         let state = VoteState(height: 3, view: 0, step: .prevote, locked: nil, valid: nil)
-        var machine = RegistryMachine(
-            state: start, key: world.keys[3], own: [vote], voteState: state, silentBelow: 3)
+        let fresh = play(RegistryMachine(state: start, key: world.keys[3], own: [], voteState: nil), world)
+        for height in UInt64(1)...3 {
+            #expect(fresh.signed.contains { $0.slot.major == height && $0.slot.kind == .prevote }, "height \(height)")
+        }
+        #expect(fresh.signed.contains { $0.slot == vote.slot && $0 != vote })
+
+        let back = play(
+            RegistryMachine(state: start, key: world.keys[3], own: [vote], voteState: state, silentBelow: 3), world)
+        #expect(back.signed.allSatisfy { $0.slot.major == 3 }, "a vote at a height whose votes are forgotten")
+        #expect(back.signed.allSatisfy { $0.slot != vote.slot }, "another vote in a filled slot")
+        #expect(!back.signed.isEmpty, "it goes on where it was")
+        let empty = ChainDigest(chain: back.machine.chain, height: 3, head: .zero, groups: [], pending: [])
+        #expect(back.machine.answer(empty).contains(vote))
+        #expect(!fresh.machine.answer(empty).contains(vote))
+    }
+
+    /// Blocks 1 and 2 come after all views that a minute holds, a transaction waits all the time.
+    private func play(
+        _ start: RegistryMachine, _ world: LedgerWorld
+    ) -> (machine: RegistryMachine, signed: [Envelope]) {
+        var machine = start
         var now = Instant(monotonicMs: 0, wallMs: world.timeMs)
         var timers: [ChainTimer] = []
-        func take(_ directives: [ChainDirective], _ height: UInt64) {
+        var all: [Envelope] = []
+        func take(_ directives: [ChainDirective]) {
             timers += directives.compactMap { if case .schedule(let timer, _) = $0 { timer } else { nil } }
-            for envelope in signed(directives) {
-                #expect(height >= 3, "a vote at a height whose votes are forgotten")
-                #expect(envelope.slot != vote.slot || envelope == vote, "another vote in a filled slot")
-            }
+            all += signed(directives)
         }
         for height in UInt64(1)...3 {
             #expect(machine.height == height)
-            take(machine.receive(world.envelope(.transfer(to: world.node(2), credits: 1), 5, nonce: 0), now).1, height)
+            take(machine.receive(world.envelope(.transfer(to: world.node(2), credits: 1), 5, nonce: 0), now).1)
             for _ in 0..<3 {
                 let due = timers
                 timers = []
                 now = Instant(monotonicMs: now.monotonicMs + 5_000, wallMs: now.wallMs)
-                for timer in due { take(machine.timer(timer, now), height) }
+                for timer in due { take(machine.timer(timer, now)) }
             }
-            if height < 3 { take(machine.receive(world.blocks[Int(height) - 1], now).1, height) }
+            if height < 3 { take(machine.receive(world.blocks[Int(height) - 1], now).1) }
         }
-        let empty = ChainDigest(chain: machine.chain, height: 3, head: .zero, groups: [], pending: [])
-        #expect(machine.answer(empty).contains(vote))
+        return (machine, all)
+    }
+
+    /// A task's chain has its own machine: with the manifest decided it votes at height 2, unless what it signed there is
+    /// forgotten.
+    @Test(arguments: [2, 3] as [UInt64]) func aTaskIsSilentBelowWhatIsForgotten(silentBelow: UInt64) throws {
+        let fixture = TaskFixture()
+        let manifest = fixture.manifest()
+        let after = try fixture.decided(.manifest(manifest, set: fixture.set(of: manifest)))
+        let now = Instant(monotonicMs: 10_000, wallMs: 10_000)
+        for key in fixture.keys {
+            var machine = TaskMachine(
+                state: after.state, key: key, manual: false, own: [], voteState: nil, silentBelow: silentBelow)
+            #expect(machine.height == 2)
+            var directives = machine.resume(now)
+            directives += machine.timer(.consensus(height: 2, view: 0, step: .propose), now)
+            let votes = signed(directives).filter { $0.slot.kind == .prevote && $0.slot.major == 2 }
+            #expect(votes.count == (silentBelow == 2 ? 1 : 0))
+        }
     }
 
     /// A submission of a later attempt: nothing is trained for it again.

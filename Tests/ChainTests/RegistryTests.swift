@@ -138,6 +138,10 @@ struct RegistryTests {
         #expect(throws: ChainError.self) {
             try trial.apply(envelope(.close(task: task), 1, nonce: 1), height: state.height + 1, timeMs: 20_000)
         }
+        // Who is in is told so, and not that nobody gets in any more.
+        let closed = try block([envelope(.close(task: task), 1, nonce: 1)], on: state, timeMs: 20_000)
+        #expect(reason(enrolment(task, 2), 2, nonce: 1, closed)?.contains("is enrolled, and takes part") == true)
+        #expect(reason(enrolment(task, 0), 0, nonce: 1, closed)?.contains("is closed") == true)
     }
 
     @Test func alteredBlocksAreRefused() throws {

@@ -147,6 +147,24 @@ struct TaskBorderTests {
         #expect(machine.core.bodies.isEmpty)
     }
 
+    /// What others sent too early counts later. A late node has much of it, and the others have it: none is sent as its own.
+    @Test func whatWasKeptForLaterIsRelayedNotBroadcast() throws {
+        let fixture = TaskFixture()
+        let keyed = try fixture.keyed()
+        let holder = fixture.state.holders[0].node
+        let node = try #require(fixture.keys.map(\.nodeID).first { $0 != holder })
+        var machine = machine(fixture, node)
+        _ = machine.resume(now)
+        let statement = keyed.statement(holder)
+        #expect(machine.receive(statement, now).0 == .ignore("kept for the next height"))
+        machine.state = keyed.state
+        var out: [ChainDirective] = []
+        machine.replayDeferred(now, &out)
+        #expect(machine.messages(.keyStatement) == [statement])
+        #expect(out.contains { if case .relay(statement) = $0 { true } else { false } })
+        #expect(sent(out, .keyStatement).isEmpty)
+    }
+
     // MARK: Reject only what is wrong in every state
 
     /// A holder that signs two statements: a claim fits one of them. Nodes that heard the other one first do not punish whoever

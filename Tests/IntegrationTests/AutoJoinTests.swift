@@ -27,6 +27,7 @@ import Testing
 
     private func refuses(_ lab: LabNodes, _ name: String, _ task: String, _ reason: String) async throws {
         try await lab.until("\(name) says: \(reason)") {
+            if let bond = try await isIn(lab, name, task) { throw LabError("\(name) is in \(task) with \(bond)") }
             let said = try await lab.status(name).obstacles.filter { $0.task == task && $0.what == .join }
             return said.contains { $0.reason.contains(reason) } ? nil : "\(said)"
         }
@@ -135,6 +136,17 @@ import Testing
         try lab.run("n2", "task", "leave", pays)
         let better = try publish(lab, "better", "reward.credits=600")
         try await refuses(lab, "n2", better, "(miner.max_tasks is 1)")
+    }
+
+    /// A task that would fill this node's store is not joined by itself, and one that fits is.
+    @Test func whatWouldFillTheStoreIsNotJoined() async throws {
+        let lab = try LabNodes(2, settings: ["miner.auto_join=true", "storage.quota=64"])
+        defer { lab.stopAll() }
+        try await lab.startAll()
+        let large = try publish(lab, "large", "rounds=1000", "body_retention=1000")
+        try await refuses(lab, "n2", large, "the quota of contents (storage.quota) leaves")
+        let small = try publish(lab, "small", "rounds=10", "body_retention=1")
+        try await joins(lab, "n2", small, bond: 100)
     }
 
     /// An owner who trusts the publisher says so.

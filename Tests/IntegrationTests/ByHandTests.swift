@@ -220,6 +220,12 @@ import Testing
             path: path + "/bare.update")
         let bare = try submit("--update", path + "/bare.update")
         #expect(bare.code == 65 && bare.errors.contains("--round 1"), "\(bare.code): \(bare.errors)")
+        // What changes nothing would be summed, and cannot be taken back.
+        try Safetensors.write(
+            parameters: [Float](repeating: 0, count: learner.manifest.count), manifest: learner.manifest,
+            path: path + "/zero.update")
+        let zero = try submit("--update", path + "/zero.update", "--round", "1")
+        #expect(zero.code == 65 && zero.errors.contains("the model is unchanged by it"), "\(zero.errors)")
         // Nothing of these was stored.
         let files = try FileManager.default.contentsOfDirectory(atPath: lab.home("a1") + "/secrets")
         #expect(!files.contains { $0.hasPrefix("update-") }, "\(files)")

@@ -47,7 +47,7 @@ import Testing
             let left = try FileManager.default.contentsOfDirectory(atPath: node.home)
                 .filter { $0.hasSuffix("-wal") || $0.hasSuffix("-shm") }
             #expect(left.isEmpty, "\(left)")
-            node.process.waitUntilExit()
+            node.process.waitForEnd()
             #expect(node.process.terminationStatus == 0)
             let again = try Program.run("stop", "--home", node.home)
             #expect(again.code == 69, "nobody is there: \(again.output)\(again.errors)")

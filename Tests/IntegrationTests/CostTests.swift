@@ -36,6 +36,36 @@ import Wire
         #expect(abs(told / measured - 1) < 0.1, "told \(told), measured \(measured)")
     }
 
+    /// What a task brings to the disk of all its members is known before anybody joins, and held against what is left.
+    @Test func theDiskThatATaskTakesIsKnownBefore() throws {
+        let policy = try policy([
+            "rounds": "1000", "body_retention": "1000", "model.hidden": "[1000]", "model.architecture": "\"mlp\"",
+            "participants.minimum": "5", "participants.maximum": "100",
+        ])
+        let traffic = TaskTraffic(policy, members: 100)
+        let spec = policy.spec
+        let need = traffic.disk(spec)
+        // A hundred bodies and a sum of 75,010 parameters in each round.
+        #expect(need > 1_000 * 100 * 75_010 && traffic.results > 75_010)
+        #expect(need == 1_000 * (traffic.bodies + traffic.results))
+        #expect(traffic.disk(spec, done: 400) == 600 * (traffic.bodies + traffic.results))
+        #expect(traffic.disk(spec, done: 1_000) == 0)
+        var short = spec
+        short.bodyRetention = 9
+        #expect(traffic.disk(short) == 10 * traffic.bodies + 1_000 * traffic.results)
+        #expect(traffic.disk(short, done: 10) == 990 * traffic.results)
+
+        func lack(_ promised: Double, _ pins: Double, _ free: Double) -> String? {
+            Node.lackOfDisk(need: 3e6, promised: promised, pins: pins, free: free, task: .zero)
+        }
+        #expect(lack(0, 3e6, 3e6) == nil && lack(7e6, 10e6, .infinity) == nil)
+        let quota = lack(7e6, 9.9e6, 20e6) ?? ""
+        #expect(quota.contains("it would keep 3.0 MB"), "\(quota)")
+        #expect(quota.contains("more than the quota of contents (storage.quota) leaves"), "\(quota)")
+        #expect(lack(0, 20e6, 2e6)?.contains("more than the disk of this node leaves") == true)
+        #expect(lack(5e6, -1, 20e6)?.contains("(storage.quota)") == true)
+    }
+
     /// Five processes, each on its own side of its links: as a member, as a key holder, and in the rounds that it summed.
     @Test func bytesAreThoseThatWereTold() async throws {
         let lab = try LabNodes(

@@ -35,7 +35,7 @@ import Wire
             try await isWhole(name)
         }
         func isWhole(_ name: String) async throws {
-            try await lab.until("\(name) has the content") {
+            try await lab.until("\(name) has the content", seconds: 60) {
                 let view: ContentView = try await lab.client(name).get("/v1/store/\(stored.content)")
                 guard view.isComplete else { return "it is not complete" }
                 return try await lab.client(name).bytes("GET", "/v1/store/\(stored.content)/bytes") == value

@@ -88,6 +88,20 @@ import Wire
         expect(try Program.run("chain", "verify", out + "/full", "--checkpoint", "3"), 64, "HEIGHT:BLOCK")
     }
 
+    /// The card says what the label column is: of a configuration that cannot be read no other one is written.
+    @Test func aModelIsNotExportedWithAGuessedLabel() throws {
+        let home = out + "/nodes/node2"
+        let configuration = URL(fileURLWithPath: home + "/config.toml")
+        let before = try Data(contentsOf: configuration)
+        defer { try? before.write(to: configuration) }
+        let export = ["model", "export", "digits", "--home", home, "--out", out + "/labelled.safetensors"]
+        try (before + Data("[data\n".utf8)).write(to: configuration)
+        expect(try Program.run(export), 78, "config.toml")
+        #expect(!FileManager.default.fileExists(atPath: out + "/labelled.safetensors"))
+        try before.write(to: configuration)
+        expect(try Program.run(export), 0, "bytes")
+    }
+
     /// One form for one value, and nothing that the writer did not write.
     @Test func anotherFormIsRefused() throws {
         let whole = try lines()
@@ -172,11 +186,18 @@ import Wire
 
     @Test func aCutFileNamesItsLine() throws {
         let bytes = try Data(contentsOf: URL(fileURLWithPath: out + "/full"))
-        for length in [0, 1, bytes.count / 3, bytes.count - 2, bytes.count - 1] {
-            try bytes.prefix(length).write(to: URL(fileURLWithPath: out + "/cut"))
+        // Within lines, and behind one.
+        let end = try #require(bytes[(bytes.count / 2)...].firstIndex(of: 0x0a))
+        for length in [0, 1, bytes.count / 3, end, end + 1, bytes.count - 2, bytes.count - 1] {
+            let cut = bytes.prefix(length)
+            try cut.write(to: URL(fileURLWithPath: out + "/cut"))
             let outcome = try Program.run("chain", "verify", out + "/cut")
             #expect(outcome.code == 2, "\(length): \(outcome.output)\(outcome.errors)")
-            #expect(outcome.errors.contains("the file was cut"), "\(length): \(outcome.errors)")
+            let words =
+                cut.isEmpty || cut.last == 0x0a
+                ? "there is no last line: the file was cut"
+                : "line \(cut.count { $0 == 0x0a } + 1) has no end: the file was cut"
+            #expect(outcome.errors.contains(words), "\(length), not \(words): \(outcome.errors)")
         }
     }
 

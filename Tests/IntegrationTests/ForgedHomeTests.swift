@@ -73,6 +73,44 @@ import Wire
         }
         let height = try home.replace(old, with: content)
         try expect(home, code: 2, "height \(height)", "does not prove its ephemeral key")
+        // Its header alone says so: no content is asked for it.
+        try expectWithoutContents(home, "height \(height)", "does not prove its ephemeral key")
+    }
+
+    private func expectWithoutContents(_ home: ForgedHome, _ words: String...) throws {
+        let bare = try Program.run("chain", "verify", "--home", home.path)
+        let text = bare.output + bare.errors
+        #expect(bare.code == 2 && words.allSatisfy { text.contains($0) }, "\(text)")
+    }
+
+    @Test func anAnnouncementOfAnotherNumberOfCommitmentsIsRefused() throws {
+        let home = try forged(Self.plain)
+        let old = try home.block(.manifest)
+        let content = try home.manifest(old) { header in
+            header = SubmissionHeader(
+                context: header.context, round: header.round, attempt: header.attempt, submitter: header.submitter,
+                nonce: header.nonce, componentCommitments: header.componentCommitments.dropLast(),
+                ephemeral: header.ephemeral, proof: header.proof, boxesHash: header.boxesHash,
+                elementCount: header.elementCount, elementsRoot: header.elementsRoot, body: header.body)
+        }
+        let height = try home.replace(old, with: content)
+        try expect(home, code: 2, "height \(height)", "commits to 2 components, not 3")
+        try expectWithoutContents(home, "height \(height)", "commits to 2 components, not 3")
+    }
+
+    /// Too few open files are the machine's fault: no claim of the home is called wrong for them.
+    @Test func whatTheMachineRefusesIsNoFailure() throws {
+        let home = try forged(Self.plain)
+        var refusals: [String] = []
+        for files in 5...64 {
+            let limited = "ulimit -n \(files); exec \"$0\" chain verify --full --home \"$1\""
+            let outcome = try Program.run(["-c", limited, Program.path, home.path], program: "/bin/bash")
+            #expect(outcome.code != 2, "\(files) files: \(outcome.output)\(outcome.errors)")
+            if outcome.code == 0 { break }
+            refusals.append(outcome.errors)
+        }
+        #expect(refusals.contains { $0.contains("/content/") && $0.contains("Too many open files") }, "\(refusals)")
+        try expect(home, code: 0, "every block holds")
     }
 
     @Test func aMissingBodyIsIncompleteAndSwitchesNothingElseOff() throws {
@@ -128,6 +166,14 @@ import Wire
         }
         try Data(whole + [0]).write(to: URL(fileURLWithPath: path))
         #expect(try verify(home).code == 2, "a byte too many")
+        // Nor does a folder or a pipe in its place make it another fault, or hold the verifier.
+        for make in [{ mkdir(path, 0o700) }, { mkfifo(path, 0o600) }] {
+            try FileManager.default.removeItem(atPath: path)
+            try #require(make() == 0)
+            let outcome = try verify(home)
+            #expect(outcome.code == 2 && outcome.errors.contains("is in the place of its file"), "\(outcome.errors)")
+        }
+        try FileManager.default.removeItem(atPath: path)
         try Data(whole).write(to: URL(fileURLWithPath: path))
         try expect(home, code: 0, "every block holds")
     }

@@ -107,7 +107,7 @@ import Testing
             disk?.end()
         }
         try await lab.startAll()
-        let task = try lab.publish("n1", as: "full", ["rounds=1000", "deadlines.submit=\"5s\""])
+        let task = try lab.publish("n1", as: "full", ["rounds=1000", "body_retention=10", "deadlines.submit=\"5s\""])
         try await lab.until("round 2 is decided") {
             try await lab.task(task, on: small).round >= 2 ? nil : "not yet"
         }

@@ -1,10 +1,10 @@
 import Foundation
-import Gossip
 import MeshCrypto
 import Testing
 import Wire
 
 @testable import Chain
+@testable import Gossip
 @testable import MeshNode
 
 /// What a member can send, against five running nodes: nobody ends, nobody is cut off who is honest, and the people of the
@@ -150,6 +150,11 @@ import Wire
         try await lab.until("n3 has its links again", seconds: 60) {
             let peers = try await lab.status("n3").peers
             return peers >= 4 ? nil : "\(peers) links"
+        }
+        // All of them in the places of who told them, not each in its own.
+        for name in ["n1", "n2", "n4"] {
+            let known: [PeerView] = try await lab.client(name).get("/v1/peers")
+            #expect(known.count < 3 * GossipTables.strangers.quota, "\(name): \(known.count)")
         }
         try await expectUnharmed(lab, "invented members")
     }

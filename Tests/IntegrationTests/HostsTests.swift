@@ -45,6 +45,17 @@ import Testing
         #expect(outcome.errors.contains("--loss 99"))
     }
 
+    /// What an unset variable names, and a folder of somebody's, are left as they are.
+    @Test func whatNoRunMadeIsLeftAlone() throws {
+        let folder = try Folder()
+        try "mine".write(toFile: folder.path + "/hosts.txt", atomically: true, encoding: .utf8)
+        for out in [folder.path, ""] {
+            let outcome = try run("--out", out)
+            #expect(outcome.code == 64 && outcome.errors.contains(out.isEmpty ? "empty path" : "nothing was touched"))
+        }
+        #expect(try String(contentsOfFile: folder.path + "/hosts.txt", encoding: .utf8) == "mine")
+    }
+
     /// Namespaces of runs that have ended.
     private static func leftovers() -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/var/run/netns")) ?? []

@@ -77,4 +77,27 @@ import Wire
         // Nothing of it is held against the asker, and the node still serves.
         #expect(try #require(try await node.status()).registryHeight == 200)
     }
+
+    /// What a node has sent is on its way: a digest that was written before it came, and the thousand after it, draw no
+    /// second copy at once. One of four voters, alone, has signed votes that the asker never shows.
+    @Test func theSameDigestDrawsWhatIsMissingOnce() async throws {
+        let folder = try Folder()
+        let history = try RegistryHistory(voters: 4, heights: 3)
+        try history.makeHome(folder.path + "/a", heights: 3)
+        let node = try RunningNode(home: folder.path + "/a")
+        let address = try #require(try await node.status { $0.registryHeight == 3 }?.listening.first)
+        let port = try #require(address.split(separator: ":").last.flatMap { UInt16($0) })
+        let stranger = try #require(
+            HostilePeer(key: .generate(), network: history.genesis.networkID, port: port))
+        let digest = PeerMessage.digest(
+            ChainDigest(
+                chain: history.state.chain, height: history.state.height + 1, head: history.state.head, groups: [],
+                pending: [])
+        ).wireBytes
+        let (sent, received) = stranger.flood(seconds: 5, perSecond: 2_000) { _ in digest }
+        print("digests of \(sent) bytes drew \(received) bytes in 5 s")
+        #expect(sent > 500_000, "the flood went through")
+        // A vote is longer than the digest that asks for it. Pings, records and the node's own digests come besides.
+        #expect(received < sent / 4)
+    }
 }

@@ -114,6 +114,29 @@ struct JoiningChoiceTests {
         #expect(decide(entry(5, by: stranger), among: [late], most: 2) == .join(leaving: []))
     }
 
+    /// Eight paused tasks of two accounts keep a node from no other; their bonds stay in the owner's limit.
+    @Test func aTaskThatStaysPausedHoldsNoPlace() {
+        var own = (UInt8(1)...8).map { entry($0, by: $0 <= 4 ? stranger : other, reward: 10, mayBeLeft: false) }
+        let next = entry(9, by: other)
+        #expect(reason(decide(next, among: own)).contains("miner.max_tasks is 8"))
+        for index in own.indices { own[index].isPaused = true }
+        #expect(decide(next, among: own) == .join(leaving: []))
+        #expect(reason(decide(next, among: own, limit: 899)).contains("miner.max_total_bond is 899"))
+
+        var pause = TaskPause()
+        pause.note(isPaused: true, round: 3, nowMs: 1_000)
+        let due = 1_000 + TaskPause.placeMs
+        #expect(!pause.holdsNoPlace(isPaused: true, nowMs: due - 1))
+        #expect(pause.holdsNoPlace(isPaused: true, nowMs: due))
+        // Resumed it has its place; paused again before a round was decided it has been paused all the time.
+        pause.note(isPaused: false, round: 3, nowMs: due)
+        #expect(!pause.holdsNoPlace(isPaused: false, nowMs: due))
+        pause.note(isPaused: true, round: 3, nowMs: due + 1)
+        #expect(pause.holdsNoPlace(isPaused: true, nowMs: due + 1))
+        pause.note(isPaused: true, round: 4, nowMs: due + 2)
+        #expect(!pause.holdsNoPlace(isPaused: true, nowMs: due + 2))
+    }
+
     @Test func theClockIsHeldAgainstOwnChainsOnly() {
         let now = Instant(monotonicMs: 0, wallMs: 1_000_000)
         func problem(_ heads: [ClockHead]) -> String? { ClockHead.clockProblem(heads, now: now) }

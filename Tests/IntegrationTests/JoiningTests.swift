@@ -74,7 +74,7 @@ import Testing
         let solo = try Solo()
         defer { solo.stop() }
         try solo.start(["--set", "data.labels=0,1,2,3,4,5,6,7,9,8"])
-        try solo.retry("task", "publish", Program.repository + "/examples/digits.toml", "--home", solo.home)
+        try solo.retry("task", "publish", Program.repository + "/examples/digits.toml", "--home", solo.home, "--anyway")
         try solo.retry("task", "show", "digits", "--home", solo.home)
 
         // Label maps that differ between participants.
@@ -153,13 +153,21 @@ import Testing
             "task", "publish", Program.repository + "/examples/digits.toml", "--home", solo.home)
         #expect(published.code == 0 && published.errors.contains("by their titles"), "\(published.errors)")
         #expect(!published.errors.contains("cannot join"), "\(published.errors)")
-        // Whoever publishes what this node cannot join is told at once.
-        let other = try Program.run(
-            "task", "publish", Program.repository + "/examples/digits.toml", "--home", solo.home, "--set",
-            "name=\"other\"", "--set", "data.type=\"cells\"")
-        #expect(
-            other.code == 0 && other.errors.contains("this node itself cannot join the task: ")
-                && other.errors.contains("type digits"), "\(other.errors)")
+        // Whoever publishes what this node's own rows do not fit is told before anything is spent, and what to correct.
+        for (name, setting, words) in [
+            ("other", "data.type=\"cells\"", "type digits"), ("large", "data.minimum_rows=100000", "asks for 100000"),
+        ] {
+            let other = [
+                "task", "publish", Program.repository + "/examples/digits.toml", "--home", solo.home, "--set",
+                "name=\"\(name)\"", "--set", setting,
+            ]
+            let refused = try Program.run(other)
+            #expect(refused.code == 1 && refused.errors.contains("this node itself cannot join the task: "))
+            #expect(refused.errors.contains(words) && refused.errors.contains("nothing was published"))
+            #expect(refused.errors.contains("correct the task file") && !refused.errors.contains("set [data]"))
+            let meant = try Program.run(other + ["--anyway", "--again"])
+            #expect(meant.code == 0 && meant.errors.contains("`meshnode task stop \(name)"), "\(meant.errors)")
+        }
         try solo.retry("task", "show", "digits", "--home", solo.home)
         let joined = try Program.run("task", "join", "digits", "--home", solo.home, "--wait", "30")
         #expect(joined.code == 0, "\(joined.errors)")

@@ -25,7 +25,7 @@ import Wire
             addresses: [try PeerAddress(host: "127.0.0.1", port: 1)],
             recent: .init(height: 3, block: BlockID([UInt8](repeating: 9, count: 32))))
         let node = try RunningNode(home: folder.path + "/home", settings: ["mesh.bootstrap=\(made.text)"])
-        node.process.waitUntilExit()
+        node.process.waitForEnd()
         #expect(node.process.terminationStatus != 0)
         #expect(node.output.contains("two histories of one network"), "\(node.output)")
         #expect(node.output.contains(history.blocks[2].header.id.hex) && node.output.contains("0909090909"))

@@ -33,6 +33,21 @@ import Testing
     func everyChoiceIsExactAndVerifies(_ arguments: [String]) throws {
         let (outcome, _, folder) = try run(arguments)
         if arguments.contains("--compression") { #expect(outcome.output.contains("ratio 0.")) }
+        let isRegression = arguments.contains("linear")
+        #expect(outcome.output.contains("ok    \(isRegression ? "loss" : "accuracy") "), "\(outcome.output)")
+        if isRegression {
+            #expect(outcome.output.contains("is within 1 % of plaintext"), "\(outcome.output)")
+            // The targets go back as they were read, and the error has a figure.
+            let out = folder.path + "/values.csv"
+            let rows = folder.path + "/nodes/holdout.csv"
+            let told = try Program.run("predict", folder.path + "/model.safetensors", "--data", rows, "--out", out)
+            #expect(told.code == 0 && told.output.contains(", RMSE 0.") && told.output.contains(", MAE 0."), "\(told)")
+            func last(_ path: String) throws -> [Substring?] {
+                try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+                    .map { $0.split(separator: ",").last }
+            }
+            #expect(try last(out) == last(rows))
+        }
         for file in [
             "round_metrics.jsonl", "summary.json", "curves.csv", "curves.svg", "report.html", "model.safetensors",
         ] {

@@ -56,6 +56,47 @@ import Testing
         #expect(table.isEmpty, "no task has been paid out")
     }
 
+    /// What is not decided is executed later, whoever gave it has gone or not: it is shown, and not given twice unawares.
+    @Test func ordersWithoutAQuorumAreShownAndNotGivenTwice() async throws {
+        let lab = try LabNodes(4)
+        defer { lab.stopAll() }
+        try await lab.start("n1")
+        let ledger: LedgerView = try await lab.client("n1").get("/v1/ledger")
+        let other = try #require(ledger.accounts.first { !$0.isSelf }).node
+        let order = ["ledger", "transfer", other, "7", "--home", lab.home("n1")]
+        // Ctrl-C of whoever waits.
+        let waiting = Process()
+        let said = lab.folder.path + "/said"
+        _ = FileManager.default.createFile(atPath: said, contents: nil)
+        waiting.executableURL = URL(fileURLWithPath: Program.path)
+        waiting.arguments = order + ["--wait", "600"]
+        waiting.standardError = FileHandle(forWritingAtPath: said)
+        waiting.standardOutput = FileHandle.nullDevice
+        waiting.standardInput = FileHandle.nullDevice
+        try waiting.run()
+        func words() -> String { (try? String(contentsOfFile: said, encoding: .utf8)) ?? "" }
+        try await lab.until("it waits") { words().contains("are on their way") ? nil : words() }
+        kill(waiting.processIdentifier, SIGINT)
+        waiting.waitForEnd()
+        #expect(waiting.terminationReason == .exit && waiting.terminationStatus == 128 + SIGINT)
+        #expect(words().contains("it stays pending and is executed when the registry decides it"), "\(words())")
+        #expect(words().contains("`meshnode status --home \(lab.home("n1"))`"), "\(words())")
+
+        #expect(try await lab.status("n1").pending.map(\.kind) == ["transfer"])
+        let second = try Program.run(order)
+        #expect(second.code == 75 && second.errors.contains("was given before and is pending"), "\(second.errors)")
+        try LabNodes.expect(order + ["--again"])
+        _ = try lab.publish("n1", as: "pending", ["participants.minimum=4", "holders.count=1", "holders.threshold=0"])
+        #expect(try await lab.status("n1").pending.map(\.kind) == ["transfer", "transfer", "publish"])
+        let task = try Program.run(
+            "task", "publish", Program.repository + "/examples/digits.toml", "--home", lab.home("n1"), "--set",
+            "name=pending")
+        #expect(task.code == 75 && task.errors.contains("was published before and is pending"), "\(task.errors)")
+        let status = try lab.run("n1", "status")
+        #expect(status.contains("pending  transfer of 7 credits to \(other.prefix(8)), given 2"), "\(status)")
+        #expect(status.contains("pending  publishing of task \"pending\", given 2"), "\(status)")
+    }
+
     @Test func tasksAreLeftTakenBackAndExpire() async throws {
         let lab = try LabNodes(4, genesis: ["--settle-seconds", "1", "--evidence-seconds", "2"])
         defer { lab.stopAll() }
@@ -204,7 +245,7 @@ import Testing
         // Ratings: by the publisher, once, about who worked, before the task leaves with its evidence window.
         let n3 = try await lab.status("n3").node
         #expect(try lab.refused("n2", "rate", reaches, n3, "5").contains("only its publisher"))
-        #expect(try lab.refused("n1", "rate", reaches, n3, "6").contains("1 to 5"))
+        #expect(try lab.refused("n1", "rate", reaches, n3, "6").contains("a whole number from 1 (bad) to 5 (good)"))
         try lab.run("n1", "rate", reaches, n3, "4")
         try await lab.until("every node has the same contributors") {
             var tables: [[ContributorView]] = []

@@ -1,8 +1,8 @@
 import Foundation
-import Learn
 import Testing
 import Wire
 
+@testable import Learn
 @testable import MeshNode
 
 /// A member's residual across a process that dies, on real files and with the node's own recipe.
@@ -95,9 +95,38 @@ import Wire
         #expect(try memory.cutShort(7) == begun && memory.open(before: 8) == [7] && memory.open(before: 7) == [])
         let name = try #require(try files.list().first)
         let bytes = try #require(try files.read(name: name))
-        try files.write(Array(bytes.dropLast()), name: name)
-        #expect(try memory.cutShort(7) == nil)
+        // Seed, id and length of the model, and nothing behind them.
+        #expect(bytes.count == 32 + 32 + 8)
+        for damaged in [[], Array(bytes.dropLast()), bytes + [0], bytes + bytes] {
+            try files.write(damaged, name: name)
+            #expect(try memory.cutShort(7) == nil, "\(damaged.count) bytes")
+            // The round waits for its outcome all the same, and is over with it.
+            #expect(try memory.open(before: 8) == [7])
+        }
+        try files.write(bytes, name: name)
+        #expect(try memory.cutShort(7) == begun)
         try memory.forget()
         #expect(try files.list().isEmpty)
+    }
+
+    /// A memory of another length than the model's is none: longer ones too, or half of it would be taken for a whole.
+    @Test func memoriesOfAnotherLengthAreNone() throws {
+        let folder = try Folder()
+        let files = try VectorFiles(directory: folder.path)
+        let memory = MemberMemory(files: files, chain: .zero)
+        let kept = LocalUpdate.Kept(ifMissed: [4, 5, 6], ifContained: [1, 2, 3])
+        for (outcome, right) in [(MemberMemory.Outcome.missed, kept.ifMissed), (.contained, kept.ifContained)] {
+            try memory.keep(kept, round: 1)
+            #expect(try memory.settle([(1, outcome)], count: 3) == right)
+            // It is kept until the next round's: of another model it is nothing.
+            #expect(try memory.settle([], count: 3) == right)
+            for count in [2, 4, 6] { #expect(try memory.settle([], count: count) == nil, "\(count)") }
+            try memory.forget()
+            for count in [2, 4, 6] {
+                try memory.keep(kept, round: 1)
+                #expect(try memory.settle([(1, outcome)], count: count) == nil, "\(count)")
+                #expect(try files.list().isEmpty)
+            }
+        }
     }
 }

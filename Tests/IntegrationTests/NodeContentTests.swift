@@ -127,10 +127,10 @@ struct NodeContentTests {
             var asked: [NodeID] = []
             for beat in 0..<turns {
                 let chosen = Node.inTurn(nodes, beat: beat + 7 * turns).nodes
-                #expect(chosen.count <= 4 && (count == 0 || !chosen.isEmpty))
+                #expect(chosen.count <= Node.askedAtOnce && (count == 0 || !chosen.isEmpty))
                 asked += chosen
             }
-            #expect(asked == nodes && turns == max(1, (count + 3) / 4))
+            #expect(asked == nodes && turns == max(1, (count + Node.askedAtOnce - 1) / Node.askedAtOnce))
         }
     }
 

@@ -24,6 +24,31 @@ import Wire
         #expect(shown.code == 0 && shown.output.contains("deposit for \(large.short) \"large\": "), "\(shown.output)")
     }
 
+    /// A running node may collect a content while somebody checks its home: then it is gone, and not damaged.
+    @Test func aContentThatGoesMeanwhileIsAbsent() throws {
+        let folder = try Folder()
+        let home = try HomeDirectory.create(at: folder.path + "/home")
+        _ = try ChainStore(path: home.chainDatabase, opening: .createIfMissing)
+        let id = try ContentStore(home).put([1, 2, 3], kind: .model)
+        let (path, kept) = ("\(home.content)/\(id.hex).data", folder.path + "/kept")
+        try #require(link(path, kept) == 0)
+        // It comes and goes until nothing is kept of it.
+        Thread.detachNewThread {
+            while link(kept, path) == 0 || errno == EEXIST { unlink(path) }
+        }
+        defer { unlink(kept) }
+        let source = try HomeSource(home)
+        var (present, absent) = (0, 0)
+        while present < 1_000 || absent < 1_000 {
+            if let bytes = try source.content(id) {
+                #expect(bytes == [1, 2, 3])
+                present += 1
+            } else {
+                absent += 1
+            }
+        }
+    }
+
     @Test func aHomeAnswersLikeItsNode() async throws {
         let folder = try Folder()
         let history = try RegistryHistory(voters: 4, heights: 12)

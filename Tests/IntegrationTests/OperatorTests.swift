@@ -56,6 +56,40 @@ import Testing
         #expect(try await stranger.status()?.peers == 0)
     }
 
+    /// A store that is short warns; one that is full is not ready, and each says which setting it is.
+    @Test func aFullStoreIsSaid() async throws {
+        let folder = try Folder()
+        try RegistryHistory(voters: 4, heights: 1).makeHome(folder.path + "/a", heights: 1)
+        let node = try RunningNode(home: folder.path + "/a", settings: ["storage.quota=64"])
+        _ = try await node.ticket()
+        func put(mebibytes: Int, label: String...) throws -> Program.Outcome {
+            let file = "\(folder.path)/\(mebibytes)"
+            try Data(count: mebibytes << 20).write(to: URL(fileURLWithPath: file))
+            return try Program.run(["store", "put", file, "--raw", "--home", node.home] + label)
+        }
+        #expect(try put(mebibytes: 56, label: "--label", "mine").code == 0)
+        let limit = "seven eighths of the quota of 64 MiB (storage.quota)"
+        let short = try #require(try await node.status { $0.warnings.contains { $0.contains(limit) } })
+        #expect(short.warnings.contains { $0.contains(limit) }, "\(short)")
+        #expect(!short.notReady.contains { $0.contains("storage.quota") }, "\(short.notReady)")
+        #expect(try put(mebibytes: 7, label: "--label", "mine").code == 0)
+        let full = try #require(try await node.status { $0.notReady.contains { $0.contains("storage.quota") } })
+        let obstacle = full.obstacles.first { $0.what == .store }
+        #expect(obstacle?.reason.contains("64 MiB (storage.quota)") == true, "\(full)")
+        #expect(full.notReady.contains { $0.contains("pinned contents fill the quota") }, "\(full.notReady)")
+        let refused = try put(mebibytes: 2)
+        #expect(refused.code != 0 && refused.errors.contains("(storage.quota)"), "\(refused.errors)")
+        let running = try Program.run("doctor", "--home", node.home)
+        #expect(running.output.contains("fail     store: pinned contents fill"), "\(running.output)")
+        node.end()
+        // With the usual quota there is room.
+        let usual = try Program.run("doctor", "--home", node.home)
+        #expect(usual.output.contains("ok       store: 63 of 10240 MiB"), "\(usual.output)")
+        #expect(try Program.run("config", "set", "storage.quota=64", "--home", node.home).code == 0)
+        let stopped = try Program.run("doctor", "--home", node.home)
+        #expect(stopped.output.contains("fail     store: pinned contents fill"), "\(stopped.output)")
+    }
+
     /// `doctor` and the figures of one node that runs, then stands still.
     @Test func doctorSaysWhatIsWrong() async throws {
         let folder = try Folder()

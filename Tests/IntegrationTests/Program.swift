@@ -24,11 +24,24 @@ struct Program {
     static let repository: String = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().path
 
+    /// How a Python is called that has what docs/protocol/verify_export.py needs; nil where there is none.
+    static let python: [String]? = [[repository + "/.build/venv/bin/python"], ["/usr/bin/env", "python3"]].first {
+        let found = try? run(Array($0.dropFirst()) + ["-c", "import cryptography"], program: $0[0])
+        return found?.code == 0
+    }
+
+    /// docs/protocol/verify_export.py, which shares no code with the program.
+    static func runVerifierOfTheDocuments(_ arguments: String...) throws -> Outcome {
+        let python = try #require(python)
+        let script = repository + "/docs/protocol/verify_export.py"
+        return try run(Array(python.dropFirst()) + ["-B", script, "--quiet"] + arguments, program: python[0])
+    }
+
     static func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
 
-    static func run(_ arguments: [String]) throws -> Outcome {
+    static func run(_ arguments: [String], program: String = path) throws -> Outcome {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
+        process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
         var environment = ProcessInfo.processInfo.environment
         environment["MESHNODE_DATA"] = repository + "/data"
@@ -44,11 +57,23 @@ struct Program {
         process.standardError = FileHandle(forWritingAtPath: folder + "/err")
         process.standardInput = FileHandle.nullDevice
         try process.run()
-        process.waitUntilExit()
+        process.waitForEnd(seconds: 900)
         return Outcome(
             code: process.terminationStatus,
             output: (try? String(contentsOfFile: folder + "/out", encoding: .utf8)) ?? "",
             errors: (try? String(contentsOfFile: folder + "/err", encoding: .utf8)) ?? "")
+    }
+}
+
+extension Process {
+    /// Waits for one that should end by itself; one that does not is killed, and its status says so. The limit of a suite does
+    /// not interrupt a thread that waits.
+    func waitForEnd(seconds: Int = 60) {
+        // Not held for so long after its end: its files would stay open.
+        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(seconds)) { [weak self] in
+            if let self, self.isRunning { kill(self.processIdentifier, SIGKILL) }
+        }
+        waitUntilExit()
     }
 }
 

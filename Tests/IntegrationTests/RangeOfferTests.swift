@@ -42,6 +42,12 @@ struct RangeOfferTests {
         #expect(gate.runs == 0)
         #expect(await node.contentStore.has(id))
         #expect(await node.ranges.isEmpty)
+        // Whoever says so is charged for it.
+        await node.join(strangers[1])
+        await node.meet(strangers[1])
+        await node.offer(ContentReference(id: id, length: 1_000_000), from: strangers[1])
+        let score = await node.topics.score(of: strangers[1])
+        #expect(score.map { $0 < 0 } == true, "\(String(describing: score))")
         await node.stop()
     }
 
@@ -83,6 +89,29 @@ struct RangeOfferTests {
         #expect(await node.drops["malformed"] == 1)
         #expect(await node.ranges.isEmpty)
         #expect(await node.contentStore.has(Self.reference(bytes).id), "it was here before")
+        await node.stop()
+    }
+
+    /// A known node's offer takes a stranger's place, but not while that one is being read: it would be read again.
+    @Test func anOfferThatIsBeingReadKeepsItsPlace() async throws {
+        let folder = try Folder()
+        let gate = GatedWorker()
+        let (node, history) = try await Self.node(folder, gate)
+        let known = try #require(history.keys.map(\.nodeID).first { $0 != node.nodeID })
+        let bytes = randomBytes(100_000)
+        try await node.contentStore.put(bytes, kind: .other)
+        for peer in [strangers[0], known] { await node.join(peer) }
+        let right = Self.reference(bytes)
+        await node.offer(right, from: strangers[0])
+        var arrivals = gate.arrivals.makeAsyncIterator()
+        await arrivals.next()
+        await node.offer(ContentReference(id: right.id, length: right.length - 1), from: known)
+        #expect(await node.ranges.ordered.map(\.value.node) == [strangers[0]])
+        await node.offer(right, from: known)
+        gate.open()
+        await settled { await node.drops["malformed"] != nil }
+        #expect(gate.runs == 1)
+        #expect(await node.drops["wrong length"] == nil)
         await node.stop()
     }
 
@@ -150,6 +179,9 @@ struct RangeOfferTests {
         await node.join(known)
         await node.offer(ContentReference(id: contents[0].id, length: 59_999), from: known)
         #expect(await offered() == [known])
+        // No stranger's takes its, whatever length it names.
+        await node.offer(ContentReference(id: contents[0].id, length: 59_998), from: strangers[1])
+        #expect(await offered() == [known])
         await node.offer(contents[2], from: strangers[1])
         #expect(await offered() == [known], "a known node offers")
         await node.offer(contents[3], from: known)
@@ -157,18 +189,32 @@ struct RangeOfferTests {
         await node.stop()
     }
 
-    @Test func strangersRangesHaveABudget() {
-        var budget = StrangersRanges()
-        let range: UInt64 = 6 << 20
-        let taken = (0..<20).count { _ in budget.take(range, now: .seconds(5)) }
-        #expect(taken == Int(StrangersRanges.most / range))
-        let fills = budget.take(StrangersRanges.most % range, now: .seconds(5))
-        let isOver = budget.take(1, now: .seconds(5))
-        #expect(fills && !isOver)
-        let later = Duration.seconds(5) + StrangersRanges.period
-        let isNew = budget.take(range, now: later)
-        let isTooMuch = budget.take(.max, now: later)
-        #expect(isNew && !isTooMuch)
+    /// The budget is charged with what arrives, and a stranger that goes silent makes way for the next one.
+    @Test func promisesOfStrangersCostNothing() async throws {
+        let folder = try Folder()
+        let (node, _) = try await Self.node(folder, GatedWorker(isOpen: true))
+        for peer in strangers { await node.join(peer) }
+        func asked() async -> [NodeID] { await node.ranges.ordered.map(\.value.node) }
+        let noise = (0..<5).map { _ in randomBytes(100_000) }
+        await node.offer(Self.reference(noise[0]), from: strangers[0])
+        await node.offer(Self.reference(noise[1]), from: strangers[1])
+        #expect(await asked() == [strangers[0]])
+        await node.goOn(by: StrangersRanges.silence)
+        #expect(await asked() == [strangers[1]], "the silent one has lost its place")
+        #expect(await node.drops["ranges given up"] == 1)
+        // Chunks that come are waited for, and are what it costs; whoever broke a promise is asked last.
+        await node.offer(Self.reference(noise[2]), from: strangers[0])
+        await node.offer(Self.reference(noise[3]), from: strangers[2])
+        await node.deliver(noise[1], from: strangers[1], chunks: 2)
+        #expect(await node.strangersRanges.used == 2 * UInt64(ContentLimits.chunkBytes))
+        await node.goOn(by: StrangersRanges.silence)
+        #expect(await asked() == [strangers[2]], "who has broken no promise comes first")
+        await node.deliver(noise[3], from: strangers[2])
+        #expect(await node.strangersRanges.used == 2 * UInt64(ContentLimits.chunkBytes) + 100_000)
+        await settled { await node.drops["malformed"] == 1 }
+        // Nobody else is left: the next heartbeat asks it.
+        await settled { await asked() == [strangers[0]] }
+        await node.stop()
     }
 }
 
@@ -178,6 +224,9 @@ extension Node {
         content(.peerLinked(peer))
     }
 
+    /// Gossip keeps a score of it.
+    fileprivate func meet(_ peer: NodeID) { gossip(.linked(peer, outbound: false)) }
+
     fileprivate func leave(_ peer: NodeID) {
         linked.removeAll { $0 == peer }
         content(.peerGone(peer))
@@ -186,6 +235,9 @@ extension Node {
     fileprivate func offer(_ reference: ContentReference, from peer: NodeID) {
         receiveRange(of: registry.chain, from: registry.height, reference, from: peer)
     }
+
+    /// What a heartbeat does so much later.
+    fileprivate func goOn(by time: Duration) { watchStrangersRange(now: elapsed + time) }
 
     fileprivate func tell(_ peer: NodeID, isAhead height: UInt64) { noteHeight(height, of: registry.chain, from: peer) }
 

@@ -49,19 +49,65 @@ struct RegistryHistory {
                 pending: envelopes, state: state, author: state.nextProposers[0], view: 0,
                 timeMs: state.headTimeMs + 1_000))
         try #require(RegistryBody(wireBytes: built.body).transactions.count == transactions.count)
-        let vote = Slot(kind: .precommit, chain: state.chain, major: built.header.height, minor: 0)
-        let precommits = state.validators.members.enumerated().map { index, member in
-            let key = keys.first { $0.nodeID == member.node }!
+        let certificate = certificate(built.header, by: state.validators.members.map(\.node))
+        state = try RegistryRules.check(header: built.header, body: built.body, state: state)
+        blocks.append(DecidedBlock(header: built.header, body: built.body, certificate: certificate))
+    }
+
+    /// Everybody votes, in view 0.
+    private func certificate(_ header: BlockHeader, by voters: [NodeID]) -> Certificate {
+        let vote = Slot(kind: .precommit, chain: header.chain, major: header.height, minor: 0)
+        let precommits = voters.enumerated().map { index, voter in
+            let key = keys.first { $0.nodeID == voter }!
             return Certificate.Precommit(
                 voter: UInt8(index),
                 signature: Envelope.signed(
-                    Vote(block: built.header.id).wireBytes, slot: vote, network: state.network, by: key
+                    Vote(block: header.id).wireBytes, slot: vote, network: state.network, by: key
                 ).signature)
         }
-        let certificate = Certificate(
-            chain: state.chain, height: built.header.height, view: 0, block: built.header.id, precommits: precommits)
-        state = try RegistryRules.check(header: built.header, body: built.body, state: state)
-        blocks.append(DecidedBlock(header: built.header, body: built.body, certificate: certificate))
+        return Certificate(
+            chain: header.chain, height: header.height, view: 0, block: header.id, precommits: precommits)
+    }
+
+    /// The chain of an open task.
+    struct TaskChain {
+        fileprivate(set) var state: Chain.TaskState
+        fileprivate(set) var blocks: [DecidedBlock] = []
+    }
+
+    func chain(of task: TaskID) throws -> TaskChain {
+        TaskChain(state: .init(genesis: try #require(state.openedTasks().first { $0.task == task })))
+    }
+
+    /// Decides the next order of a task's publisher, and the block of the task's chain that carries it.
+    mutating func order(_ action: ControlAction, on chain: inout TaskChain) throws {
+        let control = TaskControl(
+            task: chain.state.chain, sequence: chain.state.orderSequence + 1, action: action)
+        try decide([(.control(control), 0)])
+        let decided = blocks
+        let order = try #require(state.order(for: chain.state) { decided[Int($0) - 1] })
+        let content = TaskBlockContent.control(.ordered(order))
+        let header = TaskRules.header(
+            for: content, state: chain.state, author: chain.state.nextProposers[0], view: 0, timeMs: state.headTimeMs)
+        let certificate = certificate(header, by: chain.state.electorate.members.map(\.node))
+        chain.state.apply(
+            try TaskRules.check(header: header, body: content.bytes, state: chain.state), header: header,
+            block: header.id)
+        chain.blocks.append(DecidedBlock(header: header, body: content.bytes, certificate: certificate))
+    }
+
+    /// What `meshnode chain export` writes of these chains without contents, the registry's first.
+    static func export(_ genesis: Genesis, _ chains: [[DecidedBlock]] = []) -> String {
+        let head =
+            "{\"format\":\"meshnode-export/1\",\"rules\":\(RulesNumber.current),\"network\":\"\(genesis.networkID.hex)\","
+            + "\"genesis\":\"\(genesis.wireBytes.hex)\"}"
+        let lines = chains.joined().map { block in
+            "{\"chain\":\"\(block.header.chain.hex)\",\"height\":\(block.header.height),"
+                + "\"header\":\"\(block.header.wireBytes.hex)\",\"body\":\"\(block.body.hex)\","
+                + "\"certificate\":\"\(block.certificate.wireBytes.hex)\"}"
+        }
+        let end = "{\"end\":true,\"blocks\":\(lines.count),\"contents\":0,\"missing\":0}"
+        return ([head] + lines + [end]).joined(separator: "\n") + "\n"
     }
 
     /// Decides the Publish of a task by the first voter, the Enrols of the next ones and its Close; its chain is open

@@ -274,10 +274,11 @@ import Wire
         let holder = Process()
         holder.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         let code = """
-            import sqlite3, sys
+            import os, sqlite3, sys
             held = sqlite3.connect(sys.argv[1], isolation_level=None)
             held.execute("BEGIN EXCLUSIVE")
-            print("held", flush=True)
+            os.write(1, b"held")
+            os.close(1)
             sys.stdin.read()
             """
         holder.arguments = ["python3", "-c", code, home + "/" + name]
@@ -285,19 +286,15 @@ import Wire
         holder.standardInput = line
         holder.standardOutput = answer
         try holder.run()
-        try #require(String(decoding: answer.fileHandleForReading.availableData, as: UTF8.self) == "held\n")
+        // The holder alone has the end that is written to.
+        try? answer.fileHandleForWriting.close()
+        // To the end of what it says: a pipe gives words in pieces.
+        try #require(answer.fileHandleForReading.readToEnd().map { String(decoding: $0, as: UTF8.self) } == "held")
         let node = try RunningNode(home: home)
-        // It has opened the database, and has not ended because of whoever holds it.
-        let descriptors = "/proc/\(node.process.processIdentifier)/fd"
-        func isOpen() -> Bool {
-            let numbers = (try? FileManager.default.contentsOfDirectory(atPath: descriptors)) ?? []
-            return numbers.contains { number in
-                (try? FileManager.default.destinationOfSymbolicLink(atPath: descriptors + "/" + number))?.hasSuffix(
-                    name)
-                    == true
-            }
-        }
-        while node.process.isRunning, !isOpen() { await Task.yield() }
+        // It says for what it waits and who has it, and has not ended because of that.
+        let words = "waiting up to 30 s for \(home)/\(name), which process \(holder.processIdentifier) ("
+        while node.process.isRunning, !node.output.contains(words) { await Task.yield() }
+        #expect(node.output.contains(words), "\(node.output.suffix(2_000))")
         try line.fileHandleForWriting.close()
         holder.waitUntilExit()
         let status = try await node.status()
@@ -326,7 +323,7 @@ import Wire
         process.standardOutput = FileHandle.nullDevice
         process.standardInput = FileHandle.nullDevice
         try process.run()
-        process.waitUntilExit()
+        process.waitForEnd()
         let errors = try String(contentsOfFile: folder.path + "/errors", encoding: .utf8)
         #expect(process.terminationReason == .exit && process.terminationStatus == 75, "\(limit): \(errors)")
         #expect(errors.contains(advice), "\(limit): \(errors)")

@@ -175,9 +175,37 @@ struct ResultCheckTests {
         let sealed = try Submitting.encrypt(
             policy: policy, values: [Int32](repeating: 7, count: policy.recipe.parameterCount), job: job,
             node: SigningKey.generate().nodeID, holderKeys: keys)
-        var bytes = sealed.content
-        bytes[bytes.count - 1] ^= 1
-        #expect(throws: RoundError.self) { try BodyCheck.check(bytes, header: sealed.header, policy: policy) }
-        #expect(throws: RoundError.self) { try BodyCheck.check([], header: sealed.header, policy: policy) }
+        func refusal(_ bytes: [UInt8], _ header: SubmissionHeader) -> String {
+            do throws(RoundError) {
+                _ = try BodyCheck.check(bytes, header: header, policy: policy)
+                return "none"
+            } catch { return "\(error)" }
+        }
+        let header = sealed.header
+        #expect(refusal(sealed.content, header) == "none")
+        #expect(refusal([], header).contains("another content id"))
+        let whole = try SubmissionContent(wireBytes: sealed.content)
+        var (elements, boxes) = (whole.elements, whole.boxes)
+        elements[0] ^= 1
+        boxes[0][0] ^= 1
+        let others = [
+            (SubmissionContent(boxes: whole.boxes, elements: elements), "the elements are not"),
+            (SubmissionContent(boxes: boxes, elements: whole.elements), "the sealed boxes are not"),
+            (SubmissionContent(boxes: whole.boxes, elements: Array(elements.dropLast())), "bytes of elements"),
+        ]
+        for (content, words) in others {
+            let bytes = content.wireBytes
+            #expect(refusal(bytes, header).contains("another content id"), "\(words)")
+            // Whoever signs the header names what body it likes: hash and root are held against it as well.
+            #expect(refusal(bytes, naming(.of(bytes, kind: .submission), header)).contains(words), "\(words)")
+        }
+    }
+
+    private func naming(_ body: ContentReference, _ header: SubmissionHeader) -> SubmissionHeader {
+        SubmissionHeader(
+            context: header.context, round: header.round, attempt: header.attempt, submitter: header.submitter,
+            nonce: header.nonce, componentCommitments: header.componentCommitments, ephemeral: header.ephemeral,
+            proof: header.proof, boxesHash: header.boxesHash, elementCount: header.elementCount,
+            elementsRoot: header.elementsRoot, body: body)
     }
 }

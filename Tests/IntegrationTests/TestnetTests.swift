@@ -100,6 +100,41 @@ import Testing
             "predict", folder + "/model.safetensors", "--data", folder + "/nodes/holdout.csv", "--out",
             folder + "/a.csv")
         #expect(answers.code == 0, "\(answers.errors)")
+        // The task got its titles from its publisher's file, in order; a model is asked by title all the same.
+        let rows = try String(contentsOfFile: folder + "/nodes/holdout.csv", encoding: .utf8).split(separator: "\n")
+        let turned = rows.enumerated().map { number, row in
+            (number == 0 ? "class," : "\(number),") + row.split(separator: ",").reversed().joined(separator: ",")
+        }
+        let other = scratch.path + "/turned.csv"
+        try (turned.joined(separator: "\n") + "\n").write(toFile: other, atomically: true, encoding: .utf8)
+        let again = try Program.run(
+            "predict", folder + "/model.safetensors", "--data", other, "--out", folder + "/b.csv")
+        func told(_ outcome: Program.Outcome) -> Substring? {
+            outcome.output.split(separator: ".csv", maxSplits: 1).last
+        }
+        #expect(again.code == 0 && told(again) == told(answers), "\(again.output)\(again.errors)")
+        // A label that is missing, or none of the model's, keeps no row from its answer.
+        var gaps = turned
+        gaps[3] = gaps[3].replacing(/,[0-9]+,/, with: ",?,", maxReplacements: 1)
+        try (gaps.joined(separator: "\n") + "\n").write(
+            toFile: scratch.path + "/gaps.csv", atomically: true, encoding: .utf8)
+        let ask = ["predict", folder + "/model.safetensors", "--data", scratch.path + "/gaps.csv"]
+        let gap = try Program.run(ask)
+        #expect(gap.code == 65 && gap.errors.contains("field label") && gap.errors.contains("--no-labels"), "\(gap)")
+        let unlabelled = try Program.run(ask + ["--no-labels", "--out", scratch.path + "/c.csv"])
+        #expect(unlabelled.code == 0 && !unlabelled.output.contains("accuracy"), "\(unlabelled)")
+        let answered = try String(contentsOfFile: scratch.path + "/c.csv", encoding: .utf8).split(separator: "\n")
+        #expect(
+            answered.count == rows.count && answered[0].hasPrefix("class_,label,class,probability,"), "\(answered[0])")
+        #expect(answered[3].hasPrefix("3,?,"), "\(answered[3])")
+        // A column called like an answer is told from it, and what is read is never written.
+        let written = try String(contentsOfFile: folder + "/b.csv", encoding: .utf8)
+        #expect(written.hasPrefix("class_,class,probability,"), "\(written.prefix(80))")
+        for file in [other, folder + "/model.safetensors"] {
+            let refused = try Program.run(
+                "predict", folder + "/model.safetensors", "--data", other, "--force", "--out", file)
+            #expect(refused.code == 65 && refused.errors.contains("is what this command reads"), "\(refused.errors)")
+        }
         #expect(try String(contentsOfFile: folder + "/nodes/nodes.log", encoding: .utf8).contains("round 2"))
         #expect(try Program.run("chain", "verify", "--full", "--home", folder + "/nodes/node5").code == 0)
     }

@@ -90,6 +90,7 @@ import Testing
         try #require(outcome.code == 0, "\(outcome.errors.suffix(3_000))\n\(outcome.output.suffix(3_000))\n\(logs)")
         let line = try #require(outcome.output.split(separator: "\n").first { $0.hasPrefix("answers.csv") })
         #expect(try Self.accuracy(String(line)) >= 0.95, "\(line)")
+        #expect(line.hasSuffix(" on these rows"), "\(line)")
 
         // The ten lines in Python say the same of every row.
         let answers = try String(contentsOfFile: path + "/answers.csv", encoding: .utf8).split(separator: "\n")
@@ -109,6 +110,13 @@ import Testing
         let again = try Program.run(
             "predict", path + "/cells.safetensors", "--data", path + "/turned.csv", "--out", path + "/turned.out")
         #expect(try Self.accuracy(again.output) == Self.accuracy(String(line)), "\(again.output)\(again.errors)")
+        // A mark at the start and blanks behind titles, as spreadsheets write them, are nothing to the lines in Python either.
+        let spread = "\u{feff}" + rows.map { $0.joined(separator: "\u{a0}, ") }.joined(separator: "\n") + "\n"
+        try spread.write(toFile: path + "/spread.csv", atomically: true, encoding: .utf8)
+        let alike = try Program.run(
+            ["python3", path + "/examples/predict.py", path + "/cells.safetensors", path + "/spread.csv"],
+            program: "/usr/bin/env")
+        #expect(alike.output.split(separator: "\n") == spoken, "\(alike.errors)")
         let bare = rows.map { $0.dropLast().joined(separator: ",") }.joined(separator: "\n") + "\n"
         try bare.write(toFile: path + "/bare.csv", atomically: true, encoding: .utf8)
         let unlabelled = try Program.run("predict", path + "/cells.safetensors", "--data", path + "/bare.csv", "--json")

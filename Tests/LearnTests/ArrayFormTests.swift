@@ -49,6 +49,52 @@ import Testing
         #expect(error?.description.contains("row 3, field label") == true, "\(String(describing: error))")
     }
 
+    /// Of two classes or columns that are called the same, whatever finds them by their names would find one.
+    @Test func namesThatStandTwiceAreRefused() throws {
+        func told(_ body: () throws -> Void) -> String { failure(body)?.description ?? "nothing" }
+        func rows(_ classes: [String]?, _ columns: [String]) throws -> Dataset {
+            try Dataset(
+                name: "r", features: [1, 2, 3, 4, 5, 6], labels: [0, 1, 2], featureCount: 2, classCount: 3,
+                classNames: classes, columnNames: columns)
+        }
+        let classes = told { _ = try rows(["a", "a", "b"], []) }
+        #expect(classes.contains("field classes: expected each name once, found \"a\" twice"), "\(classes)")
+        let columns = told { _ = try rows(nil, ["x", "x"]) }
+        #expect(columns.contains("field columns: expected each name once, found \"x\" twice"), "\(columns)")
+        let bare = try rows(nil, [])
+        #expect(told { _ = try bare.named(columns: ["x", "x"], classes: nil, label: nil) }.contains("field columns"))
+        #expect(
+            told { _ = try bare.named(columns: nil, classes: ["a", "b", "a"], label: nil) }.contains("field classes"))
+        let places = told { _ = try ColumnOrder.places(of: ["x"], in: ["x", "x"], inOrder: false, file: "r") }
+        #expect(places.contains("field columns"), "\(places)")
+        try temporaryFolder { path in
+            let tensors: [(name: String, shape: [Int], values: [Float])] = [
+                ("X", [3, 2], [1, 2, 3, 4, 5, 6]), ("y", [3], [0, 1, 2]),
+            ]
+            for (metadata, word) in [
+                ((key: "classes", value: #"["a","a","b"]"#), "field classes"),
+                ((key: "columns", value: #"["x","x"]"#), "field columns"),
+            ] {
+                let file = path + "/twice.safetensors"
+                try FileBytes.write(try Safetensors.encode(tensors, metadata: [metadata]), to: file)
+                #expect(told { _ = try DataSource().load(file) }.contains(word), "\(word)")
+            }
+            let archive = try ZipArchive.stored([
+                ("X.npy", try NPYArray([Float](repeating: 0, count: 6), shape: [3, 2]).encoded),
+                ("y.npy", try NPYArray([Int64(0), 1, 2], shape: [3]).encoded),
+                ("classes.npy", NPYText.encoded(["a", "a", "b"])),
+            ])
+            #expect(told { _ = try NPZReader.read(bytes: archive, file: "z") }.contains("field classes"))
+            let labels = try NPYArray([Int64(0), 1], shape: [2]).encoded
+            let other = try NPYArray([Int64(1), 0], shape: [2]).encoded
+            let twice = try ZipArchive.stored([
+                ("X.npy", try NPYArray([Float(1), 2], shape: [2, 1]).encoded), ("y.npy", labels), ("y.npy", other),
+            ])
+            let told = told { _ = try NPZReader.read(bytes: twice, file: "z") }
+            #expect(told.contains("each entry once, found \"y.npy\" twice"), "\(told)")
+        }
+    }
+
     /// One-hot rows have as many classes as columns, the last of which may have no row here.
     @Test func oneHotLabelsCountTheirColumns() throws {
         let rows = try NPZReader.read(path: Self.folder + "/one-hot.npz").train
@@ -80,8 +126,27 @@ import Testing
         #expect(last.sampleShape == [4, 3, 4] && last.features != pixels)
         let cube = PictureForm(shape: [3, 3, 3])
         #expect(throws: LearnError.self) { try cube.isChannelsLast([3, 3, 3], file: "x") }
-        for (shape, isLast) in [([28, 28, 1], true), ([28, 28, 3], true), ([3, 28, 28], false), ([16, 8, 4], true)] {
+        for (shape, isLast) in [
+            ([28, 28, 1], true), ([28, 28, 3], true), ([3, 28, 28], false), ([16, 8, 4], true), ([64, 64, 2], true),
+            ([64, 48, 5], true), ([64, 64, 12], true), ([2, 64, 64], false), ([5, 48, 64], false),
+            ([12, 16, 16], false),
+            ([7, 7, 512], true), ([512, 7, 7], false), ([28, 28, 28], false),
+        ] {
             #expect(try PictureForm().isChannelsLast(shape, file: "x") == isLast, "\(shape)")
+        }
+        for shape in [[3, 4, 4], [4, 4, 3], [10, 12, 11], [64, 4, 4], [2, 7, 4]] {
+            #expect(failure { _ = try PictureForm().isChannelsLast(shape, file: "x") } != nil, "\(shape)")
+        }
+        // A task says how many channels it wants, whatever number it is.
+        #expect(try PictureForm(shape: [2, 64, 64]).isChannelsLast([64, 64, 2], file: "x"))
+        #expect(try PictureForm(shape: [16, 24, 20]).isChannelsLast([24, 20, 16], file: "x"))
+        #expect(try PictureForm(shape: [5, 8, 8], resizes: true).isChannelsLast([6, 6, 5], file: "x"))
+        // MedMNIST's form needs no second sign for small pictures, but guesses as little.
+        var archive = PictureForm()
+        archive.prefersChannelsLast = true
+        for shape in [[5, 7, 3], [4, 5, 3]] { #expect(try archive.isChannelsLast(shape, file: "x"), "\(shape)") }
+        for shape in [[3, 4, 4], [4, 4, 4]] {
+            #expect(failure { _ = try archive.isChannelsLast(shape, file: "x") } != nil, "\(shape)")
         }
         // What is written can be read without a question.
         try temporaryFolder { folder in

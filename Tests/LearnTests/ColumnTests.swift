@@ -30,6 +30,24 @@ import Testing
         #expect(!DataAudit(DataSplits(train: both)).findings.map(\.kind).contains("one-class"))
     }
 
+    /// The same word in one scalar more is another one to a task, and sorts elsewhere.
+    @Test func titlesAndLabelsAreComposed() throws {
+        let rows = try read("Gro\u{308}ße,label\n1,U\u{308}\n2,V\n3,Ü\n")
+        func scalars(_ texts: [String]) -> [[UInt32]] { texts.map { $0.unicodeScalars.map(\.value) } }
+        #expect(scalars(rows.columnNames) == [[0x47, 0x72, 0xf6, 0xdf, 0x65]])
+        #expect(scalars(rows.classNames) == [[0x56], [0xdc]] && rows.labels == [1, 0, 1])
+        let array = NPYText.encoded(["U\u{308}"])
+        #expect(scalars(try NPYText.read(try ByteStream(bytes: array, file: "x"), most: 1)) == [[0xdc]])
+    }
+
+    /// NumPy makes an array without dimensions of a single text.
+    @Test func aTextWithoutDimensionsIsOneText() throws {
+        var bytes = NPYText.encoded(["befund"])
+        let shape = try #require(bytes.firstRange(of: Array("(1,), }".utf8)))
+        bytes.replaceSubrange(shape, with: Array("(), }  ".utf8))
+        #expect(try NPYText.read(try ByteStream(bytes: bytes, file: "x"), most: 1) == ["befund"])
+    }
+
     @Test func columnsAreFoundByName() throws {
         var reader = TableReader(labelColumn: "label", featureColumns: ["c", "a"])
         #expect(try read("a,b,label,c\n1,2,0,3\n4,5,1,6\n", reader).features == [3, 1, 6, 4])

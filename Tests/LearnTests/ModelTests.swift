@@ -55,6 +55,28 @@ import Testing
         try Self.checkGradient(try Model(.mlp(hidden: [4]), for: real), real)
     }
 
+    /// Finite weights whose sums pass binary32: no row has an answer, so none is right, and the loss says so.
+    @Test func outputsThatAreNotFiniteAreRightForNoClass() throws {
+        LinearAlgebra.setThreadCount(1)
+        let data = try Dataset(
+            name: "ones", features: [Float](repeating: 1, count: 8), labels: [0, 0], featureCount: 4, classCount: 3)
+        for architecture in [ModelArchitecture.softmax, .mlp(hidden: [4])] {
+            let model = try Model(architecture, for: data)
+            let trainer = Trainer(model: model)
+            let weights = [Float](repeating: 3e38, count: model.parameterCount)
+            let metrics = try trainer.evaluate(parameters: weights, data: data)
+            #expect(metrics.accuracy == 0 && metrics.loss == .infinity, "\(metrics)")
+            #expect(metrics.confusion.allSatisfy { $0.allSatisfy { $0 == 0 } }, "\(metrics.confusion)")
+            let error = failure { _ = try trainer.outputs(parameters: weights, data: data) }
+            #expect(error?.description.hasPrefix("ones, sample 1: ") == true, "\(String(describing: error))")
+        }
+        let real = try Dataset(name: "r", features: data.features, featureCount: 4, targets: [1, 1])
+        let model = try Model(.mlp(hidden: [4]), for: real)
+        let weights = [Float](repeating: 3e38, count: model.parameterCount)
+        let metrics = try Trainer(model: model).evaluate(parameters: weights, data: real)
+        #expect(metrics.loss == .infinity && metrics.score(on: real) == 0, "\(metrics)")
+    }
+
     /// A batch whose windows do not fit at once goes in slices: the same outputs and gradients but for rounding.
     @Test(arguments: [[1, 8, 8], [3, 7, 9]]) func convolutionInSlicesIsTheSame(shape: [Int]) throws {
         let data = try Self.toy(classes: 3, shape: shape, rows: 11, seed: 5)

@@ -120,6 +120,19 @@ import Testing
         #expect(try Self.plan("shards:1", [0, 1], classes: 2, parts: 2).sizes == [1, 1])
     }
 
+    /// Shares of such an alpha are zero over zero, and no count comes of them.
+    @Test func anAlphaNearZeroIsRefused() throws {
+        let labels = Self.labels(150, classes: 3, seed: 1)
+        for text in ["dirichlet:1e-310", "dirichlet:1e-7", "dirichlet:nan", "dirichlet:0", "dirichlet:2000000"] {
+            let error = failure { _ = try Self.plan(text, labels, classes: 3, parts: 3) }
+            #expect(error?.description.contains("from 0.000001 to 1000000") == true, "\(String(describing: error))")
+        }
+        let settings = PartitionSettings(strategy: .dirichlet(alpha: 1e-310), parts: 3, seed: Seed.number(1))
+        let error = failure { _ = try Partitioner.plan(labels: labels, classCount: 3, settings: settings) }
+        #expect(error?.description.contains("partition.alpha") == true, "\(String(describing: error))")
+        _ = failure { _ = try Self.plan("dirichlet:0.000001", labels, classes: 3, parts: 3) }
+    }
+
     @Test func overlapBorrowsFromTheNext() throws {
         let labels = Self.labels(503, classes: 4, seed: 2)
         for text in ["iid", "stratified", "shards:2"] {

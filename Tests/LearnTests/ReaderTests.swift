@@ -4,6 +4,46 @@ import Testing
 @testable import Learn
 
 @Suite struct ReaderTests {
+    /// A label is the number of its class in its one shortest form alone; any other is a name.
+    @Test(arguments: [
+        (["0", "2", "1"], ["0", "1", "2"], [0, 2, 1]), (["01", "1", "+1"], ["+1", "01", "1"], [1, 2, 0]),
+        (["007", "7", "7"], ["007", "7"], [0, 1, 1]), (["-1", "1", "1"], ["-1", "1"], [0, 1, 1]),
+        (["-0", "0", "1"], ["-0", "0", "1"], [0, 1, 2]), (["1.0", "0.0", "1.0"], ["0.0", "1.0"], [1, 0, 1]),
+    ])
+    func labelsAreNumbersInOneForm(_ labels: [String], _ names: [String], _ classes: [Int32]) throws {
+        let text = "a,label\n" + labels.map { "1,\($0)\n" }.joined()
+        let rows = try TableReader(labelColumn: "label").read(bytes: Array(text.utf8), file: "t.csv", name: "t")
+        #expect(rows.classNames == names && rows.labels == classes, "\(rows.classNames) \(rows.labels)")
+        let alike = LabelAudit(rows).findings.filter { $0.kind == "similar-classes" }
+        #expect(alike.count == (["+1", "007", "-0"].contains(names[0]) ? 1 : 0), "\(alike)")
+    }
+
+    /// Texts that are kept have a limit together, in every reader that keeps them.
+    @Test func textsThatAreHeldHaveALimitTogether() throws {
+        let told = "at most 10 bytes of texts in all"
+        func fault(_ body: () throws -> Void) -> String { failure(body)?.description ?? "nothing" }
+        var reader = TableReader(labelColumn: "label")
+        reader.held = HeldTexts(limit: 10)
+        let table = Array("note,a,label\nn1234,1,abcd\nn5678,2,efgh\nn9012,3,ijkl\n".utf8)
+        reader.featureColumns = ["a"]
+        #expect(
+            fault { _ = try reader.read(bytes: table, file: "t.csv", name: "t") }.contains("row 4: expected " + told))
+        let path = FileManager.default.temporaryDirectory.path + "/held-\(UUID().uuidString).csv"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try FileBytes.write(table, to: path)
+        #expect(fault { _ = try reader.others(path: path, than: ["a"]) }.contains("row 3: expected " + told))
+        let lines = Array(#"{"instruction":"abc","output":"def"}"#.utf8) + [0x0a]
+        let records = try ByteStream(bytes: lines + lines, file: "r.jsonl")
+        #expect(
+            fault { _ = try InstructionReader.read(records, held: HeldTexts(limit: 10)) }.contains(
+                "row 2: expected " + told))
+        let names = try ByteStream(bytes: NPYText.encoded(["abcdef", "ghijkl"]), file: "classes")
+        #expect(fault { _ = try NPYText.read(names, most: 9, held: HeldTexts(limit: 10)) }.contains(told))
+        // Each text once: labels repeat.
+        var labels = LabelColumn(held: HeldTexts(limit: 10))
+        for _ in 0..<9 { try labels.append("abcdefgh", line: 1, column: "label", file: "t") }
+    }
+
     static let folder = "\(Repository.vectors)/learn-arrays"
 
     private func bytes(_ name: String) throws -> [UInt8] {
@@ -41,7 +81,7 @@ import Testing
         #expect(object?.description.contains("|O") == true, "\(String(describing: object))")
         let broken = failure { _ = try self.array("nan.npy").floats() }
         guard case .badData(let fault)? = broken else { Issue.record("nan was accepted"); return }
-        #expect(fault.row == 2 && fault.field == "element 1")
+        #expect(fault.row == 2 && fault.field == "element 2")
     }
 
     @Test func arraysRoundTrip() throws {
@@ -113,6 +153,8 @@ import Testing
         var wide = plain
         for index in 4..<16 { wide[index] = 0xff }
         #expect(throws: LearnError.self) { try IDXReader.array(bytes: wide, file: "i") }
+        for index in 4..<8 { wide[index] = 0 }
+        #expect(throws: LearnError.self) { try IDXReader.array(bytes: wide, file: "i") }
         let four = IDXReader.Content(shape: [4], values: [0, 1, 2, 3])
         let five = try IDXReader.array(bytes: plain, file: "i")
         let error = failure {
@@ -120,6 +162,24 @@ import Testing
                 name: "x", images: five, imagesFile: "i", labels: four, labelsFile: "l", classCount: nil)
         }
         #expect(error == .badData(DataFault(file: "l", expected: "5 labels, one a row", found: "shape [4]")))
+    }
+
+    /// An extent of zero hides no other: what is no product with them all is refused, wherever the zero stands.
+    @Test func zeroHidesNoExtent() throws {
+        #expect(Extents.elements(of: [], atMost: 1) == 1 && Extents.elements(of: [3, 0, 4], atMost: 12) == 0)
+        #expect(Extents.elements(of: [3, 0, 4], atMost: 11) == nil && Extents.elements(of: [0, -1], atMost: 9) == nil)
+        #expect(Extents.elements(of: [0, .max, .max], atMost: .max) == nil)
+        func array(_ shape: String) -> [UInt8] {
+            let header = Array("{'descr': '<f4', 'fortran_order': False, 'shape': \(shape), }\n".utf8)
+            return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.count), 0] + header
+        }
+        #expect(try NPYArray(bytes: array("(0, 4)"), file: "a.npy").floats().isEmpty)
+        for shape in ["(0, 4294967295, 4294967295, 4)", "(4294967295, 4294967295, 0)"] {
+            #expect(throws: LearnError.self) { try NPYArray(bytes: array(shape), file: "a.npy") }
+            let extents = shape.dropFirst().dropLast()
+            let header = Array("{\"X\":{\"dtype\":\"F32\",\"shape\":[\(extents)],\"data_offsets\":[0,0]}}".utf8)
+            #expect(throws: LearnError.self) { try Safetensors(bytes: UInt64(header.count).bytes + header) }
+        }
     }
 
     /// Elements of eight bytes behind a header of twelve lie across the ends of the pieces that are read.
@@ -202,7 +262,15 @@ import Testing
 
     @Test func sourcesByName() throws {
         let source = DataSource(shippedFolder: Repository.data)
-        #expect(try source.load("digits").test?.count == 360)
+        // A shipped name is its file: all rows, as they stand there, for the task's own steps follow.
+        for shipped in ShippedData.allCases {
+            let rows = try source.load(shipped.rawValue)
+            #expect(try rows == DataSplits(train: shipped.load(folder: Repository.data)))
+        }
+        var turned = source
+        turned.classNames = ["malignant", "benign"]
+        let (own, other) = (try source.load("wdbc").train.labels, try turned.load("wdbc").train.labels)
+        #expect(zip(own, other).allSatisfy { $0 == 1 - $1 })
         #expect(failure { _ = try source.load("/nowhere/x.csv") }?.description.contains("no such file") == true)
         try temporaryFolder { path in
             try FileBytes.write([1, 2, 3], to: "\(path)/model.pt")

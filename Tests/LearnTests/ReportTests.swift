@@ -22,6 +22,21 @@ import Testing
             alone: [0.2, 0.3])
     }
 
+    /// An old report is whole until the new one is.
+    @Test func aReportThatCannotBeWrittenLeavesTheOldOne() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "meshnode-report-\(UUID().uuidString)"
+        ).path
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try FileManager.default.createDirectory(
+            atPath: "\(folder)/\(ReportFiles.all[4])", withIntermediateDirectories: true)
+        try OutputFile.write([("\(folder)/\(ReportFiles.all[0])", Array("old".utf8))])
+        let error = #expect(throws: LearnError.self) { try ReportFiles.write(try Self.run(), to: folder) }
+        #expect(error?.description.contains("\(ReportFiles.all[4]): cannot be written: it is a directory") == true)
+        #expect(try FileBytes.read("\(folder)/\(ReportFiles.all[0])", limit: 9) == Array("old".utf8))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 2)
+    }
+
     @Test func artifactsAreReadableAndRepeat() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
             "meshnode-report-\(UUID().uuidString)"

@@ -79,6 +79,8 @@ import Testing
             Self.file(#"{"a":{"dtype":"F32","shape":[01],"data_offsets":[0,4]}}"#, data: 4),
             Self.file(#"{"\ud800":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, data: 4),
             Self.file(#"{"__metadata__":{"a":1}}"#, data: 0),
+            Self.file(#"{"__metadata__":{"a":"1","b":"2","a":"3"}}"#, data: 0),
+            Self.file(#"{"__metadata__":{},"__metadata__":{"a":"1"}}"#, data: 0),
         ]
         for (index, bytes) in bad.enumerated() {
             #expect(throws: LearnError.self, "case \(index)") { try Safetensors(bytes: bytes) }
@@ -110,6 +112,9 @@ import Testing
                 other.map { ($0.0, $0.1, [Float](repeating: 0, count: $0.1.reduce(1, *))) })
             #expect(throws: LearnError.self) { try Safetensors.parameters(from: file, manifest: manifest) }
         }
+        let lacking = try Safetensors.encode([("w", [2], [1, 2]), ("c", [1], [0])])
+        let told = failure { _ = try Safetensors.parameters(from: lacking, manifest: manifest, file: "m") }
+        #expect("\(told as Any)".contains(#"lacks "b", holds "c" beside the model's"#), "\(told as Any)")
         let broken = try Safetensors.encode([("w", [2], [1, .nan]), ("b", [1], [0])])
         #expect(
             failure { _ = try Safetensors.parameters(from: broken, manifest: manifest, file: "m") }

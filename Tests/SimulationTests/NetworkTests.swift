@@ -35,13 +35,15 @@ struct NetworkTests {
         #expect(report.violations.isEmpty, Self.replay(name, 1))
     }
 
-    /// In ten seconds the halves of a network of this size bury each other whole, and no link breaks.
+    /// In half a minute the halves of a network of this size bury each other whole, and no link breaks: after ten seconds
+    /// somebody is still suspected, probed, and told so.
     @Test(arguments: [8, 30], [1, 2] as [UInt64])
     func aSmallNetworkHealsAfterAPartition(nodes: Int, seed: UInt64) throws {
         var scenario = try Self.scenario("partition", seed: seed)
         scenario.nodes = nodes
+        scenario.partition = 12_000_000..<42_000_000
         let report = NetworkSimulation.run(scenario)
-        #expect(report.violations.isEmpty, "\(Self.replay("partition", seed)) --nodes \(nodes)")
+        #expect(report.violations.isEmpty, "seed \(seed)")
         #expect(report.healMs != nil)
         scenario.planted = .shunsTheDead
         let planted = NetworkSimulation.run(scenario)

@@ -62,6 +62,13 @@ struct ScenarioFileTests {
             strategy = "kind"
             [nonsense]
             no equals sign
+            [network]
+            latency_us = [0, 9223372036854775807]
+            [[event]]
+            at_ms = 1
+            action = "skew"
+            node = 1
+            skew_ms = 9223372036854775807
             """
         do {
             _ = try Scenario(toml: text)
@@ -71,7 +78,7 @@ struct ScenarioFileTests {
             for part in [
                 "nodes: 4 to 10", "line 2: what: unknown key", "line 3: rounds", "line 5", "line 6: event",
                 "line 8: byzantine",
-                "unknown table nonsense", "line 12",
+                "unknown table nonsense", "line 12", "line 14: latency_us", "line 15: skew_ms",
             ] {
                 #expect(faults.contains { $0.contains(part) }, "\(part) in \(faults)")
             }

@@ -312,6 +312,44 @@ import Wire
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["pins"])
     }
 
+    /// What tasks pin leaves an eighth of the quota to what nothing pins, however much they name.
+    @Test func pinsOfTasksLeaveAnEighth() throws {
+        let scratch = Scratch()
+        let size = 100_000
+        let quota: UInt64 = 850_000
+        func store() throws -> ContentStore { try ContentStore(directory: scratch.path, quota: quota) }
+        let first = try store()
+        var held: [ContentID] = []
+        for seed in UInt64(1)...8 {
+            let id = try first.put(pattern(size, seed: seed), kind: .submission)
+            guard seed < 8 else {
+                let error = #expect(throws: StorageError.self) { try first.hold(id, label: "b-task-8") }
+                #expect(error?.description.contains("seven eighths of the quota of 850000 (storage.quota)") == true)
+                continue
+            }
+            try first.hold(id, label: "b-task-\(seed)")
+            try first.writePin(id, label: "b-task-\(seed)")
+            held.append(id)
+        }
+        #expect(held.count == 7 && first.pinnedBytes <= first.pinQuota)
+        for store in [first, try store()] {
+            #expect(store.pinnedBytes == first.pinnedBytes)
+            // Body after body of a running round finds its place.
+            for seed in UInt64(20)...22 {
+                let id = try store.put(pattern(size, seed: seed), kind: .blockBody)
+                #expect(store.has(id))
+            }
+            #expect(held.allSatisfy { store.has($0) })
+        }
+        // A second label of what is pinned already costs nothing; what gave way may be collected.
+        try first.hold(held[0], label: "c-task")
+        try first.unpinAll(prefix: "b-task-")
+        #expect(first.pinnedBytes * 6 < first.usedBytes)
+        #expect(try first.collect(downTo: 0).count == 7)
+        #expect(first.list().map(\.id) == [held[0]])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.file("pins")).isEmpty)
+    }
+
     /// The label is there before the bytes: no other content can push them out in between.
     @Test func aContentIsPinnedBeforeItIsWhole() throws {
         let scratch = Scratch()

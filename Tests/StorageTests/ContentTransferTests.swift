@@ -325,6 +325,25 @@ private struct TransferMesh {
         #expect(mesh.chunks[source] == 1025 + 2)
     }
 
+    /// Whoever asks for what is not here is charged with the work of the answer, not with a chunk that it did not get.
+    @Test func whatIsNotHereCostsTheAskerLittle() throws {
+        let scratch = Scratch()
+        var settings = ContentSettings()
+        settings.serveBytesPerSecond = 1 << 20
+        settings.serveBurstBytes = 1 << 20
+        var transfer = ContentTransfer(store: try store(scratch, "a"), settings: settings)
+        var answers: [Int] = []
+        for frame in 0..<12 {
+            let name = ContentID([UInt8](repeating: UInt8(frame), count: 32))
+            let bitmap = [UInt8](repeating: 255, count: 8)
+            let sent = transfer.handle(
+                .frame(from: reader, .getChunks(name, .content, first: 0, bitmap: bitmap)), now: .zero)
+            answers.append(sent.count { if case .send(_, .notFound(_, .absent)) = $0 { true } else { false } })
+        }
+        #expect(answers.prefix(4) == [64, 64, 64, 64], "a chunk each would be 32 answers in all")
+        #expect(answers.reduce(0, +) <= 1 << 20 / StrangersBudget.frameCost + 1, "\(answers)")
+    }
+
     @Test func requestsBeyondTheEndAreAnswered() throws {
         let scratch = Scratch()
         let origin = try store(scratch, "a")

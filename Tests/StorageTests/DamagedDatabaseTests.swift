@@ -118,6 +118,31 @@ import Wire
         }
     }
 
+    /// Who moves a database away as the advice says leaves its log: SQLite would play that into the new file.
+    @Test func theLogOfAMovedDatabaseIsNotPlayedIntoTheNewOne() throws {
+        let scratch = Scratch()
+        let path = scratch.file("chain.sqlite")
+        let log: [UInt8]
+        do {
+            let store = try ChainStore(path: path, opening: .createIfMissing)
+            try store.storeGenesis([1, 2, 3])
+            log = bytes(path + "-wal")
+        }
+        #expect(!log.isEmpty)
+        try FileManager.default.removeItem(atPath: path)
+        overwrite(path + "-wal", log)
+        #expect(try ChainStore(path: path, opening: .createIfMissing).genesis() == nil)
+        // What cannot be fetched again is lost, not new.
+        let other = scratch.file("durable.sqlite")
+        overwrite(other + "-wal", log)
+        try FileManager.default.removeItem(atPath: path)
+        let error = #expect(throws: StorageError.self) {
+            try DurableStore(path: other, owner: testNode, opening: .createIfMissing)
+        }
+        #expect(error?.description.contains("does not exist; never restore an old copy") == true)
+        #expect(!FileManager.default.fileExists(atPath: other))
+    }
+
     @Test func otherFilesAreNotTouched() throws {
         let scratch = Scratch()
         let path = scratch.file("chain.sqlite")

@@ -205,4 +205,29 @@ private final class BadDisk: Sendable {
         #expect(reopened.missed().known == [ContentReference(id: id, length: length)])
         #expect(reopened.missed().unknown == [older])
     }
+
+    /// What is no plain file in the place of a content is damage of that content alone: the store opens, the content is fetched
+    /// anew, and what took its place is kept aside.
+    @Test(arguments: [true, false]) func anythingInThePlaceOfAContentIsItsDamage(isPipe: Bool) throws {
+        let scratch = Scratch()
+        let store = try ContentStore(directory: scratch.path)
+        let id = try store.put(value, kind: .model)
+        let other = try store.put([1, 2, 3], kind: .model)
+        for ending in ["data", "part"] {
+            let path = scratch.file("\(id.hex).\(ending)")
+            try? FileManager.default.removeItem(atPath: scratch.file("\(id.hex).data"))
+            if isPipe { #expect(mkfifo(path, 0o600) == 0) } else { #expect(mkdir(path, 0o700) == 0) }
+            if ending == "data" {
+                #expect(isDamage(#expect(throws: StorageError.self) { try store.get(id) }, of: id))
+            }
+            let reopened = try ContentStore(directory: scratch.path)
+            #expect(!reopened.has(id) && reopened.has(other))
+            #expect(reopened.skippedFiles.count == 1 && reopened.skippedFiles[0].contains("in the place of its file"))
+            #expect(exists(path + ".aside"))
+            _ = try reopened.openPartial(id, manifest())
+            try reopened.abandon(id)
+            try reopened.put(value, kind: .model)
+            #expect(digest(try ContentStore(directory: scratch.path).get(id)) == digest(value))
+        }
+    }
 }

@@ -30,6 +30,22 @@ import Wire
         refused { _ = try ChainExport.run(home: home, withContents: false) { _ in } }
     }
 
+    /// Whoever moves a home away for the sake of its blocks loses the key and what it has signed.
+    @Test func adviceAboutDamagedBlocksSparesTheHome() throws {
+        let texts = [
+            "\(NodeError.damagedChain(chain: "ab", height: 7, cause: "another body"))", HomeDirectory.fetchAgain("/h"),
+        ]
+        for text in texts {
+            #expect(text.contains("move chain.sqlite away, never durable.sqlite, a key or the home"), "\(text)")
+            #expect(!text.contains("move the home away") && !text.contains("join again"), "\(text)")
+        }
+        let scratch = Scratch()
+        let path = scratch.file("chain.sqlite")
+        overwrite(path, Array("not a database".utf8))
+        let error = #expect(throws: StorageError.self) { try ChainStore(path: path) }
+        #expect(error?.description.contains("move chain.sqlite away, never durable.sqlite") == true)
+    }
+
     @Test func missingHomeNamesTheCommand() {
         let error = #expect(throws: StorageError.self) { try HomeDirectory.open(at: "/nonexistent/node") }
         #expect(error?.description.contains("meshnode init --home /nonexistent/node") == true)
@@ -121,5 +137,48 @@ import Wire
             #expect(lock.home == home)
         }
         _ = try HomeLock(home)
+    }
+
+    /// A link to the keys says nothing of who may change them: the folder that it leads to does.
+    @Test func aLinkedFolderIsJudgedByWhatItLeadsTo() throws {
+        let scratch = Scratch()
+        let home = try HomeDirectory.create(at: scratch.file("node"))
+        _ = try home.createIdentity()
+        let away = scratch.file("away")
+        try FileManager.default.moveItem(atPath: home.keys, toPath: away)
+        try FileManager.default.createSymbolicLink(atPath: home.keys, withDestinationPath: away)
+        _ = try HomeDirectory.open(at: home.path)
+        try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: away)
+        #expect(
+            throws: StorageError.permissions(path: home.keys, mode: "0777", next: "run `chmod 700 \(home.keys)`")
+        ) { try HomeDirectory.open(at: home.path) }
+    }
+
+    /// As an orchestrator mounts a secret; a path with a blank is quoted in the advice.
+    @Test func aLinkedKeyIsJudgedByItsFile() throws {
+        let scratch = Scratch()
+        let home = try HomeDirectory.create(at: scratch.file("a node"))
+        let made = try home.createIdentity()
+        let away = scratch.file("key")
+        try FileManager.default.moveItem(atPath: home.identityKey, toPath: away)
+        try FileManager.default.createSymbolicLink(atPath: home.identityKey, withDestinationPath: away)
+        #expect(try home.loadIdentity().signingKey().nodeID == made.signingKey().nodeID)
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: away)
+        #expect(
+            throws: StorageError.permissions(
+                path: home.identityKey, mode: "0644", next: "run `chmod 600 '\(home.identityKey)'`")
+        ) { try home.loadIdentity() }
+    }
+
+    /// Whoever waits for the end of a node is not told that it came where nobody can look.
+    @Test func aLockThatCannotBeOpenedIsNotFree() async throws {
+        let scratch = Scratch()
+        let home = try HomeDirectory.create(at: scratch.file("node"))
+        await #expect(throws: StorageError.self) { try await HomeLock.waitUntilFree(home, seconds: 1) }
+        try #require(mkfifo(home.lockFile, 0o600) == 0)
+        await #expect(throws: StorageError.self) { try await HomeLock.waitUntilFree(home, seconds: 1) }
+        #expect(unlink(home.lockFile) == 0)
+        try HomeLock(home).release()
+        #expect(try await HomeLock.waitUntilFree(home, seconds: 1))
     }
 }

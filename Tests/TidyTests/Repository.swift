@@ -33,7 +33,8 @@ struct Repository {
         "Tests", "data", "docs", "examples", "simulations", "testnet", "trainers",
     ]
     static let endings = ["swift", "c", "h", "md", "toml", "sh", "modulemap", "py"]
-    static let outputs = ["testnet/out"]
+    /// Left by runs of testnet/*.sh: whatever is in them is no part of the project (.gitignore).
+    static func isOutput(_ path: String) -> Bool { path == "testnet/out" || path.hasPrefix("testnet/out-") }
 
     let root: String
     let files: [File]
@@ -54,7 +55,7 @@ struct Repository {
         // A link leads to what is collected in its own place.
         guard (try? FileManager.default.destinationOfSymbolicLink(atPath: root + "/" + path)) == nil else { return }
         var isFolder: ObjCBool = false
-        guard !outputs.contains(path), FileManager.default.fileExists(atPath: root + "/" + path, isDirectory: &isFolder)
+        guard !isOutput(path), FileManager.default.fileExists(atPath: root + "/" + path, isDirectory: &isFolder)
         else { return }
         if isFolder.boolValue {
             for name in try FileManager.default.contentsOfDirectory(atPath: root + "/" + path).sorted()

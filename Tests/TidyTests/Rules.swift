@@ -36,7 +36,8 @@ extension Repository.File {
 
 enum Rules {
     static let all = [
-        length, importers, direction, replay, unfinished, characters, language, names, damage, disk, queue,
+        length, importers, direction, replay, unfinished, characters, language, names, titles, damage, disk, queue,
+        output, paths, readers, warnings,
     ]
 
     /// Files above 500 lines, with the reason why they are not split.
@@ -129,6 +130,17 @@ enum Rules {
         }.map { ":\($0.line): compares digits of an id; ask NameResolution" }
     }
 
+    /// Titles and names of classes hold commas: a list of them is written by `TitleText.list`, or each is quoted where it is made.
+    static let titles = Rule(name: "titles") { file in
+        guard file.isSwift, file.isUnder("Sources"), file.name != "TitleText.swift" else { return [] }
+        let lists = ["columns", "columnNames", "classNames", "titles", "labels", "channels"]
+        return file.codeLines.filter { line in
+            line.text.contains("joined(separator: \", \")") && !line.text.contains(".map(quoted)")
+                && !line.text.contains(".map(title)")
+                && lists.contains { line.text.contains($0 + ".") }
+        }.map { ":\($0.line): a list of titles is written by TitleText.list, so that it can be pasted back" }
+    }
+
     /// A running node reads its contents in one place, where damage is noticed, said and mended.
     static let damagePlace = "Sources/MeshNode/Node/Node+Damage.swift"
 
@@ -182,6 +194,56 @@ enum Rules {
                     && !place.files.keys.contains { file.path == "Sources/MeshNode/Node/\($0).swift" }
             }.map { ":\(line): \($0.piece)…) on the node's own queue, where votes wait; see Node+Disk" }
         }
+    }
+
+    /// Files that a person named are written by one type, which leaves what was there until the new one is whole. The log of
+    /// a testnet's node grows while it runs; the simulator's rows are its own.
+    static let outputPlaces = [
+        "Sources/Learn/Support/OutputFile.swift", "Sources/MeshNodeCLI/Testnet/MeshMember.swift",
+    ]
+
+    static let output = Rule(name: "output") { file in
+        guard file.isSwift, file.isUnder("Sources"), !file.isUnder("Sources/NodeSim"), !outputPlaces.contains(file.path)
+        else { return [] }
+        let writers = [
+            "createFile(atPath", "FileHandle(forW", "write(to: URL", "write(toFile", "write(contentsOf", "fopen(",
+        ]
+        return file.codeLines.flatMap { line, text in
+            writers.filter { text.contains($0) && !text.contains("\"r\"") }
+                .map { ":\(line): \($0)…) may leave half a file; see OutputFile" }
+        }
+    }
+
+    /// Foundation drops `..` from a path by its letters, the system follows it: what is read and written would be two files.
+    static let paths = Rule(name: "paths") { file in
+        guard file.isSwift, file.isUnder("Sources") else { return [] }
+        let resolvers = ["resolvingSymlinks", "resolveSymlinks", "standardizedFileURL", "standardizingPath"]
+        return file.codeLines.flatMap { line, text in
+            resolvers.filter { text.contains($0) }.map { ":\(line): \($0)… makes another path; see FilePath" }
+        }
+    }
+
+    /// Whole files are read by what refuses a pipe and tells a missing file from one that cannot be read; only the system's own
+    /// are no files of others.
+    static let readers = Rule(name: "readers") { file in
+        guard file.isSwift, file.isUnder("Sources") else { return [] }
+        return file.codeLines.filter { $0.text.contains("contents(atPath:") && !$0.text.contains("\"/proc/") }
+            .map { ":\($0.line): waits for a pipe, and takes what it cannot read for nothing; see InputFile" }
+    }
+
+    /// Files of a running node that write warnings, each with the reason why no peer's frame brings one again and again. All
+    /// others ask PeerNews, which tells one of a kind in a minute.
+    static let warningPlaces: [String: String] = [
+        "Node": "at the start", "Node+Blame": "an own submission, once", "Node+Damage": "own contents",
+        "PeerNews": "it stands there",
+    ]
+
+    static let warnings = Rule(name: "warnings") { file in
+        guard file.isSwift, file.isUnder("Sources/MeshNode/Node"),
+            !warningPlaces.keys.contains(where: { file.path == "Sources/MeshNode/Node/\($0).swift" })
+        else { return [] }
+        return file.codeLines.filter { $0.text.contains("logger.warning(") }
+            .map { ":\($0.line): a warning that a peer may cause without end; ask PeerNews" }
     }
 
     // In two pieces, so that this file does not break its own rules.

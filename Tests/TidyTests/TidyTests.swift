@@ -11,10 +11,21 @@ import Testing
         "unfinished": .init(path: "docs/page.md", text: "TO" + "DO: write this\n"),
         "characters": .init(path: "examples/a.toml", text: "a\t= 1\n"),
         "names": .init(path: "Sources/MeshNodeCLI/A.swift", text: "let a = all.filter { $0.task.hex.hasPrefix(b) }\n"),
+        "titles": .init(
+            path: "Sources/MeshNode/Node/A.swift", text: "let a = data.columns.prefix(8).joined(separator: \", \")\n"),
         "damage": .init(path: "Sources/MeshNode/Node/A.swift", text: "let a = try? contentStore.get(b)\n"),
         "disk": .init(path: "Sources/MeshNode/Node/A.swift", text: "try contentStore.finish(id)\n"),
         "queue": .init(
             path: "Sources/MeshNode/Node/A.swift", text: "guard let a = node.bytes(of: id) else { return }\n"),
+        "output": .init(
+            path: "Sources/MeshNodeCLI/A.swift", text: "try Data(bytes).write(to: URL(fileURLWithPath: path))\n"),
+        "paths": .init(
+            path: "Sources/MeshNodeCLI/A.swift",
+            text: "let a = URL(fileURLWithPath: b).resolvingSymlinksInPath().path\n"),
+        "readers": .init(
+            path: "Sources/MeshNode/Node/A.swift",
+            text: "let a = FileManager.default.contents(atPath: path) ?? Data()\n"),
+        "warnings": .init(path: "Sources/MeshNode/Node/A.swift", text: "logger.warning(\"rejected\")\n"),
         "language": .init(path: "docs/page.md", text: "as the last ses" + "sion left it\n"),
     ]
 

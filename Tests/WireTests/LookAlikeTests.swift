@@ -15,6 +15,26 @@ struct LookAlikeTests {
         #expect(text.shownFault(isName: true) == nil && text.isPrintable)
     }
 
+    /// Texts of ASCII are judged without a table: the same as by the tables.
+    @Test func plainTextsAreJudgedAlike() {
+        let letters = (0x20...0x7E).map { Character(Unicode.Scalar($0)!) }
+        for first in letters {
+            for second in letters {
+                for text in ["\(first)\(second)", "a\(first) \(second)b"] {
+                    #expect(LookAlikes.isPlain(text))
+                    for isName in [false, true] {
+                        #expect(
+                            LookAlikes.fault(text, isName: isName) == LookAlikes.faultOfLetters(text, isName: isName))
+                    }
+                    #expect(LookAlikes.looks(text) == LookAlikes.looksOfLetters(text), "\(text)")
+                }
+            }
+        }
+        #expect(!LookAlikes.isPlain("a\u{7F}") && !LookAlikes.isPlain("\u{1F}") && !LookAlikes.isPlain("ä"))
+        let lowest = ScriptTable.classes.flatMap(\.marks).min()
+        #expect(lowest == ScriptTable.firstMark && ScriptTable.composed.allSatisfy { $0[1] >= ScriptTable.firstMark })
+    }
+
     @Test(arguments: [
         // Mixed words: Cyrillic а, Greek ο, Armenian о, two Greek signs.
         "d\u{456}gits", "p\u{430}rt", "Λ\u{6F}γος", "digit\u{455}", "f\u{585}rest", "Δx\u{3A9}", "\u{3B1}HL",

@@ -9,16 +9,20 @@ nonces, conditions and effects of all registry transactions, with them every bal
 announcements with their proofs, Readys, complaints, key statements, opinions, blame, absences, orders and what they rest on;
 sets, buckets, scored rounds, replaced holders, payout tables; the state root of every block; that every task chain is the one
 that the registry settled. Of a fork: the signatures of all of its voters, the digest of what was carried and, with --origin, that
-the old registry gives exactly this. With contents: boxes hash, elements root and points of every body; the proof that a later attempt
-repeats its vector; of each result the digits of e, the block equation, and the new model where the server step is plain
-averaging; of each scored round the direction and every opening.
-Not checked: the ranges of a published task's fields, the other server steps, the supports of sparse rounds.
+the old registry gives exactly this. With contents: the length of every reference; boxes hash, elements root and points of every body
+that an announcement names and the file holds; the proof that a later attempt repeats its vector; of each result the digits of e, the
+block equation, and the new model byte for byte; of each scored round the direction and every opening.
+Not checked: the ranges of a published task's fields; the server step of tasks with compression, scaffold or scale = previous, which is
+said and counted.
 """
 import argparse
 import base64
 import hashlib
 import json
+import math
+import os
 import re
+import stat
 import struct
 import sys
 import time
@@ -130,7 +134,14 @@ class Reader:
         return n
 
     def ref(self):
-        return self.id(), self.u64()
+        name, length = self.id(), self.u64()
+        need(length <= CONTENT, "a content longer than any")
+        return name, length
+
+    def time(self):
+        ms = self.u64()
+        need(ms <= TIME, "a time beyond the year 9999")
+        return ms
 
     def list(self, one, most=None):
         n = self.u32()
@@ -154,10 +165,13 @@ class Reader:
         need(self.at == len(self.data), "trailing bytes")
 
 
-# Limits of lengths and counts: Sources/Wire/Limits.swift.
+# Limits of lengths and counts: Sources/Wire/Limits.swift. Each that is used here has a name here, and .ci/altered_exports.py
+# compares them: a verifier that takes more than the rules allow proves nothing.
 PAYLOAD, VOTERS, SUBMITTERS, HOLDERS, COMPONENTS, NAMED, PATH = 60_000, 32, 256, 7, 35, 8, 26
 ANNOUNCEMENTS = 2 * SUBMITTERS
 TRANSACTIONS, EVICTIONS, BODY, ACCOUNTS, TASKS = 512, 256, 1 << 20, 100_000, 10_000
+REGISTRY_BODY, CONTENT, TIME, TEXT, LAYERS, COLUMNS, PROOF = BODY // 2, 1 << 33, 253_402_300_799_999, 255, 16, 4096, 80
+ELEMENTS, ROUNDS, STEPS, ORDERS, UNBONDINGS, OPEN_TASKS, COMPLAINTS, EPOCH = 1 << 26, 1000, 64, 1000, 64, 64, 8, 64
 
 
 def ascending(keys, what):
@@ -174,9 +188,9 @@ def content_id(data, kind):
 def header(data):
     r = Reader(data)
     r.domain(2)
-    h = dict(chain=r.id(), height=r.u64(), parent=r.id(), time=r.u64(), author=r.id(), view=r.u32(), kind=r.u8(),
+    h = dict(chain=r.id(), height=r.u64(), parent=r.id(), time=r.time(), author=r.id(), view=r.u32(), kind=r.u8(),
              round=r.u32(), attempt=r.u16(), body=r.ref(), state=r.id(), payout=r.id(), next=r.id(), second=r.id(),
-             proof=r.blob(80))
+             proof=r.blob(PROOF))
     r.end()
     need(h["kind"] <= 4 and h["body"][1] <= BODY, "a header of another form")
     h["id"] = transcript("meshnode/block/1", data)
@@ -231,7 +245,7 @@ def envelope_signature(e, network):
 
 class Electorate:
     def __init__(self, bonds):
-        best = sorted([(-w, k) for k, w in bonds if w >= 1])[:32]
+        best = sorted([(-w, k) for k, w in bonds if w >= 1])[:VOTERS]
         self.members = sorted((k, -w) for w, k in best)
         self.weight = dict(self.members)
         self.total = sum(self.weight.values())
@@ -293,28 +307,29 @@ def spec(r):
     """Fields of a task spec that the chains need, and its bytes."""
     start = r.at
     r.domain(6)
-    s = dict(name=r.text(255))
+    s = dict(name=r.text(TEXT))
     r.u64()
-    s["architecture"], s["hidden"], _, s["initial"] = r.choice(1, 2, 3, 4), r.list(Reader.u32, 16), r.choice(1, 2), r.ref()
+    s["architecture"], s["hidden"], _, s["initial"] = r.choice(1, 2, 3, 4), r.list(Reader.u32, LAYERS), r.choice(1, 2), r.ref()
     form = r.at
-    r.text(255)
-    s["shape"], labels, targets = r.list(Reader.u32, 4), r.list(lambda r: r.text(255), 10_000), r.u32()
+    r.text(TEXT)
+    s["shape"], labels, targets = r.list(Reader.u32, 4), r.list(lambda r: r.text(TEXT), 10_000), r.u32()
     s["outputs"] = len(labels) or targets
-    r.list(lambda r: r.text(255), 4096), r.u64(), r.flag(), r.list(Reader.u64, 4096), r.list(Reader.u64, 4096)
+    r.list(lambda r: r.text(TEXT), COLUMNS), r.u64(), r.flag(), r.list(Reader.u64, COLUMNS), r.list(Reader.u64, COLUMNS)
     s["least_rows"], _ = r.u32(), r.flag()
     s["form"] = transcript("meshnode/data-form/1", r.data[form:r.at])
     s["rounds"] = r.u32()
     s["minimum"], s["maximum"], s["smallest"] = r.u32(), r.u32(), r.u32()
-    s["members"] = r.list(lambda r: r.id(), 256)
+    s["members"] = r.ids(SUBMITTERS)
     ascending(s["members"], "members")
     s["enrol"], _, _, _, s["expiry"] = r.u32(), r.u32(), r.u32(), r.u32(), r.u64()
     # training
-    r.text(255), r.u32(), r.u32(), r.u32(), r.choice(1, 2, 3), r.take(5 * 4), r.u64(), r.choice(1, 2, 3, 4), r.u32(), r.u32()
+    r.text(TEXT), r.u32(), r.u32(), r.u32(), r.choice(1, 2, 3), r.take(5 * 4), r.u64(), r.choice(1, 2, 3, 4), r.u32(), r.u32()
     s["correction"], _ = r.choice(1, 2), r.u32()
-    s["server"], s["rate"], _, s["weighting"], s["cap"] = r.choice(*range(1, 9)), r.u32(), r.take(3 * 4), r.choice(1, 2), r.u32()
+    s["server"], s["rate"], s["momentum"], s["beta2"], s["tau"] = r.choice(*range(1, 9)), r.u32(), r.u32(), r.u32(), r.u32()
+    s["weighting"], s["cap"] = r.choice(1, 2), r.u32()
     # Robust rules work on buckets.
-    s["buckets"], hostile = (r.u16(), r.u16()) if s["server"] >= 6 else (0, 0)
-    s["least"] = {6: 2, 7: 2 * hostile + 1, 8: 2 * hostile + 3}.get(s["server"], 1)
+    s["buckets"], s["hostile"] = (r.u16(), r.u16()) if s["server"] >= 6 else (0, 0)
+    s["least"] = {6: 2, 7: 2 * s["hostile"] + 1, 8: 2 * s["hostile"] + 3}.get(s["server"], 1)
     # update
     s["clip"] = r.u64()
     s["bits"], s["range"], s["scale"], s["compression"] = r.u8(), r.u32(), r.choice(1, 2), r.choice(1, 2, 3)
@@ -331,7 +346,7 @@ def spec(r):
     # What every rule of a round rests on; the other ranges of a published task are not held here.
     need((s["holders"], s["threshold"]) in ((1, 0), (3, 1), (5, 2), (7, 3)), "a task with an unknown holder profile")
     need(4 <= s["smallest"] <= s["minimum"] <= s["maximum"] <= SUBMITTERS, "a task with an impossible number of members")
-    need(1 <= s["rounds"] <= 1000 and 2 <= s["bits"] <= 32 and s["packing"] in (1, 2), "a task with impossible numbers")
+    need(1 <= s["rounds"] <= ROUNDS and 2 <= s["bits"] <= 32 and s["packing"] in (1, 2), "a task with impossible numbers")
     s["B"] = 2 ** (s["bits"] - 1) - 1
     s["radix"] = 2 * s["maximum"] * s["B"] + 1
     need((s["radix"] ** s["packing"] - 1) // 2 <= (2**32 if s["packing"] == 1 else 2**23), "a task whose sums nobody can recover")
@@ -462,8 +477,8 @@ class Registry:
         r.domain(5, 2)
         rules = r.u16()
         need(rules == RULES, other_rules(rules))
-        self.name = r.text(255)
-        self.time = self.begun = r.u64()
+        self.name = r.text(TEXT)
+        self.time = self.begun = r.time()
         self.accounts = {}
         accounts = r.list(genesis_account, ACCOUNTS)
         ascending([a[0] for a in accounts], "accounts")
@@ -663,7 +678,7 @@ class Registry:
         check_key(proof, sealing, self.held("publish/sealing", e["signer"], s["bytes"]))
         need(len(self.tasks) < TASKS, "too many tasks")
         need(all(is_key(member) for member in s["members"]), "an invitation to the key of no node")
-        need(sum(1 for t in self.tasks if t["publisher"] == e["signer"] and t["window"] is None and not t["cancelled"]) < 64,
+        need(sum(1 for t in self.tasks if t["publisher"] == e["signer"] and t["window"] is None and not t["cancelled"]) < OPEN_TASKS,
              "too many open tasks of one account")
         self.debit(a, s["reward"])
         self.debit(a, self.deposit)
@@ -733,7 +748,7 @@ class Registry:
             credits = r.u64()
             others = any(x["bond"] > 0 for k, x in self.accounts.items() if k != e["signer"])
             need(0 < credits <= a["bond"] and (credits < a["bond"] or others), "more unbonded than may be")
-            need(len(a["unbonding"]) < 64, "too many parts unbond")
+            need(len(a["unbonding"]) < UNBONDINGS, "too many parts unbond")
             a["bond"] -= credits
             a["unbonding"].append((credits, time + self.epoch_ms + self.evidence_ms))
             return
@@ -748,7 +763,7 @@ class Registry:
     def order(self, r, e, a, height, time):
         t, sequence, action = self.task(r.id()), r.u32(), r.choice(1, 2, 3)
         last = t["orders"][-1][1] if t["orders"] else 0
-        need(e["signer"] == t["publisher"] and sequence == len(t["orders"]) + 1 <= 1000, "an order out of turn")
+        need(e["signer"] == t["publisher"] and sequence == len(t["orders"]) + 1 <= ORDERS, "an order out of turn")
         ended = t["settled"] and t["settled"][2]["outcome"][0] != 0
         need(not t["cancelled"] and last != 3 and t["paid"] is None and not ended, "an order about a task that has ended")
         need(not t["closed"] or t["beacon"] is not None, "an order before the chain is open")
@@ -833,7 +848,7 @@ class Registry:
         probe.at = start
         probe.domain(2)
         probe.take(32 + 8 + 32 + 8 + 32 + 4 + 1 + 4 + 2 + 40 + 32 * 4)
-        probe.blob(80)
+        probe.blob(PROOF)
         r.at = probe.at
         return header(r.data[start:r.at])
 
@@ -878,13 +893,14 @@ class Registry:
         due = self.is_due(h["time"])
         self.begin(h["time"])
         r = Reader(body)
+        need(len(body) <= REGISTRY_BODY, "a registry body of %d bytes, at most %d" % (len(body), REGISTRY_BODY))
         transactions = r.list(envelope, TRANSACTIONS)
         r.end()
         need(transactions or due, "an empty block, though no height is due")
         for e in transactions:
             self.apply(e, h["height"], h["time"])
         drawn, second = self.drawn(), self.later
-        if h["height"] % 64 == 0 or (self.since is not None and h["time"] >= self.since + self.epoch_ms):
+        if h["height"] % EPOCH == 0 or (self.since is not None and h["time"] >= self.since + self.epoch_ms):
             second = drawn
         need(h["next"] == self.later.hash and h["second"] == second.hash, "other electorates")
         need(h["state"] == self.root(), "another state root")
@@ -962,8 +978,12 @@ class Task:
         self.scored, self.authored, self.announced = [], dict.fromkeys(members, 0), {}
         self.openings, self.repeats, self.earlier, self.ids = [], [], {}, [self.head]
         self.anchors = [t["anchor"]]
+        # Heights of blocks that rest on what is not in the file, and what that is.
+        self.lacking = []
         # Contents in the order in which blocks name them, with their kinds.
         self.named = []
+        # Every announcement that a MANIFEST carries, with its height; those whose body was checked, and found right.
+        self.carried, self.sound = [], set()
         self.subsets = subsets(self.spec["holders"], self.spec["threshold"])
 
     def sealing_key(self, holder):
@@ -1124,7 +1144,7 @@ class Task:
         for e in found:
             r = self.message(e, 11, self.holders, "a complaint")
             need(r.id() == self.context(), "a complaint of another context")
-            entries = r.list(lambda r: (r.id(), r.u8(), r.id(), r.sig(), r.list(lambda r: r.blob(256), COMPONENTS * HOLDERS)), 8)
+            entries = r.list(lambda r: (r.id(), r.u8(), r.id(), r.sig(), r.list(lambda r: r.blob(256), COMPONENTS * HOLDERS)), COMPLAINTS)
             r.end()
             need(entries, "a complaint about nothing")
             ascending([entry[0] for entry in entries], "submissions of a complaint")
@@ -1169,6 +1189,7 @@ class Task:
             by_key.setdefault(e["signer"], []).append(name)
             announced[name] = self.announcement(e)
             order.append((e["signer"], name))
+            self.carried.append((h["height"], announced[name]))
             self.named.append((announced[name]["body"][0], 1))
         ascending(order, "announcements")
         need(len(announced) == len(listed), "an announcement is left out")
@@ -1241,7 +1262,7 @@ class Task:
         for e in r.envelopes(VOTERS, "opinions"):
             o = self.message(e, 9, self.electorate.weight, "an opinion", (h["height"], 0))
             need(o.id() == payload, "an opinion of another candidate")
-            verdict, reason, remark = o.choice(1, 2, 3), o.u8(), o.text(255)
+            verdict, reason, remark = o.choice(1, 2, 3), o.u8(), o.text(TEXT)
             need(reason in {1: (1, 6), 2: (2, 6), 3: (3, 4, 5, 6)}[verdict], "a reason that does not fit the verdict")
             need(not remark or reason == 6, "a remark without a person")
             accuracy, _, rows = o.u32(), o.u64(), o.u32()
@@ -1368,7 +1389,7 @@ class Task:
             need(not union and not r.list(lambda r: None, 0), "lists without a reason")
         replaced = r.ids(HOLDERS)
         absences, complaints = r.envelopes(VOTERS, "absences"), r.envelopes(HOLDERS, "complaints")
-        submissions = r.list(envelope, 8 * HOLDERS)
+        submissions = r.list(envelope, COMPLAINTS * HOLDERS)
         proof = blame(r) if r.flag() else None
         need(reason == 3 or not absences, "absences without a reason")
         need(reason == 4 or proof is None, "blame without a reason")
@@ -1549,7 +1570,7 @@ class Task:
             self.scores(r)
         elif kind == 7:
             need(implied is None, "decided blocks imply another control")
-            steps, second = r.list(self.step, 64), self.anchors[-1][2]
+            steps, second = r.list(self.step, STEPS), self.anchors[-1][2]
             need(len(steps) == 64, "an anchor moves by 64 changes of the electorate")
             for h, _, _ in steps:
                 need(h["second"] != second, "an anchor over a height that changes nothing")
@@ -1581,13 +1602,16 @@ class Task:
             need(electorate.hash == (following if h["height"] == height + 1 else second), "an electorate that is not proven")
             check_certificate(cert, h, electorate, self.network)
             ids = self.registry.ids
-            need(h["height"] >= len(ids) or ids[h["height"]] == h["id"], "a step that is not the registry's block")
+            if h["height"] < len(ids):
+                need(ids[h["height"]] == h["id"], "a step that is not the registry's block")
+            elif not self.lacking or self.lacking[-1][0] != self.height:
+                self.lacking.append((self.height, "registry block %d, which this block rests on" % h["height"]))
             height, following, second = h["height"], h["next"], h["second"]
         return height, following, second
 
     def ordered(self, r):
         """An order of the publisher with the registry headers that prove it; the outcome that it makes."""
-        steps, start = r.list(self.step, 64), r.at
+        steps, start = r.list(self.step, STEPS), r.at
         transactions = r.list(envelope, TRANSACTIONS)
         body, index = r.data[start:r.at], r.u32()
         need(index < len(transactions), "an order that names no transaction")
@@ -1605,7 +1629,8 @@ class Task:
         self.follow(steps, below[-1])
         need(steps[-1][0]["body"] == (content_id(body, 3), len(body)), "an order that its block does not hold")
         self.order += 1
-        self.paused = action == 1
+        # A stop ends the task and leaves it as paused as it was: `paused` is part of the state root.
+        self.paused = action == 1 or action == 3 and self.paused
         return (3,) if action == 3 else None
 
     def scores(self, r):
@@ -1826,7 +1851,7 @@ def submission(data):
     s["repeats"] = (r.id(), r.id()) if r.flag() else None
     s["bytes"] = data
     r.end()
-    need(len(s["commitments"]) <= COMPONENTS and s["count"] <= 1 << 26, "an announcement beyond its limits")
+    need(len(s["commitments"]) <= COMPONENTS and s["count"] <= ELEMENTS, "an announcement beyond its limits")
     return s
 
 
@@ -1961,7 +1986,6 @@ def element_points(data, s):
 
 def body_points(data, a, s):
     """The elements of a submission's body, checked against its announcement."""
-    need(len(data) == a["body"][1], "a body of another length than announced")
     r = Reader(data)
     r.domain(8)
     boxes, elements = r.list(lambda r: r.blob(256), COMPONENTS * HOLDERS), r.blob()
@@ -1976,22 +2000,180 @@ def body_points(data, a, s):
 
 
 def f32(x):
-    return struct.unpack("<f", struct.pack("<f", x))[0]
+    try:
+        return struct.unpack("<f", struct.pack("<f", x))[0]
+    except OverflowError:
+        return math.copysign(math.inf, x)
+
+
+def binary32(n):
+    """The binary32 of a whole number of millionths."""
+    return f32(n / 1e6)
 
 
 def tensors(data):
-    size = struct.unpack("<Q", data[:8])[0]
-    names = json.loads(data[8:8 + size])
-    need(all(one["dtype"] == "F32" for one in names.values()), "a tensor that is not F32")
-    values = data[8 + size:]
-    return data[:8 + size], list(struct.unpack("<%df" % (len(values) // 4), values))
+    """The tensors of a model file, by name in the order of their bytes: (shape, values)."""
+    try:
+        size, = struct.unpack("<Q", data[:8])
+        need(size <= len(data) - 8, "a model without a whole header")
+        records = json.loads(data[8:8 + size])
+        found = {}
+        for name in sorted(records, key=str.encode):
+            one = records[name]
+            (begin, end), shape = one["data_offsets"], list(one["shape"])
+            need(one["dtype"] == "F32" and 0 <= begin <= end <= len(data) - 8 - size, "a tensor that is not F32")
+            need(end - begin == 4 * math.prod(shape), "a tensor of another length than its shape")
+            found[name] = shape, list(struct.unpack("<%df" % math.prod(shape), data[8 + size + begin:8 + size + end]))
+        return found
+    except (ValueError, TypeError, KeyError, AttributeError, struct.error, RecursionError):
+        raise Fault("a model that is no file of tensors")
+
+
+def model_file(found):
+    """The canonical file of tensors."""
+    head, offset = [], 0
+    for name, (shape, values) in sorted(found.items(), key=lambda pair: pair[0].encode()):
+        end = offset + 4 * len(values)
+        head.append('%s:{"dtype":"F32","shape":[%s],"data_offsets":[%d,%d]}'
+                    % (json.dumps(name), ",".join(map(str, shape)), offset, end))
+        offset = end
+    text = ("{" + ",".join(head) + "}").encode()
+    text += b" " * (-len(text) % 8)
+    return u64(len(text)) + text + b"".join(struct.pack("<%df" % len(v), *v) for _, (_, v) in sorted(
+        found.items(), key=lambda pair: pair[0].encode()))
+
+
+def content(contents, reference, what):
+    """The bytes that a reference names, None where they are not here. Everything that is read by a reference is read here, so
+    that no reference is followed whose length is not that of its bytes."""
+    data = contents.get(reference[0])
+    need(data is None or len(data) == reference[1], "%s of another length than its reference says" % what)
+    return data
+
+
+# Tensors that a server step keeps beside the model, by the number of its rule.
+KEPT = {2: ["first"], 3: ["first", "second"], 4: ["first", "second"], 5: ["first"]}
+
+
+def is_followed(s):
+    """Whether this program computes the server step of a task."""
+    return (s["compression"], s["correction"], s["scale"]) == (1, 1, 1)
+
+
+def combined(s, means):
+    """One mean of those of the round's sums."""
+    if s["server"] < 6:
+        return means[0]
+    if s["server"] == 8:
+        def distance(x, y):
+            total = 0.0
+            for a, b in zip(x, y):
+                total += (a - b) * (a - b)
+            return total
+        scores = []
+        for own, mean in enumerate(means):
+            score = 0.0
+            for one in sorted(distance(mean, other) for at, other in enumerate(means) if at != own)[:len(means) - s["hostile"] - 2]:
+                score += one
+            scores.append(score)
+        return means[scores.index(min(scores))]
+    out, middle, cut = [], len(means) // 2, s["hostile"]
+    for values in zip(*means):
+        values = sorted(values)
+        if s["server"] == 7:
+            total = 0.0
+            for one in values[cut:len(values) - cut]:
+                total = f32(total + one)
+            out.append(f32(total / f32(len(values) - 2 * cut)))
+        elif len(values) % 2:
+            out.append(values[middle])
+        else:
+            out.append(f32(f32(values[middle - 1] + values[middle]) * 0.5))
+    return out
+
+
+def mean_of(digits, step, weight):
+    return [f32(f32(f32(n) * step) / weight) for n in digits]
+
+
+def server_step(s, old, first, second, means):
+    """Weights, first and second moments after the step of learning.md: every operation rounds once to binary32.
+
+    `s` has the rule as server and hostile, and rate, momentum, beta2 and tau in millionths.
+    """
+    rate, mu, beta2, tau = (binary32(s[n]) for n in ("rate", "momentum", "beta2", "tau"))
+    fresh, rest = f32(1 - mu), f32(1 - beta2)
+    first = first or [0.0] * len(old)
+    second = second or [f32(tau * tau)] * len(old)
+    new, m, v = [], [], []
+    for w, d, m_, v_ in zip(old, combined(s, means), first, second):
+        if s["server"] in (2, 5):
+            m_ = f32(f32(mu * m_) + d)
+            move = f32(rate * (m_ if s["server"] == 2 else f32(d + f32(mu * m_))))
+        elif s["server"] in (3, 4):
+            m_, square = f32(f32(mu * m_) + f32(fresh * d)), f32(d * d)
+            change = f32(rest * square)
+            if s["server"] == 3:
+                v_ = f32(f32(beta2 * v_) + change)
+            elif v_ != square:
+                v_ = f32(v_ - change) if v_ > square else f32(v_ + change)
+            need(v_ >= 0, "a second moment that is no number, or below 0")
+            spread = f32(f32(math.sqrt(v_)) + tau)
+            need(spread > 0, "a step by nothing")
+            move = f32(f32(rate * m_) / spread)
+        else:
+            move = f32(rate * d)
+        new.append(f32(w - move))
+        m.append(m_)
+        v.append(v_)
+    need(all(map(math.isfinite, new + m + v)), "a model that is not finite")
+    return new, m, v
+
+
+def next_model(task, one, digits, base):
+    """The file that the server step makes of a base model and a round's sums."""
+    s, size = task.spec, task.spec["size"]
+    need(s["weighting"] == 1 or s["cap"] > 0, "weights without a row cap")
+    step = f32(binary32(s["range"]) / f32(s["B"]))
+    means = []
+    for members, values in zip(one["sums"], digits):
+        if s["weighting"] == 1:
+            weight = f32(len(members))
+        else:
+            weight = f32(f32(sum(min(task.enrolments[k]["rows"], s["cap"]) for k in members)) / f32(s["cap"]))
+        means.append(mean_of(values, step, weight))
+    found = tensors(base)
+    names, state = [n for n in found if not n.startswith("state.")], [n for n in found if n.startswith("state.")]
+    kept = KEPT.get(s["server"], [])
+    need(state in ([], ["state.server." + n for n in kept]), "a base model with other state")
+    old = [w for n in names for w in found[n][1]]
+    need(len(old) == size and all(len(found[n][1]) == size for n in state), "a model of another form")
+    first, second = ([found[n][1] for n in state] + [None, None])[:2]
+    new, *moments = server_step(s, old, first, second, means)
+    made, at = {}, 0
+    for name in names:
+        end = at + len(found[name][1])
+        made[name], at = (found[name][0], new[at:end]), end
+    for name, values in zip(kept, moments):
+        made["state.server." + name] = [size], values
+    return model_file(made)
+
+
+def points_of(task, a, contents):
+    """The elements of a submission's body, checked against its announcement; None where the body is not here."""
+    data = content(contents, a["body"], "a body")
+    if data is None:
+        return None
+    points = body_points(data, a, task.spec)
+    task.sound.add(a["bytes"])
+    return points
 
 
 def check_repeat(task, a, earlier, contents, mask):
     """That a later attempt holds the integers of the earlier one; False when a body is not here."""
-    if any(one["body"][0] not in contents for one in (a, earlier)):
+    new, old = points_of(task, a, contents), points_of(task, earlier, contents)
+    if new is None or old is None:
         return False
-    new, old = (body_points(contents[one["body"][0]], one, task.spec) for one in (a, earlier))
     previous, proof = a["repeats"]
     draft = a["bytes"][:-32] + bytes(32)
     key = transcript("meshnode/nddfe/v1/same-vector", previous, transcript("meshnode/submission/1", draft), a["context"],
@@ -2008,14 +2190,16 @@ def drawn_rho(key, n):
 
 
 def check_result(task, one, contents, mask):
-    """Whether step and equation of a result could be checked: e, both models, and every body are here."""
+    """Whether server step and equation of a result hold: None where this program does not know the step, False where a content
+    that it takes is not here."""
     s, count = task.spec, len(one["sums"])
-    if one["aggregate"][0] not in contents:
-        return False, False
-    data = contents[one["aggregate"][0]]
+    data, base, model = (content(contents, one[k], what) for k, what in (
+        ("aggregate", "a sum"), ("base", "a base model"), ("model", "a model")))
+    if data is None:
+        return False if is_followed(s) else None, False
     wide = (s["radix"] ** s["packing"] - 1) // 2 >= 2**31
     each = elements(s, one["round"])
-    need(len(data) == one["aggregate"][1] == (8 if wide else 4) * each * count, "a sum of another length")
+    need(len(data) == (8 if wide else 4) * each * count, "a sum of another length")
     e = [n for n, in struct.iter_unpack("<q" if wide else "<i", data)]
     opening = scalar(one["opening"], "an opening")
     # Digits of every sum, within what its members can add up to.
@@ -2031,25 +2215,13 @@ def check_result(task, one, contents, mask):
             need(n == 0, "a remainder behind the digits")
         need(not any(found[size:]), "filling that is not 0")
         digits.append(found[:size])
-    stepped = all(one[k][0] in contents for k in ("base", "model"))
-    if stepped:
-        need(len(contents[one["model"][0]]) == one["model"][1], "a model of another length")
-    if stepped and (s["server"], s["compression"], s["correction"], s["scale"]) == (1, 1, 1, 1):
-        head, old = tensors(contents[one["base"][0]])
-        new_head, new = tensors(contents[one["model"][0]])
-        need(head == new_head and len(old) == len(new) == size, "a model of another form")
-        step = f32(f32(s["range"] / 1e6) / f32(s["B"]))
-        if s["weighting"] == 1:
-            weight = f32(len(one["set"]))
-        else:
-            weight = f32(f32(sum(min(task.enrolments[k]["rows"], s["cap"]) for k in one["set"])) / f32(s["cap"]))
-        rate = f32(s["rate"] / 1e6)
-        for j, w in enumerate(old):
-            d = f32(f32(f32(digits[0][j]) * step) / weight)
-            need(f32(w - f32(rate * d)) == new[j], "another model")
-    if any(a["body"][0] not in contents for a in one["set"].values()):
+    stepped = None
+    if is_followed(s):
+        stepped = base is not None and model is not None
+        need(not stepped or next_model(task, one, digits, base) == model, "another model")
+    bodies = {k: points_of(task, a, contents) for k, a in one["set"].items()}
+    if None in bodies.values():
         return stepped, False
-    bodies = {k: body_points(contents[a["body"][0]], a, s) for k, a in one["set"].items()}
     key = transcript("meshnode/nddfe/v1/rho", one["context"], one["manifest"], b2(struct.pack("<%dq" % len(e), *e)))
     rho, sums = drawn_rho(key, len(e)), []
     for members in one["sums"]:
@@ -2066,21 +2238,23 @@ def check_result(task, one, contents, mask):
 
 def check_openings(task, one, contents, mask):
     """The number of openings of a scored round that were checked, and of those that could not be."""
-    if one["direction"][0] not in contents:
+    data = content(contents, one["direction"], "a direction")
+    if data is None:
         return 0, len(one["opened"])
-    data = contents[one["direction"][0]]
     need(all(n in (0, 1, 255) for n in data), "a direction of another form")
     need(transcript("meshnode/nddfe/v1/direction", one["salt"], data) == one["commitment"], "another direction than committed")
     weight = len(data) - data.count(0)
     need(4 * weight >= len(data), "too narrow a direction")
+    need(task.spec["correction"] == 1 or not any(data[task.spec["size"]:]), "a direction over a second vector")
     checked = lacking = 0
     for key, (score, kappa) in one["opened"].items():
         a = one["bodies"][key]
-        if a["body"][0] not in contents:
+        points = points_of(task, a, contents)
+        if points is None:
             lacking += 1
             continue
         total = ZERO
-        for sign, point in zip(data, body_points(contents[a["body"][0]], a, task.spec)):
+        for sign, point in zip(data, points):
             if sign:
                 total = add(total, point if sign == 1 else minus(point))
         need(abs(score) <= task.spec["B"] * weight, "a score out of range")
@@ -2103,9 +2277,13 @@ def parse(text, number):
     def refuse(text):
         raise Fault("line %d: numbers are whole" % number)
 
+    def whole(text):
+        need(text.isdigit() and len(text) <= 20 and int(text) < 2**64, "line %d: a number with a sign, or beyond 2^64 - 1" % number)
+        return int(text)
+
     need(text.endswith("\n") and text.isascii() and not set("\\\r") & set(text), "line %d: no end, escapes, or not ASCII" % number)
     try:
-        line = json.loads(text, object_pairs_hook=once, parse_float=refuse, parse_constant=refuse)
+        line = json.loads(text, object_pairs_hook=once, parse_int=whole, parse_float=refuse, parse_constant=refuse)
     except (ValueError, RecursionError):
         raise Fault("line %d is no JSON" % number)
     wanted = next((names for key, names in fields.items() if isinstance(line, dict) and key in line), ())
@@ -2142,6 +2320,8 @@ class Export:
         self.anchor, self.registry, self.tasks = anchor or {}, None, {}
         self.named, self.held, self.kinds, self.last = {}, {}, {}, -1
         self.blocks, self.number, self.missing, self.chain, self.gaps = 0, 0, None, None, []
+        # Results whose server step this program does not compute.
+        self.unfollowed = 0
 
     def take(self, text):
         self.number += 1
@@ -2235,6 +2415,9 @@ class Export:
                 need(task.ids[height] == block, "chain %s, height %d: registry block %d settled another block" % (chain.hex()[:8], height, at))
             else:
                 self.gap(chain, task.height if task else 0, "registry block %d settled height %d, which is not here" % (at, height))
+        for chain, task in sorted(self.tasks.items()):
+            for height, what in task.lacking:
+                self.gap(chain, height, what)
         results = equations = repeats = opened = 0
         for t in registry.every_task() if not self.held else []:
             if t["beacon"] is not None:
@@ -2244,6 +2427,7 @@ class Export:
         for key, task in sorted(self.tasks.items()) if self.held else []:
             height = 0
             try:
+                content(self.held, task.spec["initial"], "an initial model")
                 for height, a, earlier, counts in task.repeats:
                     progress("chain %s, height %d" % (key.hex()[:8], height))
                     if check_repeat(task, a, earlier, self.held, mask):
@@ -2254,8 +2438,9 @@ class Export:
                     height = one["height"]
                     progress("chain %s, height %d" % (key.hex()[:8], height))
                     stepped, equation = check_result(task, one, self.held, mask)
-                    results, equations = results + stepped, equations + equation
-                    if not (stepped and equation):
+                    results, equations = results + (stepped is True), equations + equation
+                    self.unfollowed += stepped is None
+                    if stepped is False or not equation:
                         self.gap(key, height, "sum, model or bodies of a result")
                 for one in task.openings:
                     height = one["height"]
@@ -2263,9 +2448,48 @@ class Export:
                     opened += checked
                     if lacking:
                         self.gap(key, height, "direction or bodies of a scored round")
+                # Bodies that nothing above rests on, of members that no set holds.
+                for height, a in task.carried:
+                    if a["bytes"] not in task.sound:
+                        progress("chain %s, height %d" % (key.hex()[:8], height))
+                        points_of(task, a, self.held)
             except Fault as fault:
                 raise Fault("chain %s, height %d: %s" % (key.hex()[:8], height, fault))
         return results, equations, repeats, opened
+
+
+# Room for all but the long value of a line; the longest genesis in hexadecimal, and the longest content in base64.
+NAMES = 4 << 10
+LONGEST = 2 * (64 << 20) + NAMES
+LONGEST_CONTENT = (2 << 30) // 3 * 4 + NAMES
+
+
+def opened_export(path):
+    """A plain file, with its line feeds as they are: a pipe or a device would wait or never end."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise Fault("%s is not a plain file" % path)
+    return open(path, newline="\n", encoding="ascii", errors="surrogateescape")
+
+
+def bounded_lines(file, piece=1 << 20):
+    """The lines of a file, of which none is read further than a line of this format goes."""
+    number = 0
+    while True:
+        number += 1
+        parts, length = [], 0
+        while not parts or not parts[-1].endswith("\n"):
+            part = file.readline(piece)
+            if not part:
+                break
+            need(re.fullmatch("[\t -~]*\n?", part), "line %d: other characters than ASCII" % number)
+            parts.append(part)
+            length += len(part)
+            head = parts[0][:NAMES]
+            most = LONGEST_CONTENT if '"content"' in head or '"bytes"' in head else LONGEST
+            need(length <= most + 1, "line %d is longer than %d bytes: no line of this format is" % (number, most))
+        if not parts:
+            return
+        yield "".join(parts)
 
 
 def verify(lines, anchor=None, progress=lambda text: None):
@@ -2296,7 +2520,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n\n")[0], formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="exit 0: everything holds; 1: something does not, with the first fault; 3: nothing wrong was found, but what is "
-        "missing in the file was not checked; 2: usage.\n\n" + __doc__.split("\n\n", 1)[1])
+        "missing in the file, or a server step that this program does not follow, was not checked; 2: usage.\n\n" + __doc__.split("\n\n", 1)[1])
     parser.add_argument("file", help="what `meshnode chain export --contents --out FILE` wrote")
     parser.add_argument("--genesis", metavar="FILE", help="genesis file of the network that this must be")
     parser.add_argument("--network", metavar="ID", help="id of the network that this must be, 64 digits")
@@ -2322,13 +2546,12 @@ def main():
         anchor["checkpoint"] = (int(height), block)
     carried = None
     try:
-        # Line feeds as they are: no other ends of lines are read.
-        with open(options.file, newline="\n", encoding="ascii", errors="surrogateescape") as file:
-            export, (results, equations, repeats, opened) = verify(file, anchor, Progress(options.quiet))
+        with opened_export(options.file) as file:
+            export, (results, equations, repeats, opened) = verify(bounded_lines(file), anchor, Progress(options.quiet))
         if options.origin:
-            with open(options.origin, newline="\n", encoding="ascii", errors="surrogateescape") as file:
+            with opened_export(options.origin) as file:
                 try:
-                    old, _ = verify(file, None, Progress(options.quiet))
+                    old, _ = verify(bounded_lines(file), None, Progress(options.quiet))
                     carried = export.registry.check_origin(old.registry)
                 except Fault as fault:
                     raise Fault("origin: %s" % fault)
@@ -2356,7 +2579,10 @@ def main():
                   "the block above with somebody you trust, or give --checkpoint")
     for gap in export.gaps:
         print("NOT HERE: " + gap)
-    sys.exit(3 if export.gaps else 0)
+    if export.unfollowed:
+        print("NOT CHECKED: server step of %d results: this program follows no compression, no scaffold and no scale = previous"
+              % export.unfollowed)
+    sys.exit(3 if export.gaps or export.unfollowed else 0)
 
 
 if __name__ == "__main__":

@@ -123,6 +123,11 @@ struct ChainCore: Sendable {
         }
     }
 
+    /// How a kept message goes out once it counts: only this node's own are for everybody.
+    func passedOn(_ envelope: Envelope) -> ChainDirective {
+        envelope.signer == me ? .broadcast(envelope) : .relay(envelope)
+    }
+
     private mutating func handle(_ input: ConsensusInput) -> [Event] {
         var events: [Event] = []
         var state: VoteState?

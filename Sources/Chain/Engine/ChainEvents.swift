@@ -79,7 +79,11 @@ public enum ChainTimer: Hashable, Sendable {
 public enum ChainDirective: Sendable {
     /// Own slotted messages and the vote state, in one durable transaction.
     case persist([Envelope], VoteState?)
+    /// A message of this node, for every peer of the topic.
     case broadcast(Envelope)
+    /// Another node's message that counts here only now: it was kept for this height, or behind a missing nonce. It is passed
+    /// on as one that came just now would be, to the mesh. A late node has thousands of them, and the others have them.
+    case relay(Envelope)
     /// Keep and serve these bytes.
     case store([UInt8], ContentReference, ContentRole)
     /// Pull these bytes, from their author first, and hand them in with `content`.

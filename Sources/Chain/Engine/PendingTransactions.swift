@@ -23,6 +23,8 @@ struct PendingTransactions: Sendable {
         let transaction: Transaction
         /// Number of its arrival: among equals the earlier one is proposed first.
         let arrival: UInt64
+        /// Monotonic time of its arrival.
+        let arrivedMs: UInt64
         /// Monotonic time since which it waits behind a gap; nil for one in line.
         var gappedSinceMs: UInt64?
         var places: Int { PendingTransactions.places(of: envelope) }
@@ -98,6 +100,9 @@ struct PendingTransactions: Sendable {
         }
     }
 
+    /// This node's own, in the order of their nonces, in line or not.
+    var ofThisNode: [Entry] { lines[own]?.entries ?? [] }
+
     func containsOwn(where matches: (Transaction) -> Bool) -> Bool {
         lines[own]?.entries.contains { matches($0.transaction) } ?? false
     }
@@ -170,7 +175,7 @@ struct PendingTransactions: Sendable {
             return .refused("too many pending transactions")
         }
         let entry = Entry(
-            envelope: envelope, id: id, transaction: transaction, arrival: arrivals,
+            envelope: envelope, id: id, transaction: transaction, arrival: arrivals, arrivedMs: nowMs,
             gappedSinceMs: isInLine ? nil : nowMs)
         arrivals += 1
         var grown = lines[signer] ?? Line()

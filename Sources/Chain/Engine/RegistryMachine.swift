@@ -6,7 +6,7 @@ public import Wire
 /// View 0 of a height starts when a valid transaction is pending or the height is due (two heights after a Close);
 /// a proposer with nothing valid stays silent and its view passes.
 public struct RegistryMachine: Sendable {
-    public package(set) var state: RegistryState
+    public package(set) var state: RegistryState { didSet { upcoming = nil } }
     private var core: ChainCore
     private var pending: PendingTransactions
     private var waiting = WaitingHeaders()
@@ -14,6 +14,19 @@ public struct RegistryMachine: Sendable {
     private var isHalted: Bool { core.isHalted }
     private let electionKey: RistrettoKey?
     private let silentBelow: UInt64
+    private var upcoming: Upcoming?
+    /// Pending transactions that `check` has applied, since the start.
+    package private(set) var applied: UInt64 = 0
+
+    /// What the next block may make of the state, as `check` saw it last. Applying hundreds of pending transactions, with the
+    /// proofs of their keys, costs as much as a block: whoever checks one transaction for each of many tasks pays it once.
+    private struct Upcoming: Sendable {
+        var state: RegistryState
+        let account: NodeID
+        let madeMs: UInt64
+
+        static let lastsMs: UInt64 = 1_000
+    }
 
     /// - Parameters:
     ///   - state: the fold over all stored blocks.
@@ -137,7 +150,8 @@ public struct RegistryMachine: Sendable {
         // Nobody is told of it: whoever lacks the missing one could not use it either.
         case .gapped: return .ignore("kept until the nonce before it comes")
         case .inLine(let fresh):
-            out += fresh.map { .broadcast($0) }
+            follow(fresh, now)
+            out += fresh.map { core.passedOn($0) }
             startIfNeeded(now, &out)
             if core.consensus.awaitsProposal { offerProposal(now, &out) }
             return .accept
@@ -145,15 +159,39 @@ public struct RegistryMachine: Sendable {
     }
 
     /// Says what is wrong with a transaction of this node, before it is signed into the world.
-    public func check(_ envelope: Envelope, _ now: Instant) throws(ChainError) {
-        var trial = trial(now)
-        // What the next block may hold, and what this account's own line holds before this one.
-        let first = pending.inLine(limit: Limits.transactionsPerBlock).map(\.envelope)
-        for transaction in first + pending.inLine(of: envelope.signer).map(\.envelope)
-        where transaction.slot.major == trial.accounts[transaction.signer]?.nonce {
-            try? trial.apply(transaction, height: height, timeMs: blockTime(now))
-        }
+    public mutating func check(_ envelope: Envelope, _ now: Instant) throws(ChainError) {
+        var trial = upcomingState(for: envelope.signer, now)
         try trial.applyInPlace(envelope, height: height, timeMs: blockTime(now))
+    }
+
+    /// The state behind what the next block may hold, and behind what this account's own line holds.
+    private mutating func upcomingState(for account: NodeID, _ now: Instant) -> RegistryState {
+        let time = blockTime(now)
+        if let known = upcoming, known.account == account, time >= known.madeMs,
+            time - known.madeMs < Upcoming.lastsMs
+        {
+            return known.state
+        }
+        var made = Upcoming(state: trial(now), account: account, madeMs: time)
+        let first = pending.inLine(limit: Limits.transactionsPerBlock).map(\.envelope)
+        for transaction in first + pending.inLine(of: account).map(\.envelope) { apply(transaction, to: &made, now) }
+        upcoming = made
+        return made.state
+    }
+
+    private mutating func apply(_ transaction: Envelope, to block: inout Upcoming, _ now: Instant) {
+        guard transaction.slot.major == block.state.accounts[transaction.signer]?.nonce else { return }
+        applied += 1
+        try? block.state.apply(transaction, height: height, timeMs: blockTime(now))
+    }
+
+    /// New ones in line: the account's own come behind what was applied, those of others make it a state of the past.
+    private mutating func follow(_ fresh: [Envelope], _ now: Instant) {
+        guard var known = upcoming else { return }
+        upcoming = nil
+        guard fresh.allSatisfy({ $0.signer == known.account }) else { return }
+        for transaction in fresh { apply(transaction, to: &known, now) }
+        upcoming = known
     }
 
     /// The time of a block made now.
@@ -175,6 +213,12 @@ public struct RegistryMachine: Sendable {
 
     /// Whether one of this node's own that `matches` is pending.
     public func isOwnPending(_ matches: (Transaction) -> Bool) -> Bool { pending.containsOwn(where: matches) }
+
+    /// This node's own pending transactions, in the order in which they were signed, each with the monotonic time at which it
+    /// was given here.
+    public var ownPending: [(id: TransactionID, transaction: Transaction, sinceMs: UInt64)] {
+        pending.ofThisNode.map { ($0.id, $0.transaction, $0.arrivedMs) }
+    }
 
     /// Orders of a task's publisher that are pending.
     public func pendingOrders(of task: TaskID) -> Int {
@@ -361,7 +405,7 @@ public struct RegistryMachine: Sendable {
         }
         let joined = pending.settle(
             nonce: { [state] in state.accounts[$0]?.nonce ?? 0 }, impossible: impossible, nowMs: now.monotonicMs)
-        out += joined.map { .broadcast($0) }
+        out += joined.map { core.passedOn($0) }
     }
 }
 

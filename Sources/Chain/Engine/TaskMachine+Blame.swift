@@ -29,7 +29,12 @@ extension TaskMachine {
                 signatureKnown: true)
             _ = isFirst(envelope, &out)
         default:
-            _ = try TaskRules.checkOpening(envelope, context: context, set: job.set, state: state, signatureKnown: true)
+            let opening = try TaskRules.checkOpening(
+                envelope, context: context, set: job.set, state: state, signatureKnown: true)
+            // Whoever lacks the announcement could not see it, and has passed it on.
+            guard headers[opening.submission].map({ TaskRules.isCommitted(opening, in: $0) }) ?? true else {
+                return .ignore("an opening of another seed than the announced one")
+            }
             _ = isFirst(envelope, &out)
         }
         return .accept
@@ -173,16 +178,27 @@ extension TaskMachine {
     /// The first statement of every holder of this attempt, ascending by signer.
     public var keyStatements: [Envelope] { messages(.keyStatement) }
 
+    /// A proof, with whom it convicts; nil where it convicts nobody.
+    ///
+    /// What this node knows is more than a block carries. So the proof itself goes through the check that every other node
+    /// makes of it, as it came from the wire: a block with one that shows less is refused by all, and whoever proposes next
+    /// would propose it again.
     private func proof(
         _ claim: Envelope, _ job: KeyJob, openings: [Envelope], chunks: [BlameProof.Chunk]
-    ) -> BlameProof? {
+    ) -> (proof: BlameProof, clients: [NodeID], liars: [NodeID])? {
         let needed = Set(openings.compactMap { (try? SeedOpening(wireBytes: $0.payload))?.submission })
             .union(chunks.map(\.submission))
         let announcements = members(job).filter { needed.contains($0.submissionID) }
         guard announcements.count == needed.count else { return nil }
-        return BlameProof(
+        let proof = BlameProof(
             claim: claim, statements: messages(.keyStatement), disclosures: messages(.disclosure), openings: openings,
             submissions: announcements, chunks: chunks)
+        guard let carried = try? BlameProof(wireBytes: proof.wireBytes),
+            let verdict = try? BlameCase(proof: carried, manifest: job.manifest, set: job.set, state: state)
+                .verdict(chunks),
+            !verdict.clients.isEmpty || !verdict.liars.isEmpty
+        else { return nil }
+        return (proof, verdict.clients, verdict.liars)
     }
 
     /// The proof against holders, if there is one.
@@ -190,12 +206,13 @@ extension TaskMachine {
         guard let job = keyJob else { return nil }
         for envelope in messages(.claim) {
             guard let blame = blameCase(envelope, job) else { continue }
-            let liars = blame.finding.liars
-            guard !liars.isEmpty,
-                let proof = proof(
-                    envelope, job, openings: Array(messages(.opening).prefix(Limits.named)), chunks: [])
+            let finding = blame.finding
+            guard !finding.liars.isEmpty,
+                let convicted = proof(
+                    envelope, job, openings: blame.openings(of: finding.convicting, among: messages(.opening)),
+                    chunks: [])
             else { continue }
-            return (proof, liars, blame.claim.kind == .dispute)
+            return (convicted.proof, convicted.liars, blame.claim.kind == .dispute)
         }
         return nil
     }
@@ -218,13 +235,13 @@ extension TaskMachine {
                 reason: .blame, evicted: [], union: [], lists: [], replaced: convicted.liars, blame: convicted.proof)
         }
         guard let chunks = namedChunks, !chunks.isEmpty else { return nil }
-        let named = job.set.filter { member in chunks.contains { $0.submission == member.submission } }.map(\.node)
         guard mayName(&out) else { return nil }
         for envelope in messages(.claim) {
             guard let blame = blameCase(envelope, job), blame.finding.masks != nil,
-                let proof = proof(envelope, job, openings: [], chunks: chunks)
+                let named = proof(envelope, job, openings: [], chunks: chunks)
             else { continue }
-            return VoidBody(reason: .blame, evicted: named, union: [], lists: [], blame: proof)
+            return VoidBody(
+                reason: .blame, evicted: named.clients, union: [], lists: [], replaced: named.liars, blame: named.proof)
         }
         return nil
     }

@@ -127,7 +127,7 @@ extension TaskMachine {
         deferred = Bounded(ChainTables.deferred)
         for signer in waiting.senders {
             for envelope in waiting.keys(of: signer) {
-                if admit(envelope, now, &out) == .accept { out.append(.broadcast(envelope)) }
+                if admit(envelope, now, &out) == .accept { out.append(core.passedOn(envelope)) }
             }
         }
     }

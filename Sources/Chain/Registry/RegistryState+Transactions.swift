@@ -72,9 +72,7 @@ extension RegistryState {
         try require(
             open < Limits.openTasksPerAccount,
             "\(open) tasks of \(envelope.signer.short) are open, an account may have \(Limits.openTasksPerAccount)")
-        let faults = TaskSpecValidator.faults(spec)
-        try require(
-            faults.isEmpty, "invalid task: " + faults.map { "\($0.path): \($0.reason)" }.joined(separator: "; "))
+        try SpecVerdicts.check(spec, of: envelope.transactionID)
         try KeyRules.check(spec, sealingKey: sealingKey, proof: proof, network: network, account: envelope.signer)
         let task = TaskID.of(network: network, publish: envelope.transactionID)
         for member in spec.participants.members { try KeyRules.check(account: member) }
@@ -95,13 +93,16 @@ extension RegistryState {
         let index = try index(of: enrolment.task)
         let record = tasks[index]
         try require(!record.isCancelled, "task \(enrolment.task.short) was stopped by its publisher")
+        // Who is in is not told that nobody gets in any more.
+        try require(
+            !record.enrolments.contains { $0.node == signer },
+            "\(signer.short) is enrolled" + (record.closed == nil ? "" : ", and takes part: nothing is left to do"))
         try require(record.closed == nil, "enrolment of task \(enrolment.task.short) is closed")
         try require(timeMs < record.expiresMs, "task \(enrolment.task.short) has expired")
         let invited = record.spec.participants.members
         try require(
             invited.isEmpty || invited.contains(signer),
             "task \(enrolment.task.short) is by invitation, participants.members does not name \(signer.short)")
-        try require(!record.enrolments.contains { $0.node == signer }, "\(signer.short) is enrolled")
         try require(!record.slashed.contains(signer), "\(signer.short) lost its bond for this task by evidence")
         try require(
             record.enrolments.count < Int(record.spec.participants.maximum),

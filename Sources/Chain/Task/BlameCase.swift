@@ -15,6 +15,9 @@ public struct BlameCase: Sendable {
     public struct Finding: Sendable, Equatable {
         /// Holders that contradict themselves or an opened seed, ascending.
         public var liars: [NodeID] = []
+        /// The openings that convict those of them that only an opened seed contradicts: one a liar at most. A proof carries
+        /// these alone. Any member may open a seed unasked, so the first few openings that are known show nothing.
+        public var convicting: [Dispute] = []
         /// Holders that have not disclosed what the claim asks of them, by place.
         public var missing: [NodeID] = []
         /// The first difference between holders that no opened seed has settled.
@@ -173,12 +176,15 @@ public struct BlameCase: Sendable {
             let told = heard[component] ?? []
             for member in set.indices {
                 let said = told.filter { !liars.contains($0.place) }
-                if let truth = truth(Dispute(member: member, component: component)) {
-                    for one in told where one.masks[member] != truth { liars.insert(one.place) }
+                let place = Dispute(member: member, component: component)
+                if let truth = truth(place) {
+                    let convicted = told.filter { $0.masks[member] != truth && !liars.contains($0.place) }
+                    if !convicted.isEmpty { finding.convicting.append(place) }
+                    liars.formUnion(convicted.map(\.place))
                 } else if let first = said.first, said.contains(where: { $0.masks[member] != first.masks[member] }),
                     finding.dispute == nil
                 {
-                    finding.dispute = Dispute(member: member, component: component)
+                    finding.dispute = place
                 }
             }
         }
@@ -200,6 +206,16 @@ public struct BlameCase: Sendable {
         return Blame.mask(
             seed: SecretBytes(seed), binding: binding, component: place.component, element: element,
             commitment: header.componentCommitments[place.component].bytes)
+    }
+
+    /// Those of `envelopes` that open one of `places`.
+    func openings(of places: [Dispute], among envelopes: [Envelope]) -> [Envelope] {
+        envelopes.filter { envelope in
+            guard let opening = try? SeedOpening(wireBytes: envelope.payload) else { return false }
+            return places.contains {
+                set[$0.member].submission == opening.submission && $0.component == Int(opening.component)
+            }
+        }
     }
 
     // MARK: Verdict
@@ -298,5 +314,17 @@ extension TaskRules {
             "an opening of a submission that is not its signer's")
         try require(Int(opening.component) < state.holderProfile?.componentCount ?? 0, "an opening of no component")
         return opening
+    }
+
+    /// Whether an opened seed is the one that its announcement commits to.
+    static func isCommitted(_ opening: SeedOpening, in header: SubmissionHeader) -> Bool {
+        let component = Int(opening.component)
+        guard header.componentCommitments.indices.contains(component),
+            let binding = try? SubmissionBinding(
+                context: header.context.bytes, publicKey: header.submitter.bytes, nonce: header.nonce.bytes)
+        else { return false }
+        let commitment = MaskDerivation.componentCommitment(
+            seed: SecretBytes(opening.seed.bytes), binding: binding, component: component)
+        return Digest(commitment) == header.componentCommitments[component]
     }
 }

@@ -7,8 +7,11 @@ public enum ContentInput: Sendable, Equatable {
     /// - namedBy: whose word made this node want it; nil for what a decided block, or this node itself, names.
     case want(
         ContentID, expectedLength: UInt64, providers: [NodeID], deadline: Duration?, namedBy: NodeID? = nil)
-    /// Providers learned later; ignored for a content that is not wanted.
+    /// Providers learned later, or that have just said that they have it; ignored for a content that is not wanted.
     case providers(ContentID, [NodeID])
+    /// All nodes that are linked now: each may have what is still missing. One input for all wants, so that it may be given at
+    /// every heartbeat; whoever is to be left alone for a while stays so.
+    case linked([NodeID])
     /// Stop fetching; what has arrived stays on disk for a later want.
     case cancel(ContentID)
     case frame(from: NodeID, ContentMessage)
@@ -23,6 +26,8 @@ public enum ContentInput: Sendable, Equatable {
     case storeFailed(ContentID, reason: String)
     /// The answer to ``ContentDirective/completed(_:)``: it is durable, or the disk refused.
     case finished(ContentID, failure: String?)
+    /// The answer to a question of this peer was that the content is not here.
+    case lacked(NodeID)
     /// What the chains say of nodes now.
     case standing(Standing)
     case timer

@@ -44,6 +44,11 @@ public struct ContentExchange: Sendable {
     private var serving: ContentServing
     private var standing = Standing()
     private var scheduledAt: Duration?
+    /// Who is linked, as last told, and how often that has changed.
+    private var linkedNodes: [NodeID] = []
+    private var linkedChanges: UInt64 = 1
+    /// How often all wants were looked through. What is given at every heartbeat costs one of them, whatever is wanted.
+    public private(set) var passes: UInt64 = 0
     /// Providers of wrong bytes, by content; outlives the want, bounded, oldest first.
     private var bans: [Ban] = []
 
@@ -62,6 +67,9 @@ public struct ContentExchange: Sendable {
     /// Contents being fetched, in the order in which they were wanted.
     public var wanted: [ContentID] { order }
 
+    /// How many more contents find a place that are not wanted at a peer's word.
+    public var room: Int { max(0, settings.mostWants - (order.count + finishing.count - named.count)) }
+
     /// Chunks that are there and chunks in all; nil until the manifest is known.
     public func progress(of content: ContentID) -> (present: Int, count: Int)? {
         guard case .content(_, let progress)? = wants[content]?.stage else { return nil }
@@ -71,20 +79,29 @@ public struct ContentExchange: Sendable {
     /// - Parameter now: monotonic time since any fixed origin.
     public mutating func handle(_ input: ContentInput, now: Duration) -> [ContentDirective] {
         var directives: [ContentDirective] = []
+        // What a peer asks, and what is on disk now, changes nothing of what is fetched: no look through all wants.
+        var concernsWants = true
         switch input {
         case .want(let id, let length, let providers, let deadline, let namedBy):
             want(id, length: length, providers: providers, deadline: deadline, namedBy, &directives)
         case .providers(let id, let providers):
-            if wants[id] != nil { addProviders(providers, to: id) }
+            if wants[id] != nil { addProviders(providers, to: id, isNews: true) }
+        case .linked(let nodes):
+            if nodes != linkedNodes { (linkedNodes, linkedChanges) = (nodes, linkedChanges + 1) }
+            for id in order where wants[id]!.widenedAt != linkedChanges {
+                addProviders(nodes, to: id, isNews: false)
+                wants[id]!.widenedAt = linkedChanges
+            }
         case .cancel(let id):
             if wants[id] != nil { end(id, .cancelled, &directives) }
         case .frame(let peer, let message):
             receive(message, from: peer, now: now, &directives)
+            concernsWants = !message.isQuestion
         case .peerGone(let peer):
             serving.remove(peer)
             forget(peer)
         case .peerLinked(let peer):
-            for id in order where wants[id]?.providerIndex(peer) != nil { addProviders([peer], to: id) }
+            for id in order where wants[id]?.providerIndex(peer) != nil { addProviders([peer], to: id, isNews: true) }
         case .opened(let id, let arrived):
             opened(id, arrived, &directives)
         case .reopen(let id):
@@ -93,16 +110,27 @@ public struct ContentExchange: Sendable {
             if wants[id] != nil { end(id, .store(reason), &directives) }
         case .finished(let id, _):
             if finishing.remove(id) != nil { named.remove(id) }
+            concernsWants = false
+        case .lacked(let peer):
+            // Nothing is fetched for it.
+            serving.lacked(peer)
+            return serving.due(now)
         case .standing(let standing):
             self.standing = standing
+            // Who is known now may take a stranger's place.
+            linkedChanges += 1
             serving.stand(standing)
         case .timer:
             scheduledAt = nil
         }
-        expire(now, &directives)
-        advance(now, &directives)
+        if concernsWants {
+            passes += 1
+            expire(now, &directives)
+            advance(now, &directives)
+        }
         directives += serving.due(now)
-        if let next = nextDue(now), scheduledAt.map({ next < $0 }) ?? true {
+        let due = concernsWants ? nextDue(now) : serving.nextDue(now)
+        if let next = due, scheduledAt.map({ next < $0 }) ?? true {
             scheduledAt = next
             directives.append(.schedule(at: next))
         }
@@ -142,7 +170,7 @@ public struct ContentExchange: Sendable {
             wants[id] = ContentWant(id: id, lengths: [length], deadline: deadline)
             order.append(id)
         }
-        addProviders(providers, to: id)
+        addProviders(providers, to: id, isNews: false)
     }
 
     private mutating func addLength(_ length: UInt64, to id: ContentID, _ directives: inout [ContentDirective]) {
@@ -155,18 +183,24 @@ public struct ContentExchange: Sendable {
         }
     }
 
-    private mutating func addProviders(_ providers: [NodeID], to id: ContentID) {
+    /// - Parameter isNews: they have just linked, or just said that they have it, so the pause of whoever had nothing ends.
+    ///   What comes again by itself, at a heartbeat or with another want, is no news: else what nobody has is asked of
+    ///   everybody each time.
+    private mutating func addProviders(_ providers: [NodeID], to id: ContentID, isNews: Bool) {
         for provider in providers {
             if let index = wants[id]!.providerIndex(provider) {
+                guard isNews || !wants[id]!.providers[index].isLinked else { continue }
                 wants[id]!.providers[index].isLinked = true
                 wants[id]!.providers[index].pausedUntil = .zero
             } else if makeRoom(for: provider, of: id) {
                 var added = ContentWant.Provider(id: provider)
                 added.isBanned = bans.contains(Ban(content: id, provider: provider))
                 wants[id]!.providers.append(added)
+            } else {
+                continue
             }
+            wants[id]!.toldStarving = false
         }
-        wants[id]!.toldStarving = false
     }
 
     /// Places are few and keys cost nothing: a stranger's goes to who is known.

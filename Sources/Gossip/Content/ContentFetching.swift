@@ -167,7 +167,7 @@ extension ContentExchange {
         withdraw(peer, from: id)
         guard wants[id]!.providers[provider].pausedUntil <= now else { return }
         let pauses = wants[id]!.providers[provider].pauses
-        let length = min(settings.longestPause, settings.pause * (1 << min(pauses, 16)))
+        let length = min(settings.longestRetry, settings.pause * (1 << min(pauses, 16)))
         wants[id]!.providers[provider].pausedUntil = now + length
         wants[id]!.providers[provider].pauses = pauses + 1
         wants[id]!.providers[provider].has = nil
@@ -223,22 +223,23 @@ extension ContentExchange {
             }
             active += 1
             if let namer { activeOf[namer, default: 0] += 1 }
-            let first = firstClass(want, now)
-            let providers = want.providers.filter { mayBeAsked($0, now) && providerClass($0.id, now) == first }
             switch want.stage {
             case .manifest(nil, _): askManifest(id, now, &directives)
-            case .list(let root, let parts, var progress) where !providers.isEmpty:
+            case .list(let root, let parts, var progress):
+                let providers = askable(want, progress, now)
+                guard !providers.isEmpty else { break }
                 wants[id]!.stage = .opening(root)
                 let batches = assign(providers, &progress, now)
                 wants[id]!.stage = .list(root: root, parts: parts, progress)
                 ask(id, .manifest, batches, &directives)
-            case .content(let manifest, var progress) where !providers.isEmpty:
+            case .content(let manifest, var progress):
+                let providers = askable(want, progress, now)
+                guard !providers.isEmpty else { break }
                 wants[id]!.stage = .opening(manifest)
                 let batches = assign(providers, &progress, now)
                 wants[id]!.stage = .content(manifest, progress)
                 ask(id, .content, batches, &directives)
                 pauseExhausted(id, batches, now)
-            case .list, .content: break
             case .manifest, .opening: continue
             }
             tellStarving(id, now, &directives)
@@ -252,6 +253,13 @@ extension ContentExchange {
         guard let provider = usable.min(by: { $0.pauses < $1.pauses }) else { return }
         wants[id]!.stage = .manifest(asked: provider.id, until: now + settings.stall)
         directives.append(.send(to: provider.id, .getManifest(id)))
+    }
+
+    /// Who may be asked for more of it now: nobody where everything is there or on its way. Looked up only then, because
+    /// this runs for every want whenever a frame comes.
+    private func askable(_ want: ContentWant, _ progress: ChunkProgress, _ now: Duration) -> [ContentWant.Provider] {
+        guard progress.firstUnasked(from: 0) != nil, let first = firstClass(want, now) else { return [] }
+        return want.providers.filter { mayBeAsked($0, now) && providerClass($0.id, now) == first }
     }
 
     private func firstClass(_ want: ContentWant, _ now: Duration) -> ProviderClass? {
@@ -334,20 +342,22 @@ extension ContentExchange {
     /// When something of the above falls due without a further input.
     func nextFetchDue(_ now: Duration) -> Duration? {
         // Of the peers that owe something, not of each request: this runs for every chunk that comes.
-        var due = flows.values.filter { $0.inFlight > 0 }.map { $0.progressAt + settings.stall }
+        var due: Duration?
+        func consider(_ at: Duration) { due = min(due ?? at, at) }
+        for flow in flows.values where flow.inFlight > 0 { consider(flow.progressAt + settings.stall) }
         var active = 0
         for id in order {
             guard let want = wants[id] else { continue }
-            if let deadline = want.deadline { due.append(deadline) }
+            if let deadline = want.deadline { consider(deadline) }
             guard active < settings.activeWants else { continue }
             if !want.isStuck(now) { active += 1 }
-            if case .manifest(_?, let until) = want.stage { due.append(until) }
-            if let oldest = want.progress?.oldest { due.append(oldest + settings.oldestRequest) }
+            if case .manifest(_?, let until) = want.stage { consider(until) }
+            if let oldest = want.progress?.oldest { consider(oldest + settings.oldestRequest) }
             for provider in want.providers where provider.isLinked && !provider.isBanned && provider.pausedUntil > now {
-                due.append(provider.pausedUntil)
+                consider(provider.pausedUntil)
             }
         }
-        return due.min().map { max($0, now) }
+        return due.map { max($0, now) }
     }
 }
 

@@ -95,6 +95,13 @@ struct ContentServing {
         return directives
     }
 
+    /// What was asked for is not here: that costs the work of a frame, and not the chunk that it was charged as.
+    mutating func lacked(_ peer: NodeID) {
+        let excess = ContentLimits.chunkBytes - StrangersBudget.frameCost
+        peers[peer]?.budget.gaveBack(excess)
+        if rank(peer) == .stranger { strangers.gaveBack(excess) }
+    }
+
     /// When the next queued item may be answered.
     func nextDue(_ now: Duration) -> Duration? {
         var next: Duration?

@@ -10,8 +10,10 @@ public struct ContentSettings: Sendable, Equatable {
     public var mostProviders = 128
     /// A peer that owes something and sends nothing for so long is passed over.
     public var stall: Duration = .seconds(3)
-    /// First pause of a provider that stalled, was busy or had nothing; doubles up to `longestPause`.
+    /// First pause of a provider that stalled, was busy or had nothing, for one content; doubles up to `longestRetry`.
     public var pause: Duration = .milliseconds(500)
+    public var longestRetry: Duration = .seconds(4)
+    /// For so long whoever stalled is asked last, whatever is wanted; doubles.
     public var longestPause: Duration = .seconds(30)
     /// A request older than this is sent again even while other chunks arrive.
     public var oldestRequest: Duration = .seconds(30)
@@ -44,6 +46,7 @@ public struct ContentSettings: Sendable, Equatable {
         var settings = ContentSettings()
         settings.stall = .seconds(1)
         settings.pause = .milliseconds(100)
+        settings.longestRetry = .seconds(1)
         settings.longestPause = .seconds(5)
         settings.serveBytesPerSecond = 256 << 20
         settings.accountBytesPerSecond = 64 << 20

@@ -33,6 +33,8 @@ struct ContentWant {
     var providers: [Provider] = []
     var stage = Stage.manifest(asked: nil, until: .zero)
     var toldStarving = false
+    /// Up to which change of the linked nodes it knows them.
+    var widenedAt: UInt64 = 0
 
     func providerIndex(_ id: NodeID) -> Int? { providers.firstIndex { $0.id == id } }
 

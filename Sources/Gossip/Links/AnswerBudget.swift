@@ -62,6 +62,9 @@ public struct AnswerBudget: Sendable {
     /// The answer's length; the last one may go into debt.
     public mutating func answered(_ bytes: Int) { left -= max(0, bytes) }
 
+    /// The answer was so much shorter than what was charged for it.
+    public mutating func gaveBack(_ bytes: Int) { left = min(allowance.burst, left + max(0, bytes)) }
+
     private mutating func fill(_ now: Duration) {
         let parts = (now - filledAt).components
         guard parts.seconds >= 0, parts.attoseconds >= 0 else { return }

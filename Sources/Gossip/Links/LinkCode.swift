@@ -73,6 +73,14 @@ public enum LinkEnd: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// This side closed it for what the peer sent, or will hear nothing more of it.
+    public var isForItsBytes: Bool {
+        switch self {
+        case .here(.banned), .here(.malformed), .here(.oversize): true
+        case .here, .peer, .otherRules, .lost, .unreachable: false
+        }
+    }
+
     public var code: LinkCode? {
         switch self {
         case .here(let code), .peer(let code): code

@@ -171,14 +171,15 @@ public struct LinkTable: Sendable {
     private func precedence(_ target: LinkTarget) -> Precedence {
         if target.isBootstrap { return .named }
         let rank = target.expected.map { standing.rank(of: $0) } ?? .stranger
-        if rank == .member || target.wasLinked && (rank == .account || standing.isEmpty) { return .proven }
-        if rank == .account { return .account }
+        if rank == .member || target.wasLinked && standing.isEmpty { return .proven }
+        if rank == .account { return target.wasLinked ? .metAccount : .account }
         return target.wasLinked ? .met : .unproven
     }
 
     private enum Precedence: Int, Comparable {
         case named
         case proven
+        case metAccount
         case account
         case met
         case unproven
@@ -191,7 +192,7 @@ public struct LinkTable: Sendable {
         var inProgress = connections.values.count { $0.direction == .dialled && !$0.established }
         guard dialled < settings.dialledMax, inProgress < settings.dialsInProgressMax else { return }
         let bootstrapWaits = targets.contains { $0.isBootstrap && !isReached($0) }
-        let provenWaits = targets.contains { precedence($0) == .proven && !$0.isOwn && !isReached($0) }
+        let waiting = Set(targets.filter { !$0.isOwn && !isReached($0) }.map(precedence))
         // By what is known of them, then those that waited longest. Pauses are jittered, so nodes that learned the same
         // records in the same order do not all dial the same ones.
         let due = targets.indices.filter { index in
@@ -207,9 +208,11 @@ public struct LinkTable: Sendable {
             guard dialled < settings.dialledMax, inProgress < settings.dialsInProgressMax else { return }
             let target = targets[index]
             // Two places are kept for bootstrap addresses, so that meshes that started apart can merge, and a quarter for
-            // proven nodes: what never answered must not hold all dials while one of them waits for its next try.
+            // members, and for accounts that were met, before all behind them: what never answers must not hold all dials
+            // while one of them waits for its next try.
             if !target.isBootstrap, bootstrapWaits, dialled >= settings.dialledMax - 2 { continue }
-            if precedence(target) > .proven, provenWaits,
+            let rank = precedence(target)
+            if rank > .proven && waiting.contains(.proven) || rank > .metAccount && waiting.contains(.metAccount),
                 inProgress >= settings.dialsInProgressMax - max(1, settings.dialsInProgressMax / 4)
                     || dialled >= settings.dialledMax - max(1, settings.dialledMax / 4)
             {
@@ -321,19 +324,20 @@ public struct LinkTable: Sendable {
         directives.append(.admit(id))
     }
 
-    /// Strangers leave a quarter of the places to those that the chains know, and where none is left the latest of them
-    /// goes for such a one.
+    /// A quarter of the places is for members alone, and where none is left the latest of those with least goes: a stranger
+    /// for whoever has an account, an account for a member. An account is cheap, so a hundred of them get no more than one:
+    /// what shuts out others goes by what there is to lose.
     private func hasAcceptedPlace(for node: NodeID, _ directives: inout [Directive]) -> Bool {
         let accepted = links.filter { $0.value.direction == .accepted }
-        let strangers = accepted.filter { standing.rank(of: $0.key) == .stranger }
-        guard !standing.isEmpty, standing.rank(of: node) > .stranger else {
-            let kept = standing.isEmpty ? 0 : settings.acceptedMax / 4
-            return accepted.count < settings.acceptedMax && (kept == 0 || strangers.count < settings.acceptedMax - kept)
+        let rank = standing.rank(of: node)
+        let others = accepted.count { standing.rank(of: $0.key) < .member }
+        let kept = standing.isEmpty || rank == .member ? 0 : settings.acceptedMax / 4
+        if accepted.count < settings.acceptedMax, kept == 0 || others < settings.acceptedMax - kept { return true }
+        let latest = accepted.filter { standing.rank(of: $0.key) < rank }.max {
+            (-standing.rank(of: $0.key).rawValue, $0.value.since, $0.key)
+                < (-standing.rank(of: $1.key).rawValue, $1.value.since, $1.key)
         }
-        if accepted.count < settings.acceptedMax { return true }
-        guard let latest = strangers.max(by: { ($0.value.since, $0.key) < ($1.value.since, $1.key) }) else {
-            return false
-        }
+        guard let latest else { return false }
         directives.append(.close(latest.value.connection, .full))
         return true
     }

@@ -1,5 +1,5 @@
 /// A rate limit: `rate` tokens a second, at most `burst` saved up.
-public struct TokenBucket: Sendable {
+public struct TokenBucket: Sendable, Equatable {
     private let rate: Double
     private let burst: Double
     private var tokens: Double

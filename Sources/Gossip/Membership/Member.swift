@@ -25,5 +25,32 @@ public struct Member: Sendable, Equatable {
     var wasLinked = false
     /// Of one who never answered: pings that went out.
     var pings = 0
-    var accusers: [NodeID] = []
+    var accusers: [Accusation] = []
+    /// Its pings, and its requests for pings, that may still be answered.
+    var questions: TokenBucket?
+
+    /// One voice in a suspicion: who is said to accuse, and who said so.
+    struct Accusation: Sendable, Equatable {
+        var accuser: NodeID
+        var sender: NodeID
+    }
+
+    /// Counts an accusation. A sender has one voice, whatever names it gives, and an accuser has one, however many pass it
+    /// on: nobody shortens a suspicion alone, by whatever names. Whoever speaks for itself stands for itself, so that who
+    /// passed its word on before has a voice left for another's.
+    mutating func count(_ accusation: Accusation) -> Bool {
+        let speaksForItself = accusation.accuser == accusation.sender
+        if let own = accusers.firstIndex(where: { $0.accuser == accusation.accuser }) {
+            if speaksForItself, !accusers.contains(where: { $0.sender == accusation.sender }) {
+                accusers[own].sender = accusation.sender
+            }
+            return false
+        }
+        if let voice = accusers.firstIndex(where: { $0.sender == accusation.sender }) {
+            if speaksForItself { accusers[voice].accuser = accusation.accuser }
+            return false
+        }
+        accusers.append(accusation)
+        return true
+    }
 }

@@ -6,6 +6,8 @@ public struct MembershipSettings: Sendable, Equatable {
     public var probeTimeoutMin: Duration = .milliseconds(100)
     public var probeTimeoutMax: Duration = .milliseconds(500)
     public var indirectProbes = 3
+    /// Pings and ping requests of one sender that are answered: its own, and those that it makes for others.
+    public var questionsPerInterval = 16
     /// Suspicion lasts multiplier · max(1, log10 N) · interval once confirmed, at most `suspicionMaxFactor` times that.
     public var suspicionMultiplier = 4
     public var suspicionMaxFactor = 6

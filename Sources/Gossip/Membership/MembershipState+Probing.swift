@@ -41,9 +41,12 @@ extension MembershipState {
         }
     }
 
+    /// Without rumours: who told of it may have named any address.
     mutating func ping(_ node: NodeID, _ directives: inout [Directive]) {
         members[node]!.pings += 1
-        directives.append(.send(message(.ping, to: node), to: node))
+        sequence &+= 1
+        let ping = plain(.ping, to: node, sequence: sequence, most: settings.messageBytesMax)
+        directives.append(.send(ping, to: node))
     }
 
     private mutating func pushPull(_ now: Duration, _ directives: inout [Directive]) {
@@ -140,7 +143,7 @@ extension MembershipState {
         // Lifeguard: missing answers of helpers mean that this node is the slow one.
         let blame = current.nacksExpected > 0 ? max(0, current.nacksExpected - current.nacks) : 1
         localHealth = min(settings.localHealthMax, localHealth + blame)
-        accuse(current.target, by: own.node, now, &directives)
+        accuse(current.target, by: own.node, from: own.node, now, &directives)
     }
 
     mutating func probeAnswered(_ now: Duration, directRoundTrip: Bool, _ directives: inout [Directive]) {
@@ -158,16 +161,22 @@ extension MembershipState {
     private mutating func advanceErrands(_ now: Duration, _ directives: inout [Directive]) {
         for (sequence, errand) in errands.ordered where !errand.nacked && now >= errand.nackAt {
             errands.update(sequence) { $0.nacked = true }
-            directives.append(
-                .send(message(.nack, to: errand.origin, sequence: errand.originSequence), to: errand.origin))
+            let nack =
+                isStranger(errand.origin)
+                ? plain(.nack, to: errand.origin, sequence: errand.originSequence, most: 0)
+                : message(.nack, to: errand.origin, sequence: errand.originSequence)
+            directives.append(.send(nack, to: errand.origin))
         }
         errands.removeAll { now >= $1.endsAt }
     }
 
     // MARK: Messages
 
+    /// A stranger, and whoever may not hold the address that it writes from, gets no rumours for its questions: each copy
+    /// that goes out is one less for others, and an answer longer than the question could be sent to a third.
     mutating func receive(
-        _ message: MembershipMessage, from sender: NodeID, _ now: Duration, _ directives: inout [Directive]
+        _ message: MembershipMessage, from sender: NodeID, isProven: Bool, _ now: Duration,
+        _ directives: inout [Directive]
     ) {
         guard members[sender] != nil, sender != own.node else {
             rejected += 1
@@ -178,15 +187,22 @@ extension MembershipState {
         if status == .unconfirmed || status == .dead && message.body == .ping { markAlive(sender, now, &directives) }
         switch message.body {
         case .ping:
-            directives.append(.send(self.message(.ack, to: sender, sequence: message.sequence), to: sender))
+            guard mayAsk(sender, now) else { return }
+            let ack =
+                isStranger(sender) || !isProven
+                ? plain(.ack, to: sender, sequence: message.sequence, most: message.wireBytes.count)
+                : self.message(.ack, to: sender, sequence: message.sequence)
+            directives.append(.send(ack, to: sender))
         case .ack:
             if probe?.target == sender, probe?.sequence == message.sequence {
                 probeAnswered(now, directRoundTrip: true, &directives)
             } else if let errand = errands[message.sequence], errand.target == sender {
                 errands.remove(message.sequence)
-                directives.append(
-                    .send(
-                        self.message(.ack, to: errand.origin, sequence: errand.originSequence), to: errand.origin))
+                let ack =
+                    isStranger(errand.origin) || !isProven
+                    ? plain(.ack, to: errand.origin, sequence: errand.originSequence, most: 0)
+                    : self.message(.ack, to: errand.origin, sequence: errand.originSequence)
+                directives.append(.send(ack, to: errand.origin))
             } else if probe?.indirect == true, probe?.sequence == message.sequence {
                 // A helper passes the answer on under the sequence that it was asked with.
                 probeAnswered(now, directRoundTrip: false, &directives)
@@ -195,6 +211,7 @@ extension MembershipState {
         case .nack:
             if probe?.indirect == true, probe?.sequence == message.sequence { probe!.nacks += 1 }
         case .pingRequest(let target):
+            guard mayAsk(sender, now) else { return }
             guard target != own.node, members[target] != nil else { break }
             sequence &+= 1
             let wait = settings.probeTimeoutMax * 4 / 5
@@ -202,9 +219,24 @@ extension MembershipState {
                 origin: sender, originSequence: message.sequence, target: target, nackAt: now + wait,
                 endsAt: now + settings.probeTimeoutMax * 4)
             guard errands.insert(errand, for: sequence, by: sender).isIn else { break }
-            directives.append(.send(self.message(.ping, to: target, sequence: sequence), to: target))
+            let ping =
+                isStranger(sender)
+                ? plain(.ping, to: target, sequence: sequence, most: settings.messageBytesMax)
+                : self.message(.ping, to: target, sequence: sequence)
+            directives.append(.send(ping, to: target))
         }
         for update in message.updates { apply(update, from: sender, now, &directives) }
+    }
+
+    private func isStranger(_ node: NodeID) -> Bool { standing.footing(of: node) == .stranger }
+
+    /// Each question is answered with a datagram, so everybody has a rate of them.
+    private mutating func mayAsk(_ node: NodeID, _ now: Duration) -> Bool {
+        let rate = max(1, Int(Double(settings.questionsPerInterval) * (Duration.seconds(1) / settings.probeInterval)))
+        var bucket = members[node]?.questions ?? TokenBucket(rate: rate, now: now)
+        let isFree = bucket.take(now: now)
+        members[node]?.questions = bucket
+        return isFree
     }
 
     private mutating func apply(
@@ -215,16 +247,15 @@ extension MembershipState {
         case .suspect(let node, let incarnation, let accuser):
             if node == own.node { return refute(incarnation, &directives) }
             guard members[node]?.record.incarnation == incarnation else { return }
-            // Made-up accusers must not shorten anybody's time to refute.
-            accuse(node, by: members[accuser]?.status == .alive ? accuser : sender, now, &directives)
+            accuse(node, by: accuser, from: sender, now, &directives)
         case .dead(let node, let incarnation, let accuser):
             if node == own.node { return refute(incarnation, &directives) }
             guard let member = members[node], member.record.incarnation == incarnation,
                 member.status == .alive || member.status == .suspect
             else { return }
             // A node that is linked here and talks is not dead because somebody says so.
-            if member.isLinked { return accuse(node, by: accuser, now, &directives) }
-            bury(node, now, &directives)
+            if member.isLinked { return accuse(node, by: accuser, from: sender, now, &directives) }
+            bury(node, from: sender, now, &directives)
         }
     }
 
@@ -237,34 +268,37 @@ extension MembershipState {
 
     // MARK: Status
 
-    mutating func accuse(_ node: NodeID, by accuser: NodeID, _ now: Duration, _ directives: inout [Directive]) {
+    /// - Parameters:
+    ///   - accuser: the name that was given. Where it is none that lives here it is the sender's own word.
+    ///   - sender: who said so, authentically. What is kept of it takes the sender's places.
+    mutating func accuse(
+        _ node: NodeID, by accuser: NodeID, from sender: NodeID, _ now: Duration, _ directives: inout [Directive]
+    ) {
         guard let member = members[node], member.status == .alive || member.status == .suspect else { return }
-        let incarnation = member.record.incarnation
-        if member.status == .alive {
-            setStatus(node, .suspect, now, &directives)
-            members[node]!.accusers = [accuser]
-            rumours.add(
-                .suspect(node, incarnation: incarnation, accuser: accuser), limit: retransmissions, by: accuser)
-        } else if member.accusers.count <= suspicionConfirmations, !member.accusers.contains(accuser) {
-            members[node]!.accusers.append(accuser)
-            rumours.add(
-                .suspect(node, incarnation: incarnation, accuser: accuser), limit: retransmissions, by: accuser)
-        }
+        if member.status == .alive { setStatus(node, .suspect, now, &directives) }
+        guard members[node]!.accusers.count <= suspicionConfirmations else { return }
+        let named = members[accuser]?.status == .alive ? accuser : sender
+        guard members[node]!.count(Member.Accusation(accuser: named, sender: sender)) else { return }
+        rumours.add(
+            .suspect(node, incarnation: member.record.incarnation, accuser: named), limit: retransmissions, by: sender)
     }
 
     private mutating func expireSuspicions(_ now: Duration, _ directives: inout [Directive]) {
         for node in suspects.sorted() {
             guard let member = members[node], now - member.since >= suspicionTimeout(member) else { continue }
-            bury(node, now, &directives)
+            bury(node, from: own.node, now, &directives)
         }
     }
 
-    private mutating func bury(_ node: NodeID, _ now: Duration, _ directives: inout [Directive]) {
+    /// - Parameter sender: at whose word. It holds the rumour's place: who buries many must not push out this node's own.
+    private mutating func bury(
+        _ node: NodeID, from sender: NodeID, _ now: Duration, _ directives: inout [Directive]
+    ) {
         guard let member = members[node] else { return }
         setStatus(node, .dead, now, &directives)
         rumours.add(
             .dead(node, incarnation: member.record.incarnation, accuser: own.node), limit: retransmissions,
-            by: own.node)
+            by: sender)
     }
 
     /// Direct, authenticated evidence of life. Only this node's opinion: others need the subject's new record, so one who
@@ -338,6 +372,16 @@ extension MembershipState {
     }
 
     // MARK: Making messages
+
+    /// A message without rumours; what is said against its receiver is in it where it is no longer than `most` then.
+    private func plain(
+        _ body: MembershipMessage.Body, to node: NodeID, sequence: UInt32, most: Int
+    ) -> MembershipMessage {
+        let bare = MembershipMessage(sequence: sequence, body: body)
+        guard let member = members[node], member.status == .suspect || member.status == .dead else { return bare }
+        let told = MembershipMessage(sequence: sequence, body: body, updates: [accusation(member, node)])
+        return told.wireBytes.count <= most ? told : bare
+    }
 
     /// A message with as many rumours as fit. One who is suspected or buried here hears it first, and can refute it.
     mutating func message(

@@ -25,7 +25,8 @@ public struct MembershipState: Sendable {
         case records(from: NodeID, [NodeRecord])
         case recordsRequested(from: NodeID)
         /// An authenticated datagram.
-        case message(from: NodeID, MembershipMessage)
+        /// - isProven: its sender is known to hold the address that it came from; a seal does not prove that.
+        case message(from: NodeID, MembershipMessage, isProven: Bool = true)
         case tick
     }
 
@@ -95,6 +96,8 @@ public struct MembershipState: Sendable {
     /// Accepted records that no link was told of yet, and who told this node.
     var fresh: [(record: NodeRecord, from: NodeID?)] = []
     var verifyBuckets = Bounded<NodeID, NodeID, TokenBucket>(GossipTables.recordRates)
+    /// Of all strangers together.
+    private var strangersVerify: TokenBucket
     let recordsPerSecond: Int
     /// When a linked node last got records on its request.
     private var answeredAt = Bounded<NodeID, NodeID, Duration>(GossipTables.recordAnswers)
@@ -113,6 +116,7 @@ public struct MembershipState: Sendable {
         self.identity = identity
         self.settings = settings
         self.recordsPerSecond = recordsPerSecond
+        strangersVerify = TokenBucket(rate: recordsPerSecond, burst: max(1, recordsPerSecond / 2), now: now)
         generator = MeshGenerator(seed: seed)
         nextProbeAt = now + settings.probeInterval
         nextPushPullAt = now + settings.pushPullInterval
@@ -143,7 +147,8 @@ public struct MembershipState: Sendable {
             // Whose last answer cannot be remembered gets none.
             guard answeredAt.insert(now, for: sender, by: sender).isIn else { break }
             directives.append(.sendRecords(records(for: sender), to: sender))
-        case .message(let sender, let message): receive(message, from: sender, now, &directives)
+        case .message(let sender, let message, let isProven):
+            receive(message, from: sender, isProven: isProven, now, &directives)
         case .tick: tick(now, &directives)
         }
         return directives
@@ -227,14 +232,20 @@ public struct MembershipState: Sendable {
         _ record: NodeRecord, from sender: NodeID?, isRemembered: Bool = false, _ now: Duration,
         _ directives: inout [Directive]
     ) {
-        if record.node == own.node { return reclaim(record, &directives) }
+        let isOwn = record.node == own.node
+        if isOwn, record.incarnation < own.incarnation || record == own { return }
         let known = members[record.node]
         if let known, record.incarnation <= known.record.incarnation { return }
+        // Whoever's it is: a check without a rate is work that anybody can order.
         if let sender, !mayVerify(from: sender, now) { return }
         guard record.isAuthentic else {
             rejected += 1
+            // Whoever passes on what it has checked never sends one.
+            verifyBuckets.update(sender ?? own.node) { _ = $0.charge(Self.wrongSignatureCost, now: now) }
             return
         }
+        // Somebody holds a record of ours that is not the current one: an earlier run with a clock ahead. Go above it.
+        if isOwn { return renew(above: record.incarnation, &directives) }
         if let known {
             members[record.node]!.record = record
             // Whoever refutes an accusation was heard before. A dead one has to answer first: anybody can sign for a node
@@ -332,20 +343,25 @@ public struct MembershipState: Sendable {
         }
     }
 
+    /// Whether one more signature is checked: by the sender's own rate, and by one for all strangers, who are as many as
+    /// they like to be. The first of each stranger, which is its own record, is outside the common rate: links are made
+    /// at a rate of their own, and a flood of some must not keep others unknown.
     private mutating func mayVerify(from sender: NodeID, _ now: Duration) -> Bool {
+        let isStranger = standing.footing(of: sender) == .stranger
+        let known = verifyBuckets[sender]
         var bucket =
-            verifyBuckets[sender] ?? TokenBucket(rate: recordsPerSecond, burst: LinkLimits.recordsMax, now: now)
+            known
+            ?? TokenBucket(
+                rate: recordsPerSecond, burst: isStranger ? recordsPerSecond : LinkLimits.recordsMax, now: now)
         let isFree = bucket.take(now: now)
-        return verifyBuckets.insert(bucket, for: sender, by: sender, isProtected: members[sender]?.isLinked ?? false)
-            .isIn
-            && isFree
+        guard
+            verifyBuckets.insert(bucket, for: sender, by: sender, isProtected: members[sender]?.isLinked ?? false).isIn
+        else { return false }
+        return isFree && (!isStranger || known == nil || strangersVerify.take(now: now))
     }
 
-    /// Somebody holds a record of ours that is not the current one: an earlier run with a clock ahead. Go above it.
-    private mutating func reclaim(_ record: NodeRecord, _ directives: inout [Directive]) {
-        guard record.incarnation >= own.incarnation, record != own, record.isAuthentic else { return }
-        renew(above: record.incarnation, &directives)
-    }
+    /// Of a sender's rate.
+    static let wrongSignatureCost = 63
 
     mutating func renew(above incarnation: UInt64, _ directives: inout [Directive]) {
         guard incarnation < .max else { return }

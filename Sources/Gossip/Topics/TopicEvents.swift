@@ -34,6 +34,8 @@ public enum TopicInput: Sendable {
     case gone(NodeID)
     /// A message of this node.
     case publish(TopicMessage)
+    /// A message of another node that was ignored when it came and counts now: it goes to the mesh alone.
+    case relay(TopicMessage)
     case message(TopicMessage, from: NodeID)
     case verdict(MessageID, TopicVerdict)
     case control(TopicControl, from: NodeID)

@@ -15,6 +15,18 @@ extension TopicMesh {
         pass(message, to: everybody, &out)
     }
 
+    /// What only own messages are worth, a copy to every peer, would make a node that comes late flood the topic with what the
+    /// others have sent it.
+    mutating func relay(_ message: TopicMessage, _ out: inout [TopicDirective]) {
+        guard !seen.contains(message.id), topics[message.topic] != nil else { return }
+        counters.accepted += 1
+        let holders = tellers(of: message.id)
+        settle(message.id)
+        seen.insert(message.id)
+        cache.insert(message, holders: holders)
+        pass(message, to: mesh(of: message.topic).filter { !holders.contains($0) }, &out)
+    }
+
     mutating func receive(
         _ message: TopicMessage, from node: NodeID, _ now: Duration, _ out: inout [TopicDirective]
     ) {
@@ -114,8 +126,8 @@ extension TopicMesh {
                 continue
             }
             let pull = Pull(
-                topic: topic, others: [], asked: [node], promisedUntil: now + settings.promiseLimit,
-                retryAt: now + settings.pullRetry)
+                topic: topic, others: [], asked: [node], promisedUntil: settings.pullTime(now + settings.promiseLimit),
+                retryAt: settings.pullTime(now + settings.pullRetry))
             let isKnown = standing.rank(of: node) > .stranger
             guard pulls.insert(pull, for: id, by: node, isProtected: isKnown).isIn else { break }
             nextPullAt = min(nextPullAt ?? pull.retryAt, pull.retryAt)
@@ -161,7 +173,7 @@ extension TopicMesh {
                 settle(id)
                 continue
             }
-            pull.retryAt = min(now + settings.pullRetry, pull.promisedUntil)
+            pull.retryAt = min(settings.pullTime(now + settings.pullRetry), pull.promisedUntil)
             if !pull.others.isEmpty, pull.asked.count < settings.pullAttempts {
                 let next = pull.others.removeFirst()
                 pull.asked.append(next)

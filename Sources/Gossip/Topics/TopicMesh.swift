@@ -97,6 +97,7 @@ public struct TopicMesh: Sendable {
             gone(node)
             boundRemembered(&out)
         case .publish(let message): publish(message, now, &out)
+        case .relay(let message): relay(message, &out)
         case .message(let message, let node): receive(message, from: node, now, &out)
         case .verdict(let id, let verdict): judged(id, verdict, now, &out)
         case .control(let control, let node): receive(control, from: node, now, &out)

@@ -27,6 +27,21 @@ public struct TopicSettings: Sendable, Equatable {
     /// others are there to take it. A burst makes honest nodes late, so it costs nothing else.
     public var promiseLimit: Duration
     public var pullAttempts = 8
+    /// The times of pulls lie a quarter of `pullRetry` apart, whatever times frames come at: each wake looks at every
+    /// pull, so what peers send must not say how many wakes there are.
+    func pullTime(_ time: Duration) -> Duration {
+        let step = max(1, Self.nanoseconds(pullRetry) / 4)
+        return .nanoseconds((Self.nanoseconds(time) + step - 1) / step * step)
+    }
+
+    private static func nanoseconds(_ duration: Duration) -> Int64 {
+        let parts = duration.components
+        return parts.seconds * 1_000_000_000 + parts.attoseconds / 1_000_000_000
+    }
+
+    /// A digest is not answered with a message that its sender was passed, or last answered with, less than this ago.
+    public var passedWait: Duration { heartbeat * 2 }
+    public var answeredWait: Duration { heartbeat * 5 }
     /// Deliveries of one message to one peer on request.
     public var deliveriesOnRequest = 3
     /// From one peer in one heartbeat.

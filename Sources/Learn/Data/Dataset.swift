@@ -20,6 +20,8 @@ public struct Dataset: Sendable, Equatable {
     public let labelName: String
     /// The file names its classes; else they are bare numbers, whatever these mean.
     let namesClasses: Bool
+    /// Columns whose numbers binary32 changes, where the reader was asked to count them.
+    public internal(set) var rounded = Rounding()
 
     /// Rows.
     public var count: Int { featureCount == 0 ? 0 : features.count / featureCount }
@@ -58,6 +60,8 @@ public struct Dataset: Sendable, Equatable {
         guard names.count == classCount else {
             throw .mismatch(field: "class names of \(name)", expected: classCount, found: names.count)
         }
+        try Self.requireDistinct(names, field: "classes", file: name)
+        try Self.requireDistinct(columnNames, field: "columns", file: name)
         self.init(
             unchecked: name, features: features, labels: labels, featureCount: featureCount, classCount: classCount,
             classNames: names, sampleShape: sampleShape ?? [featureCount], targets: [], columnNames: columnNames,
@@ -75,6 +79,7 @@ public struct Dataset: Sendable, Equatable {
         guard !targets.isEmpty, targets.count.isMultiple(of: rows) else {
             throw .mismatch(field: "targets of \(name)", expected: rows, found: targets.count)
         }
+        try Self.requireDistinct(columnNames, field: "columns", file: name)
         if let bad = targets.firstIndex(where: { !$0.isFinite }) {
             throw .badData(
                 DataFault(
@@ -125,20 +130,15 @@ public struct Dataset: Sendable, Equatable {
                     found: "\(features.count % width)"))
         }
         if let shape {
-            var product = 1
-            for extent in shape {
-                let (next, overflow) = product.multipliedReportingOverflow(by: extent)
-                guard extent > 0, !overflow else {
-                    throw .badData(DataFault(file: name, expected: "positive extents", found: "\(shape)"))
-                }
-                product = next
+            guard let product = Extents.elements(of: shape, atMost: .max), product > 0 else {
+                throw .badData(DataFault(file: name, expected: "positive extents", found: "\(shape)"))
             }
             guard product == width else { throw .mismatch(field: "shape of \(name)", expected: width, found: product) }
         }
         if let bad = features.firstIndex(where: { !$0.isFinite }) {
             throw .badData(
                 DataFault(
-                    file: name, row: bad / width + 1, field: "feature \(bad % width)", expected: "a finite number",
+                    file: name, row: bad / width + 1, field: "feature \(bad % width + 1)", expected: "a finite number",
                     found: "\(features[bad])"))
         }
     }
@@ -186,6 +186,15 @@ public struct Dataset: Sendable, Equatable {
             namesClasses: namesClasses)
     }
 
+    /// Names stand for what they name: everything finds classes and columns by them, and of two that are called the same it would
+    /// find one. Wherever a set gets names, whatever form its file has, this is asked.
+    static func requireDistinct(_ names: [String], field: String, file: String) throws(LearnError) {
+        var seen: Set<String> = []
+        guard let twice = names.first(where: { !seen.insert($0).inserted }) else { return }
+        throw .badData(
+            DataFault(file: file, field: field, expected: "each name once", found: "\(NumberText.shown(twice)) twice"))
+    }
+
     /// The same rows with what their file says about them; nil keeps what is there.
     func named(columns: [String]?, classes: [String]?, label: String?) throws(LearnError) -> Dataset {
         let columns = columns.flatMap { $0.isEmpty ? nil : $0 } ?? columnNames
@@ -195,10 +204,14 @@ public struct Dataset: Sendable, Equatable {
         guard classes.map({ $0.count == classCount }) ?? true else {
             throw .mismatch(field: "class names of \(name)", expected: classCount, found: classes?.count ?? 0)
         }
-        return Dataset(
+        try Self.requireDistinct(classes ?? [], field: "classes", file: name)
+        try Self.requireDistinct(columns, field: "columns", file: name)
+        var result = Dataset(
             unchecked: name, features: features, labels: labels, featureCount: featureCount, classCount: classCount,
             classNames: classes ?? classNames, sampleShape: sampleShape, targets: targets, columnNames: columns,
             labelName: label ?? labelName, namesClasses: classes != nil || namesClasses)
+        result.rounded = rounded
+        return result
     }
 
     /// The same rows with their classes numbered as in `names`, found by name.
@@ -218,17 +231,17 @@ public struct Dataset: Sendable, Equatable {
             }
             renumbered.append(index)
         }
-        return Dataset(
+        var result = Dataset(
             unchecked: name, features: features, labels: renumbered, featureCount: featureCount,
             classCount: names.count, classNames: names, sampleShape: sampleShape, targets: targets,
             columnNames: columnNames, labelName: labelName, namesClasses: true)
+        result.rounded = rounded
+        return result
     }
 
     /// The same rows under another sample shape.
     public func reshaped(_ shape: [Int]) throws(LearnError) -> Dataset {
-        guard !shape.isEmpty, shape.allSatisfy({ $0 > 0 && $0 <= featureCount }),
-            shape.reduce(1, { $0.multipliedReportingOverflow(by: $1).partialValue }) == featureCount
-        else {
+        guard !shape.isEmpty, Extents.elements(of: shape, atMost: featureCount) == featureCount else {
             throw .invalid(
                 field: "sampleShape", reason: "\(shape) does not hold \(featureCount) features",
                 next: "give extents whose product is \(featureCount)")

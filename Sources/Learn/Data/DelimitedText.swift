@@ -15,23 +15,45 @@ struct DelimitedText {
         self.stream = stream
         self.separator = separator
         file = stream.file
+        // No text of UTF-8 starts so; what is read behind it would be a title with NUL bytes.
+        if let mark = try stream.peek(), mark == 0xfe || mark == 0xff {
+            throw .badData(
+                DataFault(
+                    file: file, row: 1, expected: "UTF-8 text", found: "UTF-16; save the file as UTF-8 (CSV UTF-8)"))
+        }
         for byte: UInt8 in [0xef, 0xbb, 0xbf] {
             guard try stream.peek() == byte else { break }
             stream.skip()
         }
     }
 
-    /// The next record that is not an empty line, or nil at the end.
+    /// The next record that is not an empty line, or nil at the end. It is held as a whole, so that its fields have a limit
+    /// together, too.
     mutating func next() throws(LearnError) -> Record? {
         while let byte = try stream.peek(), byte == 0x0a || byte == 0x0d {
             if byte == 0x0a { line += 1 }
             stream.skip()
         }
-        guard try stream.peek() != nil else { return nil }
+        guard let first = try stream.peek() else { return nil }
+        guard first != 0 else {
+            throw .badData(
+                DataFault(
+                    file: file, row: line, expected: "text",
+                    found: "a NUL byte, as files have that were not written to their end; write or copy it again"))
+        }
         let start = line
         var fields: [String] = []
+        var bytes = 0
         while true {
-            fields.append(try field(number: fields.count + 1, row: start))
+            let field = try field(number: fields.count + 1, row: start)
+            bytes += field.utf8.count
+            guard bytes <= DataLimits.recordBytes else {
+                throw .badData(
+                    DataFault(
+                        file: file, row: start, expected: "at most \(DataLimits.recordBytes) bytes in one record",
+                        found: "more"))
+            }
+            fields.append(field)
             guard fields.count <= DataLimits.features else {
                 throw .badData(
                     DataFault(file: file, row: start, expected: "at most \(DataLimits.features) fields", found: "more"))
@@ -78,7 +100,9 @@ struct DelimitedText {
         }
         guard let text = String(validating: content, as: UTF8.self) else {
             throw .badData(
-                DataFault(file: file, row: row, field: "\(number)", expected: "UTF-8 text", found: "other bytes"))
+                DataFault(
+                    file: file, row: row, field: "\(number)", expected: "UTF-8 text",
+                    found: "other bytes, as Latin-1 and Windows-1252 have; save the file as UTF-8 (CSV UTF-8)"))
         }
         return text
     }

@@ -5,6 +5,18 @@ struct LabelColumn {
     /// Row of each text's first appearance.
     private var lines: [Int] = []
     private var known: [String: Int32] = [:]
+    private var held: HeldTexts
+
+    init(held: HeldTexts = HeldTexts()) { self.held = held }
+
+    /// The class that a label is the number of: a whole number in its one shortest form. "01", "+1" and "1" are three labels, as
+    /// "007" is no 7; a column with such a label has texts, each a class of its own.
+    static func number(_ text: String) -> Int? {
+        guard let number = Int(text), (0..<DataLimits.classes).contains(number), String(number) == text else {
+            return nil
+        }
+        return number
+    }
 
     /// Whether `append` takes the text.
     func isUsable(_ text: String) -> Bool {
@@ -32,6 +44,7 @@ struct LabelColumn {
                     file: file, row: line, field: column, expected: "at most \(DataLimits.classes) different labels",
                     found: "more"))
         }
+        try held.add(text, file: file, row: line)
         let index = Int32(texts.count)
         known[text] = index
         texts.append(text)
@@ -55,9 +68,10 @@ struct LabelColumn {
         let order: [String]
         if let names {
             order = names
-        } else if texts.allSatisfy({ Int($0).map { $0 >= 0 && $0 < DataLimits.classes } ?? false }) {
-            let top = texts.reduce(1) { max($0, Int($1) ?? 0) }
-            let classes = texts.map { Int32($0) ?? 0 }
+        } else if texts.allSatisfy({ Self.number($0) != nil }) {
+            let numbers = texts.map { Self.number($0) ?? 0 }
+            let top = numbers.reduce(1) { max($0, $1) }
+            let classes = numbers.map { Int32($0) }
             return (indices.map { classes[Int($0)] }, (0...top).map(String.init))
         } else {
             order = texts.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }

@@ -35,12 +35,12 @@ public enum ShippedData: String, Sendable, CaseIterable {
         var folders: [String] = []
         if let named = environment["MESHNODE_DATA"], !named.isEmpty { folders.append(named) }
         if let executable {
-            var place = URL(fileURLWithPath: executable).resolvingSymlinksInPath().deletingLastPathComponent()
+            var place = FilePath.folder(of: FilePath.real(executable) ?? executable)
             for _ in 0..<6 {
-                folders.append(place.appendingPathComponent("data").path)
-                folders.append(place.appendingPathComponent("share/meshnode/data").path)
-                if place.path == "/" { break }
-                place.deleteLastPathComponent()
+                let start = place == "/" ? "" : place
+                folders += [start + "/data", start + "/share/meshnode/data"]
+                if place == "/" { break }
+                place = FilePath.folder(of: place)
             }
         }
         folders.append(FileManager.default.currentDirectoryPath + "/data")

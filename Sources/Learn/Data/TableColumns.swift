@@ -1,7 +1,7 @@
 /// What the header line of a table says: the titles, and which of them are the label and the features.
 struct TableColumns {
     let titles: [String]
-    /// Nil only where the reader needs none.
+    /// Nil only where the reader needs none, or looks at none.
     let label: Int?
     let features: [Int]
 
@@ -11,7 +11,7 @@ struct TableColumns {
         func refuse(_ field: String?, _ expected: String, _ found: String) -> LearnError {
             .badData(DataFault(file: file, row: header.line, field: field, expected: expected, found: found))
         }
-        let titles = header.fields.map(NumberText.trimmed)
+        let titles = header.fields.map { TitleText.composed(NumberText.trimmed($0)) }
         if titles.count == 1, let other = Self.otherSeparator(titles[0], separator) {
             throw refuse(
                 nil, separator == 0x09 ? "fields apart by tabs" : "fields apart by commas, and points in numbers",
@@ -30,10 +30,8 @@ struct TableColumns {
         }
         let label = positions[reader.labelColumn]
         guard label != nil || !reader.needsLabel else {
-            let known = titles.prefix(8).joined(separator: ", ")
             throw refuse(
-                reader.labelColumn, "a column of this name",
-                "\(titles.count) columns: \(known)\(titles.count > 8 ? ", ..." : "")")
+                reader.labelColumn, "a column of this name", "\(titles.count) columns: \(TitleText.list(titles))")
         }
         let own = titles.indices.filter { $0 != label }
         if let wanted = reader.featureColumns, reader.columnsInOrder {
@@ -43,10 +41,9 @@ struct TableColumns {
             var chosen: [Int] = []
             for title in wanted {
                 guard let index = positions[title], index != label else {
-                    let known = own.prefix(8).map { titles[$0] }.joined(separator: ", ")
                     throw refuse(
                         title, "a feature column of this name",
-                        "\(own.count) feature columns: \(known)\(own.count > 8 ? ", ..." : "")")
+                        "\(own.count) feature columns: \(TitleText.list(own.map { titles[$0] }))")
                 }
                 chosen.append(index)
             }
@@ -56,7 +53,7 @@ struct TableColumns {
         }
         guard !features.isEmpty else { throw refuse(nil, "at least one feature column", "none") }
         self.titles = titles
-        self.label = label
+        self.label = reader.ignoresLabel ? nil : label
     }
 
     private static func otherSeparator(_ line: String, _ separator: UInt8) -> String? {
@@ -79,8 +76,8 @@ public enum ColumnOrder {
             index >= own.count || index >= wanted.count || own[index] != wanted[index]
         }
         guard let place else { return }
-        let here = place < own.count ? NumberText.shown(own[place]) : "missing"
-        let there = place < wanted.count ? NumberText.shown(wanted[place]) : "not there"
+        let here = place < own.count ? own[place].tomlWord : "missing"
+        let there = place < wanted.count ? wanted[place].tomlWord : "not there"
         throw .invalid(
             field: "\(file), column \(place + 1)",
             reason: "is \(here) here and \(there) in \(other): both must have the same columns in the same order",
@@ -98,16 +95,16 @@ public enum ColumnOrder {
             try requireEqual(own, wanted, file: file)
             return Array(own.indices)
         }
+        try Dataset.requireDistinct(own, field: "columns", file: file)
         var positions: [String: Int] = [:]
-        for (index, title) in own.enumerated() where positions[title] == nil { positions[title] = index }
+        for (index, title) in own.enumerated() { positions[title] = index }
         var result: [Int] = []
         for title in wanted {
             guard let place = positions[title] else {
                 throw .badData(
                     DataFault(
                         file: file, field: title, expected: "a feature column of this name, as the task names it",
-                        found: "\(own.count) columns: \(own.prefix(8).joined(separator: ", "))"
-                            + (own.count > 8 ? ", ..." : "")))
+                        found: "\(own.count) columns: \(TitleText.list(own))"))
             }
             result.append(place)
         }

@@ -13,10 +13,16 @@ public struct TableReader: Sendable {
     public var columnsInOrder = false
     /// Without a label column every row is the first class, or the target 0: for rows that a model is asked about.
     public var needsLabel = true
+    /// The label column is no feature, and every row counts as one without a label.
+    public var ignoresLabel = false
     /// Reads the label as a regression target instead of a class.
     public var regression: Bool
     /// Comma for CSV, tab for TSV; nil chooses by the file's name.
     public var separator: Character?
+    /// Counts the numbers that binary32 changes (`Dataset.rounded`).
+    var countsRounding = false
+    /// What the texts that are kept may come to.
+    var held = HeldTexts()
 
     public init(
         labelColumn: String, classNames: [String]? = nil, featureColumns: [String]? = nil, regression: Bool = false,
@@ -75,19 +81,25 @@ public struct TableReader: Sendable {
         }
     }
 
-    /// The columns that are neither features nor the label, as the file has them: who a row is about, and notes.
-    public func others(path: String, than features: [String]) throws(LearnError) -> (titles: [String], rows: [[String]])
-    {
+    /// The columns that are not `taken`, as features or the label, as the file has them: who a row is about, and notes.
+    public func others(path: String, than taken: [String]) throws(LearnError) -> (titles: [String], rows: [[String]]) {
         guard var table = try opened(path) else { return ([], []) }
-        let titles = table.header.fields.map(NumberText.trimmed)
-        let known = Set(features + [labelColumn])
+        let titles = table.header.fields.map { TitleText.composed(NumberText.trimmed($0)) }
+        let known = Set(taken)
         let places = titles.indices.filter { !known.contains(titles[$0]) }
         var rows: [[String]] = []
+        var held = held
         while !places.isEmpty, let record = try table.records.next() {
-            rows.append(places.map { $0 < record.fields.count ? record.fields[$0] : "" })
+            let fields = places.map { $0 < record.fields.count ? record.fields[$0] : "" }
+            for field in fields { try held.add(field, file: table.file, row: record.line) }
+            rows.append(fields)
         }
         return (places.map { titles[$0] }, rows)
     }
+
+    /// What to do with a column that is no number, in every message about one.
+    public static let leavingOut =
+        "where it is a column of names or notes, leave it out by naming the feature columns"
 
     /// What the cells of a feature column are.
     public struct Cells: Sendable {
@@ -164,7 +176,8 @@ public struct TableReader: Sendable {
         let columns = try TableColumns(header: header, reader: self, separator: mark, file: file)
         var features: [Float] = []
         var rows = 0
-        var labels = LabelColumn()
+        var tally = countsRounding ? RoundingTally(width: columns.features.count) : nil
+        var labels = LabelColumn(held: held)
         var targets: [Float] = []
         var unlabelled = 0
         func meet(_ fault: DataFault) throws(LearnError) {
@@ -195,7 +208,7 @@ public struct TableReader: Sendable {
                     try meet(cellFault(file, record.line, columns.titles[column], text))
                 }
             }
-            let label = columns.label.map { NumberText.trimmed(record.fields[$0]) } ?? ""
+            let label = columns.label.map { TitleText.composed(NumberText.trimmed(record.fields[$0])) } ?? ""
             if columns.label == nil {
                 if isWhole { unlabelled += 1 }
             } else if regression {
@@ -221,6 +234,12 @@ public struct TableReader: Sendable {
             guard isWhole else {
                 features.removeSubrange(before...)
                 continue
+            }
+            if tally != nil {
+                for (place, column) in columns.features.enumerated() {
+                    let text = NumberText.trimmed(record.fields[column])
+                    tally?.add(text: text, features[before + place], row: rows, place: place)
+                }
             }
             rows += 1
             if rows == 1_000 {
@@ -253,9 +272,11 @@ public struct TableReader: Sendable {
             if !unknown.isEmpty { wanted = nil }
         }
         let (indices, names) = try labels.classes(given: wanted, column: labelColumn, file: file)
-        return try Dataset(
+        var result = try Dataset(
             name: name, features: features, labels: indices, featureCount: titles.count, classCount: names.count,
             classNames: names, columnNames: titles, labelName: labelColumn)
+        result.rounded = tally?.result ?? Rounding()
+        return result
     }
 
     private func separatorByte(file: String) throws(LearnError) -> UInt8? {

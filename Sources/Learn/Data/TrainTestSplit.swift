@@ -13,10 +13,16 @@ public struct TrainTestSplit: Sendable, Equatable {
     /// - Parameter testShare: in (0, 1), leaving at least one row on either side.
     public init(_ data: Dataset, testShare: Double = 0.2, seed: UInt32 = 0) throws(LearnError) {
         let testCount = testShare > 0 && testShare < 1 ? Int((testShare * Double(data.count)).rounded(.up)) : 0
+        guard testShare > 0, testShare < 1 else {
+            throw .invalid(
+                field: "held-out share", reason: "\(testShare) is no share of rows", next: "give one between 0 and 1")
+        }
         guard testCount > 0, testCount < data.count else {
             throw .invalid(
-                field: "testShare", reason: "\(testShare) of \(data.count) rows leaves one side empty",
-                next: "choose a share between 0 and 1")
+                field: data.name,
+                reason:
+                    "\(Counted.text(data.count, "row")), of which \(testShare) cannot be held out: one side would be empty",
+                next: "give more rows")
         }
         var generator = MersenneTwister(seed: seed)
         let order = generator.permutation(data.count)

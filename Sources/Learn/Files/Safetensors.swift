@@ -81,19 +81,19 @@ public struct Safetensors: Sendable {
     }
 
     private static func elements(of shape: [Int]) -> Int? {
-        var product = 1
-        for extent in shape {
-            let (next, overflow) = product.multipliedReportingOverflow(by: extent)
-            guard extent >= 0, !overflow, next <= ParameterManifest.Limits.values else { return nil }
-            product = next
-        }
-        return product
+        Extents.elements(of: shape, atMost: ParameterManifest.Limits.values)
     }
 
     public func tensor(named name: String) -> Tensor? { tensors.first { $0.name == name } }
 
     /// The values as binary32; F64 is rounded, F16 and BF16 are widened, whole numbers converted.
     public func floats(_ tensor: Tensor) throws(LearnError) -> [Float] {
+        var none: RoundingTally?
+        return try floats(tensor, &none)
+    }
+
+    /// - Parameter tally: as wide as one sample.
+    func floats(_ tensor: Tensor, _ tally: inout RoundingTally?) throws(LearnError) -> [Float] {
         let size = Self.elementSizes[tensor.dtype] ?? 1
         var result: [Float] = []
         result.reserveCapacity(tensor.range.count / size)
@@ -102,6 +102,16 @@ public struct Safetensors: Sendable {
             for offset in (0..<size).reversed() { word = word << 8 | UInt64(bytes[start + offset]) }
             guard let value = Self.float(word, dtype: tensor.dtype) else {
                 throw .badTensors(file: file, reason: "tensor \"\(tensor.name.prefix(80))\" is not numeric")
+            }
+            if let width = tally?.width {
+                let (row, place) = (result.count / width, result.count % width)
+                switch tensor.dtype {
+                case "F64": tally?.add(Double(bitPattern: word), value, row: row, place: place)
+                case "I32": tally?.add(text: "\(Int32(truncatingIfNeeded: word))", value, row: row, place: place)
+                case "I64": tally?.add(text: "\(Int64(truncatingIfNeeded: word))", value, row: row, place: place)
+                case "U32", "U64": tally?.add(text: "\(word)", value, row: row, place: place)
+                default: break
+                }
             }
             result.append(value)
         }
@@ -134,9 +144,19 @@ public struct Safetensors: Sendable {
         let content = try Safetensors(bytes: bytes, file: file)
         var result: [Float] = []
         result.reserveCapacity(manifest.count)
-        guard content.tensors.count == manifest.entries.count else {
+        let found = Set(content.tensors.map(\.name))
+        let missing = manifest.entries.map(\.name).filter { !found.contains($0) }
+        guard missing.isEmpty, content.tensors.count == manifest.entries.count else {
+            let wanted = Set(manifest.entries.map(\.name))
+            let others = content.tensors.map(\.name).filter { !wanted.contains($0) }
+            let parts = [
+                missing.isEmpty ? nil : "lacks \(TitleText.list(missing, most: 4))",
+                others.isEmpty ? nil : "holds \(TitleText.list(others, most: 4)) beside the model's",
+            ].compactMap { $0 }
             throw .badTensors(
-                file: file, reason: "holds \(content.tensors.count) tensors, the manifest \(manifest.entries.count)")
+                file: file,
+                reason: "holds \(content.tensors.count) tensors, the model \(manifest.entries.count): "
+                    + parts.joined(separator: ", "))
         }
         for (tensor, entry) in zip(content.tensors, manifest.entries) {
             guard tensor.name == entry.name, tensor.shape == entry.shape, tensor.dtype == "F32" else {

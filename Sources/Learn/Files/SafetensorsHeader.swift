@@ -16,6 +16,8 @@ struct SafetensorsHeader {
 
     private let bytes: [UInt8]
     private var position = 0
+    /// Also where they are empty.
+    private var hasMetadata = false
 
     /// Nil with a reason in `fault` when the bytes are not such a header.
     static func parse(_ bytes: [UInt8], fault: inout String) -> SafetensorsHeader? {
@@ -29,6 +31,12 @@ struct SafetensorsHeader {
             fault = "tensor \"\(record.name.prefix(80))\" appears twice"
             return nil
         }
+        // Of two texts of one name one reader would take the first and another the last.
+        var keys = Set<String>()
+        for (key, _) in header.metadata where !keys.insert(key).inserted {
+            fault = "metadata \"\(key.prefix(80))\" appears twice"
+            return nil
+        }
         return header
     }
 
@@ -40,7 +48,8 @@ struct SafetensorsHeader {
             repeat {
                 guard let name = string(), accept(":") else { return false }
                 if name == "__metadata__" {
-                    guard metadata.isEmpty, readMetadata() else { return false }
+                    guard !hasMetadata, readMetadata() else { return false }
+                    hasMetadata = true
                 } else {
                     guard records.count < ParameterManifest.Limits.entries, let record = readRecord(name) else {
                         return false

@@ -16,6 +16,7 @@ package struct ColumnAudit {
         var places: [String: [Int]] = [:]
         var leaks: [(column: Int, share: Double)] = []
         let isTable = data.sampleShape.count == 1
+        let merged = Set(data.rounded.columns.filter(\.isMerged).map(\.place))
         for column in 0..<data.featureCount {
             let values = (0..<data.count).map { data.features[$0 * data.featureCount + column] }
             let isConstant = values.allSatisfy { $0 == values[0] }
@@ -27,7 +28,8 @@ package struct ColumnAudit {
                 places["unnamed", default: []].append(column)
             }
             let isWhole = values.allSatisfy { $0 == $0.rounded(.towardZero) }
-            if isWhole, values.contains(where: { abs($0) > Self.exact }) {
+            // Read as binary32, the first one that is another already stands at 2^24 itself.
+            if isWhole, values.contains(where: { abs($0) > Self.exact }) || merged.contains(column) {
                 places["merged", default: []].append(column)
             }
             guard data.count >= Self.fewestCounting, !isConstant else { continue }
@@ -42,7 +44,7 @@ package struct ColumnAudit {
         }
         func title(_ column: Int) -> String {
             let name = data.columnNames.isEmpty ? "" : data.columnNames[column]
-            return name.isEmpty ? "column \(column + 1)" : NumberText.shown(name)
+            return name.isEmpty ? "column \(column + 1)" : name.tomlWord
         }
         func list(_ columns: [Int]) -> String {
             columns.prefix(Self.listed).map(title).joined(separator: ", ")
@@ -64,6 +66,9 @@ package struct ColumnAudit {
             .warning, "merged",
             "holds whole numbers above 16777216 (2^24), whose neighbours are one value in binary32; leave it out or divide it"
         )
+        if let (columns, text) = RoundedText.rounded(data) {
+            findings.append(.init(severity: .note, kind: "rounded", message: text, count: columns))
+        }
         if places["constant"] != nil, isTable {
             add(.warning, "constant", "never changes; leave it out")
         } else {

@@ -6,7 +6,8 @@ public struct DataAudit: Equatable, Sendable, Codable {
     public struct Finding: Equatable, Sendable, Codable {
         public let severity: Severity
         /// A fixed word: malformed, text, duplicate, contradiction, leakage, absent-class, imbalance, tiny; of labels:
-        /// missing-label, similar-classes, many-classes; and of columns: constant, unnamed, index, identifier, merged, leaking.
+        /// missing-label, similar-classes, many-classes; and of columns: constant, unnamed, index, identifier, merged, rounded,
+        /// leaking.
         public let kind: String
         public let message: String
         /// How many rows, classes or features are concerned.
@@ -19,17 +20,20 @@ public struct DataAudit: Equatable, Sendable, Codable {
     /// - Parameters:
     ///   - splits: each is searched in itself; validation and test also for rows of the training set.
     ///   - faults: what the reader found wrong in the file of each part; its rows are left out of `splits`.
-    ///   - text: columns of each part without any number, which are left out of `splits`, too.
+    ///   - text: columns of each part without any number, which are left out of `splits`, too. Errors, for every command that
+    ///     reads the file without `--column` refuses them.
+    ///   - alone: the part whose rows `splits.train` are, where the training rows themselves cannot be used.
     public init(
         _ splits: DataSplits?, faults: [(part: String, list: FaultList)] = [],
-        text: [(part: String, column: TableReader.Cells)] = []
+        text: [(part: String, column: TableReader.Cells)] = [], alone: String? = nil
     ) {
         var findings = text.map { part, column in
             Finding(
-                severity: .warning, kind: "text",
-                message: "\(part): column \(NumberText.shown(column.title)) holds no number in \(column.others) rows, "
-                    + "the first in row \(column.fault?.row ?? 0): \(column.fault?.found ?? ""); it is no feature: name the others, in a task with "
-                    + "columns = [...], here with --column TITLE",
+                severity: .error, kind: "text",
+                message: "\(part): column \(column.title.tomlWord) holds no number in \(column.others) rows, "
+                    + "the first in \(column.fault?.file ?? ""), row \(column.fault?.row ?? 0): "
+                    + "\(column.fault?.found ?? ""); write numbers, or, \(TableReader.leavingOut): --column TITLE, in a task "
+                    + "columns = [...]",
                 count: column.others)
         }
         for (part, list) in faults {
@@ -61,7 +65,8 @@ public struct DataAudit: Equatable, Sendable, Codable {
             return
         }
         var trainRows: Set<[UInt32]> = []
-        for (name, data) in splits.all {
+        for (part, data) in splits.all {
+            let name = alone ?? part
             let rows = (0..<data.count).map { Self.key(of: $0, in: data) }
             var first: [[UInt32]: Int] = [:]
             var duplicates = 0
@@ -90,7 +95,7 @@ public struct DataAudit: Equatable, Sendable, Codable {
             let absent = inspection.classes.filter { $0.rows == 0 }
             add(
                 .warning, "absent-class", absent.count,
-                "no rows of \(absent.map(\.name).prefix(10).joined(separator: ", "))")
+                "no rows of \(TitleText.list(absent.map(\.name), most: 10))")
             for finding in LabelAudit(data).findings { add(.warning, finding.kind, finding.count, finding.message) }
             for finding in ColumnAudit(data, isTraining: name == "train").findings {
                 add(finding.severity, finding.kind, finding.count, finding.message)

@@ -49,19 +49,19 @@ public struct DataInspection: Equatable, Sendable, Codable {
     /// A few lines for people.
     public var text: String {
         var lines = [
-            "\(name): \(rows) rows, sample shape \(sampleShape.map(String.init).joined(separator: "x")), "
+            "\(name): \(Counted.text(rows, "row")), sample shape \(sampleShape.map(String.init).joined(separator: "x")), "
                 + "values \(minimum) to \(maximum), mean \(mean.rounded(to: 4))"
         ]
         if constantFeatures > 0 { lines.append("constant features: \(constantFeatures) of \(features)") }
         if !columns.isEmpty {
-            let shown = columns.prefix(12).map(NumberText.shown).joined(separator: ", ")
-            lines.append("columns: \(shown)\(columns.count > 12 ? ", and \(columns.count - 12) more" : "")")
+            lines.append(
+                "columns: \(TitleText.list(columns, most: 12))"
+                    + (columns.count > 12 ? " and \(columns.count - 12) more" : ""))
         }
         for entry in classes {
             let bar = String(repeating: "#", count: Int((entry.share * 40).rounded()))
-            // A comma or a colon in a name is none of the line's.
-            let name = entry.name.contains { ",:\"".contains($0) } ? NumberText.shown(entry.name) : entry.name
-            lines.append("  class \(name): \(entry.rows) (\((entry.share * 100).rounded(to: 1)) %) \(bar)")
+            lines.append(
+                "  class \(TitleText.word(entry.name)): \(entry.rows) (\((entry.share * 100).rounded(to: 1)) %) \(bar)")
         }
         if let imbalance { lines.append("largest class over smallest: \(imbalance.rounded(to: 2))") }
         return lines.joined(separator: "\n")

@@ -4,6 +4,19 @@ public enum DatasetWriter {
 
     /// Chooses the form by the path's ending.
     public static func write(_ data: Dataset, to path: String) throws(LearnError) {
+        try FileBytes.write(try Self.bytes(data, as: path), to: path)
+    }
+
+    /// The same, for ``OutputFile/publish(_:)`` to put in its place with others.
+    public static func draft(_ data: Dataset, of path: String, replaces: Bool = true) throws -> OutputFile {
+        let bytes = try Self.bytes(data, as: path)
+        let file = try OutputFile(path, replaces: replaces)
+        try file.write(bytes)
+        try file.seal()
+        return file
+    }
+
+    private static func bytes(_ data: Dataset, as path: String) throws(LearnError) -> [UInt8] {
         guard !data.isRegression else {
             throw .invalid(
                 field: "convert", reason: "regression sets are not written", next: "convert a classification set")
@@ -19,7 +32,27 @@ public enum DatasetWriter {
         } else {
             throw .invalid(field: "convert", reason: "the form of \(path) is unknown", next: "use \(allowed)")
         }
-        try FileBytes.write(bytes, to: path)
+        return bytes
+    }
+
+    /// A table holds the names of classes and not their numbers: whoever reads it without a task or an order of classes numbers them
+    /// anew, whole numbers as themselves and other names in their order.
+    /// - Returns: the first class that gets another number so; nil where each keeps its own.
+    public static func renumbered(_ data: Dataset) -> (name: String, from: Int, to: Int)? {
+        guard !data.isRegression else { return nil }
+        var labels = LabelColumn()
+        for (place, count) in data.classCounts.enumerated() where count > 0 {
+            // What does not fit a label column is told when it is read.
+            guard (try? labels.append(data.classNames[place], line: place, column: "", file: "")) != nil else {
+                return nil
+            }
+        }
+        guard let (read, _) = try? labels.classes(given: nil, column: "", file: "") else { return nil }
+        let present = data.classCounts.enumerated().filter { $0.element > 0 }.map(\.offset)
+        for (place, number) in zip(present, read) where place != Int(number) {
+            return (data.classNames[place], place, Int(number))
+        }
+        return nil
     }
 
     /// The set's own titles, else f0, f1, ...; the label last, with the class names.

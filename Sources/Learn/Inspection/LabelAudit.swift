@@ -34,7 +34,7 @@ struct LabelAudit {
             findings.append(
                 (
                     "similar-classes", similar.count,
-                    "\(Self.list(first, data)) are classes apart that differ by case, blanks or \".0\" alone"
+                    "\(Self.list(first, data)) are classes apart that differ by case, blanks, leading zeros, a sign or \".0\" alone"
                         + (similar.count > 1 ? ", and \(similar.count - 1) more groups" : "")
                 ))
         }
@@ -51,11 +51,11 @@ struct LabelAudit {
     private static func folded(_ name: String) -> String {
         var text = name.lowercased().filter { !$0.isWhitespace }
         if text.hasSuffix(".0"), Double(text) != nil { text.removeLast(2) }
-        return text
+        // As a whole number: 01 and +1 are 1.
+        return Int(text).map(String.init) ?? text
     }
 
     private static func list(_ places: [Int], _ data: Dataset) -> String {
-        places.prefix(6).map { NumberText.shown(data.classNames[$0]) }.joined(separator: ", ")
-            + (places.count > 6 ? ", ..." : "")
+        TitleText.list(places.map { data.classNames[$0] }, most: 6)
     }
 }

@@ -59,13 +59,7 @@ public struct ParameterManifest: Equatable, Sendable {
 
     /// Product of the extents, or nil when one is not positive or the product passes the limit.
     static func elements(of shape: [Int]) -> Int? {
-        var product = 1
-        for extent in shape {
-            let (next, overflow) = product.multipliedReportingOverflow(by: extent)
-            guard extent > 0, !overflow, next <= Limits.values else { return nil }
-            product = next
-        }
-        return product
+        Extents.elements(of: shape, atMost: Limits.values).flatMap { $0 > 0 ? $0 : nil }
     }
 
     public func entry(named name: String) -> Entry? { entries.first { $0.name == name } }

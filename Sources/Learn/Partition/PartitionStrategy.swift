@@ -49,8 +49,8 @@ extension PartitionStrategy: CustomStringConvertible {
         case ("moderate", nil): self = .dirichlet(alpha: 0.5)
         case ("extreme", nil): self = .dirichlet(alpha: 0.1)
         case ("dirichlet", let argument?), ("dir", let argument?), ("non_iid", let argument?):
-            guard let alpha = Double(argument), alpha.isFinite, alpha > 0, alpha <= 1e6 else {
-                throw Self.refusal("\"\(argument.prefix(40))\" is not a number above 0 and up to 1000000")
+            guard let alpha = Double(argument), Self.alphas.contains(alpha) else {
+                throw Self.refusal("\"\(argument.prefix(40))\" is not a number from 0.000001 to 1000000")
             }
             self = .dirichlet(alpha: alpha)
         case ("label_skew", nil): self = .labelSkew(classes: nil)
@@ -61,6 +61,10 @@ extension PartitionStrategy: CustomStringConvertible {
         default: throw Self.refusal("\"\(text.prefix(40))\" is unknown")
         }
     }
+
+    /// Of Dirichlet shares. Below the least, each is all or nothing; near zero every logarithm is minus infinity, and a share
+    /// is no number any more.
+    static let alphas = 1e-6...1e6
 
     private static func count(_ text: String) throws(LearnError) -> Int {
         guard let value = Int(text), value >= 1, value <= 10_000 else {
@@ -129,6 +133,10 @@ public struct PartitionSettings: Equatable, Sendable {
     public func validate() throws(LearnError) {
         guard (1...100_000).contains(parts) else {
             throw .invalid(field: "partition.parts", reason: "\(parts) is out of range", next: "use 1 to 100000")
+        }
+        if case .dirichlet(let alpha) = strategy, !PartitionStrategy.alphas.contains(alpha) {
+            throw .invalid(
+                field: "partition.alpha", reason: "\(alpha) is out of range", next: "use 0.000001 to 1000000")
         }
         guard overlap >= 0, overlap < 1 else {
             throw .invalid(

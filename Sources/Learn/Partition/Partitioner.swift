@@ -59,7 +59,7 @@ public enum Partitioner {
     private static func unattainable(_ settings: PartitionSettings, reason: String) -> LearnError {
         .invalid(
             field: "partition.min_samples", reason: "\(settings.minSamples) is unattainable: \(reason)",
-            next: "lower the minimum or the number of parts, or choose another strategy")
+            next: "make fewer parts, or write a smaller minimum behind the strategy, as in iid,min_samples=1")
     }
 
     /// Contiguous pieces; the first `count mod pieces` get one more. `offset` rotates who gets it.

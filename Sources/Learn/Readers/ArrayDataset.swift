@@ -15,8 +15,10 @@ public struct PictureForm: Sendable, Equatable {
     public var shape: [Int]?
     /// Pictures of another size are resized: only the channels tell.
     public var resizes: Bool
-    /// The form of the file says so where the extents do not.
+    /// Archives of this form have their channels last: small pictures that can be nothing else need no second sign.
     var prefersChannelsLast = false
+    /// Counts the numbers that binary32 changes (`Dataset.rounded`).
+    var countsRounding = false
 
     public init(layout: PictureLayout = .auto, shape: [Int]? = nil, resizes: Bool = false) {
         self.layout = layout
@@ -24,22 +26,36 @@ public struct PictureForm: Sendable, Equatable {
         self.resizes = resizes
     }
 
-    /// Whether samples of `shape` have their channels last.
-    /// - Throws: `.invalid` where both readings are plausible.
+    /// Whether samples of `shape` have their channels last. The rule, which `docs/operating.md` tells people:
+    ///
+    /// `layout` decides; else the task's shape, where it fits one reading alone; else the reading whose channels can be
+    /// channels: 1, 3 or 4 of them, or at most half as many as the picture's shorter side, or any number of square pictures.
+    /// Where that holds for both readings or for none, nobody guesses, for what is read here is what `data partition` writes
+    /// for good. Three equal extents that are no usual number of channels are a volume, which stays as it is.
+    /// - Throws: `.invalid` where both readings are plausible, or none.
     func isChannelsLast(_ shape: [Int], file: String) throws(LearnError) -> Bool {
         guard shape.count == 3, layout != .channelsFirst else { return false }
         if layout == .channelsLast { return true }
-        let usual = [1, 3, 4]
-        guard usual.contains(shape[2]) else { return false }
         if let wanted = self.shape, wanted.count == 3 {
             let asLast = [shape[2], shape[0], shape[1]]
             let fitsFirst = resizes ? shape[0] == wanted[0] : shape == wanted
             let fitsLast = resizes ? asLast[0] == wanted[0] : asLast == wanted
             if fitsFirst != fitsLast { return fitsLast }
         }
+        let usual = [1, 3, 4]
+        func mayBe(_ channels: Int, of height: Int, _ width: Int) -> Bool {
+            usual.contains(channels) || channels <= min(height, width) / 2 || height == width
+        }
         // A width of one is no picture; a side of one, three or four may be either.
-        if shape[2] == 1 || prefersChannelsLast { return true }
-        if !usual.contains(shape[0]), shape[0] == shape[1] || min(shape[0], shape[1]) >= 8 { return true }
+        if shape[2] == 1 { return true }
+        if Set(shape).count == 1, !usual.contains(shape[0]) { return false }
+        /// Short sides that differ may be channels themselves.
+        func isClear(_ height: Int, _ width: Int) -> Bool { height == width || min(height, width) >= 8 }
+        let last = mayBe(shape[2], of: shape[0], shape[1])
+        // In an archive whose form has them last, only clear pictures speak for the other reading.
+        let first =
+            mayBe(shape[0], of: shape[1], shape[2]) && (!prefersChannelsLast || isClear(shape[1], shape[2]))
+        if first != last, first || prefersChannelsLast || isClear(shape[0], shape[1]) { return last }
         throw .invalid(
             field: file,
             reason: "samples of shape \(shape.map(String.init).joined(separator: "x")) may have their channels first "
@@ -66,13 +82,16 @@ enum ArrayDataset {
         let classes = try classes(of: labels, shape: labelShape, rows: rows, file: labelsFile)
         var shape = Array(images.shape.dropFirst())
         let isLast = try form.isChannelsLast(shape, file: images.file)
-        var values = try images.floats()
+        var tally = form.countsRounding ? RoundingTally(width: shape.reduce(1, *)) : nil
+        var values = try images.floats(&tally)
         if isLast { shape = putChannelsFirst(&values, rows: rows, shape: shape) }
         let width = oneHotWidth(labels, labelShape) ?? 2
         let count = classCount ?? max(width, (classes.max().map { Int($0) } ?? 0) + 1)
-        return try Dataset(
+        var result = try Dataset(
             name: name, features: values, labels: classes, featureCount: shape.reduce(1, *), classCount: count,
             sampleShape: shape)
+        result.rounded = tally?.result ?? Rounding()
+        return result
     }
 
     /// - Returns: the shape afterwards.
@@ -120,15 +139,18 @@ enum ArrayDataset {
         var result: [Int32] = []
         result.reserveCapacity(values.count)
         for (row, value) in values.enumerated() {
-            guard value >= 0, value < DataLimits.classes else {
-                throw .badData(
-                    DataFault(
-                        file: file, row: row + 1, field: "label", expected: "a class in 0..<\(DataLimits.classes)",
-                        found: "\(value)"))
-            }
+            if let fault = fault(of: value, row: row, file: file) { throw .badData(fault) }
             result.append(Int32(value))
         }
         return result
+    }
+
+    /// What is wrong with a label that is no class.
+    static func fault(of label: Int64, row: Int, file: String) -> DataFault? {
+        guard label < 0 || label >= DataLimits.classes else { return nil }
+        return DataFault(
+            file: file, row: row + 1, field: "label", expected: "a class in 0..<\(DataLimits.classes)",
+            found: "\(label)")
     }
 
     /// Row by row in place, so that the pictures are in memory once.

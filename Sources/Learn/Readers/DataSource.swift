@@ -16,6 +16,8 @@ public struct DataSource: Sendable {
     public var regression = false
     /// How pictures lie, for arrays.
     public var form = PictureForm()
+    /// Counts the numbers that binary32 changes (`Dataset.rounded`): every command that writes what it read says them.
+    public var countsRounding = false
     /// Folder of the shipped sets; nil searches.
     public var shippedFolder: String?
 
@@ -31,11 +33,14 @@ public struct DataSource: Sendable {
         self.shippedFolder = shippedFolder
     }
 
-    /// The rows as the file has them, unscaled but for the shipped sets, which come with their fixed split.
+    /// The rows as the file has them, unscaled. The name of a shipped set stands for its file: all of its rows, raw, for
+    /// what a task does with rows (its split, scale, mean) is done to these, too. `ShippedData.split` is for experiments
+    /// without a task.
     public func load(_ name: String) throws(LearnError) -> DataSplits {
         if let shipped = ShippedData(rawValue: name) {
-            let split = try shipped.split(folder: shippedFolder)
-            return DataSplits(train: split.train, test: split.test)
+            let rows = try shipped.load(folder: shippedFolder)
+            guard let classNames else { return DataSplits(train: rows) }
+            return DataSplits(train: try rows.renumbered(classNames))
         }
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: name, isDirectory: &isFolder) else {
@@ -43,6 +48,8 @@ public struct DataSource: Sendable {
                 path: name, reason: "there is no such file, and no shipped set (digits, wdbc) is called so")
         }
         if isFolder.boolValue {
+            var form = form
+            form.countsRounding = countsRounding
             return DataSplits(train: try FolderReader.read(path: name, classCount: classCount, form: form))
         }
         if let reader = table(name) { return DataSplits(train: try reader.read(path: name)) }
@@ -67,10 +74,13 @@ public struct DataSource: Sendable {
         var reader = TableReader(
             labelColumn: labelColumn, classNames: classNames, featureColumns: featureColumns, regression: regression)
         reader.columnsInOrder = columnsInOrder
+        reader.countsRounding = countsRounding
         return reader
     }
 
     private func arrays(_ name: String) throws(LearnError) -> DataSplits {
+        var form = form
+        form.countsRounding = countsRounding
         let lower = name.lowercased()
         func ends(_ endings: String...) -> Bool { endings.contains { lower.hasSuffix($0) } }
         if ends(".npz") { return try NPZReader.read(path: name, classCount: classCount, form: form) }
@@ -104,7 +114,7 @@ public struct DataSource: Sendable {
                     found: file.tensors.prefix(8).map { "\($0.name) \($0.shape)" }.joined(separator: ", ")))
         }
         func texts(_ key: String) -> [String]? {
-            file.metadata.first { $0.key == key }.flatMap { JSONText.texts($0.value) }
+            file.metadata.first { $0.key == key }.flatMap { JSONText.texts($0.value) }?.map(TitleText.composed)
         }
         var form = form
         if form.layout == .auto, let text = file.metadata.first(where: { $0.key == "layout" })?.value {
@@ -113,7 +123,8 @@ public struct DataSource: Sendable {
         let whole = try file.floats(y).map { Int64(exactly: $0) ?? -1 }
         let labels = try ArrayDataset.classes(of: whole, shape: y.shape, rows: rows, file: path)
         var shape = Array(x.shape.dropFirst())
-        var values = try file.floats(x)
+        var tally = form.countsRounding ? RoundingTally(width: shape.reduce(1, *)) : nil
+        var values = try file.floats(x, &tally)
         if try form.isChannelsLast(shape, file: path) {
             shape = ArrayDataset.putChannelsFirst(&values, rows: rows, shape: shape)
         }
@@ -123,7 +134,9 @@ public struct DataSource: Sendable {
             classCount: classes?.count ?? classCount
                 ?? max(ArrayDataset.oneHotWidth(whole, y.shape) ?? 2, (labels.max().map { Int($0) } ?? 0) + 1),
             sampleShape: shape)
-        return try bare.named(
+        var result = try bare.named(
             columns: texts("columns"), classes: classes, label: file.metadata.first { $0.key == "label" }?.value)
+        result.rounded = tally?.result ?? Rounding()
+        return result
     }
 }

@@ -35,6 +35,7 @@ public enum FolderReader {
                 DataFault(file: labelsPath, field: extra, expected: "an image images/\(extra).npy", found: "none"))
         }
         var shape: [Int]?
+        var tally: RoundingTally?
         var features: [Float] = []
         var classes: [Int32] = []
         for stem in stems {
@@ -50,17 +51,22 @@ public enum FolderReader {
                 throw .badData(
                     DataFault(file: file, expected: "at most \(DataLimits.values) numbers in all", found: "more"))
             }
-            features += try array.floats()
+            // One sample a file: its places are the columns.
+            if form.countsRounding, tally == nil { tally = RoundingTally(width: array.count) }
+            tally?.firstRow = classes.count
+            features += try array.floats(&tally)
             classes.append(labels[stem] ?? 0)
         }
         var sample = shape ?? []
         if try form.isChannelsLast(sample, file: imagesPath) {
             sample = ArrayDataset.putChannelsFirst(&features, rows: classes.count, shape: sample)
         }
-        return try Dataset(
+        var result = try Dataset(
             name: path, features: features, labels: classes, featureCount: sample.reduce(1, *),
             classCount: classCount ?? max(2, (classes.max().map { Int($0) } ?? 0) + 1),
             sampleShape: sample.isEmpty ? [1] : sample)
+        result.rounded = tally?.result ?? Rounding()
+        return result
     }
 
     private static func labels(at path: String) throws(LearnError) -> [String: Int32] {

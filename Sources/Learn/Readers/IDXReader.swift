@@ -7,10 +7,12 @@ public enum IDXReader {
         images: String, labels: String, classCount: Int? = nil, name: String? = nil, form: PictureForm = PictureForm()
     ) throws(LearnError) -> Dataset {
         let classes = try array(ByteStream(ByteSource(path: labels)))
-        let pictures = try array(ByteStream(ByteSource(path: images)))
-        return try dataset(
+        let (pictures, tally) = try array(ByteStream(ByteSource(path: images)), counts: form.countsRounding)
+        var result = try dataset(
             name: name ?? images, images: pictures, imagesFile: images, labels: classes, labelsFile: labels,
             classCount: classCount, form: form)
+        result.rounded = tally?.result ?? Rounding()
+        return result
     }
 
     /// Whether a file, plain or gzip, starts as IDX arrays of two or more axes do.
@@ -71,6 +73,13 @@ public enum IDXReader {
     }
 
     private static func array(_ stream: ByteStream) throws(LearnError) -> Content {
+        try array(stream, counts: false).content
+    }
+
+    /// - Parameter counts: the numbers that binary32 changes.
+    private static func array(
+        _ stream: ByteStream, counts: Bool
+    ) throws(LearnError) -> (content: Content, tally: RoundingTally?) {
         let file = stream.file
         func refuse(_ expected: String, _ found: String) -> LearnError {
             .badData(DataFault(file: file, expected: expected, found: found))
@@ -84,22 +93,20 @@ public enum IDXReader {
             throw refuse("a known IDX type and 1 to 8 axes", "type \(type), \(rank) axes")
         }
         var shape: [Int] = []
-        var count = 1
         for _ in 0..<rank {
             guard let raw = try stream.take(4) else { throw refuse("a complete header", "a truncated one") }
-            let extent = raw.reduce(0) { $0 << 8 | Int($1) }
-            let (next, overflow) = count.multipliedReportingOverflow(by: extent)
-            guard !overflow, next <= DataLimits.values else {
-                throw refuse("at most \(DataLimits.values) values", "more")
-            }
-            shape.append(extent)
-            count = next
+            shape.append(raw.reduce(0) { $0 << 8 | Int($1) })
+        }
+        guard let count = Extents.elements(of: shape, atMost: DataLimits.values) else {
+            throw refuse("at most \(DataLimits.values) values", "shape \(shape)")
         }
         guard stream.mostRemaining >= count * size else {
             throw refuse("\(count * size) bytes for shape \(shape)", "fewer")
         }
         var values: [Float] = []
         values.reserveCapacity(count)
+        let inner = max(1, shape.dropFirst().reduce(1, *))
+        var tally = counts ? RoundingTally(width: inner) : nil
         let isWhole = try stream.elements(count, size: size) { (bytes, run) throws(LearnError) in
             for index in 0..<run {
                 var word: UInt64 = 0
@@ -116,10 +123,15 @@ public enum IDXReader {
                     default: Float(Double(bitPattern: word))
                     }
                 guard value.isFinite else {
-                    let inner = max(1, shape.dropFirst().reduce(1, *))
                     throw .badData(
                         DataFault(
                             file: file, row: values.count / inner + 1, expected: "a finite number", found: "\(value)"))
+                }
+                let (row, place) = (values.count / inner, values.count % inner)
+                switch type {
+                case 0x0c: tally?.add(Double(Int32(truncatingIfNeeded: word)), value, row: row, place: place)
+                case 0x0e: tally?.add(Double(bitPattern: word), value, row: row, place: place)
+                default: break
                 }
                 values.append(value)
             }
@@ -127,6 +139,6 @@ public enum IDXReader {
         guard isWhole, try stream.peek() == nil else {
             throw refuse("\(count * size) bytes for shape \(shape)", isWhole ? "more" : "fewer")
         }
-        return Content(shape: shape, values: values)
+        return (Content(shape: shape, values: values), tally)
     }
 }

@@ -27,8 +27,9 @@ public enum InstructionReader {
         try read(try ByteStream(bytes: bytes, file: file))
     }
 
-    private static func read(_ stream: ByteStream) throws(LearnError) -> [InstructionRecord] {
+    static func read(_ stream: ByteStream, held: HeldTexts = HeldTexts()) throws(LearnError) -> [InstructionRecord] {
         let file = stream.file
+        var held = held
         var records: [InstructionRecord] = []
         var number = 0
         while try stream.peek() != nil {
@@ -45,7 +46,11 @@ public enum InstructionReader {
                 throw .badData(
                     DataFault(file: file, row: number, expected: "at most \(DataLimits.rows) records", found: "more"))
             }
-            records.append(try record(Data(line), file: file, row: number))
+            let record = try record(Data(line), file: file, row: number)
+            for text in [record.instruction, record.input, record.output] {
+                try held.add(text, file: file, row: number)
+            }
+            records.append(record)
         }
         guard !records.isEmpty else {
             throw .badData(DataFault(file: file, expected: "at least one record", found: "an empty file"))

@@ -66,18 +66,14 @@ public struct NPYArray: Sendable, Equatable {
     }
 
     private static func check(_ count: Int, _ shape: [Int]) throws(LearnError) {
-        var product = 1
-        for extent in shape {
-            let (next, overflow) = product.multipliedReportingOverflow(by: extent)
-            guard extent >= 0, !overflow else { throw .mismatch(field: "array", expected: count, found: -1) }
-            product = next
-        }
-        guard product == count else { throw .mismatch(field: "array", expected: product, found: count) }
+        let product = Extents.elements(of: shape, atMost: .max)
+        guard product == count else { throw .mismatch(field: "array", expected: product ?? -1, found: count) }
     }
 
     /// All elements as binary32, finite.
     /// - Throws: `.badData` with the outermost index (from 1) of the first NaN or infinity.
     public func floats() throws(LearnError) -> [Float] { try stream().floats() }
+    func floats(_ tally: inout RoundingTally?) throws(LearnError) -> [Float] { try stream().floats(&tally) }
 
     /// All elements as whole numbers; a float type must hold whole numbers.
     public func integers() throws(LearnError) -> [Int64] { try stream().integers() }
@@ -93,6 +89,21 @@ public struct NPYArray: Sendable, Equatable {
         case .float16: HalfPrecision.float(UInt16(truncatingIfNeeded: word))
         case .uint64: Float(word)
         default: Float(integer(word, type) ?? 0)
+        }
+    }
+
+    static func double(_ word: UInt64, _ type: ElementType) -> Double {
+        type == .float64 ? Double(bitPattern: word) : Double(float(word, type))
+    }
+
+    /// A whole number that binary64 may not hold either; nil for every other.
+    static func wideInteger(_ word: UInt64, _ type: ElementType) -> String? {
+        switch type {
+        case .int32: "\(Int32(truncatingIfNeeded: word))"
+        case .uint32: "\(UInt32(truncatingIfNeeded: word))"
+        case .int64: "\(Int64(bitPattern: word))"
+        case .uint64: "\(word)"
+        default: nil
         }
     }
 

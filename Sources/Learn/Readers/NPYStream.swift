@@ -51,13 +51,8 @@ struct NPYStream {
         }
         isSwapped = header.descriptor.first == ">" && type.size > 1
         isFortran = header.isFortranOrder && header.shape.count > 1
-        var count = 1
-        for extent in header.shape {
-            let (next, overflow) = count.multipliedReportingOverflow(by: extent)
-            guard !overflow, next <= DataLimits.values else {
-                throw refuse("at most \(DataLimits.values) values", "\(header.shape)")
-            }
-            count = next
+        guard let count = Extents.elements(of: header.shape, atMost: DataLimits.values) else {
+            throw refuse("at most \(DataLimits.values) values", "shape \(header.shape)")
         }
         guard stream.mostRemaining >= count * type.size else {
             throw refuse("\(count * type.size) bytes for shape \(header.shape)", "fewer")
@@ -71,6 +66,14 @@ struct NPYStream {
     /// All elements as binary32, finite.
     /// - Throws: `.badData` with the outermost index (from 1) of the first NaN or infinity.
     func floats() throws(LearnError) -> [Float] {
+        var none: RoundingTally?
+        return try floats(&none)
+    }
+
+    /// - Parameter tally: as wide as one sample, in a file of which the samples lie behind each other on the first axis.
+    func floats(_ tally: inout RoundingTally?) throws(LearnError) -> [Float] {
+        let inner = max(1, shape.dropFirst().reduce(1, *))
+        let rows = max(1, shape.first ?? 1)
         var result: [Float] = []
         result.reserveCapacity(count)
         let isWhole = try stream.elements(count, size: type.size) { (bytes, run) throws(LearnError) in
@@ -98,13 +101,18 @@ struct NPYStream {
                 }
             }
             if let bad = result[first...].firstIndex(where: { !$0.isFinite }) {
-                let inner = max(1, shape.dropFirst().reduce(1, *))
-                let rows = max(1, shape.first ?? 1)
-                throw .badData(
-                    DataFault(
-                        file: file, row: (isFortran ? bad % rows : bad / inner) + 1,
-                        field: "element \(isFortran ? bad / rows : bad % inner)", expected: "a finite number",
-                        found: "\(result[bad])"))
+                throw .badData(notFinite(result[bad], bad, rows: rows, inner: inner))
+            }
+            guard let width = tally?.width else { return }
+            let samples = max(1, count / width)
+            for place in first..<result.count {
+                let word = word(bytes + (place - first) * type.size)
+                let (row, column) = isFortran ? (place % samples, place / samples) : (place / width, place % width)
+                if let whole = NPYArray.wideInteger(word, type) {
+                    tally?.add(text: whole, result[place], row: row, place: column)
+                } else {
+                    tally?.add(NPYArray.double(word, type), result[place], row: row, place: column)
+                }
             }
         }
         try checkEnd(isWhole)
@@ -119,16 +127,47 @@ struct NPYStream {
             for index in 0..<run {
                 let word = word(bytes + index * type.size)
                 guard let value = NPYArray.integer(word, type) else {
-                    throw .badData(
-                        DataFault(
-                            file: file, row: result.count + 1, expected: "a whole number",
-                            found: "\(NPYArray.float(word, type))"))
+                    throw .badData(notWhole(NPYArray.float(word, type), result.count))
                 }
                 result.append(value)
             }
         }
         try checkEnd(isWhole)
         return isFortran ? Self.inCOrder(result, shape: shape) : result
+    }
+
+    /// Every element at which a reader would end: one that is not finite, or a label that is no class. In the words of `floats`,
+    /// `integers` and `ArrayDataset.classes`.
+    func addFaults(ofLabels: Bool, to list: inout FaultList) throws(LearnError) {
+        let inner = max(1, shape.dropFirst().reduce(1, *))
+        let rows = max(1, shape.first ?? 1)
+        var place = 0
+        _ = try stream.elements(count, size: type.size) { (bytes, run) throws(LearnError) in
+            for index in 0..<run {
+                let word = word(bytes + index * type.size)
+                let value = NPYArray.float(word, type)
+                if !ofLabels {
+                    if !value.isFinite { list.add(notFinite(value, place, rows: rows, inner: inner)) }
+                } else if let label = NPYArray.integer(word, type) {
+                    if inner == 1, let fault = ArrayDataset.fault(of: label, row: place, file: file) { list.add(fault) }
+                } else {
+                    list.add(notWhole(value, place))
+                }
+                place += 1
+            }
+        }
+    }
+
+    /// Rows and elements are counted from 1, as those of a table are.
+    private func notFinite(_ value: Float, _ place: Int, rows: Int, inner: Int) -> DataFault {
+        DataFault(
+            file: file, row: (isFortran ? place % rows : place / inner) + 1,
+            field: "element \((isFortran ? place / rows : place % inner) + 1)", expected: DataFault.number,
+            found: "\(value)")
+    }
+
+    private func notWhole(_ value: Float, _ place: Int) -> DataFault {
+        DataFault(file: file, row: place + 1, expected: "a whole number", found: "\(value)")
     }
 
     /// The elements little-endian in C order, for an array that is kept.

@@ -1,7 +1,9 @@
 /// NumPy arrays of texts ('<U12'): names of columns and classes beside the numbers.
 enum NPYText {
-    /// Texts of a one-dimensional array.
-    static func read(_ stream: ByteStream, most: Int) throws(LearnError) -> [String] {
+    /// Texts of a one-dimensional array; one without dimensions, as NumPy makes of a single text, is one text.
+    static func read(
+        _ stream: ByteStream, most: Int, held: HeldTexts = HeldTexts()
+    ) throws(LearnError) -> [String] {
         func refuse(_ expected: String, _ found: String) -> LearnError {
             .badData(DataFault(file: stream.file, expected: expected, found: found))
         }
@@ -10,12 +12,14 @@ enum NPYText {
         guard let mark = word.first, mark == "<" || mark == ">", word.dropFirst().first == "U",
             let length = Int(word.dropFirst(2)), (0...4_096).contains(length)
         else { throw refuse("an array of texts (<U)", "\"\(word.prefix(20))\"") }
-        guard header.shape.count == 1, header.shape[0] <= most else {
+        let count = header.shape.first ?? 1
+        guard header.shape.count <= 1, count <= most else {
             throw refuse("at most \(most) texts in one row", "shape \(header.shape)")
         }
         var result: [String] = []
-        for _ in 0..<header.shape[0] {
-            guard let bytes = try stream.take(4 * length) else { throw refuse("\(header.shape[0]) texts", "fewer") }
+        var held = held
+        for _ in 0..<count {
+            guard let bytes = try stream.take(4 * length) else { throw refuse("\(count) texts", "fewer") }
             var text = ""
             for start in stride(from: 0, to: bytes.count, by: 4) {
                 let unit = bytes[start..<start + 4]
@@ -25,7 +29,8 @@ enum NPYText {
                 guard let scalar = Unicode.Scalar(value) else { throw refuse("Unicode texts", "other numbers") }
                 text.unicodeScalars.append(scalar)
             }
-            result.append(text)
+            try held.add(text, file: stream.file, row: nil)
+            result.append(TitleText.composed(text))
         }
         return result
     }

@@ -17,20 +17,56 @@ public enum NPZReader {
         try read(ByteSource(bytes: bytes, file: file), classCount: classCount, form: form)
     }
 
-    private static func read(
-        _ source: ByteSource, classCount: Int?, form: PictureForm
-    ) throws(LearnError) -> DataSplits {
-        let file = source.file
-        let archive = try ZipArchive(source)
-        let conventions: [(train: (String, String), validation: (String, String)?, test: (String, String)?)] = [
+    /// Everything that is wrong with the numbers of an archive whose reading ended at the first of it: elements that are not
+    /// finite, labels that are no class. For an audit, which promises all of it at once.
+    public static func faults(path: String) -> FaultList {
+        var list = FaultList()
+        guard let source = try? ByteSource(path: path), let archive = try? ZipArchive(source),
+            let keys = keys(of: archive)
+        else { return list }
+        let pairs = pairs(keys, archive)
+        for (key, isLabels) in pairs.map({ ($0.keys.1, true) }) + pairs.map({ ($0.keys.0, false) }) {
+            guard let entry = archive.entries.first(where: { $0.name == key + ".npy" }),
+                let stream = try? archive.stream(entry, file: "\(path), \(key)"), let array = try? NPYStream(stream)
+            else { continue }
+            try? array.addFaults(ofLabels: isLabels, to: &list)
+        }
+        return list
+    }
+
+    private typealias Keys = (train: (String, String), validation: (String, String)?, test: (String, String)?)
+
+    private static func has(_ key: String, _ archive: ZipArchive) -> Bool {
+        archive.entries.contains { $0.name == key + ".npy" }
+    }
+
+    /// What the archive calls its arrays; nil where it follows no convention.
+    private static func keys(of archive: ZipArchive) -> Keys? {
+        let conventions: [Keys] = [
             (("train_images", "train_labels"), ("val_images", "val_labels"), ("test_images", "test_labels")),
             (("x_train", "y_train"), ("x_val", "y_val"), ("x_test", "y_test")),
             (("X_train", "y_train"), ("X_val", "y_val"), ("X_test", "y_test")),
             (("X", "y"), nil, nil), (("images", "labels"), nil, nil), (("features", "labels"), nil, nil),
             (("data", "target"), nil, nil),
         ]
-        func has(_ key: String) -> Bool { archive.entries.contains { $0.name == key + ".npy" } }
-        guard let keys = conventions.first(where: { has($0.train.0) && has($0.train.1) }) else {
+        return conventions.first { has($0.train.0, archive) && has($0.train.1, archive) }
+    }
+
+    /// The parts that the archive has, in order.
+    private static func pairs(_ keys: Keys, _ archive: ZipArchive) -> [(part: String, keys: (String, String))] {
+        var pairs = [(part: "train", keys: keys.train)]
+        if let names = keys.validation, has(names.0, archive) || has(names.1, archive) { pairs.append(("val", names)) }
+        if let names = keys.test, has(names.0, archive) || has(names.1, archive) { pairs.append(("test", names)) }
+        return pairs
+    }
+
+    private static func read(
+        _ source: ByteSource, classCount: Int?, form: PictureForm
+    ) throws(LearnError) -> DataSplits {
+        let file = source.file
+        let archive = try ZipArchive(source)
+        func has(_ key: String) -> Bool { Self.has(key, archive) }
+        guard let keys = Self.keys(of: archive) else {
             let known = archive.entries.map(\.name).sorted().prefix(8).joined(separator: ", ")
             throw .badData(
                 DataFault(
@@ -55,14 +91,12 @@ public enum NPZReader {
         if form.layout == .auto, let layout = try texts("layout", most: 1)?.first.flatMap(PictureLayout.init) {
             form.layout = layout
         }
-        // MedMNIST's archives have their channels last, whatever the size of the pictures.
+        // MedMNIST's archives have their channels last, however small the pictures; what may be either is asked here, too.
         form.prefersChannelsLast = keys.train.0 == "train_images"
         let columns = try texts("columns", most: DataLimits.features)
         let names = try texts("classes", most: DataLimits.classes)
         let labelName = try texts("label_name", most: 1)?.first
-        var pairs = [("train", keys.train)]
-        if let names = keys.validation, has(names.0) || has(names.1) { pairs.append(("val", names)) }
-        if let names = keys.test, has(names.0) || has(names.1) { pairs.append(("test", names)) }
+        let pairs = Self.pairs(keys, archive)
         // Labels of all parts first: they say how many classes there are.
         var labels: [(shape: [Int], values: [Int64])] = []
         for (_, names) in pairs {

@@ -42,6 +42,7 @@ struct ZipArchive {
         }
         var directory = ByteReader(try source.bytes(at: start, count: size))
         var entries: [Entry] = []
+        var names: Set<String> = []
         for _ in 0..<total {
             guard directory.u32() == 0x0201_4b50, directory.take(4) != nil, let flags = directory.u16(),
                 let method = directory.u16(), directory.take(4) != nil, let checksum = directory.u32(),
@@ -55,6 +56,10 @@ struct ZipArchive {
             }
             guard let text = String(validating: name, as: UTF8.self) else {
                 throw refuse("UTF-8 entry names", "other bytes")
+            }
+            // NumPy takes the last of two, others the first: nobody would know which rows are trained on.
+            guard names.insert(text).inserted else {
+                throw refuse("each entry once", "\(NumberText.shown(text)) twice")
             }
             entries.append(
                 Entry(

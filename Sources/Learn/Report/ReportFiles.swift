@@ -13,19 +13,19 @@ public enum ReportFiles {
     public static let all = [roundMetrics, summary, curvesTable, curvesPicture, report]
 
     /// Writes everything but the model into a folder, which is made when it is missing.
-    public static func write(_ run: RunReport, to folder: String) throws(LearnError) {
+    public static func write(_ run: RunReport, to folder: String, replaces: Bool = true) throws(LearnError) {
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         } catch {
             throw .unreadable(path: folder, reason: "the folder could not be made")
         }
-        for (name, text) in [
+        let texts = [
             (roundMetrics, run.lines.map { line($0, classNames: run.classNames) + "\n" }.joined()),
             (summary, summaryText(run) + "\n"), (curvesTable, table(run)), (curvesPicture, ConvergencePicture.svg(run)),
             (report, ConvergenceReport.html(run)),
-        ] {
-            try FileBytes.write(Array(text.utf8), to: "\(folder)/\(name)")
-        }
+        ]
+        try FileBytes.write(
+            texts.map { name, text in (path: "\(folder)/\(name)", bytes: Array(text.utf8)) }, replaces: replaces)
     }
 
     /// One round as one JSON object on one line.

@@ -7,32 +7,29 @@ final class ByteSource {
     /// Bytes.
     let size: Int
     private let memory: [UInt8]
-    private let descriptor: Int32
+    /// Nil for an array.
+    private let opened: InputFile?
 
     init(bytes: [UInt8], file: String) {
         self.file = file
         size = bytes.count
         memory = bytes
-        descriptor = -1
+        opened = nil
     }
 
     /// - Parameter limit: bytes; larger files are refused.
     /// - Throws: `.unreadable` when there is no such plain file.
     init(path: String, limit: Int = DataLimits.streamedBytes) throws(LearnError) {
-        size = try FileBytes.size(of: path, limit: limit)
-        file = path
-        memory = []
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .unreadable(path: path, reason: "may not be read") }
+        let opened = try FileBytes.open(path, limit: limit)
+        (size, file, memory) = (opened.size, path, [])
+        self.opened = opened
     }
-
-    deinit { if descriptor >= 0 { close(descriptor) } }
 
     /// Fills `target` from `offset` on; returns less than its length at the end.
     func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws(LearnError) -> Int {
         guard offset >= 0, offset < size, let start = target.baseAddress else { return 0 }
         let wanted = min(target.count, size - offset)
-        if descriptor < 0 {
+        guard let descriptor = opened?.descriptor else {
             memory.withUnsafeBytes { start.copyMemory(from: $0.baseAddress! + offset, byteCount: wanted) }
             return wanted
         }

@@ -1,45 +1,43 @@
-import Foundation
-
 /// Whole files with a limit on their size.
 enum FileBytes {
-    /// Bytes of a plain file.
+    /// A plain file, opened.
     /// - Parameter limit: bytes; larger files are refused.
-    static func size(of path: String, limit: Int) throws(LearnError) -> Int {
-        let attributes: [FileAttributeKey: Any]
-        do {
-            attributes = try FileManager.default.attributesOfItem(
-                atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
-        } catch {
-            throw .unreadable(path: path, reason: "no such file, or it may not be read")
-        }
-        guard attributes[.type] as? FileAttributeType == .typeRegular else {
-            throw .unreadable(path: path, reason: "not a plain file")
-        }
-        let size = (attributes[.size] as? NSNumber)?.intValue ?? Int.max
-        guard size <= limit else {
-            throw .unreadable(path: path, reason: "\(size) bytes are more than the limit of \(limit)")
-        }
-        return size
+    static func open(_ path: String, limit: Int) throws(LearnError) -> InputFile {
+        let file: InputFile
+        do { file = try InputFile(path) } catch { throw refusal(path, error, limit) }
+        guard file.kind == .plain else { throw refusal(path, .wrongKind(file.kind), limit) }
+        guard file.size <= limit else { throw refusal(path, .tooLong(file.size), limit) }
+        return file
     }
 
     /// - Parameter limit: bytes; larger files are refused before they are read.
     static func read(_ path: String, limit: Int) throws(LearnError) -> [UInt8] {
-        _ = try size(of: path, limit: limit)
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw .unreadable(path: path, reason: "may not be read")
+        let file = try open(path, limit: limit)
+        do { return try file.bytes(limit: limit) } catch {
+            if case .tooLong = error {
+                throw .unreadable(path: path, reason: "grew beyond the limit of \(limit) bytes while it was read")
+            }
+            throw refusal(path, error, limit)
         }
-        guard data.count <= limit else {
-            throw .unreadable(path: path, reason: "grew beyond the limit of \(limit) bytes while it was read")
-        }
-        return [UInt8](data)
     }
 
-    /// Writes beside the target and renames, so that a reader never sees half a file.
-    static func write(_ bytes: [UInt8], to path: String) throws(LearnError) {
-        do {
-            try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
-        } catch {
-            throw .unreadable(path: path, reason: "may not be written")
+    private static func refusal(_ path: String, _ fault: InputFault, _ limit: Int) -> LearnError {
+        let reason =
+            switch fault {
+            case .missing: "no such file, or it may not be read"
+            case .wrongKind: "not a plain file"
+            case .unreadable(let reason): "it cannot be read: \(reason)"
+            case .tooLong(let size): "\(size) bytes are more than the limit of \(limit)"
+            }
+        return .unreadable(path: path, reason: reason)
+    }
+
+    /// See ``OutputFile``.
+    static func write(_ bytes: [UInt8], to path: String) throws(LearnError) { try write([(path, bytes)]) }
+
+    static func write(_ files: [(path: String, bytes: [UInt8])], replaces: Bool = true) throws(LearnError) {
+        do { try OutputFile.write(files, replaces: replaces) } catch {
+            throw .unreadable(path: error.path, reason: "cannot be written: \(error.reason)")
         }
     }
 }

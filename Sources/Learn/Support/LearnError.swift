@@ -50,7 +50,7 @@ extension LearnError: CustomStringConvertible {
         case .badTensors(let file, let reason):
             "\(file): \(reason); write the file again as safetensors"
         case .mismatch(let field, let expected, let found):
-            "\(field): expected \(expected) values, found \(found); compare the model with the task's manifest"
+            "\(field): expected \(expected) values, found \(found); check what they were made for"
         case .notFinite(let field, let index):
             "\(field): value \(index) is not finite; lower the learning rate or clean the data"
         case .cancelled:
@@ -63,7 +63,7 @@ extension DataFault: CustomStringConvertible {
     public var description: String {
         var place = file
         if let row { place += ", row \(row)" }
-        if let field { place += ", field \(field)" }
+        if let field { place += ", field \(TitleText.word(field))" }
         return "\(place): expected \(expected), found \(found); correct the file and read it again"
     }
 }

@@ -2,10 +2,11 @@
 public struct Metrics: Equatable, Sendable {
     /// Share of right answers; nil for regression.
     public let accuracy: Double?
-    /// Mean loss a row.
+    /// Mean loss a row; infinite where outputs of a row are not finite.
     public let loss: Double
     public let rows: Int
-    /// `confusion[truth][answer]`, rows; empty for regression.
+    /// `confusion[truth][answer]`, rows; empty for regression. Rows whose outputs are not finite have no answer: they are wrong,
+    /// and not in here.
     public let confusion: [[Int]]
 
     public struct ClassMetrics: Equatable, Sendable {
@@ -71,18 +72,17 @@ extension Trainer {
                 switch model.loss {
                 case .crossEntropy:
                     for row in 0..<rows.count {
-                        let values = outputs + row * model.outputs
-                        var best = 0
-                        for index in 1..<model.outputs where values[index] > values[best] { best = index }
-                        confusion[Int(source.labels[row])][best] += 1
+                        let best = LossFunction.answer(outputs + row * model.outputs, classes: model.outputs)
+                        if let best { confusion[Int(source.labels[row])][best] += 1 }
                     }
                     let result = LossFunction.crossEntropy(
                         outputs, labels: source.labels, rows: rows.count, classes: model.outputs)
                     loss += result.loss
                     correct += result.correct
                 case .squaredError:
-                    loss += LossFunction.squaredError(
+                    let part = LossFunction.squaredError(
                         outputs, targets: source.targets, rows: rows.count, width: model.outputs)
+                    loss += part.isFinite ? part : .infinity
                 }
             }
         }
@@ -92,6 +92,8 @@ extension Trainer {
     }
 
     /// The last layer's values of each row, row-major: logits of the classes, or a regression's outputs.
+    /// - Throws: `.invalid` naming the first row whose values are not finite, which finite weights can give: no probability
+    ///   comes of them.
     public func outputs(parameters: [Float], data: Dataset) throws(LearnError) -> [Float] {
         try model.check(parameters)
         try model.check(data)
@@ -107,6 +109,14 @@ extension Trainer {
                 guard let weights = weights.baseAddress else { return }
                 let outputs = engine.forward(weights, source.features, rows: rows.count)
                 result.append(contentsOf: UnsafeBufferPointer(start: outputs, count: rows.count * model.outputs))
+            }
+            if let bad = result[(start * model.outputs)...].firstIndex(where: { !$0.isFinite }) {
+                throw .invalid(
+                    field: "\(data.name), sample \(bad / model.outputs + 1)",
+                    reason:
+                        "the model gives output \(bad % model.outputs + 1) as \(result[bad]), which is no answer: its "
+                        + "weights times these features pass binary32",
+                    next: "check the sample's values, or take the model of an earlier round")
             }
         }
         return result

@@ -18,8 +18,19 @@ public enum APICoding {
         String(decoding: encode(value, pretty: pretty), as: UTF8.self)
     }
 
+    /// - Throws: `Problem` where the bytes are no UTF-8: no byte is replaced, and no other encoding is guessed. A zero byte
+    ///   stands in no text that is sent here, and in every text of UTF-16 and UTF-32, which the decoder of JSON would guess.
+    static func text(_ bytes: [UInt8]) throws(Problem) -> String {
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw .unreadable("the body is not UTF-8") }
+        guard !bytes.contains(0) else {
+            throw .unreadable("the body is not UTF-8: it holds zero bytes, as UTF-16 does")
+        }
+        return text
+    }
+
     /// - Throws: `Problem` naming the path that is missing or of a wrong kind.
     public static func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws(Problem) -> Value {
+        _ = try text(bytes)
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
@@ -29,7 +40,7 @@ public enum APICoding {
         } catch let error as DecodingError {
             throw problem(error)
         } catch {
-            throw Problem(type: "unreadable", title: "Unreadable", status: 400, detail: "the body is not JSON")
+            throw .unreadable("the body is not JSON")
         }
     }
 
@@ -49,8 +60,14 @@ public enum APICoding {
             field = .init(path: path(context.codingPath), reason: context.debugDescription)
         @unknown default: field = .init(path: "", reason: "cannot be read")
         }
-        return Problem(
-            type: "unreadable", title: "Unreadable", status: 400, detail: "the body is not the JSON that is expected",
-            next: "see /openapi.json", errors: [field])
+        return .unreadable("the body is not the JSON that is expected", errors: [field])
+    }
+}
+
+extension Problem {
+    static func unreadable(_ detail: String, errors: [Field]? = nil) -> Problem {
+        Problem(
+            type: "unreadable", title: "Unreadable", status: 400, detail: detail, next: "see /openapi.json",
+            errors: errors)
     }
 }

@@ -24,7 +24,7 @@ extension APIError: CustomStringConvertible {
             "the directory \(path) of the API socket has mode \(mode), which lets others in; give the socket one of its own: run "
                 + "`mkdir -m 700 \((path + "/meshnode").shellWord)`, then set api.socket to \(path)/meshnode/api.sock"
         case .cannotListen(let path, let reason):
-            "cannot listen on the API socket \(path): \(reason); check that its directory exists and is yours"
+            "cannot listen on the API socket \(path): \(reason)"
         case .unreachable(let path, let reason): "no node answers at \(path): \(reason)"
         case .notAllowed(let path):
             "this user may not use \(path): only the user whose node it is may; run this command as that user"

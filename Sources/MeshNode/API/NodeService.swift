@@ -13,7 +13,10 @@ public protocol NodeService: NetworkService {
     func tasks() async -> [TaskView]
     func task(_ task: TaskID) async throws(ServiceError) -> TaskView
     /// Signs and gossips a Publish transaction and serves the initial weights. The specification has been validated.
-    func publish(_ task: PreparedTask) async throws(ServiceError) -> PublishedView
+    /// - Parameters:
+    ///   - again: also where a task of this node with the same name is pending or has not ended.
+    ///   - anyway: also where this node's own rows do not fit the task.
+    func publish(_ task: PreparedTask, again: Bool, anyway: Bool) async throws(ServiceError) -> PublishedView
     /// Signs and gossips an Enrol transaction with this node's own rows.
     /// - Parameter bond: credits; nil takes the configured bond.
     func join(_ task: TaskID, bond: UInt64?) async throws(ServiceError) -> Receipt
@@ -50,10 +53,11 @@ public protocol NodeService: NetworkService {
     func ledgerHistory(of node: NodeID?) async throws(ServiceError) -> [LedgerLine]
     /// Reputation from paid settlements, evidence and ratings alone.
     func contributors() async -> [ContributorView]
-    func transfer(_ credits: UInt64, to node: NodeID) async throws(ServiceError) -> Receipt
+    /// - Parameter again: also where the same order of this node is pending.
+    func transfer(_ credits: UInt64, to node: NodeID, again: Bool) async throws(ServiceError) -> Receipt
     /// Puts credits up as a validator of the registry, or takes them back.
-    func bond(_ credits: UInt64) async throws(ServiceError) -> Receipt
-    func unbond(_ credits: UInt64) async throws(ServiceError) -> Receipt
+    func bond(_ credits: UInt64, again: Bool) async throws(ServiceError) -> Receipt
+    func unbond(_ credits: UInt64, again: Bool) async throws(ServiceError) -> Receipt
     /// Takes an enrolment back before its task is closed.
     func leave(_ task: TaskID) async throws(ServiceError) -> Receipt
     /// Pauses, resumes or stops a task of this node.

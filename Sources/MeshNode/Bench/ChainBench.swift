@@ -177,11 +177,7 @@ actor BenchCluster {
         var ticket: String?
         var running: [Task<Void, Never>] = []
         for home in homes {
-            let store = try ChainStore(path: home.chainDatabase, opening: .createIfMissing)
-            try store.storeGenesis(genesis.wireBytes)
-            _ = try DurableStore(
-                path: home.durableDatabase, owner: try home.loadIdentity().signingKey().nodeID,
-                opening: .createIfMissing)
+            try home.createDatabases(owner: try home.loadIdentity().signingKey().nodeID).storeGenesis(genesis.wireBytes)
             var flags = ["mesh.profile": "loopback", "listen.host": "127.0.0.1", "listen.port": "0"]
             if let ticket { flags["mesh.bootstrap"] = ticket }
             let configuration = try ConfigurationLoader(home: home, environment: [:], flags: flags).load().configuration
@@ -248,7 +244,7 @@ actor BenchCluster {
         // All are at the same height, so that one decision is timed and not a rest of the one before.
         for other in speaking { await nodes[other].reached(height - 1) }
         let began = ContinuousClock.now
-        _ = try await nodes[index].transfer(1, to: nodes[(index + 1) % nodes.count].nodeID)
+        _ = try await nodes[index].transfer(1, to: nodes[(index + 1) % nodes.count].nodeID, again: true)
         return await withTaskGroup(of: (Int, Double).self) { group in
             for other in speaking {
                 let node = nodes[other]

@@ -92,8 +92,7 @@ public struct GossipBench: Sendable {
             ],
             parameters: .init(
                 electionProofBytes: 80, proposeMs: 1_000, voteMs: 300, settleMs: 60_000, evidenceMs: 60_000))
-        _ = try DurableStore(path: home.durableDatabase, owner: node, opening: .createIfMissing)
-        try ChainStore(path: home.chainDatabase, opening: .createIfMissing).storeGenesis(genesis.wireBytes)
+        try home.createDatabases(owner: node).storeGenesis(genesis.wireBytes)
         let flags = [
             "listen.host": "127.0.0.1", "listen.port": "0", "mesh.profile": "loopback", "log.level": "error",
         ]

@@ -128,6 +128,7 @@ extension ConfigurationLoader {
                 keepsOwnUpdates: flag("debug.keep_own_updates"), killAggregator: killPoint,
                 dropMiner: dropRound == 0 ? nil : dropRound, attack: attack))
         configuration.allowed = allowed
+        configuration.storageQuota = UInt64(integer("storage.quota")) << 20
         let logFile = text("log.file")
         configuration.logFile = logFile.isEmpty ? nil : absolute(logFile)
         configuration.data.layout = layout

@@ -22,7 +22,8 @@ extension ConfigurationLoader {
             wanted.append((setting, value))
         }
         guard faults.isEmpty else { throw ConfigurationError(file: home.configuration, faults: faults) }
-        var lines = (fileText ?? "").split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        var lines = TOMLDocument.withoutMark(fileText ?? "").split(separator: "\n", omittingEmptySubsequences: false)
+            .map(String.init)
         for (setting, value) in wanted { Self.put(value, at: setting.path, into: &lines) }
         let text = lines.joined(separator: "\n")
         let after = try ConfigurationLoader(home: home, fileText: text).load()
@@ -38,23 +39,20 @@ extension ConfigurationLoader {
         let parts = path.split(separator: ".", maxSplits: 1).map(String.init)
         let (table, key) = (parts[0], parts[1])
         let line = "\(key) = \(value.toml)"
-        guard let header = lines.firstIndex(where: { Self.table(of: $0) == table }) else {
+        guard let header = lines.firstIndex(where: { TOMLLines.table(of: $0) == table }) else {
             while lines.last?.isEmpty == true { lines.removeLast() }
             lines += (lines.isEmpty ? [] : [""]) + ["[\(table)]", line, ""]
             return
         }
-        let end = lines[(header + 1)...].firstIndex { Self.table(of: $0) != nil } ?? lines.endIndex
-        if let first = (header + 1..<end).first(where: { Self.value(of: key, in: lines[$0], isShown: false) != nil }) {
-            // A list may span lines.
-            var text = Self.value(of: key, in: lines[first], isShown: false) ?? ""
-            var last = first
-            while TOMLDocument.value(text) == nil, last + 1 < end {
-                last += 1
-                text += "\n" + lines[last]
-            }
-            lines.replaceSubrange(first...last, with: [line + (last == first ? Self.comment(behind: text) : "")])
+        let end = lines[(header + 1)...].firstIndex { TOMLLines.table(of: $0) != nil } ?? lines.endIndex
+        if let first = (header + 1..<end).first(where: {
+            TOMLLines.value(of: key, in: lines[$0], isShown: false) != nil
+        }) {
+            let value = TOMLLines.value(of: key, in: lines[first], isShown: false) ?? ""
+            let (last, text) = TOMLLines.end(of: value, at: first, in: lines, before: end)
+            lines.replaceSubrange(first...last, with: [line + (last == first ? TOMLLines.comment(behind: text) : "")])
         } else if let shown = (header + 1..<end).first(where: {
-            Self.value(of: key, in: lines[$0], isShown: true) != nil
+            TOMLLines.value(of: key, in: lines[$0], isShown: true) != nil
         }) {
             lines[shown] = line
         } else {
@@ -62,34 +60,6 @@ extension ConfigurationLoader {
             while place - 1 > header, lines[place - 1].allSatisfy(\.isWhitespace) { place -= 1 }
             lines.insert(line, at: place)
         }
-    }
-
-    /// The name in `[name]`; nil for any other line.
-    private static func table(of line: String) -> String? {
-        let text = line[...].trimmingSpaces
-        guard text.first == "[", let close = text.firstIndex(of: "]") else { return nil }
-        return String(text[text.index(after: text.startIndex)..<close].trimmingSpaces)
-    }
-
-    /// What stands behind `key =`.
-    /// - Parameter isShown: behind `# key =`, as the template shows a default.
-    private static func value(of key: String, in line: String, isShown: Bool) -> String? {
-        var text = line[...].trimmingSpaces
-        if isShown {
-            guard text.first == "#" else { return nil }
-            text = text.dropFirst().trimmingSpaces
-        }
-        guard text.hasPrefix(key) else { return nil }
-        text = text.dropFirst(key.count).trimmingSpaces
-        return text.first == "=" ? String(text.dropFirst().trimmingSpaces) : nil
-    }
-
-    /// The comment behind a value on its line, with the blanks before it.
-    private static func comment(behind text: String) -> String {
-        for place in text.indices where text[place] == "#" {
-            if TOMLDocument.value(String(text[..<place])) != nil { return "  " + text[place...] }
-        }
-        return ""
     }
 
     /// With the nearest path that exists.

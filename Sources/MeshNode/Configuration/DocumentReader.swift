@@ -1,3 +1,4 @@
+internal import Learn
 internal import Wire
 
 /// Takes values out of a document by dotted path, collects every fault, and knows at the end which keys nobody asked
@@ -37,7 +38,7 @@ struct DocumentReader {
             for (key, value) in table {
                 // A quoted key may hold dots, and must not be taken for a path that is known.
                 let isBare = !key.isEmpty && key.utf8.allSatisfy(TOMLParser.isBare)
-                let path = prefix + (isBare ? key : SettingValue.quoted(key))
+                let path = prefix + (isBare ? key : key.tomlWord)
                 if asked.contains(path) || faults.contains(where: { $0.path == path }) { continue }
                 if case .table(let inner) = value, asked.contains(where: { $0.hasPrefix(path + ".") }) {
                     walk(inner, path + ".")

@@ -152,6 +152,8 @@ public struct NodeConfiguration: Sendable, Equatable {
     /// Only these nodes may link with this one; empty: everybody.
     public var allowed: Set<NodeID> = []
     public var profile: Profile
+    /// Bytes of contents that are kept at most.
+    public var storageQuota = HomeDirectory.usualQuota
     public var data: Data
     public var miner: Miner
     public var voting: VotingMode

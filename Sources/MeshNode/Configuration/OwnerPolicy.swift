@@ -1,3 +1,4 @@
+internal import Learn
 internal import Foundation
 public import Wire
 
@@ -33,12 +34,17 @@ public struct OwnerPolicy: Sendable, Equatable {
     /// - Throws: every fault of the file at once.
     public static func load(home: String) throws(ConfigurationError) -> OwnerPolicy? {
         let path = home + "/" + fileName
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
-        guard let data = FileManager.default.contents(atPath: path), data.count <= 1 << 16,
-            let text = String(validating: Array(data), as: UTF8.self)
-        else {
-            throw ConfigurationError(
-                file: path, faults: [Fault("", "cannot be read, is longer than 65536 bytes or no UTF-8")])
+        let bytes: [UInt8]
+        do { bytes = try InputFile.plain(path, limit: 1 << 16) } catch {
+            // Only where nothing has the name there are no rules: a link that leads nowhere, or a disk that does not answer,
+            // hides rules, and until they are read nothing is allowed.
+            if error == .missing { return nil }
+            let reason =
+                if case .unreadable(let reason) = error { reason } else { "no plain file of at most 65536 bytes" }
+            throw ConfigurationError(file: path, faults: [Fault("", "cannot be read: \(reason)")])
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ConfigurationError(file: path, faults: [Fault("", "cannot be read: no UTF-8")])
         }
         return try parse(text, file: path)
     }
@@ -74,7 +80,7 @@ public struct OwnerPolicy: Sendable, Equatable {
         policy.publishers = texts("publishers").map { $0.lowercased() }
         for name in policy.publishers where NodeID(hex: name) == nil {
             reader.fault(
-                "publishers", "\(SettingValue.quoted(String(name.prefix(70)))) is no node id of 64 hexadecimal digits")
+                "publishers", "\(String(name.prefix(70)).tomlWord) is no node id of 64 hexadecimal digits")
         }
         policy.trainers = texts("trainers")
         policy.threads = whole("threads", 1...256)
@@ -126,7 +132,8 @@ public struct OwnerPolicy: Sendable, Equatable {
         }
         if let epsilon {
             guard let spent else { return "epsilon is limited to \(epsilon) and the task adds no noise" }
-            if spent > epsilon { return "the task spends epsilon \(spent), epsilon allows \(epsilon)" }
+            // So asked, an epsilon that is no number is none that is allowed.
+            guard spent <= epsilon else { return "the task spends epsilon \(spent), epsilon allows \(epsilon)" }
         }
         let needed = spec.holders.publisherAlone ? 1 : Int(spec.holders.threshold) + 1
         if let colluders, needed < colluders {

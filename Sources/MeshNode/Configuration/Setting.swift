@@ -1,3 +1,5 @@
+internal import Learn
+
 /// A configured value as it is read, shown and written.
 public enum SettingValue: Equatable, Sendable {
     case text(String)
@@ -8,29 +10,11 @@ public enum SettingValue: Equatable, Sendable {
     /// As TOML writes it.
     public var toml: String {
         switch self {
-        case .text(let text): Self.quoted(text)
+        case .text(let text): text.tomlWord
         case .integer(let number): "\(number)"
         case .flag(let flag): "\(flag)"
-        case .list(let items): "[" + items.map(Self.quoted).joined(separator: ", ") + "]"
+        case .list(let items): "[" + items.map(\.tomlWord).joined(separator: ", ") + "]"
         }
-    }
-
-    /// A TOML text in double quotes.
-    public static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\t": result += "\\t"
-            case let control where control.value < 0x20 || control.value == 0x7f:
-                let digits = String(control.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }
 

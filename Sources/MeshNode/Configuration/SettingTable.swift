@@ -47,7 +47,8 @@ public enum SettingTable {
         Setting(
             path: "data.layout", kind: .choice(["auto", "channels_first", "channels_last"]), builtIn: .text("auto"),
             meaning:
-                "How pictures in arrays lie. \"auto\" goes by their extents and the task's, and refuses what may be either.\n"
+                "How pictures in arrays lie. \"auto\" goes by the task's shape, else by their extents (1, 3 or 4 channels, at most\n"
+                + "half the shorter side, or beside a square), and refuses what may be either or is neither.\n"
         ),
         Setting(
             path: "data.channels", kind: .list, builtIn: .list([]),
@@ -81,6 +82,11 @@ public enum SettingTable {
             path: "miner.trust_publisher", kind: .flag, builtIn: .flag(false),
             meaning:
                 "Let auto_join join tasks with holders (1,0), whose publisher alone could read every single update.\n"),
+        Setting(
+            path: "storage.quota", kind: .integer(64...16_777_216), builtIn: .integer(10_240),
+            meaning:
+                "Most MiB of contents (bodies, sums, models) under HOME/content. What tasks name is kept in seven eighths\n"
+                + "of them; the rest is for what running rounds and the registry need.\n"),
         Setting(
             path: "voting.mode", kind: .choice(["automatic", "manual"]), builtIn: .text("automatic"),
             meaning:

@@ -36,9 +36,15 @@ struct TOMLDocument {
             faults = [Fault("", "\(text.utf8.count) bytes; at most \(Self.longest) are read")]
             return
         }
-        var parser = TOMLParser(text)
+        var parser = TOMLParser(Self.withoutMark(text))
         root = parser.parse()
         faults = parser.faults
+    }
+
+    /// A byte order mark, which some editors put before a text, is no part of it.
+    static func withoutMark(_ text: String) -> String {
+        let bytes = text.utf8
+        return bytes.starts(with: [0xef, 0xbb, 0xbf]) ? String(decoding: bytes.dropFirst(3), as: UTF8.self) : text
     }
 
     /// One value alone, as after the equals sign; nil when it is none.

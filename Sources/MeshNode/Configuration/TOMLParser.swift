@@ -154,6 +154,10 @@ struct TOMLParser {
         guard !text.isEmpty else { throw Refusal("a value is expected; texts need quotes") }
         if let node = TOMLScalar.read(text) { return node }
         index = start
+        if TOMLScalar.isWhole(text) {
+            throw Refusal(
+                "\(text.prefix(40)) is too large; whole numbers from \(Int64.min) to \(Int64.max) can be written")
+        }
         throw Refusal("\"\(text.prefix(40))\" is no value; texts need quotes, dates are not known")
     }
 
@@ -310,6 +314,13 @@ struct TOMLParser {
 
 /// Numbers and flags.
 enum TOMLScalar {
+    /// Whether it is written as a whole number, of whatever size.
+    static func isWhole(_ text: String) -> Bool {
+        let rest = text.first == "-" || text.first == "+" ? text.dropFirst() : text[...]
+        guard let written = digits(rest) else { return false }
+        return written.count == 1 || written.first != "0"
+    }
+
     static func read(_ text: String) -> TOMLNode? {
         switch text {
         case "true": return .flag(true)

@@ -31,8 +31,12 @@ public enum TaskFile {
             if let node = TOMLDocument.value(value) ?? (Self.isWord(value) ? TOMLDocument.value("\"\(value)\"") : nil) {
                 root = replacing(path.split(separator: ".").map(String.init), in: root, by: node)
             } else {
+                // A number that is too large needs no quotes.
+                let reason =
+                    TOMLScalar.isWhole(value) ? TOMLDocument("value = \(value)").faults.first?.reason : nil
                 faults.append(
-                    Fault(path, "\(SettingValue.quoted(String(value.prefix(60)))) is no TOML value; texts need quotes"))
+                    Fault(
+                        path, reason ?? "\(String(value.prefix(60)).tomlWord) is no TOML value; texts need quotes"))
             }
         }
         // Rows, a picture, a model: one sentence instead of a fault a line.
@@ -47,7 +51,8 @@ public enum TaskFile {
         var reader = TaskFileReader(root)
         let spec = reader.spec()
         let broken = Set(reader.faults.map(\.path))
-        faults = reader.faults + TaskSpecValidator.faults(spec, ignoring: broken.union(["model.initial"]))
+        faults =
+            reader.faults(judging: spec) + TaskSpecValidator.faults(spec, ignoring: broken.union(["model.initial"]))
         guard faults.isEmpty else { throw TaskError(file: file, faults: faults) }
         do {
             return try PreparedTask(completing: spec, weights: weights)
@@ -63,7 +68,7 @@ public enum TaskFile {
         var reader = TaskFileReader(document.root)
         let spec = reader.spec()
         let faults =
-            reader.faults
+            reader.faults(judging: spec)
             + TaskSpecValidator.faults(spec, ignoring: Set(reader.faults.map(\.path)).union(["model.initial"]))
         guard faults.isEmpty else { throw TaskError(file: file, faults: faults) }
         return spec
@@ -86,7 +91,7 @@ public enum TaskFile {
 
     /// Writes a task so that ``read(_:file:overrides:)`` gives the same again.
     public static func text(_ spec: TaskSpec) -> String {
-        func quoted(_ text: String) -> String { SettingValue.quoted(text) }
+        func quoted(_ text: String) -> String { text.tomlWord }
         let deadlines = spec.deadlines
         let local = spec.training.local
         return """

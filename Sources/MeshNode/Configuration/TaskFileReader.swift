@@ -1,13 +1,27 @@
+internal import Learn
 internal import Wire
 
 /// Reads the fields of a task file. A field that is missing or of a wrong kind is a fault and gets a stand-in, so that
 /// all others can still be judged.
 struct TaskFileReader {
     private var document: DocumentReader
+    /// Values that no specification can hold, by path, as they are written.
+    private(set) var outOfRange: [String: String] = [:]
 
     init(_ root: [String: TOMLNode]) { document = DocumentReader(root) }
 
     var faults: [Fault] { document.faults }
+
+    /// The same, with the range of the rules where the form alone would allow more.
+    /// - Parameter spec: what was read, with stand-ins.
+    func faults(judging spec: TaskSpec) -> [Fault] {
+        guard !outOfRange.isEmpty else { return faults }
+        let ranges = TaskSpecValidator.ranges(spec)
+        return faults.map { fault in
+            guard let value = outOfRange[fault.path], let range = ranges[fault.path] else { return fault }
+            return Fault(fault.path, "\(value) is out of range; \(range) is allowed")
+        }
+    }
 
     mutating func spec() -> TaskSpec {
         var spec = TaskSpec(
@@ -83,7 +97,7 @@ struct TaskFileReader {
         for text in texts(path) {
             guard let node = NodeID(hex: text.lowercased()) else {
                 document.fault(
-                    path, "\(SettingValue.quoted(String(text.prefix(70)))) is no node id of 64 hexadecimal digits")
+                    path, "\(String(text.prefix(70)).tomlWord) is no node id of 64 hexadecimal digits")
                 continue
             }
             nodes.append(node)
@@ -160,6 +174,7 @@ struct TaskFileReader {
         }
         guard let number = Number(exactly: value), value >= 0 else {
             document.fault(path, "\(value) is out of range; 0 to \(most) can be written")
+            outOfRange[path] = "\(value)"
             return standIn
         }
         return number
@@ -170,7 +185,7 @@ struct TaskFileReader {
         guard case .text(let text) = document.value("seed") else { return whole("seed") }
         guard let number = UInt64(text), text == String(number) else {
             document.fault(
-                "seed", "\(SettingValue.quoted(String(text.prefix(40)))) is no whole number from 0 to \(UInt64.max)")
+                "seed", "\(String(text.prefix(40)).tomlWord) is no whole number from 0 to \(UInt64.max)")
             return 0
         }
         return number
@@ -187,6 +202,8 @@ struct TaskFileReader {
         for (index, item) in items.enumerated() {
             if case .integer(let value) = item, let number = UInt32(exactly: value) {
                 result.append(number)
+            } else if case .integer(let value) = item {
+                document.fault("\(path)[\(index)]", "\(value) is out of range; 0 to \(UInt32.max) can be written")
             } else {
                 wrong("\(path)[\(index)]", "a whole number from 0 to \(UInt32.max)", item)
             }
@@ -261,9 +278,10 @@ struct TaskFileReader {
             return 0
         }
         guard let millionths = Ppm.exactly(value), let number = Number(exactly: millionths) else {
-            let wrong = value < 0 ? "is negative" : "cannot be taken exactly"
+            let wrong = !value.isFinite ? "is no number" : value < 0 ? "is negative" : "cannot be taken exactly"
             document.fault(
                 path, "\(value) \(wrong); 0 to \(most) with at most six decimals can be written")
+            if value < 0 || !value.isFinite || value > Double(most) { outOfRange[path] = "\(value)" }
             return 0
         }
         return number
@@ -277,7 +295,7 @@ struct TaskFileReader {
             return 0
         }
         guard let milliseconds = DurationText.milliseconds(text) else {
-            document.fault(path, "\(SettingValue.quoted(String(text.prefix(40)))) is not \(kind)")
+            document.fault(path, "\(String(text.prefix(40)).tomlWord) is not \(kind)")
             return 0
         }
         guard let number = Number(exactly: milliseconds) else {

@@ -1,3 +1,4 @@
+internal import Learn
 public import Wire
 
 /// A choice of a task with the word that people write for it.
@@ -15,7 +16,7 @@ extension WordChoice {
 
     /// What is wrong with a word that is no choice, and what can be written instead.
     static func fault(of word: String) -> String {
-        let quoted = SettingValue.quoted(String(word.prefix(40)))
+        let quoted = String(word.prefix(40)).tomlWord
         return refusal(of: word).map { "\(quoted) is no choice: \($0); use \(listed)" }
             ?? "\(quoted) is unknown; use \(listed)"
     }

@@ -1,5 +1,5 @@
 internal import Chain
-internal import Foundation
+internal import Learn
 internal import MeshCrypto
 public import Wire
 
@@ -82,38 +82,39 @@ public struct ForkedHome {
     }
 
     /// Writes into the old home that it goes on in this fork; then copies contents, rows that lie there, the owner's rules,
-    /// bans, an alarm, and last of all the key.
-    public func copy(into home: HomeDirectory) throws {
+    /// bans, an alarm, and last of all, when the rest is on disk, the key: a home with a key has everything.
+    ///
+    /// - Returns: what was not taken, each with the reason.
+    public func copy(into home: HomeDirectory) throws -> [String] {
         if let decision { try durable?.commit([decision.record]) }
-        let files = FileManager.default
-        func take(_ path: String, from source: String, to target: String) throws {
-            guard files.fileExists(atPath: source + "/" + path), !files.fileExists(atPath: target + "/" + path) else {
-                return
-            }
-            try files.createDirectory(
-                atPath: FileSystem.parent(of: target + "/" + path), withIntermediateDirectories: true)
-            try files.copyItem(atPath: source + "/" + path, toPath: target + "/" + path)
-        }
-        for path in try rows() + [OwnerPolicy.fileName, "bans", "alarm"] {
-            try take(path, from: old.path, to: home.path)
-        }
-        for folder in ["", "/pins"] where files.fileExists(atPath: old.content + folder) {
-            for name in try FileSystem.list(old.content + folder).sorted()
-            where folder == "/pins" || name.hasSuffix(".data") {
-                try take(name, from: old.content + folder, to: home.content + folder)
+        var copy = HomeCopy(from: old, to: home)
+        // Without these the new home would do what the owner forbade.
+        for path in [OwnerPolicy.fileName, "bans", "alarm"] { try copy.take(path, isNeeded: true) }
+        for path in try rows(&copy) { try copy.take(path, isNeeded: false) }
+        for (folder, path) in [("content", old.content), ("content/pins", old.content + "/pins")] {
+            guard try FileSystem.target(path)?.isDirectory == true else { continue }
+            for name in try FileSystem.list(path) where folder == "content/pins" || name.hasSuffix(".data") {
+                try copy.take(folder + "/" + name, isNeeded: false)
             }
         }
+        try copy.finish()
         _ = try home.createIdentity(identity)
+        return copy.left
     }
 
     /// Files and folders of rows that the configuration names relative to the home.
-    private func rows() throws -> [String] {
+    private func rows(_ copy: inout HomeCopy) throws -> [String] {
         let loaded = try ConfigurationLoader(home: old, environment: [:], flags: [:]).load()
-        return loaded.lines.filter { ["data.train", "data.evaluation"].contains($0.path) }.compactMap { line in
-            guard case .text(let path) = line.value, !path.isEmpty, !path.hasPrefix("/"), !path.contains("..") else {
-                return nil
+        var result: [String] = []
+        for line in loaded.lines where ["data.train", "data.evaluation"].contains(line.path) {
+            guard case .text(let path) = line.value, !path.isEmpty, !path.hasPrefix("/") else { continue }
+            guard !path.split(separator: "/").contains("..") else {
+                copy.leave(
+                    "\(line.path) = \(path.tomlWord) leads out of the old home; put these rows beside the new one")
+                continue
             }
-            return path
+            result.append(path)
         }
+        return result
     }
 }

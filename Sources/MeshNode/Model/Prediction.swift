@@ -28,6 +28,16 @@ public struct Prediction: Sendable {
         return Double(zip(classes, known).count { Double($0) == $1 }) / Double(classes.count)
     }
 
+    /// Root of the mean square and mean magnitude of what the values of a regression miss; nil without values to compare with.
+    public var errors: (rootMeanSquare: Double, meanAbsolute: Double)? {
+        guard let known, classes.isEmpty, !known.isEmpty else { return nil }
+        let misses = zip(outputs, known).map { ($0.first ?? .nan) - $1 }
+        let count = Double(misses.count)
+        return (
+            (misses.reduce(0) { $0 + $1 * $1 } / count).squareRoot(), misses.reduce(0) { $0 + abs($1) } / count
+        )
+    }
+
     /// Only where the task standardises each column of a table by itself.
     private static func farthest(_ data: Dataset, _ task: TaskSpec.Data) -> (title: String, rows: Int)? {
         guard task.columns.count == data.featureCount, task.deviationPpm.count == data.featureCount else { return nil }
@@ -42,8 +52,10 @@ public struct Prediction: Sendable {
     /// - Parameters:
     ///   - rows: any source that a node's rows may have; a table may lack the label.
     ///   - label: title of the label column; nil takes that of the node that wrote the model.
+    ///   - ignoresLabels: the label column of a table is neither a feature nor looked at, but one of `others`.
     public init(
-        model: [UInt8], name: String, rows: String, label: String? = nil, layout: PictureLayout = .auto
+        model: [UInt8], name: String, rows: String, label: String? = nil, layout: PictureLayout = .auto,
+        ignoresLabels: Bool = false
     ) throws {
         let file = try Safetensors(bytes: model, file: name)
         let card = try ModelCard(file, name: name)
@@ -61,8 +73,11 @@ public struct Prediction: Sendable {
             parameters += values
         }
         let column = label ?? card.labelColumn
+        // The order of the publisher's file binds those who train; whoever asks a finished model has titles, which say enough.
+        var form = spec
+        form.data.columnsInOrder = false
         let (data, hasLabel) = try DataFiles.unlabelled(
-            rows, label: column, isNamed: label != nil, layout: layout, to: spec)
+            rows, label: column, isNamed: label != nil, ignoresLabels: ignoresLabels, layout: layout, to: form)
         let values = try Trainer(model: learner).outputs(parameters: parameters, data: data)
         let width = learner.outputs
         var outputs: [[Double]] = []
@@ -73,6 +88,7 @@ public struct Prediction: Sendable {
                 outputs.append(line)
                 continue
             }
+            // `outputs` gives finite values alone, so that there is a largest one and the sum is 1 or more.
             let top = line.max() ?? 0
             let shares = line.map { exp($0 - top) }
             let sum = shares.reduce(0, +)
@@ -84,7 +100,7 @@ public struct Prediction: Sendable {
         if ShippedData(rawValue: rows) == nil, !spec.data.columns.isEmpty, !spec.data.namesChannels,
             let table = DataSource(labelColumn: column).table(rows)
         {
-            others = try table.others(path: rows, than: spec.data.columns)
+            others = try table.others(path: rows, than: spec.data.columns + (ignoresLabels ? [] : [column]))
         }
         self.others = others
         farthest = Self.farthest(data, spec.data)

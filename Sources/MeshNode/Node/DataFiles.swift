@@ -15,8 +15,8 @@ public enum DataFiles {
         /// Nil where every column holds numbers.
         public var note: String? {
             guard let first = leftOut.first else { return nil }
-            let titles = leftOut.prefix(8).map { "\"\(($0.field ?? "").printable)\"" }.joined(separator: ", ")
-            return "\(leftOut.count == 1 ? "column" : "columns") \(titles)\(leftOut.count > 8 ? ", ..." : "") of "
+            let titles = TitleText.list(leftOut.map { $0.field ?? "" })
+            return "\(leftOut.count == 1 ? "column" : "columns") \(titles) of "
                 + "\(first.file) \(leftOut.count == 1 ? "holds" : "hold") more than numbers (row \(first.row ?? 0): "
                 + "\(first.found)); only a task whose columns = [...] do not name "
                 + "\(leftOut.count == 1 ? "it" : "them") can use these rows"
@@ -64,22 +64,41 @@ public enum DataFiles {
     }
 
     /// The same for rows that need no label, as a model is asked about them; then every row counts as the first class.
-    /// - Parameter isNamed: somebody named the label column, so it must be there.
+    /// - Parameters:
+    ///   - isNamed: somebody named the label column, so it must be there.
+    ///   - ignoresLabels: where it is there, nobody looks at it.
     static func unlabelled(
-        _ path: String, label: String, isNamed: Bool, layout: PictureLayout, to spec: TaskSpec
+        _ path: String, label: String, isNamed: Bool, ignoresLabels: Bool = false, layout: PictureLayout,
+        to spec: TaskSpec
     ) throws(LearnError) -> (rows: Dataset, hasLabel: Bool) {
-        guard ShippedData(rawValue: path) == nil, !isNamed, let reader = DataSource(labelColumn: label).table(path),
-            try !reader.hasLabel(path: path)
-        else { return (try fitted(path, label: label, layout: layout, to: spec), true) }
-        var table = reader
-        table.needsLabel = false
-        table.regression = spec.data.labels.isEmpty
-        table.classNames = spec.data.labels.isEmpty ? nil : spec.data.labels
-        if !spec.data.columns.isEmpty, !spec.data.namesChannels {
-            table.featureColumns = spec.data.columns
-            table.columnsInOrder = spec.data.columnsInOrder
+        let table = ShippedData(rawValue: path) == nil ? DataSource(labelColumn: label).table(path) : nil
+        guard !ignoresLabels || table != nil else {
+            throw .invalid(
+                field: path, reason: "is no table, whose labels could be left alone", next: "give a CSV or TSV file")
         }
-        return (try fitted(try table.read(path: path), to: spec), false)
+        var isBare = ignoresLabels
+        if !isBare, !isNamed, let table { isBare = try !table.hasLabel(path: path) }
+        guard let reader = table, isBare else {
+            do throws(LearnError) { return (try fitted(path, label: label, layout: layout, to: spec), true) } catch {
+                guard table != nil, case .badData(let fault) = error, fault.field == label, (fault.row ?? 0) > 1 else {
+                    throw error
+                }
+                throw .badData(
+                    DataFault(
+                        file: fault.file, row: fault.row, field: fault.field, expected: fault.expected,
+                        found: "\(fault.found); --no-labels leaves this column alone, and every row is answered"))
+            }
+        }
+        var bare = reader
+        bare.needsLabel = false
+        bare.ignoresLabel = ignoresLabels
+        bare.regression = spec.data.labels.isEmpty
+        bare.classNames = spec.data.labels.isEmpty ? nil : spec.data.labels
+        if !spec.data.columns.isEmpty, !spec.data.namesChannels {
+            bare.featureColumns = spec.data.columns
+            bare.columnsInOrder = spec.data.columnsInOrder
+        }
+        return (try fitted(try bare.read(path: path), to: spec), false)
     }
 
     /// Rows that are already in memory, raw.
@@ -146,18 +165,20 @@ public enum DataFiles {
     ) throws(LearnError) -> Dataset {
         guard !channels.isEmpty else {
             throw .invalid(
-                field: raw.name, reason: "does not say what its channels are, and the task's are \(wanted)",
+                field: raw.name,
+                reason: "does not say what its channels are, and the task's are \(TitleText.list(wanted))",
                 next: "set [data] channels to the names in your files' order")
         }
         guard !wanted.isEmpty else {
             throw .invalid(
-                field: raw.name, reason: "has channels \(channels), and the task names none to compare them with",
+                field: raw.name,
+                reason: "has channels \(TitleText.list(channels)), and the task names none to compare them with",
                 next: "have the task published with columns = [...], the names of its channels")
         }
         guard raw.sampleShape.count == 3, raw.sampleShape[0] == channels.count else {
             throw .badData(
                 DataFault(
-                    file: raw.name, field: "channels", expected: "pictures with channels \(channels)",
+                    file: raw.name, field: "channels", expected: "pictures with channels \(TitleText.list(channels))",
                     found: "samples of \(raw.sampleShape)"))
         }
         guard channels != wanted else { return raw }

@@ -2,9 +2,13 @@ internal import Chain
 internal import Foundation
 internal import Glibc
 internal import Gossip
+internal import Learn
 internal import Wire
 
 /// Looks at a home and its surroundings, whether its node runs or not.
+///
+/// What `run` refuses is a failure here, by the function that `run` itself calls (permissions, key, owner of the record, alarm,
+/// socket, chains): a check of its own would say something else one day. The next step of a failure is that of its error.
 public struct Doctor: Sendable {
     private let home: HomeDirectory
     private let configuration: NodeConfiguration
@@ -22,20 +26,23 @@ public struct Doctor: Sendable {
         guard isRunning || !home.holdsChainAlone else {
             return [HealthCheck("home", .ok, home.chainAlone), disk()] + databases() + chains()
         }
-        return [clock(), disk(), ports()] + memory() + settings() + key() + databases() + identity() + chains() + data()
-            + bootstrap()
+        let start: [HealthCheck] =
+            [clock(), disk(), ports()] + permissions() + socket() + memory() + settings() + key()
+        return start + databases() + contents() + identity() + chains() + data() + bootstrap()
     }
 
-    private func clock() -> HealthCheck {
+    private func clock() -> HealthCheck { Self.clock(Date().formatted(.iso8601), kernel: Self.kernelClock()) }
+
+    /// - Parameter kernel: what adjtimex(2) returned; nil where it returned nothing. Only what says that it is synchronised is.
+    static func clock(_ text: String, kernel: Int32?) -> HealthCheck {
         // Blocks more than ten seconds ahead of a voter's clock are not admitted by it.
-        let text = Date().formatted(.iso8601)
         let advice =
             "run an NTP client (chrony, systemd-timesyncd): voters refuse blocks that are 10 s ahead of their clock"
-        switch Self.kernelClock() {
+        switch kernel {
         case nil:
             return HealthCheck(
                 "clock", .unknown, "\(text); the system does not say whether it is synchronised", next: advice)
-        case Self.unsynchronised?:
+        case unsynchronised?:
             return HealthCheck(
                 "clock", .unknown, "\(text); nothing on this machine says that it is synchronised", next: advice)
         default: return HealthCheck("clock", .ok, "\(text), synchronised")
@@ -55,6 +62,35 @@ public struct Doctor: Sendable {
             return unsafeBitCast(symbol, to: Adjust.self)(buffer.baseAddress!)
         }
         return answer < 0 ? nil : answer
+    }
+
+    private func permissions() -> [HealthCheck] {
+        do {
+            try home.checkPermissions()
+            return []
+        } catch { return [HealthCheck("home", .fail, "\(error)", next: error.next)] }
+    }
+
+    /// A running node has it.
+    private func socket() -> [HealthCheck] {
+        guard !isRunning else { return [] }
+        do {
+            try APISocket.require(configuration.socket)
+            return []
+        } catch { return [HealthCheck("socket", .fail, "\(error)")] }
+    }
+
+    /// What a running node says itself.
+    private func contents() -> [HealthCheck] {
+        guard !isRunning else { return [] }
+        do throws(StorageError) {
+            let store = try ContentStore(reading: home)
+            let quota = configuration.storageQuota
+            return [
+                Node.storeCheck(
+                    Node.storeProblem(pinned: store.pinnedBytes, quota: quota), used: store.usedBytes, quota: quota)
+            ]
+        } catch { return [HealthCheck("store", .fail, "\(error)")] }
     }
 
     /// What a running node says itself.
@@ -142,7 +178,7 @@ public struct Doctor: Sendable {
         return parts.map { name, path, part in
             do {
                 let found = try DataFiles.read(path, label: data.label, layout: data.layout, part: part)
-                let text = "\(found.rows.count) rows in \(path)"
+                let text = "\(Counted.text(found.rows.count, "row")) in \(path)"
                 guard let note = found.note else { return HealthCheck(name, .ok, text) }
                 return HealthCheck(
                     name, .warning, "\(text); \(note)",
@@ -151,8 +187,20 @@ public struct Doctor: Sendable {
             } catch {
                 // A validator may have none; rows that are there and cannot be read are a mistake.
                 let isThere = (try? FileSystem.exists(path)) ?? true
+                let setting = part == .training ? "train" : "evaluation"
+                guard isThere else {
+                    // The one that nobody has named may be missing; what was named and is not there is a mistake.
+                    let isNamed =
+                        SettingValue.text(String(path.dropFirst(home.path.count + 1)))
+                        != SettingTable.setting("data.\(setting)")?.builtIn
+                    return HealthCheck(
+                        name, part == .training && isNamed ? .fail : .unknown, "\(path) does not exist",
+                        next:
+                            "name the file with: `meshnode config set data.\(setting)=FILE --home \(home.path.shellWord)`"
+                    )
+                }
                 return HealthCheck(
-                    name, part == .training && isThere ? .fail : .unknown, "\(error)",
+                    name, part == .training ? .fail : .unknown, "\(error)",
                     next:
                         "see all that is wrong with: `meshnode data audit \(path.shellWord) --label \(data.label.shellWord)`; the paths are "
                         + "[data] in \(home.configuration)")
@@ -169,13 +217,16 @@ public struct Doctor: Sendable {
     }
 
     /// What the node has signed: without it, it must not go on.
-    private func signed() -> [HealthCheck] {
+    private func signed(by identity: NodeID) -> [HealthCheck] {
         do {
             let durable = try DurableStore(readOnly: home.durableDatabase)
+            try durable.requireOwner(identity)
             guard let fork = try SignedFork.read(durable) else { return [] }
             let refusal = NodeError.hasSignedFork(home: home.path, network: fork.network.hex, height: fork.height)
             return [HealthCheck("fork", .fail, "\(refusal)")]
-        } catch { return [HealthCheck("signed messages", .fail, "\(error)", next: next(nil))] }
+        } catch {
+            return [HealthCheck("signed messages", .fail, "\(error)", next: next((error as? StorageError)?.next))]
+        }
     }
 
     /// On a full disk databases cannot even be opened, and nothing is wrong with them.
@@ -207,24 +258,19 @@ public struct Doctor: Sendable {
     private func identity() -> [HealthCheck] {
         var checks: [HealthCheck] = []
         do {
-            _ = try home.loadIdentity()
-            checks += signed()
+            let identity = try home.loadIdentity()
+            checks += signed(by: identity.signingKey().nodeID)
             checks.append(HealthCheck("identity", .ok, "the key file can be read and only by its owner"))
         } catch {
             checks.append(
-                HealthCheck(
-                    "identity", .fail, "\(error)",
-                    next: (try? home.hasHistory) == false
-                        ? "a home that has never run loses nothing by a new key" : "restore the file from your backup"))
+                HealthCheck("identity", .fail, "\(error)", next: error.next ?? "restore the file from your backup"))
         }
         return checks
     }
 
     /// Folds the stored blocks as a start does, and says what a start would say.
     private func chains() -> [HealthCheck] {
-        let moved =
-            "blocks can be fetched again: move chain.sqlite away, then `meshnode init --home \(home.path.shellWord) --genesis FILE`; "
-            + "never move durable.sqlite"
+        let moved = HomeDirectory.fetchAgain(home.path)
         do {
             let store = try ChainStore.openReadOnly(path: home.chainDatabase)
             guard let bytes = try store.genesis() else { return [] }
@@ -253,6 +299,8 @@ public struct Doctor: Sendable {
                 }
             }
             return checks
+        } catch let error as NodeError {
+            return [HealthCheck("chains", .fail, error.fault ?? "\(error)", next: next(moved))]
         } catch { return [HealthCheck("chains", .fail, "\(error)", next: next(moved))] }
     }
 

@@ -20,6 +20,14 @@ struct HandChoices {
         }
     }
 
+    /// What an operator is told who leaves a task by hand: where the node joins tasks by itself, also that it stays out of this one.
+    static func leftText(_ task: TaskID, joinsByItself: Bool) -> String {
+        "the enrolment is taken back; its bond returns with the block"
+            + (joinsByItself
+                ? "; miner.auto_join stays out of this task, also after a restart, until: `meshnode task join \(task.short)`"
+                : "")
+    }
+
     /// - Parameter isKnown: whether the registry still has a task; the choices about others are forgotten.
     mutating func keep(
         _ choice: Choice, _ task: TaskID, in durable: DurableStore, isKnown: (TaskID) -> Bool

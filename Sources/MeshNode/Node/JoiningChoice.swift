@@ -17,6 +17,10 @@ struct JoiningChoice {
         var mayBeLeft = false
         /// Its enrolment was to close before now, and it has too few members to start, this node included.
         var isLate = false
+        /// Its publisher has paused it for longer than ``TaskPause/placeMs``: it holds no place, and its bond stays counted.
+        /// Pausing costs a publisher nothing, so without this eight tasks that never run again would keep a node from every
+        /// other until they expire.
+        var isPaused = false
 
         /// Worth more: the larger reward for a member, then the sooner deadline.
         func isWorthMore(than other: Entry) -> Bool {
@@ -53,6 +57,7 @@ struct JoiningChoice {
 
     /// - Parameter own: what this node is in and has not ended, and what is on its way.
     func decide(_ candidate: Entry, among own: [Entry]) -> Decision {
+        let own = own.filter { !$0.isPaused }
         var places = own.filter { !$0.isLate }
         // Those take no place that another task could have.
         var late = own.filter(\.isLate)

@@ -110,7 +110,8 @@ extension Node {
             let root = statement.roots.first(where: { $0.component == release.component })?.root,
             computed == root.bytes
         else {
-            logger.warning(
+            warn(
+                .keyVector, of: holder,
                 "the key vector of \(holder.short) for component \(release.component) does not fit its statement")
             return
         }

@@ -21,11 +21,35 @@ extension Node {
         return true
     }
 
+    /// Whether a further message of the same answer may leave: those before it count. Whoever answers one question with
+    /// many messages asks before each of them; else a digest of 84 bytes draws all that is missing, whatever the budget.
+    func mayAnswerMore(_ node: NodeID) -> Bool {
+        let now = elapsed
+        var isOpen = false
+        answers.update(node) { isOpen = $0.isOpen(now) }
+        if !isOpen { count("over budget") }
+        return isOpen
+    }
+
+    /// Sends what a peer lacks, as far as its budget goes. It asks for the rest again, and what is on its way is passed over
+    /// then.
+    func answer(_ missing: [Envelope], to node: NodeID) {
+        for envelope in missing {
+            guard mayAnswerMore(node) else { return }
+            let message = TopicMessage(envelope)
+            guard deliveries.take(message.id, for: node, now: elapsed) else { continue }
+            answer(frame: message.frame, to: node, lane: message.lane)
+        }
+    }
+
     /// Sends an answer and charges it.
     func answer(_ message: PeerMessage, to node: NodeID) {
-        let bytes = message.wireBytes
-        answers.update(node) { $0.answered(bytes.count) }
-        send(frame: bytes, to: [node], lane: message.lane)
+        answer(frame: message.wireBytes, to: node, lane: message.lane)
+    }
+
+    private func answer(frame: [UInt8], to node: NodeID, lane: Lane) {
+        answers.update(node) { $0.answered(frame.count) }
+        send(frame: frame, to: [node], lane: lane)
     }
 
     private func allowance(_ node: NodeID) -> AnswerBudget.Allowance {

@@ -44,7 +44,13 @@ extension Node {
             try requireBase(file, round: round, base: base, job: job, task: task)
             let delta = try Safetensors.parameters(from: update, manifest: policy.model.manifest, file: "update")
             let state = try policy.state(of: model)
-            if delta == state.weights, delta.contains(where: { $0 != 0 }) {
+            // Old minus new of a model that was not trained: it would be summed, and cannot be taken back.
+            if delta.allSatisfy({ $0 == 0 }) {
+                throw LearnError.invalid(
+                    field: "update", reason: "is zero in every value: the model is unchanged by it",
+                    next: "hand in old minus new of every tensor, as examples/train_by_hand.py does")
+            }
+            if delta == state.weights {
                 throw LearnError.invalid(
                     field: "update", reason: "is the base model itself, unchanged",
                     next: "hand in old minus new of every tensor, as examples/train_by_hand.py does")

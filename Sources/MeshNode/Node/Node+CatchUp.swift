@@ -8,18 +8,20 @@ internal import Wire
 extension Node {
     // MARK: In
 
-    func receive(_ range: BlockRange, from node: NodeID?) {
+    /// - Returns: blocks that were new, and whether one of them was wrong.
+    @discardableResult
+    func receive(_ range: BlockRange, from node: NodeID?) -> (accepted: Int, isWrong: Bool) {
         let chain = range.blocks[0].header.chain
         var accepted = 0
         for (place, block) in range.blocks.enumerated() {
-            guard !isStopped else { return }
+            guard !isStopped else { return (accepted, false) }
             let (admission, directives): (Admission, [ChainDirective])
             if chain == registry.chain {
                 (admission, directives) = registry.receive(block, now)
             } else if tasks[chain] != nil {
                 (admission, directives) = tasks[chain]!.machine.receive(block, now)
             } else {
-                return
+                return (accepted, false)
             }
             // Work for a height that the next block has decided already would only keep the worker from the present one.
             let isPast = admission == .accept && place + 1 < range.blocks.count
@@ -30,9 +32,11 @@ extension Node {
             case .ignore: continue
             case .reject(let reason):
                 count("rejected")
-                logger.warning("rejected block \(block.header.height) via \(node?.short ?? "content"): \(reason)")
+                warn(
+                    .rejected, of: node ?? nodeID,
+                    "rejected block \(block.header.height) via \(node?.short ?? "content"): \(reason)")
                 if let node { gossip(.misbehaved(node, count: 1)) }
-                return
+                return (accepted, true)
             }
         }
         if accepted > 0 { frameWasUseful = true }
@@ -47,6 +51,7 @@ extension Node {
         }
         // More may be there: ask at once instead of a heartbeat later.
         if accepted > 0, let node, linked.contains(node) { sendDigest(of: chain, to: node) }
+        return (accepted, false)
     }
 
     func receiveRange(of chain: ChainID, from first: UInt64, _ reference: ContentReference, from node: NodeID) {
@@ -67,23 +72,32 @@ extension Node {
             if known.isSame(as: offer) { return content(.providers(id, [node])) }
             // A stranger's word about a content keeps no known node's out.
             guard known.isStrangers, !isStranger else { return count("ranges refused") }
-            ranges.remove(id)
+            removeRange(id, isBroken: false)
             withdraw(known)
         }
         // What something else waits for is no range, and is neither given up nor removed as one.
-        guard !transfer.exchange.isWanted(id), !isStranger || mayTakeRange(of: chain, reference.length) else {
-            return count("ranges refused")
-        }
+        guard !transfer.exchange.isWanted(id) else { return count("ranges refused") }
+        guard isStranger else { return fetchRange(offer) }
+        if !strangersRanges.hear(offer) { count("ranges refused") }
+        fetchStrangersRange()
+    }
+
+    private func fetchRange(_ offer: RangeOffer) {
+        let (reference, node, id) = (offer.reference, offer.node, offer.reference.id)
         // A range that nobody delivers keeps out no other peer's: each has places of its own.
         switch ranges.insert(offer, for: id, by: node, isProtected: standing.rank(of: node) > .stranger) {
-        case .refused: return count("ranges refused")
-        case .displacing(_, let other): withdraw(other)
+        case .refused:
+            strangersRanges.end(id, isBroken: false)
+            return count("ranges refused")
+        case .displacing(_, let other):
+            strangersRanges.end(other.reference.id, isBroken: false)
+            withdraw(other)
         case .added, .replaced: break
         }
         whenStored(
-            [reference], from: node, deadline: elapsed + .seconds(30), namedBy: node, isRange: true,
+            [reference], from: node, deadline: elapsed + StrangersRanges.longest, namedBy: node, isRange: true,
             otherwise: { own in
-                own.ranges.remove(id)
+                own.removeRange(id, isBroken: true)
                 // It is here, and its length is not what the peer says.
                 if own.hasOtherLength(reference) { own.gossip(.misbehaved(node, count: 4)) }
             }
@@ -104,15 +118,19 @@ extension Node {
             else { return .malformed }
             return .range(range)
         } _: { own, outcome in
-            let present = own.ranges.remove(reference.id)
+            var isBroken = false
             switch outcome {
             case .unread(let lost): for each in lost { own.damaged(each.reference, each.reason) }
             case .malformed:
+                isBroken = true
                 own.count("malformed")
                 own.gossip(.misbehaved(offer.node, count: 4))
-            case .range(let range): own.receive(range, from: offer.node)
+            case .range(let range):
+                let found = own.receive(range, from: offer.node)
+                isBroken = found.isWrong
+                if found.accepted > 0, !found.isWrong { own.strangersRanges.held(reference.id) }
             }
-            if let present { own.removeFetched(present) }
+            if let present = own.removeRange(reference.id, isBroken: isBroken) { own.removeFetched(present) }
         }
     }
 
@@ -141,11 +159,51 @@ extension Node {
 
     // MARK: Ranges of strangers
 
-    /// Known nodes come first: a stranger's range is taken where none of them has what is missing.
-    private func mayTakeRange(of chain: ChainID, _ bytes: UInt64) -> Bool {
-        let offers = ranges.ordered.map(\.value)
-        guard !offers.contains(where: { $0.isStrangers || $0.chain == chain }), !isHelped(chain) else { return false }
-        return strangersRanges.take(bytes, now: elapsed)
+    /// Takes an offer out of those that are fetched or read.
+    /// - Parameter isBroken: who offered it did not deliver it, or something else.
+    @discardableResult
+    func removeRange(_ id: ContentID, isBroken: Bool) -> RangeOffer? {
+        guard let offer = ranges.remove(id) else { return nil }
+        if offer.isStrangers { strangersRanges.end(id, isBroken: isBroken) }
+        return offer
+    }
+
+    /// Fetches the next range of a stranger, if it is a stranger's turn. Known nodes come first: none is fetched where one of
+    /// them has what is missing.
+    private func fetchStrangersRange() {
+        strangersRanges.drop { offer in
+            !linked.contains(offer.node) || height(of: offer.chain) != offer.first
+                || standing.footing(of: offer.node) > .stranger
+        }
+        let chains = Set(ranges.ordered.map(\.value.chain))
+        let next = strangersRanges.next(now: elapsed) { offer in
+            !chains.contains(offer.chain) && !isHelped(offer.chain)
+                && !transfer.exchange.isWanted(offer.reference.id)
+        }
+        guard var offer = next else { return }
+        offer.isFetched = contentStore.reference(offer.reference.id) == nil
+        strangersRanges.begin(with: contentStore.arrived(offer.reference.id)?.present ?? 0)
+        fetchRange(offer)
+    }
+
+    /// Every heartbeat: a stranger that has gone silent loses its place to the next one.
+    func watchStrangersRange(now: Duration) {
+        if let id = strangersRanges.overdue(now: now), let offer = removeRange(id, isBroken: true) {
+            count("ranges given up")
+            logger.debug("the range that \(offer.node.short) offered does not come")
+            withdraw(offer)
+        }
+        fetchStrangersRange()
+    }
+
+    /// After a chunk of a content came.
+    func noteArrival(of id: ContentID) {
+        guard strangersRanges.asked == id else { return }
+        if let progress = transfer.exchange.progress(of: id) {
+            strangersRanges.arrived(progress.present, isWhole: false, now: elapsed)
+        } else if transfer.exchange.finishing.contains(id) {
+            strangersRanges.arrived(.max, isWhole: true, now: elapsed)
+        }
     }
 
     /// Notes that a known node is ahead.
@@ -169,27 +227,67 @@ extension Node {
 
     /// Answers a node at `height` with what follows, up to where ranges are cut.
     ///
-    /// Up to 64 rows and 4 MiB are read and stored for it, beside the queue that votes wait in. What is decided does not
-    /// change while they are, so the answer is as good when it comes; where it never comes, the next digest asks again.
+    /// Up to 64 rows and 4 MiB are read, hashed and stored for it, beside the queue that votes wait in. What is decided does
+    /// not change while they are, so the answer is as good when it comes; where it never comes, the next digest asks again.
+    /// All of that is drawn with 84 bytes, and so it is charged like bytes that are sent: to a stranger before it is read, as
+    /// much as it can be, and to whoever is known when it was. A whole stride is the same content for everybody: read once,
+    /// it costs the next one nothing.
     func sendBlocks(_ chain: ChainID, from height: UInt64, to node: NodeID) {
-        // One range a peer and height in 50 ms: digests of several peers must not multiply the traffic.
-        let key = SentBlocks(node: node, chain: chain, height: height)
-        if let last = sentBlocks[key], now.monotonicMs < last + 50 { return }
-        let isKnown = standing.rank(of: node) > .stranger
-        guard let head = self.height(of: chain), !readBlocks.contains(key),
-            readBlocks.insert(true, for: key, by: node, isProtected: isKnown).isIn
-        else { return }
-        let (chainStore, contentStore) = (chainStore, contentStore)
-        Task {
-            let read = await background.run { () -> Result<PeerMessage?, RoundError> in
-                .success(Self.blocks(chain, from: height, to: head, chainStore, contentStore))
-            }
-            readBlocks.remove(key)
-            // One that is not remembered goes twice at worst, within its peer's budget of answers.
-            _ = sentBlocks.insert(now.monotonicMs, for: key, by: node)
-            guard !isStopped, linked.contains(node), case .success(let message?) = read else { return }
-            answer(message, to: node)
+        let key = AskedBlocks(node: node, chain: chain, height: height)
+        guard let head = self.height(of: chain) else { return }
+        let isWhole = Self.isWholeStride(from: height, to: head)
+        let start = RangeStart(chain: chain, first: height)
+        if isWhole, let stored = storedRanges[start], contentStore.has(stored.id) {
+            guard sentBlocks.take(start, for: node, now: elapsed) else { return }
+            return answer(.rangeContent(chain, first: height, stored), to: node)
         }
+        let isKnown = standing.rank(of: node) > .stranger
+        let charged = isKnown ? 0 : isWhole ? BlockRange.contentBytes : BlockRange.inlineBytes
+        let read = BlockRead(isKnown: isKnown, charged: charged)
+        guard !readBlocks.contains(key), readBlocks.insert(read, for: key, by: node, isProtected: isKnown).isIn else {
+            return
+        }
+        guard sentBlocks.take(start, for: node, now: elapsed) else {
+            readBlocks.remove(key)
+            return
+        }
+        answers.update(node) { $0.answered(charged) }
+        guard !isReadingBlocks else { return }
+        isReadingBlocks = true
+        Task { await readBlocksInTurn() }
+    }
+
+    /// One after another: those for known nodes first, each kind in the order in which it was asked for.
+    private func readBlocksInTurn() async {
+        while !isStopped, let (key, read) = readBlocks.ordered.first(where: \.value.isKnown) ?? readBlocks.ordered.first
+        {
+            if linked.contains(key.node), let head = height(of: key.chain) {
+                let (chainStore, contentStore) = (chainStore, contentStore)
+                let found = await background.run { () -> Result<PeerMessage?, RoundError> in
+                    .success(Self.blocks(key.chain, from: key.height, to: head, chainStore, contentStore))
+                }
+                if case .success(let message?) = found, !isStopped {
+                    sendRead(message, to: key, isWhole: Self.isWholeStride(from: key.height, to: head))
+                }
+            }
+            answers.update(key.node) { $0.gaveBack(read.charged) }
+            readBlocks.remove(key)
+        }
+        isReadingBlocks = false
+    }
+
+    private func sendRead(_ message: PeerMessage, to key: AskedBlocks, isWhole: Bool) {
+        if case .rangeContent(_, _, let reference) = message {
+            answers.update(key.node) { $0.answered(Int(clamping: reference.length)) }
+            // What finds no place is read once more for the next one.
+            let name = RangeStart(chain: key.chain, first: key.height)
+            if isWhole { _ = storedRanges.insert(reference, for: name, by: key.node) }
+        }
+        if linked.contains(key.node) { answer(message, to: key.node) }
+    }
+
+    private static func isWholeStride(from height: UInt64, to head: UInt64) -> Bool {
+        height % BlockRange.stride == 0 && head >= BlockRange.end(after: height)
     }
 
     private static func blocks(
@@ -213,8 +311,7 @@ extension Node {
         var blocks: [DecidedBlock] = []
         var bytes = 4
         var next = height
-        let isWhole = height % BlockRange.stride == 0 && head >= end
-        let limit = isWhole ? BlockRange.contentBytes : BlockRange.inlineBytes
+        let limit = isWholeStride(from: height, to: head) ? BlockRange.contentBytes : BlockRange.inlineBytes
         while next < end {
             guard let stored = try? chainStore.blocks(chain: chain, from: next, limit: min(16, Int(end - next))) else {
                 return nil
@@ -232,10 +329,23 @@ extension Node {
     }
 }
 
-struct SentBlocks: Hashable {
+struct AskedBlocks: Hashable {
     let node: NodeID
     let chain: ChainID
     let height: UInt64
+}
+
+/// Blocks that are to be read for a peer.
+struct BlockRead: Sendable {
+    let isKnown: Bool
+    /// Charged to the peer before they are read.
+    let charged: Int
+}
+
+/// Where a range of decided blocks begins, whoever it is for.
+struct RangeStart: Hashable, Sendable {
+    let chain: ChainID
+    let first: UInt64
 }
 
 extension ChainDirective {

@@ -24,6 +24,7 @@ extension Node {
                     noteArrival(envelope, chain: chain)
                 }
                 gossip(.publish(TopicMessage(envelope)))
+            case .relay(let envelope): gossip(.relay(TopicMessage(envelope)))
             case .store(let bytes, let reference, let role): store(bytes, reference, role)
             case .fetch(let reference, _, let author):
                 // The longest that a block's body may be; nothing that a proposal says is longer is fetched.
@@ -199,14 +200,15 @@ extension Node {
 
     /// Sends the Close of tasks whose time has come: the publisher at once, everybody else if it does not.
     func closeDueTasks() {
-        for record in registry.state.tasks where record.closed == nil {
+        for record in registry.state.tasks where record.closed == nil && mayTry(record.task) {
             let isMine = record.publisher == nodeID
             let patience: UInt64 = isMine ? 0 : 5_000
             guard now.wallMs > patience, registry.state.canClose(record, timeMs: now.wallMs - patience),
                 isMine || now.wallMs >= registry.state.headTimeMs + 1_000,
                 record.enrolments.allSatisfy({ $0.height <= registry.state.height })
             else { continue }
-            _ = try? submit(.close(task: record.task))
+            guard !registry.isPending({ $0 == .close(task: record.task) }) else { continue }
+            submitByItself(.close(task: record.task), "close task \(record.task.short)", for: record.task)
         }
         joinFittingTasks()
     }

@@ -73,8 +73,7 @@ extension Node {
         case .control: committedControl(block)
         case .registry: break
         }
-        // An attempt that failed has no figures; those of the round before stand.
-        if let view, view.outcome != .void { tasks[chain]?.lastRound = view }
+        if let view, view.hasFigures { tasks[chain]?.lastRound = view }
     }
 
     private func committedManifest(_ block: DecidedBlock) {

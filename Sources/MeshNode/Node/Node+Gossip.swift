@@ -11,9 +11,9 @@ extension Node {
             switch directive {
             case .judge(let message, let node): judge(message, from: node)
             case .send(let message, let nodes):
-                // The bytes of an envelope are canonical, so those that came are those that go on.
                 gossiped.copies += UInt64(nodes.count)
-                send(frame: [1] + message.bytes, to: nodes, lane: message.isUrgent ? .control : .gossip)
+                deliveries.passed(message.id, to: nodes, now: elapsed)
+                send(frame: message.frame, to: nodes, lane: message.lane)
             case .control(let control, let node): send(.topics(control), to: node)
             case .cutOff(let node): cutOff(node)
             case .readmit(let node): readmit(node)
@@ -61,7 +61,9 @@ extension Node {
             }
         case .reject(let reason):
             count("rejected")
-            logger.warning("rejected \(envelope.slot.kind) of \(envelope.signer.short) via \(node.short): \(reason)")
+            warn(
+                .rejected, of: node,
+                "rejected \(envelope.slot.kind) of \(envelope.signer.short) via \(node.short): \(reason)")
             gossip(.verdict(message.id, .reject))
         case .ignore(let reason):
             logger.trace("ignored \(envelope.slot.kind) of \(envelope.signer.short): \(reason)")
@@ -73,8 +75,8 @@ extension Node {
     private func cutOff(_ node: NodeID) {
         count("cut off")
         let score = topics.score(of: node).map { String(Int($0)) } ?? "below the threshold"
-        note(
-            "cut-off",
+        noteLink(
+            .cutOff, of: node,
             "\(node.short) is cut off: its score is \(score), for wrong messages or floods; its link is closed until the "
                 + "score has recovered")
         Task { await transport.ban(node) }
@@ -82,7 +84,7 @@ extension Node {
 
     private func readmit(_ node: NodeID) {
         guard !bans.contains(node) else { return }
-        note("readmitted", "\(node.short) may link again")
+        noteLink(.readmitted, of: node, "\(node.short) may link again")
         Task { await transport.allow(node) }
     }
 }
@@ -94,4 +96,9 @@ extension TopicMessage {
             id: MessageID(blake2b(bytes)), topic: envelope.slot.chain, bytes: bytes,
             isUrgent: envelope.slot.kind != .transaction)
     }
+
+    /// As ``PeerMessage/envelope(_:)`` is written. The bytes of an envelope are canonical, so those that came are those that go
+    /// on.
+    var frame: [UInt8] { [1] + bytes }
+    var lane: Lane { isUrgent ? .control : .gossip }
 }

@@ -6,6 +6,7 @@ internal import Wire
 extension Node {
     func joinFittingTasks() {
         guard configuration.miner.isEnabled, configuration.miner.joinsByItself, trainingData != nil else { return }
+        notePauses()
         leaving = leaving.filter { task in
             registry.isOwnPending { transaction in
                 if case .unbond(.enrolment(let one)) = transaction { one == task } else { false }
@@ -102,6 +103,7 @@ extension Node {
         }
         // Tasks that this node is in, and enrolments on their way.
         var own: [JoiningChoice.Entry] = []
+        var others: [RegistryState.TaskRecord] = []
         let account = registry.state.accounts[nodeID]
         var bonded = account?.bonded ?? 0
         for task in registry.state.tasks where task.isOpen && task.task != record.task {
@@ -111,9 +113,11 @@ extension Node {
                 bonded -= min(bonded, entry.bond)
             } else if isIn {
                 own.append(entry)
+                if !entry.isLate, !entry.isPaused { others.append(task) }
             } else if task.closed == nil, joining.contains(task.task) || comparingRows.contains(task.task) {
                 bonded = bonded.clampedSum(entry.bond)
                 own.append(entry)
+                if !entry.isLate { others.append(task) }
             }
         }
         let limit = miner.totalBondLimit(holding: (account?.bonded ?? 0).clampedSum(account?.balance ?? 0))
@@ -121,9 +125,14 @@ extension Node {
             (miner.mostTotalBond == nil
                 ? "without miner.max_total_bond this account puts up \(limit)" : "miner.max_total_bond is \(limit)")
             + (nextRelease.map { "; bonds of ended tasks come back from \(CalendarText.text($0)) on" } ?? "")
-        return JoiningChoice(
+        let decision = JoiningChoice(
             node: nodeID, mostTasks: miner.mostTasks, bonded: bonded, mostBonded: limit, bondLimitText: limitText
         ).decide(entry(record), among: own)
+        // Asked last: only of a task that would be joined, whose plan is made for it, and beside those that stay.
+        guard case .join(let left) = decision,
+            let lack = lackOfDisk(for: record, beside: others.filter { !left.contains($0.task) })
+        else { return decision }
+        return .wait(lack)
     }
 
     /// What the choice knows of a task.
@@ -137,7 +146,28 @@ extension Node {
             members: spec.participants.maximum, deadlineMs: deadlineMs,
             bond: record.slashed.contains(nodeID) ? 0 : own?.enrolment.bond ?? usualBond(of: spec),
             mayBeLeft: own != nil && record.closed == nil && byHand.choices[record.task] != .joined,
-            isLate: record.closed == nil && members < Int(spec.participants.minimum) && now.wallMs >= deadlineMs)
+            isLate: record.closed == nil && members < Int(spec.participants.minimum) && now.wallMs >= deadlineMs,
+            isPaused: holdsNoPlace(record))
+    }
+
+    private func notePauses() {
+        for record in registry.state.tasks where record.closed != nil && record.isOpen {
+            guard let round = tasks[record.task]?.machine.state.round else { continue }
+            tasks[record.task]?.pause.note(isPaused: record.isPaused, round: round, nowMs: now.monotonicMs)
+        }
+    }
+
+    /// A task that has been paused for so long that others may have its place of miner.max_tasks.
+    private func holdsNoPlace(_ record: RegistryState.TaskRecord) -> Bool {
+        tasks[record.task]?.pause.holdsNoPlace(isPaused: record.isPaused, nowMs: now.monotonicMs) ?? false
+    }
+
+    /// The same for `status`.
+    func placeText(_ task: TaskID) -> String? {
+        guard configuration.miner.joinsByItself, let record = registry.state.task(task), holdsNoPlace(record) else {
+            return nil
+        }
+        return "it holds no place of miner.max_tasks until then"
     }
 }
 

@@ -14,7 +14,8 @@ extension Node {
         fillNonceGap()
         followOrders()
         sendProofs()
-        for record in registry.state.tasks where record.paidMs == nil || record.escrow > 0 {
+        if !refused.isEmpty { refused = refused.filter { registry.state.task($0.key) != nil } }
+        for record in registry.state.tasks where (record.paidMs == nil || record.escrow > 0) && mayTry(record.task) {
             if record.paidMs != nil {
                 refund(record)
             } else if let runtime = tasks[record.task], runtime.machine.state.isEnded {
@@ -60,14 +61,14 @@ extension Node {
         else { return }
         submitByItself(
             .settle(Settlement(header: block.header, certificate: block.certificate, payouts: state.payouts)),
-            "settle task \(record.task.short)")
+            "settle task \(record.task.short)", for: record.task)
     }
 
     private func refund(_ record: RegistryState.TaskRecord) {
         guard record.publisher == nodeID,
             !registry.isPending({ if case .refund(record.task) = $0 { true } else { false } })
         else { return }
-        submitByItself(.refund(task: record.task), "refund task \(record.task.short)")
+        submitByItself(.refund(task: record.task), "refund task \(record.task.short)", for: record.task)
     }
 
     /// Two messages that convict their signer: whoever sees them sends them, the registry takes them once.
@@ -106,11 +107,22 @@ extension Node {
         }
     }
 
-    private func submitByItself(_ transaction: Transaction, _ what: String) {
+    /// Whether this node may try what is due for a task. It looks at every heartbeat, at every task: what was refused lately
+    /// is refused again, and trying costs more than looking. Without an account nothing is taken.
+    func mayTry(_ task: TaskID) -> Bool {
+        guard registry.state.accounts[nodeID] != nil else { return false }
+        return refused[task].map { now.monotonicMs >= $0 } ?? true
+    }
+
+    /// - Parameter task: which is left alone for a while where the registry refuses the transaction.
+    func submitByItself(_ transaction: Transaction, _ what: String, for task: TaskID? = nil) {
         do {
             _ = try submit(transaction)
             note("ledger", what)
-        } catch { logger.debug("\(what): \(error)") }
+        } catch {
+            logger.debug("\(what): \(error)")
+            if let task { refused[task] = now.monotonicMs + (configuration.profile == .loopback ? 1_000 : 5_000) }
+        }
     }
 
     /// Hands the next decided order of each task to its chain, with its proof, and moves of the chain's anchor, without which
@@ -151,20 +163,26 @@ extension Node {
 
     public func contributors() async -> [ContributorView] { registry.state.contributors.map { ContributorView($0) } }
 
-    public func transfer(_ credits: UInt64, to node: NodeID) async throws(ServiceError) -> Receipt {
-        try receipt(.transfer(to: node, credits: credits), "\(credits) credits to \(node.short) are on their way")
+    public func transfer(_ credits: UInt64, to node: NodeID, again: Bool) async throws(ServiceError) -> Receipt {
+        let order = Transaction.transfer(to: node, credits: credits)
+        try refuseSecond(order, again: again)
+        return try receipt(order, "\(credits) credits to \(node.short) are on their way")
     }
 
-    public func bond(_ credits: UInt64) async throws(ServiceError) -> Receipt {
-        try receipt(
-            KeyRules.bond(credits, electionKey: electionKey, network: genesis.networkID, account: nodeID),
+    public func bond(_ credits: UInt64, again: Bool) async throws(ServiceError) -> Receipt {
+        let order = KeyRules.bond(credits, electionKey: electionKey, network: genesis.networkID, account: nodeID)
+        try refuseSecond(order, again: again)
+        return try receipt(
+            order,
             "a bond of \(credits) as a validator; it counts from the next epoch, if its block is decided now at the latest "
                 + CalendarText.text(now.wallMs + genesis.parameters.epochMs))
     }
 
-    public func unbond(_ credits: UInt64) async throws(ServiceError) -> Receipt {
-        try receipt(
-            .unbond(.validator(credits: credits)),
+    public func unbond(_ credits: UInt64, again: Bool) async throws(ServiceError) -> Receipt {
+        let order = Transaction.unbond(.validator(credits: credits))
+        try refuseSecond(order, again: again)
+        return try receipt(
+            order,
             "\(credits) credits come back "
                 + "\(CalendarText.text(now.wallMs + genesis.parameters.epochMs + genesis.parameters.evidenceMs)), if the "
                 + "block is decided now; until then evidence can still take them"
@@ -182,7 +200,10 @@ extension Node {
     }
 
     public func leave(_ task: TaskID) async throws(ServiceError) -> Receipt {
-        try receipt(.unbond(.enrolment(task: task)), "the enrolment is taken back; its bond returns with the block")
+        try receipt(
+            .unbond(.enrolment(task: task)),
+            HandChoices.leftText(
+                task, joinsByItself: configuration.miner.isEnabled && configuration.miner.joinsByItself))
     }
 
     public func control(_ action: ControlAction, task: TaskID) async throws(ServiceError) -> Receipt {

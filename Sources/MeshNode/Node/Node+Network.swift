@@ -12,7 +12,7 @@ extension Node {
         switch event {
         case .linkUp(let node, let address, let outbound):
             if !linked.contains(node) { linked = (linked + [node]).sorted() }
-            note("peer-up", "linked to \(node.short) at \(address); \(linked.count) peers")
+            noteLink(.linkUp, of: node, "linked to \(node.short) at \(address); \(linked.count) peers")
             gossip(.linked(node, outbound: outbound))
             content(.peerLinked(node))
             sendDigests(to: node)
@@ -23,9 +23,12 @@ extension Node {
                 count("oversize")
                 gossip(.misbehaved(node, count: 7))
             }
-            note("peer-down", "link to \(node.short) ended: \(reason); \(linked.count) peers")
+            noteLink(.linkDown, of: node, "link to \(node.short) ended: \(reason); \(linked.count) peers")
             gossip(.gone(node))
+            deliveries.gone(node)
+            sentBlocks.gone(node)
             content(.peerGone(node))
+            strangersRanges.leave(node)
         case .malformed(let node, let number):
             count("malformed", UInt64(number))
             gossip(.misbehaved(node, count: number))
@@ -34,7 +37,7 @@ extension Node {
         case .record(let record):
             remember(record)
         case .status(let node, let status):
-            note("member", "\(node.short) is \(status.rawValue)")
+            noteLink(.member, of: node, "\(node.short) is \(status.rawValue)")
         case .refused(let reason, let address):
             note("refused", "no link with \(address): \(reason)")
         case .drained:
@@ -81,7 +84,19 @@ extension Node {
     }
 
     /// Neighbours that get a digest at one heartbeat: each answers with up to 64 messages, and all with the same ones.
-    static let askedAtOnce = 4
+    static let askedAtOnce = 2
+
+    /// Heartbeats that pass without a question while what was sent already waits to be read. A node that is too busy to read
+    /// asks for what it has, and the answers keep it busy; one that is flooded must ask all the same.
+    static let beatsUnasked = 4
+
+    /// What a partition or a full queue cost is asked for again.
+    func sendDueDigests() {
+        guard !transport.events.hasUnreadGossip || unaskedBeats >= Self.beatsUnasked else { return unaskedBeats += 1 }
+        unaskedBeats = 0
+        questions += 1
+        sendDigests()
+    }
 
     /// Those whose turn it is. Everybody's comes within `turns` heartbeats, so who has what this node lacks is asked, and
     /// what is lost or held back costs one heartbeat more.
@@ -98,10 +113,10 @@ extension Node {
             guard chain == registry.chain || tasks[chain] != nil else { continue }
             // A link that has just come up is asked at once.
             var (nodes, turns) =
-                node.map { ([$0], 1) } ?? Self.inTurn(topics.neighbours(of: chain, others: 2), beat: beats)
+                node.map { ([$0], 1) } ?? Self.inTurn(topics.neighbours(of: chain, others: 2), beat: questions)
             if node == nil, isEndedElsewhere(chain) { nodes = Set(nodes + passersBy()).sorted() }
             // All neighbours are told the same part of what is pending before the next one's turn comes.
-            guard !nodes.isEmpty, let digest = digest(of: chain, turn: beats / turns) else { continue }
+            guard !nodes.isEmpty, let digest = digest(of: chain, turn: questions / turns) else { continue }
             send(.digest(digest), to: nodes)
         }
     }
@@ -127,7 +142,7 @@ extension Node {
         let missing =
             digest.chain == registry.chain
             ? registry.answer(digest) : tasks[digest.chain]?.machine.answer(digest) ?? []
-        for envelope in missing { answer(.envelope(envelope), to: node) }
+        answer(missing, to: node)
     }
 
     private func recentBlock(of chain: ChainID, at height: UInt64) -> BlockID? {
@@ -185,7 +200,9 @@ extension Node {
     // MARK: Content
 
     func content(_ input: ContentInput) {
-        for outcome in transfer.handle(input, now: elapsed) {
+        let outcomes = transfer.handle(input, now: elapsed)
+        if case .frame(_, .chunk(let id, _, _, _)) = input { noteArrival(of: id) }
+        for outcome in outcomes {
             switch outcome {
             case .send(let node, let content):
                 let message = PeerMessage.content(content)
@@ -194,20 +211,26 @@ extension Node {
                     asksForChunks: content.chunksAskedFor)
             case .finish(let id): finish(id)
             case .completed(let id): stored(id)
-            case .failed(let id, .cancelled): forgetNeed(id)
+            case .failed(let id, .cancelled): forgetNeed(id, isBroken: false)
             case .failed(let id, let reason):
-                logger.warning("content \(id.short): \(reason)")
-                forgetNeed(id)
+                // Most of them are named by peers, each as often as it likes.
+                warn(.failedContent, of: nodeID, "content \(id.short): \(reason)")
+                forgetNeed(id, isBroken: true, isLate: reason.isLate)
             case .lengthRefuted(let id, let announced):
                 if !refute(id, where: { $0 == announced }) {
-                    logger.warning("content \(id.short): announced with a wrong length of \(announced)")
+                    warn(
+                        .wrongLength, of: nodeID, "content \(id.short): announced with a wrong length of \(announced)")
                 }
             case .starving: break
             case .misbehaved(let node, let offence):
                 count("bad content")
-                logger.warning("\(node.short) served bad content: \(offence)")
                 // An honest node that lacks much may ask for more than its queue holds; the queue bounds that already.
-                if offence != .flooding { gossip(.misbehaved(node, count: 4)) }
+                if offence == .flooding {
+                    warn(.flooding, of: node, "\(node.short) asks for more than its queue here holds")
+                } else {
+                    warn(.badContent, of: node, "\(node.short) served bad content: \(offence)")
+                    gossip(.misbehaved(node, count: 4))
+                }
             case .damaged(let lost, let reason): damaged(lost, reason)
             case .lost(let lost): fetchAgain(lost)
             case .schedule(let at): scheduleContent(at)
@@ -272,7 +295,8 @@ extension Node {
         needs.append(
             ContentNeed(
                 references: references, missing: Set(missing.map(\.id)), attempt: attempt, isForVote: isForVote,
-                isRange: isRange, action: action, otherwise: otherwise))
+                isRange: isRange, waitsForPlace: namedBy == nil && deadline == nil, action: action,
+                otherwise: otherwise))
         var providers = origin.map { linked.contains($0) ? [$0] : linked } ?? linked
         if let first, let index = providers.firstIndex(of: first) { providers.swapAt(0, index) }
         for reference in missing {
@@ -292,7 +316,8 @@ extension Node {
 
     private func noteRefuted(_ reference: ContentReference) {
         count("wrong length")
-        logger.warning("content \(reference.id.short): named with a wrong length of \(reference.length)")
+        let (name, length) = (reference.id.short, reference.length)
+        warn(.wrongLength, of: nodeID, "content \(name): named with a wrong length of \(length)")
     }
 
     /// Fails what waits for a content under a length that it does not have; false where nothing does.
@@ -326,10 +351,15 @@ extension Node {
         for need in ready { run(need.action, attempt: need.attempt) }
     }
 
-    private func forgetNeed(_ id: ContentID) {
-        let givenUp = needs.filter { $0.missing.contains(id) }
-        needs.removeAll { $0.missing.contains(id) }
-        if let offer = ranges.remove(id) { removeFetched(offer) }
+    /// - Parameter isLate: nothing is wrong with the content: what waits for a place keeps waiting.
+    private func forgetNeed(_ id: ContentID, isBroken: Bool, isLate: Bool = false) {
+        func isGivenUp(_ need: ContentNeed) -> Bool {
+            need.missing.contains(id) && !(isLate && need.waitsForPlace)
+        }
+        let givenUp = needs.filter(isGivenUp)
+        needs.removeAll(where: isGivenUp)
+        if needs.contains(where: { $0.missing.contains(id) }) { isShortOfPlaces = true }
+        if let offer = removeRange(id, isBroken: isBroken) { removeFetched(offer) }
         for need in givenUp { need.otherwise?(self) }
     }
 
@@ -344,9 +374,44 @@ extension Node {
         for id in ended where !needed.contains(id) { content(.cancel(id)) }
     }
 
-    /// Whoever is linked may have what is still missing.
+    /// Every heartbeat: whoever is linked may have what is still missing. One input for all wants, as each costs a look at all
+    /// of them.
     func askAgain() {
-        for id in transfer.exchange.wanted { content(.providers(id, linked)) }
+        content(.linked(linked))
+        wantWhatWaits()
         requestKeys()
+    }
+
+    /// Wants of one heartbeat that waited for a place.
+    private static let wantedAtOnce = 64
+
+    private func wantWhatWaits() {
+        let room = min(transfer.exchange.room, Self.wantedAtOnce)
+        guard isShortOfPlaces, room > 0 else { return }
+        var waiting: [ContentReference] = []
+        for need in needs where need.waitsForPlace {
+            for reference in need.references where need.missing.contains(reference.id) {
+                guard !transfer.exchange.isWanted(reference.id), !transfer.exchange.finishing.contains(reference.id),
+                    !waiting.contains(where: { $0.id == reference.id })
+                else { continue }
+                waiting.append(reference)
+                if waiting.count >= room { break }
+            }
+            if waiting.count >= room { break }
+        }
+        isShortOfPlaces = waiting.count >= room
+        for reference in waiting {
+            content(.want(reference.id, expectedLength: reference.length, providers: linked, deadline: nil))
+        }
+    }
+}
+
+extension ContentFailure {
+    /// There was no place, or no time: the content itself may be had.
+    fileprivate var isLate: Bool {
+        switch self {
+        case .tooManyWants, .deadline: true
+        default: false
+        }
     }
 }

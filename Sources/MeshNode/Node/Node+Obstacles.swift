@@ -82,6 +82,7 @@ extension Node {
     /// Every heartbeat: what only looking tells.
     func lookForObstacles() {
         lookAtHome()
+        lookAtStore()
         lookAtQuorum()
         for key in obstacles.entries.keys {
             guard let task = key.task else { continue }

@@ -35,17 +35,18 @@ extension Node {
         later { [chainStore, standing, logger] in
             do {
                 try chainStore.store([row])
-                var places = [Standing.Rank.stranger: Self.strangersRemembered]
-                var forgotten: [NodeID] = []
-                for peer in try chainStore.peers() {
-                    let rank = min(standing.rank(of: peer.node), .account)
-                    let left = places[rank, default: Self.peersRemembered]
-                    places[rank] = left - 1
-                    if left <= 0 { forgotten.append(peer.node) }
-                }
+                let forgotten = Self.beyondPlaces(try chainStore.peers().map(\.node), standing)
                 if !forgotten.isEmpty { try chainStore.store(forgotten.map { .removePeer($0) }) }
             } catch { logger.debug("the peer cache: \(error)") }
         }
+    }
+
+    /// Those that are not remembered, of `peers` in the order in which they were seen, the last first. Members come first,
+    /// then accounts, which cost little: who links once with each of many must not push out who has something to lose.
+    static func beyondPlaces(_ peers: [NodeID], _ standing: Standing) -> [NodeID] {
+        func of(_ rank: Standing.Rank) -> [NodeID] { peers.filter { standing.rank(of: $0) == rank } }
+        let known = of(.member) + of(.account)
+        return Array(known.dropFirst(peersRemembered) + of(.stranger).dropFirst(strangersRemembered))
     }
 
     /// Nodes of an earlier run that are dialled at the start: those seen last. Anybody can make keys and link once with

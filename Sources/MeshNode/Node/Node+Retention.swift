@@ -15,7 +15,9 @@ extension Node {
     static func updatePrefix(_ chain: ChainID, _ round: UInt32) -> String { updatesPrefix(chain) + "\(round)-" }
 
     /// Pins of a round's bodies, and of what stays for the chain's life: at most 64 characters.
-    static func bodyLabel(_ chain: ChainID, _ round: UInt32) -> String { "b-\(chain.hex.prefix(48))-\(round)" }
+    static func bodyLabel(_ chain: ChainID, _ round: UInt32) -> String { bodyLabels(chain) + "\(round)" }
+    /// What all labels of a task's bodies begin with.
+    static func bodyLabels(_ chain: ChainID) -> String { "b-\(chain.hex.prefix(48))-" }
     static func chainLabel(_ chain: ChainID) -> String { "c-\(chain.hex.prefix(48))" }
 
     private static func seedSpace(_ chain: ChainID) -> String { "submission-\(chain.hex)" }
@@ -33,6 +35,8 @@ extension Node {
     /// Whoever verifies this chain later needs the bodies, so every node keeps them, also one that came late.
     func keepBodies(of manifest: ManifestBody, chain: ChainID) {
         for header in manifest.submissions.compactMap({ try? SubmissionHeader(wireBytes: $0.payload) }) {
+            // What could not be pinned is not fetched to be kept; what a round needs it asks for itself.
+            guard storeProblem == nil || contentStore.has(header.body.id) else { continue }
             whenStored([header.body], from: header.submitter) {
                 $0.keepBody(header.body, chain: chain, round: header.round)
             }
@@ -47,6 +51,7 @@ extension Node {
 
     /// After a restart: a block may have been stored whose contents a crash kept this node from fetching.
     func resumeContents(_ chain: ChainID) {
+        guard storeProblem == nil else { return }
         do {
             try ChainReplay.forEach(chainStore, chain) { block in
                 switch block.header.kind {
@@ -64,6 +69,8 @@ extension Node {
     func keepBody(_ body: ContentReference, chain: ChainID, round: UInt32) {
         // A node that was away may fetch what is past its retention already.
         guard isRetained(round, chain: chain) else { return }
+        // One whose pins gave way pins no more.
+        guard !gaveWay.contains(chain) else { return }
         keep([body], label: Self.bodyLabel(chain, round))
     }
 
@@ -87,7 +94,11 @@ extension Node {
     /// the next start (`resumeContents`), so no message rests on it.
     private func keep(_ references: [ContentReference], label: String) {
         for id in references.map(\.id) {
-            do throws(StorageError) { try contentStore.hold(id, label: label) } catch {
+            do throws(StorageError) { try contentStore.hold(id, label: label) } catch .full {
+                // `storeProblem` says so, once: any publisher can cause more of these.
+                logger.debug("content \(id.short) is not pinned: the store is full")
+                continue
+            } catch {
                 logger.error("content \(id.short) cannot be pinned: \(error)")
                 continue
             }
@@ -99,11 +110,10 @@ extension Node {
         }
     }
 
-    /// What nobody else has, on disk when this returns.
-    func keepForeverNow(_ reference: ContentReference, chain: ChainID) {
-        do throws(StorageError) { try contentStore.pin(reference.id, label: Self.chainLabel(chain)) } catch {
-            logger.error("content \(reference.id.short) cannot be pinned: \(error)")
-        }
+    /// What nobody else has: the pin is on disk when this returns. Whoever asks for it must not promise anything that rests on
+    /// the content, or take away another pin of it, where it fails.
+    func keepForeverNow(_ reference: ContentReference, chain: ChainID) throws(StorageError) {
+        try contentStore.pin(reference.id, label: Self.chainLabel(chain))
     }
 
     /// The seeds of an own submission, durable: a rebuttal, the proof of the same vector and a score open them.

@@ -21,7 +21,7 @@ extension Node: NodeService {
                 runtime?.stats.saturations ?? runtime?.lastRound?.saturations ?? 0,
                 of: runtime?.policy.recipe.coordinates(round: Int(machine.state.round)) ?? 0,
                 spec: machine.state.spec)
-            let waiting = [progress.waiting, cut].compactMap { $0 }.joined(separator: "; ")
+            let waiting = [progress.waiting, placeText(chain), cut].compactMap { $0 }.joined(separator: "; ")
             return NodeStatus.Current(
                 task: chain.hex, name: machine.state.spec.name,
                 state: machine.state.isPaused ? .paused : .running, round: machine.state.round,
@@ -42,7 +42,8 @@ extension Node: NodeService {
             drops: counters.sorted { $0.key < $1.key }.map { .init(name: $0.key, count: $0.value) },
             contentsWanted: transfer.exchange.wanted.count + transfer.exchange.finishing.count,
             obstacles: obstacles.views,
-            warnings: [MemoryAdvice.warning(unlocked: SecretMemory.unlockedBytes)].compactMap { $0 })
+            pending: pendingViews,
+            warnings: [MemoryAdvice.warning(unlocked: SecretMemory.unlockedBytes), storeWarning].compactMap { $0 })
     }
 
     /// Most tasks before their start that `status` lists.
@@ -67,7 +68,7 @@ extension Node: NodeService {
         var reasons = [alarm, degraded, clockProblem].compactMap { $0 }
         guard alarm == nil, degraded == nil else { return reasons }
         if lacksPeers { reasons.append("no peers: \(Self.peersAdvice)") }
-        reasons += obstacles.views.filter { [.registry, .data].contains($0.what) }.map(\.text)
+        reasons += obstacles.views.filter { [.registry, .data, .store].contains($0.what) }.map(\.text)
         return reasons
     }
 
@@ -148,10 +149,19 @@ extension Node: NodeService {
         return view
     }
 
-    public func publish(_ given: PreparedTask) async throws(ServiceError) -> PublishedView {
+    public func publish(
+        _ given: PreparedTask, again: Bool, anyway: Bool
+    ) async throws(ServiceError) -> PublishedView {
+        try refuseSecondTask(given.spec.name, again: again)
         let task = try namingColumns(given)
         // Before the transaction gets its number: this waits, and other orders may go on meanwhile.
         let hindrance = await ownHindrance(task.spec)
+        // A misspelt type, column or label fits nobody's rows: it is told before anything is spent.
+        if let hindrance, hindrance.isOfRows, !anyway {
+            throw .conflict(
+                reason: hindrance.text + "; nothing was published",
+                next: "correct the task file; if it is meant for other nodes' rows, add --anyway")
+        }
         let initial = task.spec.model.initial
         // Nobody else has them: a task whose first model is stored nowhere can never start. Until its task has a name that
         // pins them, this label does; where a crash comes before, they stay.
@@ -170,7 +180,11 @@ extension Node: NodeService {
                 next: "free space (and inodes: df -i) under \(home.path), then publish again")
         }
         defer { try? contentStore.unpin(initial.id, label: label) }
-        var warnings = task.warnings + [hindrance].compactMap { $0 }
+        var warnings =
+            task.warnings
+            + [hindrance].compactMap { $0 }.map {
+                $0.text + "; take it back with: `meshnode task stop \(task.spec.name.shellWord)`"
+            }
         if let other = registry.state.everyTask.last(where: { LookAlikes.areAlike($0.spec.name, task.spec.name) }) {
             let isSame = other.spec.name == task.spec.name
             warnings.append(
@@ -180,6 +194,8 @@ extension Node: NodeService {
                     : "task \(other.task.short) is called \"\(other.spec.name.printable)\", which looks like "
                         + "\"\(task.spec.name)\": name each by the digits of its id")
         }
+        // Another publishing may have overtaken this one while it waited.
+        try refuseSecondTask(task.spec.name, again: again)
         let sealing = RistrettoKey.generate()
         let transaction = KeyRules.publish(
             task.spec, sealingKey: sealing, network: genesis.networkID, account: nodeID)
@@ -191,8 +207,19 @@ extension Node: NodeService {
                 try durable.commit([.value(space: "sealing-key", key: id.bytes, bytes: bytes)])
             }
         } catch { throw .failed(reason: "\(error)", next: "free disk space and publish again") }
-        let sent = try queue(envelope)
-        keepForeverNow(initial, chain: id)
+        // The label above goes when this returns: what is published without this pin could be collected.
+        do throws(StorageError) { try keepForeverNow(initial, chain: id) } catch {
+            throw .failed(
+                reason: "the initial weights cannot be kept: \(error)",
+                next: "free space (and inodes: df -i) under \(home.path), then publish again")
+        }
+        let sent: Sent
+        do throws(ServiceError) { sent = try queue(envelope) } catch {
+            do throws(StorageError) { try contentStore.unpin(initial.id, label: Self.chainLabel(id)) } catch let kept {
+                logger.error("content \(initial.id.short) of a task that was not published stays pinned: \(kept)")
+            }
+            throw error
+        }
         note("published", "published task \(id.short) \"\(task.spec.name)\"", task: id)
         return PublishedView(
             task: id.hex, transaction: envelope.transactionID.hex, model: initial.id.hex, warnings: warnings,
@@ -202,20 +229,27 @@ extension Node: NodeService {
     }
 
     /// Why this node itself could not join a task that it publishes, told at once instead of to whoever waits for it.
-    private func ownHindrance(_ spec: TaskSpec) async -> String? {
+    /// It may be meant, except where it has rows and they do not fit: these are the ones that the task was written for.
+    private func ownHindrance(_ spec: TaskSpec) async -> (text: String, isOfRows: Bool)? {
         guard configuration.miner.isEnabled else { return nil }
         let reason: String
+        var isOfRows = false
         if !spec.participants.members.isEmpty, !spec.participants.members.contains(nodeID) {
             reason = "participants.members does not name it"
         } else if let refusal = ownerRefusal(of: spec, publisher: nodeID, isRound: false) {
             reason = "the owner's policy refuses the task: \(refusal)"
         } else {
             do {
-                _ = try await fittingRows(spec, task: nil, publisher: nodeID)
-                return nil
+                let rows = try await fittingRows(spec, task: nil, publisher: nodeID)
+                guard rows < Int(spec.data.minimumRows) else { return nil }
+                reason = "it has \(Counted.text(rows, "row")), and data.minimum_rows asks for \(spec.data.minimumRows)"
+            } catch .conflict(let difference, _) {
+                // What is wrong is the task here, not the data: the step of who wants to join would lead astray.
+                reason = difference
             } catch { reason = "\(error)" }
+            isOfRows = trainingData != nil
         }
-        return "this node itself cannot join the task: \(reason)"
+        return ("this node itself cannot join the task: \(reason)", isOfRows)
     }
 
     /// A task that names no columns means those of its publisher's own rows: they are written out, so that a member
@@ -247,7 +281,8 @@ extension Node: NodeService {
             )
             text +=
                 "; about \(Self.megabytes(out)) MB out and \(Self.megabytes(into)) MB in over \(record.spec.rounds) "
-            text += "rounds; memory up to \(Self.megabytes(Double(Self.memory(policy)))) MB, "
+            text += "rounds, \(Self.megabytes(traffic.disk(record.spec))) MB on this disk; "
+            text += "memory up to \(Self.megabytes(Double(Self.memory(policy)))) MB, "
             text +=
                 "\(Self.megabytes(Double(policy.plan.totalBytes))) MB when it sums (see: `meshnode task show \(task.short)`)"
         }

@@ -226,6 +226,8 @@ extension Node: NetworkService {
         if let degraded {
             checks.append(HealthCheck("disk", .fail, degraded, next: "free space on the disk of \(home.path)"))
         }
+        checks.append(
+            Self.storeCheck(storeProblem, used: contentStore.usedBytes, quota: contentStore.quota))
         if let missed = missedContents() { checks.append(missed) }
         checks.append(
             clockProblem.map { HealthCheck("clock and chain", .fail, $0, next: Self.clockAdvice) }

@@ -51,6 +51,8 @@ public actor Node {
     var transfer: ContentTransfer
     var contentTimer: Duration?
     var needs: [ContentNeed] = []
+    /// Some of `needs` have found no place among the wants.
+    var isShortOfPlaces = false
     /// Whole contents that are to be made durable.
     var unfinished = FinishQueue()
     /// What the action that runs now found damaged; nil while none runs.
@@ -79,6 +81,8 @@ public actor Node {
     var linked: [NodeID] = []
     /// What the chains say of nodes, as told to the transport.
     var standing = Standing()
+    /// Tasks for which this node's own Close, Settle or Refund was refused, and until when it tries none.
+    var refused: [TaskID: UInt64] = [:]
     /// A nonce of this node that its later transactions wait for.
     var nonceGap: (nonce: UInt64, sinceMs: UInt64)?
     /// Why this node signs nothing any more and only answers its operator: its key lives twice.
@@ -121,20 +125,33 @@ public actor Node {
     /// Tasks that this node's rows are just being compared with.
     var comparingRows: Set<TaskID> = []
     var obstacles = ObstacleBook()
+    /// Ended tasks whose bodies are pinned no more, for want of room.
+    var gaveWay: Set<ChainID> = []
     /// Per task: the round in which this node's own training failed for good.
     var hopeless: [ChainID: UInt32] = [:]
     /// Of the chain database that this node has open.
     let homeInode: UInt64?
-    /// When each peer was last sent the blocks from a height on.
-    var sentBlocks = Bounded<NodeID, SentBlocks, UInt64>(NodeTables.sentBlocks)
+    /// Blocks from a height on that are on their way to a peer.
+    var sentBlocks: RecentDeliveries<RangeStart>
     /// Blocks for peers that are being read.
-    var readBlocks = Bounded<NodeID, SentBlocks, Bool>(NodeTables.readBlocks)
+    var readBlocks = Bounded<NodeID, AskedBlocks, BlockRead>(NodeTables.readBlocks)
+    var isReadingBlocks = false
+    /// Whole strides that were stored for a peer.
+    var storedRanges = Bounded<NodeID, RangeStart, ContentReference>(NodeTables.storedRanges)
     /// Contents with decided blocks that are being fetched or read.
     var ranges = Bounded<NodeID, ContentID, RangeOffer>(NodeTables.ranges)
-    /// What strangers' ranges may still cost.
+    /// Which range of a stranger is fetched, and what they may still cost.
     var strangersRanges = StrangersRanges()
     /// Of each chain, a known node that says that it is ahead.
     var ahead: [ChainID: KnownAhead] = [:]
+    /// Heartbeats since neighbours were last asked for what is missing.
+    var unaskedBeats = 0
+    /// Heartbeats at which they were asked: each has the next ones of them.
+    var questions: UInt64 = 0
+    /// Which lines about peers are told.
+    var peerNews = PeerNews()
+    /// Messages that are on their way to a peer.
+    var deliveries: RecentDeliveries<MessageID>
     /// What each peer may still draw as answers.
     var answers = Bounded<NodeID, NodeID, AnswerBudget>(NodeTables.answers)
     /// Whether the frame that is being handled brought this node anything.
@@ -152,6 +169,8 @@ public actor Node {
         var isForVote = false
         /// Decided blocks that a peer offers.
         var isRange = false
+        /// No peer's word alone names them, and nothing ends the wait: where no more can be wanted they wait for a place.
+        var waitsForPlace = false
         let action: @Sendable (isolated Node) -> Void
         /// Runs where they are given up.
         var otherwise: (@Sendable (isolated Node) -> Void)?
@@ -194,7 +213,7 @@ public actor Node {
         }
         byHand = try HandChoices(durable)
         files = try environment.openFiles()
-        contentStore = try ContentStore(home, openFiles: files.contents)
+        contentStore = try ContentStore(home, quota: configuration.storageQuota, openFiles: files.contents)
         vectorFiles = try VectorFiles(home)
         ownUpdates = configuration.debug.keepsOwnUpdates ? try VectorFiles(directory: home.path + "/debug") : nil
         guard let genesisBytes = try chainStore.genesis() else {
@@ -205,6 +224,8 @@ public actor Node {
         topics = TopicMesh(
             own: key.nodeID, settings: TopicSettings(profile: profile),
             seed: randomBytes(8).reduce(0) { $0 << 8 | UInt64($1) }, now: .zero)
+        deliveries = RecentDeliveries(GossipTables.deliveries, settings: topics.settings)
+        sentBlocks = RecentDeliveries(NodeTables.sentBlocks, settings: topics.settings)
         transfer = ContentTransfer(
             store: contentStore, settings: configuration.profile == .loopback ? .loopback : ContentSettings())
         // An older home may hold more than this release would keep.
@@ -241,7 +262,7 @@ public actor Node {
                 tasks[entry.state.chain] = try Self.runtime(
                     entry, key: key, durable: durable, manual: configuration.voting == .manual,
                     electionKey: electionKey, environment: environment)
-                tasks[entry.state.chain]?.lastRound = try Self.lastRound(chainStore, entry.state.chain)
+                tasks[entry.state.chain]?.lastRound = try RoundView.last(of: entry.state.chain, in: chainStore)
                 loaded.insert(entry.state.chain)
             } catch { unsupported[entry.state.chain] = "\(error)" }
         }
@@ -252,13 +273,6 @@ public actor Node {
 
     static func ownMessages(_ durable: DurableStore, _ chain: ChainID) throws -> [Envelope] {
         try durable.slotMessages(chain: chain).map { try Envelope(wireBytes: $0.message) }
-    }
-
-    /// The last round whose figures this home has.
-    private static func lastRound(_ store: ChainStore, _ chain: ChainID) throws -> RoundView? {
-        try store.roundMetrics(chain: chain).compactMap {
-            try? JSONDecoder().decode(RoundView.self, from: Data($0.json.utf8))
-        }.last { $0.outcome != .void }
     }
 
     static func voteState(_ durable: DurableStore, _ chain: ChainID) throws -> VoteState? {
@@ -390,8 +404,9 @@ public actor Node {
     /// Every heartbeat: what a partition cost is asked for again, and what waits for a clock is looked at.
     func heartbeat() {
         beats += 1
-        sendDigests()
+        sendDueDigests()
         askAgain()
+        watchStrangersRange(now: elapsed)
         closeDueTasks()
         settleDueTasks()
         refreshTraffic()
@@ -467,9 +482,13 @@ public enum NodeError: Error, Equatable, Sendable, CustomStringConvertible {
         case .tooFewFiles(let limit, let needed, let uses):
             "the limit of open files is \(limit), a node needs \(needed): \(uses); raise it: ulimit -n 1024"
         case .noRoom(let reason): reason
-        case .damagedChain(let chain, let height, let cause):
-            "chain \(chain.prefix(8)), height \(height): the stored block does not hold: \(cause); "
-                + "move the home away and join again"
+        case .damagedChain: "\(fault ?? ""); \(HomeDirectory.fetchAgain())"
         }
+    }
+
+    /// What is wrong with a stored chain, without what to do about it; nil for every other case.
+    var fault: String? {
+        guard case .damagedChain(let chain, let height, let cause) = self else { return nil }
+        return "chain \(chain.prefix(8)), height \(height): the stored block does not hold: \(cause)"
     }
 }

@@ -27,6 +27,7 @@ struct TaskRuntime {
     var lastRound: RoundView?
     /// When this node first found that nothing is left to be done; monotonic milliseconds.
     var settledMs: UInt64?
+    var pause = TaskPause()
     /// This holder's memory of what it released keys for; nil before the first.
     var gate: KeyReleaseMemory?
     /// The direction of the round whose scores are open, once it was found right.

@@ -14,6 +14,9 @@ struct TaskTraffic: Equatable {
     let summerIn: Double
     /// Once, in each direction: enrolment, start, settlement and payout in the registry.
     let once: Double
+    /// What every member keeps of one round: the bodies of all, and the sum and the model, which stay for ever.
+    let bodies: Double
+    let results: Double
 
     /// Frames around chunks of 32 KiB, with requests and seals.
     private static let framing = 1.01
@@ -35,6 +38,8 @@ struct TaskTraffic: Equatable {
         let body = elements * Double(policy.encoding.width) + Double(Self.boxBytes(policy))
         // Whoever sums makes e and the model; the others fetch them from each other.
         let results = elements * sums * Double(policy.aggregateWidth) + Double(spec.model.initial.length)
+        bodies = body * Double(max(1, members))
+        self.results = results
         let shared = results * (count - 1) / count
         let messages = Self.messageBytes * (count - 1) * min(count - 1, Self.copies)
         roundOut = (body * (count - 1) + shared) * Self.framing + messages
@@ -53,4 +58,14 @@ struct TaskTraffic: Equatable {
     /// Of the whole task, as a member that is no holder and never sums.
     func totalOut(rounds: UInt32) -> Double { roundOut * Double(rounds) + once }
     func totalIn(rounds: UInt32) -> Double { roundIn * Double(rounds) + once }
+
+    /// Bytes that the task still brings to the disk of every member, by what its specification promises to keep.
+    ///
+    /// - Parameter done: rounds that are decided.
+    func disk(_ spec: TaskSpec, done: UInt32 = 0) -> Double {
+        // The round that runs and those of its retention.
+        func kept(_ rounds: UInt32) -> Double { Double(min(rounds, spec.bodyRetention.clampedSum(1))) }
+        let done = min(done, spec.rounds)
+        return (kept(spec.rounds) - kept(done)) * bodies + Double(spec.rounds - done) * results
+    }
 }

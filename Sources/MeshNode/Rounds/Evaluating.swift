@@ -20,7 +20,7 @@ enum Evaluating {
             let metrics = try Trainer(model: policy.model).evaluate(parameters: parameters, data: rows)
             let accuracy = metrics.score(on: rows)
             return Evaluation(
-                accuracyPpm: UInt32(clamping: Int((accuracy * 1e6).rounded())),
+                accuracyPpm: UInt32(clamping: Ppm.nearest(accuracy) ?? 0),
                 lossPpm: metrics.loss.isFinite
                     ? UInt64(clamping: Int64(min(metrics.loss, 1e9) * 1e6)) : UInt64(Int64.max),
                 rows: UInt32(clamping: rows.count))

@@ -235,8 +235,8 @@ public final class ChainStore: Sendable {
                 last_seen INTEGER NOT NULL) STRICT, WITHOUT ROWID;
             """,
         advice: { home, isMissing in
-            (isMissing ? "" : "move it away, then ")
-                + "run `meshnode init --home \(home.shellWord) --genesis FILE` and start the node: it fetches the chain from its "
-                + "peers, whom it finds by a ticket: --set mesh.bootstrap=TICKET"
+            (isMissing
+                ? "run `meshnode init --home \(home.shellWord) --genesis FILE`" : HomeDirectory.fetchAgain(home))
+                + " and start the node: it fetches the chain from its peers, whom it finds by a ticket: --set mesh.bootstrap=TICKET"
         })
 }

@@ -10,6 +10,19 @@ enum ContentFile {
     static let mark: [UInt8] = Array("MNCF".utf8) + [1]
     private static let longestManifest = ContentManifest.encodedLength(length: ContentLimits.longestContent)
 
+    /// Opens a file of a content. What is no plain file is damage of that content, like every other: it is fetched again.
+    static func open(_ content: ContentID, _ path: String, _ flags: Int32 = O_RDONLY) throws(StorageError) -> Int32 {
+        do throws(StorageError) {
+            return try FileSystem.openPlain(path, flags)
+        } catch .wrongFile(_, _, let found) {
+            throw .damagedContent(content, reason: "\(found) is in the place of its file")
+        } catch .damaged(_, let reason, _) {
+            throw .damagedContent(content, reason: reason)
+        } catch {
+            throw error
+        }
+    }
+
     static func header(_ manifest: ContentManifest) -> [UInt8] {
         let bytes = manifest.wireBytes
         var encoder = WireEncoder(reservingCapacity: mark.count + 4 + bytes.count)

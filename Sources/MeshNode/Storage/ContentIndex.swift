@@ -46,7 +46,7 @@ extension ContentStore {
         var skipped: [String] = []
         for name in try FileSystem.list(directory) {
             if name.hasSuffix(".tmp") {
-                if !isReadOnly { try FileSystem.remove(directory + "/" + name) }
+                if !isReadOnly { try FileSystem.removeDraft(directory + "/" + name) }
                 continue
             }
             guard let id = ContentID(hex: String(name.prefix(64))), ["data", "part"].contains(name.dropFirst(65)) else {
@@ -57,8 +57,10 @@ extension ContentStore {
                 found.append((id, isComplete, try readEntry(id, isComplete: isComplete)))
             } catch .damagedContent(_, let reason), .damaged(_, let reason, _) {
                 skipped.append("\(name): \(reason)")
-            } catch .missing where isReadOnly {
+                setAside(directory + "/" + name)
+            } catch .missing {
                 // Beside a running node a file may be gone, or have its other name, since it was listed.
+                if !isReadOnly { skipped.append("\(name): it is a link that leads nowhere") }
                 continue
             } catch {
                 throw error
@@ -79,14 +81,16 @@ extension ContentStore {
                 if let known = state.entries[id] {
                     guard isComplete, !known.isComplete else { continue }
                     state.usedBytes -= known.reserved
+                    state.changePins(id) { $0 = [] }
                 }
                 state.uses += 1
                 var entry = entry
                 entry.lastUse = state.uses
                 entry.generation = state.uses
-                entry.pins = pins[id] ?? []
                 state.entries[id] = entry
                 state.usedBytes += entry.reserved
+                let labels = pins[id] ?? []
+                state.changePins(id) { $0 = labels }
             }
             state.skipped = skipped
         }
@@ -97,10 +101,16 @@ extension ContentStore {
         }
     }
 
+    /// What is no plain file cannot become one: it gives up its name to the content, and nothing of it is lost.
+    func setAside(_ path: String) {
+        guard !isReadOnly, let status = try? FileSystem.target(path), !status.isPlain else { return }
+        try? FileSystem.move(path, path + ".aside")
+    }
+
     /// - Throws: `damagedContent` for a file whose head is damaged.
     private func readEntry(_ id: ContentID, isComplete: Bool) throws(StorageError) -> Entry {
         let path = path(id, isComplete ? "data" : "part")
-        let file = try FileSystem.open(path, O_RDONLY)
+        let file = try ContentFile.open(id, path)
         defer { close(file) }
         var info = stat()
         guard fstat(file, &info) == 0 else { throw FileSystem.failure(path, "lookup") }
@@ -130,19 +140,22 @@ extension ContentStore {
             throw .full(
                 path: directory,
                 reason:
-                    "\(needed) bytes do not fit: \(state.usedBytes) of the quota of \(quota) are pinned or being fetched"
+                    "\(needed) bytes do not fit: \(state.usedBytes) of the quota of \(quota) (storage.quota) are pinned or being fetched"
             )
         }
         state.uses += 1
         state.usedBytes += needed
         state.entries[id] = Entry(
             kind: manifest.kind, length: manifest.length, reserved: needed, isComplete: false, isIdle: false,
-            lastUse: state.uses, generation: state.uses, pins: state.absent.removeValue(forKey: id)?.pins ?? [])
+            lastUse: state.uses, generation: state.uses, pins: [])
+        let labels = state.absent.removeValue(forKey: id)?.pins ?? []
+        state.changePins(id) { $0 = labels }
     }
 
     /// Takes a content from the list; its pins wait for it.
     func release(_ id: ContentID, _ state: inout State) {
         if let entry = state.entries.removeValue(forKey: id) {
+            if !entry.pins.isEmpty { state.pinnedBytes -= entry.reserved }
             state.usedBytes -= entry.reserved
             if !entry.pins.isEmpty { state.absent[id] = Absent(pins: entry.pins, length: entry.length) }
         }

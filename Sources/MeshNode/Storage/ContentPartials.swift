@@ -28,7 +28,8 @@ extension ContentStore {
         let file: OpenFile
         let arrived: ChunkBitmap
         do throws(StorageError) {
-            file = OpenFile(try FileSystem.open(path, O_RDWR | O_CREAT))
+            setAside(path)
+            file = OpenFile(try ContentFile.open(id, path, O_RDWR | O_CREAT))
             arrived = try resume(id, manifest, file.descriptor, path)
         } catch {
             state.withLock { state in release(id, &state) }
@@ -52,11 +53,9 @@ extension ContentStore {
         if let known { return known }
         let file: OpenFile
         do throws(StorageError) {
-            file = OpenFile(try FileSystem.open(path(id, "part"), O_RDWR))
+            file = OpenFile(try ContentFile.open(id, path(id, "part"), O_RDWR))
         } catch .missing {
             throw .damagedContent(id, reason: "its file is gone")
-        } catch .damaged(_, let reason, _) {
-            throw .damagedContent(id, reason: reason)
         } catch {
             throw error
         }

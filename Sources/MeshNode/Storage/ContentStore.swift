@@ -66,6 +66,8 @@ public final class ContentStore: Sendable {
         var openPartials: [ContentID] = []
         var uses: UInt64 = 0
         var usedBytes: UInt64 = 0
+        /// Those of them that a pin keeps.
+        var pinnedBytes: UInt64 = 0
         /// Newest last.
         var served: [Served] = []
         /// Files that were not listed, and why.
@@ -88,20 +90,20 @@ public final class ContentStore: Sendable {
 
     /// Opens the folder and lists what is in it. Files of other names are left alone.
     public convenience init(
-        _ home: HomeDirectory, quota: UInt64 = 10 << 30, openFiles: Int = 24
+        _ home: HomeDirectory, quota: UInt64 = HomeDirectory.usualQuota, openFiles: Int = 24
     ) throws(StorageError) {
         try self.init(directory: home.content, quota: quota, openFiles: openFiles)
     }
 
     /// - Parameter openFiles: that are kept open between calls, two at least.
     public convenience init(
-        directory: String, quota: UInt64 = 10 << 30, openFiles: Int = 24
+        directory: String, quota: UInt64 = HomeDirectory.usualQuota, openFiles: Int = 24
     ) throws(StorageError) {
         try self.init(directory: directory, quota: quota, openFiles: openFiles, fault: nil)
     }
 
     package init(
-        directory: String, quota: UInt64 = 10 << 30, openFiles: Int = 24, fault: ReadFault?
+        directory: String, quota: UInt64 = HomeDirectory.usualQuota, openFiles: Int = 24, fault: ReadFault?
     ) throws(StorageError) {
         self.fault = fault
         servedFilesMax = max(1, openFiles / 2)
@@ -156,6 +158,7 @@ public final class ContentStore: Sendable {
         do throws(StorageError) {
             // While it is unfinished: nothing collects it.
             if let label { try pin(id, label: label) }
+            setAside(path(id, "data"))
             // Another name than a partial's, whose chunks may be arriving at the same time, and than another writer's.
             try FileSystem.writeAtomically(
                 path(id, "data"), [ContentFile.header(manifest), bytes], ending: ".\(number).tmp")
@@ -225,9 +228,8 @@ public final class ContentStore: Sendable {
     /// A whole content whose file is gone is damaged like any other: it was listed here.
     private func openListed(_ id: ContentID, _ path: String) throws(StorageError) -> Int32 {
         do throws(StorageError) {
-            return try FileSystem.open(path, O_RDONLY)
+            return try ContentFile.open(id, path)
         } catch {
-            if case .damaged(_, let reason, _) = error { throw .damagedContent(id, reason: reason) }
             if has(id), try !FileSystem.exists(path) { throw .damagedContent(id, reason: "its file is gone") }
             throw error
         }
@@ -284,80 +286,6 @@ public final class ContentStore: Sendable {
     /// Bytes counted against the quota.
     public var usedBytes: UInt64 { state.withLock { state in state.usedBytes } }
 
-    /// Keeps a content, whole or unfinished, until the same label is unpinned.
-    /// - Parameter label: 1 to 64 of `a-z 0-9 -`, for example a task's id.
-    public func pin(_ id: ContentID, label: String) throws(StorageError) {
-        guard !isReadOnly else { throw .readOnly(path: directory) }
-        let path = try pinPath(id, label)
-        guard let length = state.withLock({ state in state.entries[id]?.length }) else { throw .unknownContent(id) }
-        // What it takes to fetch the content where its own file cannot tell any more.
-        if try FileSystem.status(path)?.size ?? 0 == 0 {
-            try FileSystem.writeAtomically(path, [PinFile.bytes(length: length)])
-        }
-        state.withLock { state in
-            if state.entries[id]?.pins.contains(label) == false { state.entries[id]?.pins.append(label) }
-        }
-    }
-
-    /// The same in memory: from now on nothing collects it, and ``writePin(_:label:)`` makes that last.
-    package func hold(_ id: ContentID, label: String) throws(StorageError) {
-        guard !isReadOnly else { throw .readOnly(path: directory) }
-        _ = try pinPath(id, label)
-        let isListed = state.withLock { state in
-            if state.entries[id]?.pins.contains(label) == false { state.entries[id]?.pins.append(label) }
-            return state.entries[id] != nil
-        }
-        guard isListed else { throw .unknownContent(id) }
-    }
-
-    /// Writes what ``hold(_:label:)`` began; nothing where it was unpinned or removed since. It and what ends the pin go
-    /// through one queue, so that no file of a pin outlives it.
-    package func writePin(_ id: ContentID, label: String) throws(StorageError) {
-        let isHeld = state.withLock { state in state.entries[id]?.pins.contains(label) == true }
-        if isHeld { try pin(id, label: label) }
-    }
-
-    public func unpin(_ id: ContentID, label: String) throws(StorageError) {
-        guard !isReadOnly else { throw .readOnly(path: directory) }
-        try FileSystem.remove(try pinPath(id, label))
-        state.withLock { state in
-            state.entries[id]?.pins.removeAll { $0 == label }
-            state.absent[id]?.pins.removeAll { $0 == label }
-            if state.absent[id]?.pins.isEmpty == true { state.absent[id] = nil }
-        }
-    }
-
-    private func pinned(by label: String) -> [ContentID] {
-        state.withLock { state in
-            let present = state.entries.filter { $0.value.pins.contains(label) }.map(\.key)
-            return (present + state.absent.filter { $0.value.pins.contains(label) }.keys).sorted()
-        }
-    }
-
-    /// Unpins everything that carries the label: the end of a task.
-    public func unpinAll(label: String) throws(StorageError) {
-        for id in pinned(by: label) { try unpin(id, label: label) }
-    }
-
-    /// Unpins everything that carries the label and removes what no other label keeps.
-    /// - Returns: what was removed.
-    @discardableResult
-    public func release(label: String) throws(StorageError) -> [ContentID] {
-        var removed: [ContentID] = []
-        for id in pinned(by: label) {
-            try unpin(id, label: label)
-            // Looked at and removed at once: it may be pinned or fetched anew on another thread.
-            let isRemoved = try state.withLock { (state) throws(StorageError) in
-                guard state.entries[id]?.pins.isEmpty == true else { return false }
-                try removeFiles(id, &state)
-                return true
-            }
-            if isRemoved { removed.append(id) }
-        }
-        if !removed.isEmpty { try FileSystem.syncDirectory(directory) }
-        return removed
-    }
-
     /// Removes a content whether it is pinned or not, and its pins.
     public func remove(_ id: ContentID) throws(StorageError) {
         guard !isReadOnly else { throw .readOnly(path: directory) }
@@ -379,7 +307,7 @@ public final class ContentStore: Sendable {
     }
 
     /// Under the lock, so that a file that comes anew stays.
-    private func removeFiles(_ id: ContentID, _ state: inout State) throws(StorageError) {
+    func removeFiles(_ id: ContentID, _ state: inout State) throws(StorageError) {
         state.partials[id] = nil
         release(id, &state)
         try FileSystem.unlinkIfThere(path(id, "data"))

@@ -125,12 +125,13 @@ public struct ContentTransfer: Sendable {
         _ read: () throws(StorageError) -> ContentMessage?
     ) -> ContentInput? {
         var loss: ContentOutcome?
-        let message = try? store.giveUpIfDamaged(id, { loss = .damaged($0, reason: $1) }, read)
+        let message = (try? store.giveUpIfDamaged(id, { loss = .damaged($0, reason: $1) }, read)) ?? nil
         if let loss { outcomes.append(loss) }
-        outcomes.append(.send(to: peer, (message ?? nil) ?? .notFound(id, .absent)))
+        outcomes.append(.send(to: peer, message ?? .notFound(id, .absent)))
         // What cannot be read any more must not be offered either. Where it is being fetched, that goes on with what is
         // still good.
-        return loss == nil ? nil : .reopen(id)
+        if loss != nil { return .reopen(id) }
+        return message == nil ? .lacked(peer) : nil
     }
 
     private func manifest(_ id: ContentID) throws(StorageError) -> ContentMessage? {

@@ -7,6 +7,7 @@ internal import Synchronization
 public enum StoreOpening: Sendable, Equatable {
     /// The file has to be there: what a running node asks for, so that a lost file is noticed.
     case existing
+    /// A file that was there before and cannot be fetched again is not made anew: see ``HomeDirectory/checkRecord()``.
     case createIfMissing
 }
 
@@ -27,6 +28,8 @@ package final class DatabaseFile: Sendable {
         /// What an operator does about a damaged or missing file, given the home that holds it. Nobody can move away what is
         /// not there.
         let advice: @Sendable (_ home: String, _ isMissing: Bool) -> String
+        /// Whether a file that is not there was there before and must never be made anew, by what lies beside its path.
+        var isLost: @Sendable (_ path: String) throws -> Bool = { _ in false }
 
         func repair(_ path: String, isMissing: Bool = false) -> String {
             advice(FileSystem.parent(of: path), isMissing)
@@ -48,14 +51,14 @@ package final class DatabaseFile: Sendable {
         do {
             switch access {
             case .serial:
-                let queue = try DatabaseQueue(path: path, configuration: Self.configuration(readOnly: false))
+                let queue = try DatabaseQueue(path: path, configuration: Self.configuration(path, readOnly: false))
                 (connection, writer) = (queue, queue)
             case .concurrent:
-                let pool = try DatabasePool(path: path, configuration: Self.configuration(readOnly: false))
+                let pool = try DatabasePool(path: path, configuration: Self.configuration(path, readOnly: false))
                 (connection, writer) = (pool, pool)
             case .readOnly:
                 connection = try DatabaseQueue(
-                    path: Self.readOnlyName(path), configuration: Self.configuration(readOnly: true))
+                    path: Self.readOnlyName(path), configuration: Self.configuration(path, readOnly: true))
                 writer = nil
             }
             if let writer {
@@ -133,13 +136,31 @@ package final class DatabaseFile: Sendable {
             guard opening == .createIfMissing else {
                 throw .missing(path: path, next: format.repair(path, isMissing: true))
             }
+            try refuseLoss(path, format: format)
+            // SQLite would play the log of the file that was moved away into the new one.
+            for ending in ["-wal", "-shm", "-journal"] { try FileSystem.remove(path + ending) }
             return try create(path, format: format)
         }
         guard !status.isDirectory else { throw .wrongFile(path: path, expected: format.name, found: "a directory") }
+        // SQLite opens these too, and would wait for a pipe.
+        for beside in ["-wal", "-journal", "-shm"].map({ path + $0 }) {
+            guard let status = try FileSystem.target(beside), !status.isPlain else { continue }
+            throw .wrongFile(path: beside, expected: "plain file", found: status.found)
+        }
         let head = try FileSystem.head(path, count: 16)
         guard head == Array("SQLite format 3".utf8) + [0] else {
             throw .damaged(path: path, reason: "it does not start like an SQLite database", next: format.repair(path))
         }
+    }
+
+    /// - Throws: `missing` for a file that is gone and must not be made anew.
+    static func refuseLoss(_ path: String, format: Format) throws(StorageError) {
+        guard try !FileSystem.exists(path) else { return }
+        let isLost: Bool
+        do { isLost = try format.isLost(path) } catch {
+            throw translate(error, path: path, format: format, operation: "lookup", isWritable: true)
+        }
+        if isLost { throw .missing(path: path, next: format.repair(path, isMissing: true)) }
     }
 
     /// Makes the whole file under another name first: a crash never leaves half a database under `path`.
@@ -151,7 +172,7 @@ package final class DatabaseFile: Sendable {
         // SQLite gives the log and its index the mode of the main file.
         try FileSystem.writeAtomically(draft, [], exclusive: true)
         do {
-            let queue = try DatabaseQueue(path: draft, configuration: configuration(readOnly: false))
+            let queue = try DatabaseQueue(path: draft, configuration: configuration(draft, readOnly: false))
             try queue.write { db in
                 try db.execute(sql: format.schema)
                 try db.execute(sql: "PRAGMA application_id = \(format.mark)")
@@ -164,11 +185,11 @@ package final class DatabaseFile: Sendable {
         try FileSystem.rename(draft, path)
     }
 
-    private static func configuration(readOnly: Bool) -> Configuration {
+    private static func configuration(_ path: String, readOnly: Bool) -> Configuration {
         var configuration = Configuration()
         configuration.readonly = readOnly
-        // A backup program may hold the file for a while; a node that cannot commit ends.
-        configuration.busyMode = .timeout(readOnly ? 5 : 30)
+        // A node that cannot commit ends.
+        configuration.busyMode = .callback(DatabaseWait.handler(of: path, seconds: readOnly ? 5 : 30))
         configuration.foreignKeysEnabled = true
         configuration.maximumReaderCount = 3
         configuration.prepareDatabase { db in
@@ -239,7 +260,7 @@ package final class DatabaseFile: Sendable {
         case .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_FORMAT, .SQLITE_SCHEMA:
             return .damaged(path: path, reason: reason, next: format.repair(path))
         case .SQLITE_FULL: return .full(path: path, reason: reason)
-        case .SQLITE_BUSY, .SQLITE_LOCKED: return .locked(path: path, pid: nil)
+        case .SQLITE_BUSY, .SQLITE_LOCKED: return .locked(path: path, pid: FileHolder.of(path)?.process)
         case .SQLITE_READONLY: return .readOnly(path: path)
         default:
             // SQLite calls a full disk an I/O error where it maps or opens a file there.

@@ -19,6 +19,7 @@ public final class DurableStore: Sendable {
 
     /// - Parameters:
     ///   - owner: the identity whose messages are stored; a store of another identity is refused.
+    ///   - opening: none is made beside a chain, see ``HomeDirectory/createDatabases(owner:)``.
     /// - Throws: `missing`, `damaged`, `wrongFile`, `newerVersion`, `wrongOwner`.
     public init(path: String, owner: NodeID, opening: StoreOpening = .existing) throws(StorageError) {
         file = try DatabaseFile(path: path, format: Self.format, access: .serial, opening: opening)
@@ -27,11 +28,24 @@ public final class DurableStore: Sendable {
             try db.execute(sql: "INSERT INTO owner (id, node) VALUES (1, ?)", arguments: [Data(owner.bytes)])
             return owner.bytes
         }
+        try check(stored, owner)
+        try checkRows()
+    }
+
+    /// A key signs only beside the record of what it has signed: asked by `run` and by `doctor`.
+    private func check(_ stored: [UInt8], _ owner: NodeID) throws(StorageError) {
         guard stored.count == NodeID.byteCount else { throw file.damagedRow("the owner", reason: "wrong length") }
         guard NodeID(stored) == owner else {
             throw .wrongOwner(path: path, owner: NodeID(stored), identity: owner)
         }
-        try checkRows()
+    }
+
+    /// What opening it with this identity would say; nothing is written.
+    func requireOwner(_ owner: NodeID) throws(StorageError) {
+        let stored = try file.read { db in
+            try Data.fetchOne(db, sql: "SELECT node FROM owner").map { [UInt8]($0) }
+        }
+        if let stored { try check(stored, owner) }
     }
 
     /// For reading what a home has signed, whoever owns it.
@@ -303,5 +317,14 @@ public final class DurableStore: Sendable {
         advice: { _, _ in
             "never restore an old copy and never go on with this key, the node could sign twice; make a new home, "
                 + "which has a key of its own: `meshnode init --home NEW`"
+        },
+        isLost: { path in
+            // It is made before the chain, so a chain without it has lost it; its log alone is what is left of it.
+            let home = HomeDirectory(path: FileSystem.parent(of: path))
+            if try FileSystem.exists(home.chainDatabase) { return true }
+            return try FileSystem.exists(path + "-wal")
         })
+
+    /// - Throws: `missing` where the store of a home is lost.
+    static func refuseLoss(_ path: String) throws(StorageError) { try DatabaseFile.refuseLoss(path, format: format) }
 }

@@ -7,23 +7,48 @@ enum FileSystem {
         let size: UInt64
         let owner: UInt32
         let isDirectory: Bool
+        let isPlain: Bool
         /// The file's number on its file system: another one at the same path is another file.
         let inode: UInt64
 
         /// Permission bits as `chmod` takes them.
         var permissions: String { "0" + String(mode & 0o777, radix: 8) }
+        /// What messages call the kind.
+        var found: String { isPlain ? "a plain file" : isDirectory ? "a directory" : "a pipe or a device" }
+
+        init(_ info: stat) {
+            (mode, size) = (UInt32(info.st_mode), UInt64(max(0, info.st_size)))
+            (owner, inode) = (UInt32(info.st_uid), UInt64(info.st_ino))
+            isDirectory = info.st_mode & S_IFMT == S_IFDIR
+            isPlain = info.st_mode & S_IFMT == S_IFREG
+        }
     }
 
-    /// Nil when nothing exists at `path`.
+    /// Nil when nothing exists at `path`. A link is a link: its mode and its kind say nothing of what it leads to.
     static func status(_ path: String) throws(StorageError) -> Status? {
         var info = stat()
         guard lstat(path, &info) == 0 else {
             if errno == ENOENT || errno == ENOTDIR { return nil }
             throw failure(path, "lookup")
         }
-        return Status(
-            mode: UInt32(info.st_mode), size: UInt64(max(0, info.st_size)), owner: UInt32(info.st_uid),
-            isDirectory: info.st_mode & S_IFMT == S_IFDIR, inode: UInt64(info.st_ino))
+        return Status(info)
+    }
+
+    /// What `path` leads to, through links; nil where it leads to nothing.
+    static func target(_ path: String) throws(StorageError) -> Status? {
+        var info = stat()
+        guard stat(path, &info) == 0 else {
+            if errno == ENOENT || errno == ENOTDIR { return nil }
+            throw failure(path, "lookup")
+        }
+        return Status(info)
+    }
+
+    /// What was opened.
+    static func status(of file: Int32, _ path: String) throws(StorageError) -> Status {
+        var info = stat()
+        guard fstat(file, &info) == 0 else { throw failure(path, "lookup") }
+        return Status(info)
     }
 
     static func exists(_ path: String) throws(StorageError) -> Bool { try status(path) != nil }
@@ -35,14 +60,14 @@ enum FileSystem {
             return
         }
         guard errno == EEXIST else { throw failure(path, "creation") }
-        guard let status = try status(path), status.isDirectory || isDirectoryLink(path) else {
+        guard try target(path)?.isDirectory == true else {
             throw .alreadyExists(path: path, next: "it is not a directory: move it away")
         }
     }
 
     /// The whole file, refused before reading when it is longer than `limit` bytes.
     static func read(_ path: String, limit: UInt64) throws(StorageError) -> [UInt8] {
-        let file = try open(path, O_RDONLY)
+        let file = try openPlain(path)
         defer { close(file) }
         let size = try length(of: file, path)
         guard size <= limit else { throw .tooLarge(field: path, length: size, limit: limit) }
@@ -51,7 +76,7 @@ enum FileSystem {
 
     /// The first bytes of a file.
     static func head(_ path: String, count: Int) throws(StorageError) -> [UInt8] {
-        let file = try open(path, O_RDONLY)
+        let file = try openPlain(path)
         defer { close(file) }
         return try read(file, path, offset: 0, count: count)
     }
@@ -117,7 +142,7 @@ enum FileSystem {
                 let code = errno
                 unlink(temporary)
                 if code == EEXIST {
-                    throw .alreadyExists(path: path, next: "move it away first; it is never overwritten")
+                    throw .alreadyExists(path: path, next: "it is never overwritten; look what it is")
                 }
                 throw failure(path, "creation", code: code)
             }
@@ -160,32 +185,45 @@ enum FileSystem {
     static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o600) throws(StorageError) -> Int32 {
         let file = Glibc.open(path, flags | O_CLOEXEC, mode)
         guard file >= 0 else {
-            if errno == ENOENT { throw .missing(path: path, next: "check the path, or create it first") }
+            if errno == ENOENT {
+                throw .missing(path: path, next: deadLink(path) ?? "check the path")
+            }
             if errno == EIO { throw .damaged(path: path, reason: "the disk cannot open it", next: "check the disk") }
             throw failure(path, "opening")
         }
         return file
     }
 
-    /// Opens a file that a person named, for reading: a pipe or a device would wait or never end.
-    static func openPlain(_ path: String) throws(StorageError) -> Int32 {
-        // Without waiting: opening a pipe that nobody writes to would not return.
-        let file = try open(path, O_RDONLY | O_NONBLOCK)
+    /// What to do about a link that leads nowhere; nil for everything else. Whoever put it there keeps the file elsewhere, on
+    /// a disk that is not mounted perhaps: nothing may be made in its place.
+    static func deadLink(_ path: String) -> String? {
         var info = stat()
-        let isKnown = fstat(file, &info) == 0
-        guard isKnown, info.st_mode & S_IFMT == S_IFREG else {
+        guard lstat(path, &info) == 0, info.st_mode & S_IFMT == S_IFLNK else { return nil }
+        let target = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer -> String in
+            let length = readlink(path, buffer.baseAddress!, buffer.count)
+            return String(decoding: buffer.prefix(max(0, length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+        return
+            "it is a link to \(target), where nothing is: mount or bring back what holds it, and make nothing in its place"
+    }
+
+    /// The one opener of files that are read, whether a person named them or they lie in a home, which others may have made: a
+    /// pipe or a device would wait or never end. What it is, is asked of what was opened, not of the path.
+    static func openPlain(_ path: String, _ flags: Int32 = O_RDONLY) throws(StorageError) -> Int32 {
+        // Without waiting: opening a pipe that nobody writes to would not return.
+        let file = try open(path, flags | O_NONBLOCK)
+        do throws(StorageError) {
+            let status = try status(of: file, path)
+            guard status.isPlain else { throw .wrongFile(path: path, expected: "plain file", found: status.found) }
+        } catch {
             close(file)
-            throw .wrongFile(
-                path: path, expected: "plain file",
-                found: info.st_mode & S_IFMT == S_IFDIR ? "a directory" : "a pipe or a device")
+            throw error
         }
         return file
     }
 
     static func length(of file: Int32, _ path: String) throws(StorageError) -> UInt64 {
-        var info = stat()
-        guard fstat(file, &info) == 0 else { throw failure(path, "lookup") }
-        return UInt64(max(0, info.st_size))
+        try status(of: file, path).size
     }
 
     static func sync(_ file: Int32, _ path: String) throws(StorageError) {
@@ -201,6 +239,11 @@ enum FileSystem {
     /// Removes a file if it exists; the removal is durable when this returns.
     static func remove(_ path: String) throws(StorageError) {
         if try unlinkIfThere(path) { try syncDirectory(parent(of: path)) }
+    }
+
+    /// Removes a file that a killed process left half written. A directory of that name is nobody's draft.
+    static func removeDraft(_ path: String) throws(StorageError) {
+        if try status(path)?.isDirectory == false { try remove(path) }
     }
 
     /// The same, durable only after a sync of the directory.
@@ -276,11 +319,6 @@ enum FileSystem {
         }
         if code == EROFS { return .unwritable(path: path, reason: "\(operation) failed: \(reason)") }
         return .operation(path: path, operation: operation, reason: reason)
-    }
-
-    private static func isDirectoryLink(_ path: String) -> Bool {
-        var info = stat()
-        return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
     }
 }
 

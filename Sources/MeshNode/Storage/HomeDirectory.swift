@@ -16,6 +16,9 @@ internal import Wire
 ///   api.sock  lock
 /// ```
 public struct HomeDirectory: Sendable, Equatable {
+    /// Bytes of contents that a home keeps where nobody says otherwise (`storage.quota`).
+    public static let usualQuota: UInt64 = 10 << 30
+
     public let path: String
 
     /// Names a home without touching the disk.
@@ -39,6 +42,12 @@ public struct HomeDirectory: Sendable, Equatable {
     public var lostConfiguration: String {
         "\(configuration) does not exist, so every setting that is not given otherwise has its default; restore it, or set what "
             + "differs; see: `meshnode config show --origin --home \(path.shellWord)`"
+    }
+    /// What to do about a chain that does not hold: said in one place, since the home around it, its key and what it signed
+    /// cannot be had again.
+    public static func fetchAgain(_ home: String? = nil) -> String {
+        "blocks can be fetched again: move chain.sqlite away, never durable.sqlite, a key or the home, then "
+            + "`meshnode init --home \((home ?? "HOME").shellWord) --genesis FILE`"
     }
     /// Whether this is a home to look at, as `chain import` makes it: a chain, and nothing that a node is given or makes.
     public var holdsChainAlone: Bool {
@@ -123,9 +132,10 @@ public struct HomeDirectory: Sendable, Equatable {
     }
 
     /// Refuses a home that others may write to: whoever can rename files can replace the record of what was signed.
-    private func checkPermissions() throws(StorageError) {
+    func checkPermissions() throws(StorageError) {
         for directory in [path, keys, secrets] {
-            guard let status = try FileSystem.status(directory), status.isDirectory else { continue }
+            // Of what it is, where it is a link: the link's own mode says nothing.
+            guard let status = try FileSystem.target(directory), status.isDirectory else { continue }
             guard status.mode & 0o022 == 0 else {
                 // A directory that is no home yet may be everybody's, as /tmp is: nobody is told to close it.
                 let isHome = hasIdentity && status.mode & 0o1000 == 0

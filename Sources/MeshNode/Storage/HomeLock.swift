@@ -12,7 +12,7 @@ public final class HomeLock: Sendable {
     /// - Throws: `StorageError.locked` with the process id of the holder.
     public init(_ home: HomeDirectory) throws(StorageError) {
         let path = home.lockFile
-        let file = try FileSystem.open(path, O_RDWR | O_CREAT)
+        let file = try FileSystem.openPlain(path, O_RDWR | O_CREAT)
         guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno
             let text = (try? FileSystem.read(file, path, offset: 0, count: 20)) ?? []
@@ -46,9 +46,9 @@ public final class HomeLock: Sendable {
 
     /// Returns when no process holds the home any more.
     /// - Returns: whether that came within `seconds`.
-    public static func waitUntilFree(_ home: HomeDirectory, seconds: Int) async -> Bool {
-        let file = open(home.lockFile, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return true }
+    /// - Throws: where the lock cannot be opened, so that nobody knows.
+    public static func waitUntilFree(_ home: HomeDirectory, seconds: Int) async throws(StorageError) -> Bool {
+        let file = try FileSystem.openPlain(home.lockFile)
         let (answers, answer) = AsyncStream.makeStream(of: Bool.self)
         Thread.detachNewThread {
             while flock(file, LOCK_SH) != 0, errno == EINTR {}

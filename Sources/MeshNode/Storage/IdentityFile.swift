@@ -90,7 +90,7 @@ extension HomeDirectory {
 
     /// Reads the identity after checking that nobody else can.
     public func loadIdentity() throws(StorageError) -> NodeIdentity {
-        guard let status = try FileSystem.status(identityKey) else {
+        guard try FileSystem.exists(identityKey) else {
             guard !holdsChainAlone else { throw .missing(path: identityKey, next: chainAlone) }
             throw .missing(
                 path: identityKey,
@@ -99,17 +99,31 @@ extension HomeDirectory {
                         + "with a key of its own: `meshnode init --home NEW`"
                     : "create it with `meshnode init --home \(path.shellWord)`")
         }
-        guard status.mode & 0o177 == 0 else {
-            throw .permissions(path: identityKey, mode: status.permissions, next: "run `chmod 600 \(identityKey)`")
+        let file: OpenFile
+        do throws(StorageError) { file = OpenFile(try FileSystem.openPlain(identityKey)) } catch {
+            // What somebody else owns may not even be opened.
+            if let status = try FileSystem.target(identityKey) { try checkOwner(status) }
+            throw error
         }
+        // Of what was opened: secrets of an orchestrator are links, whose own mode says nothing.
+        let status = try FileSystem.status(of: file.descriptor, identityKey)
+        guard status.mode & 0o177 == 0 else {
+            throw .permissions(
+                path: identityKey, mode: status.permissions, next: "run `chmod 600 \(identityKey.shellWord)`")
+        }
+        try checkOwner(status)
+        guard status.size <= 4096 else { throw .tooLarge(field: identityKey, length: status.size, limit: 4096) }
+        var bytes = try FileSystem.read(file.descriptor, identityKey, offset: 0, count: Int(status.size))
+        defer { wipe(&bytes) }
+        return try IdentityFile.decode(bytes, path: identityKey)
+    }
+
+    private func checkOwner(_ status: FileSystem.Status) throws(StorageError) {
         guard status.owner == geteuid() else {
             throw .permissions(
                 path: identityKey, mode: "\(status.permissions) and owner \(status.owner)",
-                next: "run `chown \(geteuid()) \(identityKey)` or start the node as its owner")
+                next: "run `chown \(geteuid()) \(identityKey.shellWord)` or start the node as its owner")
         }
-        var bytes = try FileSystem.read(identityKey, limit: 4096)
-        defer { wipe(&bytes) }
-        return try IdentityFile.decode(bytes, path: identityKey)
     }
 
     /// Whether a key was used here: databases that only a node with a key makes.

@@ -47,6 +47,28 @@ public enum StorageError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The store was opened for reading only.
     case readOnly(path: String)
 
+    /// Whether this says something about what is stored: it is not what was written, or does not fit together. Everything
+    /// else says something about the machine, its limits, rights and neighbours, and nothing about the bytes. Whoever judges
+    /// bytes calls only damage wrong, and ends with every other case as it is.
+    public var isDamage: Bool {
+        switch self {
+        case .damaged, .damagedContent, .blockConflict, .blockGap, .tooLarge, .invalid: true
+        case .missing, .alreadyExists, .permissions, .locked, .operation, .full, .unwritable, .wrongFile, .newerVersion,
+            .wrongOwner, .halted, .slotUsed, .slotPruned, .unknownChain, .unknownContent, .readOnly:
+            false
+        }
+    }
+
+    /// The next step, of those that have one of their own; the description says it as well.
+    public var next: String? {
+        switch self {
+        case .missing(_, let next), .alreadyExists(_, let next), .damaged(_, _, let next), .permissions(_, _, let next):
+            next
+        case .wrongOwner: "restore the identity file that belongs to it"
+        default: nil
+        }
+    }
+
     public var description: String {
         switch self {
         case .missing(let path, let next): "\(path) does not exist; \(next)"

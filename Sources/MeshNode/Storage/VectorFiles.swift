@@ -1,4 +1,5 @@
 internal import MeshCrypto
+internal import Wire
 
 /// Key vectors and other large secrets, one file each in `secrets/`, 0600. A file is whole and on disk when
 /// ``write(_:name:)`` returns.
@@ -20,7 +21,7 @@ public struct VectorFiles: Sendable {
         self.directory = directory
         // A crash between creation and rename leaves a temporary file, which nothing refers to.
         for name in try FileSystem.list(directory) where name.hasSuffix(".tmp") {
-            try FileSystem.remove(directory + "/" + name)
+            try FileSystem.removeDraft(directory + "/" + name)
         }
     }
 
@@ -40,12 +41,16 @@ public struct VectorFiles: Sendable {
     /// - Throws: `damaged` if the bytes are not what was written.
     public func read(name: String) throws(StorageError) -> [UInt8]? {
         let path = try self.path(name)
-        guard let status = try FileSystem.status(path) else { return nil }
+        guard try FileSystem.exists(path) else { return nil }
+        let opened = OpenFile(try FileSystem.openPlain(path))
+        let status = try FileSystem.status(of: opened.descriptor, path)
         guard status.mode & 0o177 == 0 else {
-            throw .permissions(path: path, mode: status.permissions, next: "run `chmod 600 \(path)`")
+            throw .permissions(path: path, mode: status.permissions, next: "run `chmod 600 \(path.shellWord)`")
         }
         let next = "remove it; what it held is derived again or lost for this round"
-        let file = try FileSystem.read(path, limit: Self.longest + UInt64(Self.headerCount))
+        let limit = Self.longest + UInt64(Self.headerCount)
+        guard status.size <= limit else { throw .tooLarge(field: path, length: status.size, limit: limit) }
+        let file = try FileSystem.read(opened.descriptor, path, offset: 0, count: Int(status.size))
         guard file.count >= Self.headerCount, file.prefix(5).elementsEqual(Array("MNVF".utf8) + [1]) else {
             throw .damaged(path: path, reason: "it does not start like a vector file", next: next)
         }

@@ -9,10 +9,13 @@ package import Wire
 /// - control of known nodes first, but after seven of it in a row one of the others, if one waits;
 /// - of eight turns, four are their gossip's and three their bulk's, so that neither starves; one is the strangers', whose
 ///   control goes before their gossip, and that four to one before their bulk. A turn that nobody needs passes to the next.
+/// - Of known nodes every second turn of a lane is a member's, where one waits; accounts have no more than the other half.
 /// - A peer whose time is used up (``charge(_:_:)``) waits behind all of its kind that have some left.
 ///
-/// - What a stranger sent is dropped when its link ends, so that it costs nothing after it has gone. What a known node said
-///   before it went, a vote perhaps, is taken.
+/// - What waits of a link that has ended is dropped unread, so that it costs nothing after its sender has gone. Of a known node
+///   ``lastWords`` frames of each lane are taken all the same, a vote perhaps, and what it was asked for; of one whose link
+///   was closed for what it sent, nothing.
+/// - Whoever loses its standing, or gains one, takes what waits along: it stands where it would be put now.
 ///
 /// Each peer has a credit of bytes: over it, the transport stops reading that peer until the consumer has taken half. So
 /// what one peer sends in masses waits in its own queue, and then in its own socket, and nobody else's waits for it.
@@ -43,25 +46,46 @@ package final class EventMailbox: Sendable {
     private struct Round {
         var rings: [NodeID: Ring] = [:]
         var turns = Turns()
+        var isMembersTurn = false
 
         mutating func push(_ event: TransportEvent, of node: NodeID) {
             if rings[node] == nil { turns.join(node) }
             rings[node, default: Ring()].events.append(event)
         }
 
-        /// - Returns: the bytes of its frames, and their number.
-        mutating func drop(_ node: NodeID) -> (bytes: Int, frames: Int) {
-            guard let ring = rings.removeValue(forKey: node) else { return (0, 0) }
+        mutating func take(_ node: NodeID) -> Ring? {
+            guard let ring = rings.removeValue(forKey: node) else { return nil }
             turns.leave(node)
-            return ring.events.reduce((0, 0)) { sum, event in
+            return ring
+        }
+
+        mutating func put(_ ring: Ring, of node: NodeID) {
+            turns.join(node)
+            rings[node] = ring
+        }
+
+        /// Drops all but the first `kept` frames.
+        /// - Returns: the credit that they held.
+        mutating func drop(_ node: NodeID, after kept: Int) -> Int {
+            guard let waiting = rings[node], waiting.count > kept, let ring = take(node) else { return 0 }
+            let events = ring.events[ring.head...]
+            if kept > 0 { put(Ring(events: Array(events.prefix(kept))), of: node) }
+            return events.dropFirst(kept).reduce(0) { sum, event in
                 guard case .frame(_, _, let bytes)? = event else { return sum }
-                return (sum.0 + bytes.count, sum.1 + 1)
+                return sum + bytes.count + EventMailbox.frameCost
             }
         }
 
-        /// The next peer's oldest frame; of those that `hasTime`, where there is one.
-        mutating func pop(_ hasTime: (NodeID) -> Bool) -> TransportEvent? {
-            guard let node = turns.next(hasTime) ?? turns.next({ _ in true }) else { return nil }
+        /// The next peer's oldest frame; of those that `hasTime`, where there is one. Every second turn is a member's, if one
+        /// waits: accounts are cheap, and however many there are, members keep half.
+        mutating func pop(
+            _ hasTime: (NodeID) -> Bool, members: ((NodeID) -> Bool)? = nil
+        ) -> TransportEvent? {
+            guard !rings.isEmpty else { return nil }
+            isMembersTurn.toggle()
+            var member: NodeID?
+            if isMembersTurn, let members { member = turns.next { members($0) && hasTime($0) } }
+            guard let node = member ?? turns.next(hasTime) ?? turns.next({ _ in true }) else { return nil }
             let event = rings[node]!.pop()
             if rings[node]!.count == 0 {
                 rings[node] = nil
@@ -94,8 +118,10 @@ package final class EventMailbox: Sendable {
             if let event = notices.pop() { return event }
             // A closure over all of the state would hold the rings a second time, and each pop would copy the one it changes.
             let time = time
-            let hasTime = { (node: NodeID) in time[node].map { $0.used <= TimeBudget.most } ?? true }
-            if controlRun < Self.controlInRow, let event = known[0].pop(hasTime) {
+            let standing = standing
+            let hasTime = { (node: NodeID) in TimeBudget.isLeft(time[node]) }
+            let isMember = { (node: NodeID) in standing.footing(of: node) == .member }
+            if controlRun < Self.controlInRow, let event = known[0].pop(hasTime, members: isMember) {
                 controlRun += 1
                 return event
             }
@@ -104,10 +130,10 @@ package final class EventMailbox: Sendable {
             turn = (turn + 1) % 8
             let preferred = turn < 4 ? [0, 1, 2] : turn < 7 ? [1, 0, 2] : [2, 0, 1]
             for place in preferred {
-                let event = place < 2 ? known[place + 1].pop(hasTime) : popStranger(hasTime)
+                let event = place < 2 ? known[place + 1].pop(hasTime, members: isMember) : popStranger(hasTime)
                 if let event { return event }
             }
-            return known[0].pop(hasTime)
+            return known[0].pop(hasTime, members: isMember)
         }
 
         private mutating func popStranger(_ hasTime: (NodeID) -> Bool) -> TransportEvent? {
@@ -120,11 +146,11 @@ package final class EventMailbox: Sendable {
         }
 
         /// Frames of a link that comes next are pushed behind its end.
-        mutating func dropStrangersFrames(of node: NodeID) {
+        mutating func dropFrames(of node: NodeID, _ end: LinkEnd) {
             var dropped = 0
+            let kept = end.isForItsBytes ? 0 : EventMailbox.lastWords
             for lane in strangers.indices {
-                let (bytes, frames) = strangers[lane].drop(node)
-                dropped += bytes + frames * EventMailbox.frameCost
+                dropped += strangers[lane].drop(node, after: 0) + known[lane].drop(node, after: kept)
             }
             guard dropped > 0 else { return }
             let left = credit[node, default: 0] - dropped
@@ -132,12 +158,22 @@ package final class EventMailbox: Sendable {
             if left <= 0 { paused.remove(node) }
         }
 
+        /// Frames wait on one side only, so that the order within a lane is kept.
+        mutating func stand(_ new: Standing) {
+            standing = new
+            for lane in known.indices {
+                let (fallen, risen) = (
+                    known[lane].rings.keys.filter { new.footing(of: $0) == .stranger }.sorted(),
+                    strangers[lane].rings.keys.filter { new.footing(of: $0) > .stranger }.sorted()
+                )
+                for node in fallen { if let ring = known[lane].take(node) { strangers[lane].put(ring, of: node) } }
+                for node in risen { if let ring = strangers[lane].take(node) { known[lane].put(ring, of: node) } }
+            }
+        }
+
         mutating func push(_ event: TransportEvent, of node: NodeID, lane: Lane) {
-            // A frame stays where it was put when its sender's standing changes: order within a lane is kept by draining.
             let place = Int(lane.rawValue)
-            let waitsAsKnown = known[place].rings[node] != nil
-            let waitsAsStranger = strangers[place].rings[node] != nil
-            if waitsAsKnown || !waitsAsStranger && standing.footing(of: node) > .stranger {
+            if standing.footing(of: node) > .stranger {
                 known[place].push(event, of: node)
             } else {
                 strangers[place].push(event, of: node)
@@ -151,10 +187,16 @@ package final class EventMailbox: Sendable {
         static let most = 100_000
         var used = 0
         var at: Duration = .zero
+
+        /// - Parameter budget: nil for a peer that has used none lately.
+        static func isLeft(_ budget: TimeBudget?) -> Bool { budget.map { $0.used <= most } ?? true }
     }
 
     /// Events about records, refusals and the like beyond which newer ones are dropped and counted.
     static let noticesMax = 4096
+    /// Frames of a lane that are taken of a known node whose link has ended: more than a height's votes, or the chunks that
+    /// one peer is asked for at a time.
+    static let lastWords = 64
     /// What an empty payload costs.
     private static let frameCost = 256
 
@@ -170,8 +212,18 @@ package final class EventMailbox: Sendable {
 
     var droppedEvents: UInt64 { state.withLock { $0.dropped } }
 
+    /// Whether control or gossip of a known node waits to be read, of one that has time left: what it would be asked for
+    /// may be among it.
+    package var hasUnreadGossip: Bool {
+        state.withLock { state in
+            state.known[..<2].contains { round in
+                round.rings.keys.contains { TimeBudget.isLeft(state.time[$0]) }
+            }
+        }
+    }
+
     /// What the chains say of nodes: whose frames go first.
-    package func stand(_ standing: Standing) { state.withLock { $0.standing = standing } }
+    package func stand(_ standing: Standing) { state.withLock { $0.stand(standing) } }
 
     /// A frame of this peer took so long and brought nothing. It costs the peer its turns, a tenth of a core a second at
     /// most before it waits behind others, and never score.
@@ -212,9 +264,9 @@ package final class EventMailbox: Sendable {
                     state.paused.insert(node)
                     goOn = false
                 }
-            case .linkDown(let node, _):
+            case .linkDown(let node, let end):
                 state.notices.events.append(event)
-                state.dropStrangersFrames(of: node)
+                state.dropFrames(of: node, end)
             case .linkUp, .drained: state.notices.events.append(event)
             case .record, .status, .refused, .malformed:
                 if state.notices.count < Self.noticesMax {
@@ -277,6 +329,8 @@ public struct TransportEvents: AsyncSequence, Sendable {
     let mailbox: EventMailbox
 
     package init(mailbox: EventMailbox) { self.mailbox = mailbox }
+
+    package var hasUnreadGossip: Bool { mailbox.hasUnreadGossip }
 
     /// The frame of this peer that was taken last was useless, and took so long.
     package func charge(_ node: NodeID, _ cost: Duration, now: Duration) { mailbox.charge(node, cost, now: now) }

@@ -8,11 +8,16 @@ internal import Wire
 extension MeshTransport {
     // MARK: Membership
 
-    func feedMembership(_ input: MembershipState.Input) {
+    /// - Parameter unproven: the sender of a datagram and where it says to be; only the answer goes there.
+    func feedMembership(
+        _ input: MembershipState.Input, unproven: (node: NodeID, source: SocketAddress)? = nil
+    ) {
         guard let directives = membership?.handle(input, now: now) else { return }
         for directive in directives {
             switch directive {
-            case .send(let message, let to): sendDatagram(message, to: to)
+            case .send(let message, let to):
+                let isAnswer = unproven?.node == to && message.body == .ack
+                sendDatagram(message, to: to, at: isAnswer ? unproven?.source : nil)
             case .sendRecords(let records, let to):
                 guard let peer = linked[to] else { continue }
                 // What this lane may drop comes again with the next push/pull.
@@ -47,8 +52,8 @@ extension MeshTransport {
 
     // MARK: Datagrams out
 
-    private func sendDatagram(_ message: MembershipMessage, to node: NodeID) {
-        guard let record = membership?.members[node]?.record, let address = route(to: record) else { return }
+    private func sendDatagram(_ message: MembershipMessage, to node: NodeID, at source: SocketAddress?) {
+        guard let record = membership?.members[node]?.record, let address = source ?? route(to: record) else { return }
         guard let bytes = gate.seal(message, to: record) else { return }
         write(bytes, to: address)
     }
@@ -61,7 +66,7 @@ extension MeshTransport {
         channel.writeAndFlush(envelope, promise: nil)
     }
 
-    /// Where the node's last authentic datagram came from, else its addresses in turn.
+    /// Where the node's last datagram from a proven address came from, else its addresses in turn.
     private func route(to record: NodeRecord) -> SocketAddress? {
         if let known = routes[record.node] { return known }
         // A stranger must not make this node ask name servers for what it likes.
@@ -107,6 +112,16 @@ extension MeshTransport {
 
     // MARK: Datagrams in
 
+    /// Whether a node is known to hold an address. Whoever seals a datagram can write any source on it, and what is sent there
+    /// later would reach a third: the host has to be that of its link, which answered, or the node one with something to lose.
+    private func isProven(_ source: SocketAddress, of node: NodeID) -> Bool {
+        if routes[node] == source || standing.footing(of: node) == .member { return true }
+        guard let peer = linked[node], let link = connections[peer.connection]?.channel.remoteAddress else {
+            return false
+        }
+        return link.plainHost != nil && link.plainHost == source.plainHost
+    }
+
     func datagramReceived(_ bytes: [UInt8], from source: SocketAddress) {
         totals.datagramsReceived.frames += 1
         totals.datagramsReceived.bytes += UInt64(bytes.count)
@@ -117,8 +132,10 @@ extension MeshTransport {
         switch outcome {
         case .message(let sender, let message):
             guard !table.refuses(sender) else { return }
-            routes[sender] = source
-            feedMembership(.message(from: sender, message))
+            let isProven = isProven(source, of: sender)
+            if isProven { routes[sender] = source }
+            feedMembership(
+                .message(from: sender, message, isProven: isProven), unproven: isProven ? nil : (sender, source))
         case .reply(let reply): write(reply, to: source)
         case .joined(let record):
             guard !table.refuses(record.node) else { return }
@@ -126,5 +143,13 @@ extension MeshTransport {
         case .dropped(let reason):
             logger.trace("datagram dropped", metadata: ["source": "\(text)", "reason": "\(reason.rawValue)"])
         }
+    }
+}
+
+extension SocketAddress {
+    /// The host, alike on sockets of one family and of both.
+    fileprivate var plainHost: String? {
+        guard let host = ipAddress else { return nil }
+        return host.hasPrefix("::ffff:") && host.contains(".") ? String(host.dropFirst(7)) : host
     }
 }

@@ -13,11 +13,18 @@ public enum ChainImport {
     }
 
     /// - Precondition: the file has passed ``HomeVerifier``; blocks are not checked again.
-    /// - Throws: `StorageError`: `locked` while the node of the home runs, `alreadyExists` for a home of another network,
-    ///   `blockConflict` where it holds another block of a height.
+    /// - Throws: `StorageError`: `missing` for a home with a key and no record of what it signed, `locked` while the node of the
+    ///   home runs, `alreadyExists` for a home of another network, `blockConflict` where it holds another block of a height.
     public static func run(_ path: String, home place: HomeDirectory) throws -> Summary {
         let file = try ExportFile(path)
         let genesis = try Genesis.read(try file.genesis() ?? [])
+        if place.hasIdentity, try !FileSystem.exists(place.durableDatabase) {
+            try place.checkRecord()
+            // A chain beside a key that has no record yet would look like a lost one for ever.
+            throw StorageError.missing(
+                path: place.durableDatabase,
+                next: "finish this home first: `meshnode init --home \(place.path.shellWord)`")
+        }
         let home = try HomeDirectory.create(at: place.path)
         let lock = try HomeLock(home)
         defer { withExtendedLifetime(lock) {} }

@@ -1,5 +1,4 @@
 internal import Chain
-internal import Glibc
 internal import Gossip
 internal import Wire
 
@@ -57,15 +56,19 @@ struct HomeSource: ChainSource {
     /// home must see the damage: absent is only what has no file.
     func content(_ id: ContentID) throws(StorageError) -> [UInt8]? {
         let path = "\(folder)/\(id.hex).data"
-        guard try FileSystem.exists(path) else { return nil }
-        return try ContentFile.whole(id, path)
+        // Opened without a look before: the running node may remove it in between, and what is gone is no damage. A link that
+        // leads nowhere is no absence either: the disk behind it is not there.
+        do throws(StorageError) { return try ContentFile.whole(id, path) } catch {
+            if case .missing = error, FileSystem.deadLink(path) == nil { return nil }
+            throw error
+        }
     }
 }
 
 extension ContentFile {
     /// The bytes of a whole content; longer files than the manifest says are damaged, too.
     static func whole(_ id: ContentID, _ path: String) throws(StorageError) -> [UInt8] {
-        let file = OpenFile(try FileSystem.open(path, O_RDONLY))
+        let file = OpenFile(try open(id, path))
         let manifest = try manifest(of: id, file.descriptor, path)
         guard try FileSystem.length(of: file.descriptor, path) == dataOffset(manifest) + manifest.length else {
             throw .damagedContent(id, reason: "the file has another length than its head says")

@@ -10,6 +10,14 @@ public enum FloatReference {
         public let loss: Double
         /// After each decided round.
         public let accuracies: [Double]
+
+        /// How far a run's figures are from these: of classes the difference of the accuracies, of a regression that of the
+        /// losses as a share of the plaintext's. The accuracy of a regression is 0 for every model that is worse than the mean
+        /// of the targets, so that two of them would agree whatever they are.
+        public func distance(accuracy: Double, loss: Double, isRegression: Bool) -> Double {
+            isRegression
+                ? abs(loss - self.loss) / max(self.loss, .leastNormalMagnitude) : abs(accuracy - self.accuracy)
+        }
     }
 
     /// - Parameters:

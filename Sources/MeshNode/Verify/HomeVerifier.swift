@@ -7,7 +7,7 @@ internal import Wire
 /// There are three answers. A *failure* is a claim that does not hold. A *gap* is something that could not be checked
 /// because it is not here: a body past its retention, a chain that ends before what the registry settled. Only a report
 /// without either is proof of the whole. What is damaged is a failure and never a gap as well: behind a failure of the
-/// registry, nobody misses the blocks that were not read.
+/// registry, nobody misses the blocks that were not read. What the machine refuses is neither: it ends the check with its error.
 public struct HomeVerifier: ChainVerification {
     public init() {}
 
@@ -64,20 +64,23 @@ public struct HomeVerifier: ChainVerification {
         }
         try OriginChecker.run(genesis, anchor: anchor.origin, report: &report, progress: progress)
         var registry = RegistryChecker(genesis: genesis)
-        registry.run(source: source, checkpoint: anchor.checkpoint, report: &report, progress: progress)
-        for taskGenesis in registry.state.everyOpenedTask() {
+        try registry.run(source: source, checkpoint: anchor.checkpoint, report: &report, progress: progress)
+        // Once: the list is made anew from every task that ever opened.
+        let tasks = registry.state.everyOpenedTask()
+        for taskGenesis in tasks {
             var checker = TaskChecker(
                 genesis: taskGenesis, source: isFull ? source : nil, registry: registry.blocks,
                 registryHolds: registry.holds, settled: registry.settled[taskGenesis.task] ?? [])
-            checker.run(source: source, report: &report, progress: progress)
+            try checker.run(source: source, report: &report, progress: progress)
         }
         if report.failures.isEmpty {
-            do { try source.checkForm(tasks: registry.state.everyOpenedTask()) } catch let error as RoundError {
+            do { try source.checkForm(tasks: tasks) } catch let error as RoundError {
                 report.failures.append(.init(chain: "file", height: 0, cause: "\(error)"))
             }
         }
+        let opened = Set(tasks.map(\.task))
         for chain in try source.chainIDs() where chain != registry.state.chain {
-            if !registry.state.everyOpenedTask().contains(where: { $0.task == chain }), report.failures.isEmpty {
+            if !opened.contains(chain), report.failures.isEmpty {
                 report.failures.append(
                     .init(chain: chain.hex, height: 0, cause: "no decided registry block opens this chain"))
             }
@@ -85,7 +88,13 @@ public struct HomeVerifier: ChainVerification {
         return report
     }
 
-    static func failure(_ error: any Error, chain: ChainID, after height: UInt64) -> VerificationReport.Failure {
+    /// What does not hold.
+    /// - Throws: `error` itself where it is the machine's: a file that may not be opened, too many open ones or a lock are
+    ///   no claim of anybody, and a report must not call them one.
+    static func failure(
+        _ error: any Error, chain: ChainID, after height: UInt64
+    ) throws -> VerificationReport.Failure {
+        if let error = error as? StorageError, !error.isDamage { throw error }
         if case NodeError.damagedChain(_, let height, let cause) = error {
             return .init(chain: chain.hex, height: height, cause: cause)
         }
@@ -113,10 +122,11 @@ struct RegistryChecker {
 
     init(genesis: Genesis) { state = RegistryState(genesis: genesis) }
 
+    /// - Throws: `StorageError` that is no damage.
     mutating func run(
         source: some ChainSource, checkpoint: Checkpoint?, report: inout VerificationReport,
         progress: @Sendable (VerificationProgress) -> Void
-    ) {
+    ) throws {
         let chain = state.chain
         let head = (try? source.highest(chain)) ?? 0
         var height: UInt64 = 0
@@ -140,7 +150,7 @@ struct RegistryChecker {
             }
         } catch {
             holds = false
-            report.failures.append(HomeVerifier.failure(error, chain: chain, after: height))
+            report.failures.append(try HomeVerifier.failure(error, chain: chain, after: height))
         }
         report.chains.append(
             .init(

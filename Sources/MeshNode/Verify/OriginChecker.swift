@@ -54,7 +54,7 @@ enum OriginChecker {
         }
         var registry = RegistryChecker(genesis: genesis)
         var old = VerificationReport(network: genesis.networkID.hex, isFull: false, chains: [], failures: [])
-        registry.run(source: source, checkpoint: nil, report: &old, progress: progress)
+        try registry.run(source: source, checkpoint: nil, report: &old, progress: progress)
         if let first = old.failures.first {
             return report.failures.append(failure("its registry does not hold: \(first.cause)", first.height))
         }

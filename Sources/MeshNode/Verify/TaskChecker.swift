@@ -33,10 +33,11 @@ struct TaskChecker {
         self.settled = settled
     }
 
+    /// - Throws: `StorageError` that is no damage.
     mutating func run(
         source blocks: some ChainSource, report: inout VerificationReport,
         progress: @Sendable (VerificationProgress) -> Void
-    ) {
+    ) throws {
         let chain = state.chain
         let head = (try? blocks.highest(chain)) ?? 0
         var height: UInt64 = 0
@@ -55,7 +56,7 @@ struct TaskChecker {
                     at: state.height)
             }
         } catch {
-            report.failures.append(HomeVerifier.failure(error, chain: chain, after: height))
+            report.failures.append(try HomeVerifier.failure(error, chain: chain, after: height))
         }
         report.gaps += gaps
         var line = VerificationReport.Chain(
@@ -92,7 +93,9 @@ struct TaskChecker {
         case .control(.ordered(let order)): try check(order.steps, at: height)
         case .control(.anchor(let steps)): try check(steps, at: height)
         case .control: break
-        case .void: manifest = nil
+        case .void(let body):
+            for envelope in body.submissions { _ = try header(of: envelope, policy: policy) }
+            manifest = nil
         }
     }
 
@@ -114,18 +117,31 @@ struct TaskChecker {
 
     // MARK: MANIFEST
 
+    /// An announcement that a block carries, after all that it shows by itself: the number of its commitments and the proof of
+    /// t. No block rule asks for either, as a third of the weight has listed it with its body, so one honest voter; whoever
+    /// reads blocks without contents has no other place to see it.
+    private func header(of envelope: Envelope, policy: RoundPolicy) throws -> SubmissionHeader {
+        let header = try SubmissionHeader(wireBytes: envelope.payload)
+        let (count, wanted) = (header.componentCommitments.count, policy.profile.componentCount)
+        guard count == wanted else {
+            throw RoundError.rejected(
+                "the submission of \(envelope.signer.short) commits to \(count) components, not \(wanted)")
+        }
+        guard SubmissionProof.isValid(header) else {
+            throw RoundError.rejected("the submission of \(envelope.signer.short) does not prove its ephemeral key")
+        }
+        return header
+    }
+
     /// What a voter checks before it lists a submission. Bodies that are not here are missed where they are needed: by the
     /// equation of a RESULT, and by the proof of a later attempt.
     private mutating func check(announcementsOf body: ManifestBody, at height: UInt64, policy: RoundPolicy) throws {
-        guard source != nil else { return }
         var lacking = 0
         let set = state.phase.members
         for envelope in body.submissions {
-            let header = try SubmissionHeader(wireBytes: envelope.payload)
+            let header = try header(of: envelope, policy: policy)
+            guard source != nil else { continue }
             let name = "the submission of \(envelope.signer.short)"
-            guard SubmissionProof.isValid(header) else {
-                throw RoundError.rejected("\(name) does not prove its ephemeral key")
-            }
             announced[envelope.submissionID] = header
             let content: SubmissionContent?
             do {

@@ -74,8 +74,11 @@ struct BaselineCommand: ParsableCommand {
                 federated: federated)
             if let out {
                 try Files.makeDirectory(out)
-                try Files.write(APICoding.encode(result, pretty: true), to: "\(out)/baseline.json")
-                try Files.write(Array(result.curves.utf8), to: "\(out)/baseline.csv")
+                try Files.write(
+                    [
+                        ("\(out)/baseline.json", APICoding.encode(result, pretty: true)),
+                        ("\(out)/baseline.csv", Array(result.curves.utf8)),
+                    ], replaces: overwrite.force)
             }
             output.show(result) { $0.text(spec.training.title) }
         }
@@ -89,10 +92,7 @@ struct BaselineCommand: ParsableCommand {
         /// Training rows of each node and the held-out rows, scaled as the task says.
         private func load(_ spec: TaskSpec) throws -> ([Dataset], Dataset) {
             func read(_ source: String) throws(LearnError) -> Dataset {
-                if let shipped = ShippedData(rawValue: source) {
-                    return try DataFiles.fitted(try shipped.load(), to: spec)
-                }
-                return try DataFiles.fitted(source, label: label, to: spec)
+                try DataFiles.fitted(source, label: label, to: spec)
             }
             if let data {
                 let split = try TrainTestSplit(try read(data))

@@ -36,7 +36,7 @@ struct ChainCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "One block; works without the node, too.")
         @OptionGroup var global: GlobalArguments
         @Argument(help: "registry, or a chain by id, unique prefix of it, or name.") var chain: String
-        @Argument(help: "Height.") var height: UInt64
+        @Argument(help: "Height.", transform: NumberArgument.height) var height: UInt64
 
         func run() async throws {
             let block: BlockView

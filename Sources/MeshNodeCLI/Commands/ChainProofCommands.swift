@@ -1,5 +1,5 @@
 internal import ArgumentParser
-internal import Foundation
+internal import Learn
 internal import MeshNode
 internal import Wire
 
@@ -14,16 +14,10 @@ extension ChainCommand {
         @OptionGroup var overwrite: OverwriteArguments
 
         func run() throws {
-            let path = Files.absolute(out)
+            try Files.refuseOverwriting([out], of: [global.homeDirectory.chainDatabase])
             try Files.refuseExisting([out], force: overwrite.force)
-            guard FileManager.default.createFile(atPath: path, contents: nil),
-                let file = FileHandle(forWritingAtPath: path)
-            else {
-                throw CommandFailure(ExitStatus.failed, "\(out): cannot be written; choose another place with --out")
-            }
-            defer { try? file.close() }
-            let summary = try ChainExport.run(home: global.homeDirectory, withContents: contents) {
-                try file.write(contentsOf: Data($0))
+            let summary = try OutputFile.write(to: Files.absolute(out), replaces: overwrite.force) { file in
+                try ChainExport.run(home: global.homeDirectory, withContents: contents) { try file.write($0) }
             }
             global.output.show(summary) { summary in
                 "\(summary.blocks) blocks of \(summary.chains) chains and \(summary.contents) contents written to \(out)"

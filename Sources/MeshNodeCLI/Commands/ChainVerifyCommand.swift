@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Chain
 internal import Foundation
+internal import Learn
 internal import MeshNode
 internal import Wire
 
@@ -24,7 +25,7 @@ struct AnchorArguments: ParsableArguments {
         var anchor = VerificationAnchor()
         if let origin {
             let path = Files.absolute(origin)
-            anchor.origin = Files.isDirectory(path) ? .home(HomeDirectory(path: path)) : .export(path)
+            anchor.origin = Files.isDirectory(path) ? .home(Files.home(path)) : .export(path)
         }
         if let network {
             guard let id = NetworkID(hex: network.lowercased()) else {
@@ -106,13 +107,9 @@ extension ChainCommand {
                         export: file, isFull: isFull, anchor: anchor, progress: progress)
                 }
                 return try Seams.verification.verify(home: home, isFull: isFull, anchor: anchor, progress: progress)
-            } catch let error as StorageError {
+            } catch let error as StorageError where error.isDamage {
                 // Files that do not hold what was written have failed the check.
-                switch error {
-                case .damaged, .damagedContent, .blockConflict, .blockGap:
-                    throw CommandFailure(ExitStatus.verification, error.description)
-                default: throw error
-                }
+                throw CommandFailure(ExitStatus.verification, error.description)
             }
         }
 
@@ -192,7 +189,7 @@ extension ChainCommand {
             }
             lines.append(
                 !report.failures.isEmpty
-                    ? "\(report.failures.count) failures"
+                    ? Counted.text(report.failures.count, "failure")
                     : !report.gaps.isEmpty
                         ? "what is here holds; not checked: \(unchecked(report))"
                         : report.isFull

@@ -45,8 +45,15 @@ struct DataCommand: ParsableCommand {
                     ExitStatus.data,
                     "\(source): instruction records are text; inspect and audit read them, the built-in models do not")
             }
-            if let shipped = ShippedData(rawValue: source) { return DataSplits(train: try shipped.load()) }
             return try TextColumns.named(source, try reader()) { reader throws(LearnError) in try reader.load(source) }
+        }
+
+        /// The rows for a command that writes them in another form: numbers that become other ones are told, and refused
+        /// where nobody can mean that.
+        func loadToWrite(_ output: Output) throws -> DataSplits {
+            let splits = try load()
+            try RoundedNumbers.tell(splits, of: source, output.note)
+            return splits
         }
 
         func reader() throws -> DataSource {
@@ -54,6 +61,7 @@ struct DataCommand: ParsableCommand {
                 labelColumn: label, classNames: `class`.isEmpty ? nil : `class`,
                 classCount: `class`.isEmpty ? nil : `class`.count)
             reader.form = try form()
+            reader.countsRounding = true
             if !column.isEmpty { reader.featureColumns = column }
             return reader
         }
@@ -94,40 +102,13 @@ struct DataCommand: ParsableCommand {
             guard let text = String(validating: try Files.read(task, limit: 1 << 20), as: UTF8.self) else {
                 throw FileError(path: task, reason: "is no UTF-8 text")
             }
-            let new = lines.split(separator: "\n").map(String.init)
-            func key(_ line: String) -> String? {
-                let parts = line.split(separator: "=", maxSplits: 1)
-                return parts.count == 2 ? parts[0].trimmingCharacters(in: .whitespaces) : nil
-            }
-            var section = ""
-            var left = Set(new.compactMap(key))
-            var result: [String] = []
-            for line in text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) {
-                if line.hasPrefix("[") { section = line }
-                guard section.hasPrefix("[data]"), let name = key(line), !line.hasPrefix("#") else {
-                    result.append(line)
-                    continue
-                }
-                // Titles in the order of one publisher's file belong to that file.
-                guard name != "columns_in_order" else { continue }
-                guard left.remove(name) != nil, let own = new.first(where: { key($0) == name }) else {
-                    result.append(line)
-                    continue
-                }
-                result.append(own)
-            }
-            guard left.isEmpty else {
-                throw CommandFailure(
-                    ExitStatus.data, "\(task.printable): its [data] has no \(left.sorted().joined(separator: ", "))"
-                )
-            }
-            while result.last == "" { result.removeLast() }
-            return result.joined(separator: "\n")
+            let result = try TaskFile.replacingData(lines, in: text, file: task)
+            return String(result.reversed().drop { $0 == "\n" }.reversed())
         }
 
         private func lines(_ rows: Dataset) throws -> String {
-            guard scale > 0, scale.isFinite else {
-                throw CommandFailure(ExitStatus.usage, "--scale \(scale): a positive number")
+            guard (1e-6...1e6).contains(scale) else {
+                throw CommandFailure(ExitStatus.usage, "--scale \(scale): a number from 0.000001 to 1000000")
             }
             let lines = try TaskDataLines(rows, scale: scale)
             // Lines that no task takes are no help.
@@ -162,6 +143,7 @@ struct DataCommand: ParsableCommand {
             var text: [(part: String, column: TableReader.Cells)] = []
             let reader = try source.reader()
             var splits = try rows(source.source, reader, part: "train", &faults, &text)
+            var alone: String?
             if let evaluation {
                 var other = reader
                 other.classNames = reader.classNames ?? splits?.train.classNames
@@ -171,28 +153,63 @@ struct DataCommand: ParsableCommand {
                         train: train.train, validation: train.validation, test: rows.test ?? rows.train)
                     let (own, held) = (train.train.columnNames, (rows.test ?? rows.train).columnNames)
                     if !own.isEmpty, !held.isEmpty {
-                        try ColumnOrder.requireEqual(held, own, file: evaluation)
+                        try requireSameColumns(held, own, evaluation, reader)
                     }
-                } else {
-                    splits = splits ?? rows
+                } else if splits == nil {
+                    (splits, alone) = (rows.map { DataSplits(train: $0.test ?? $0.train) }, "test")
                 }
             }
-            let audit = DataAudit(splits, faults: faults, text: text)
+            let audit = DataAudit(splits, faults: faults, text: text, alone: alone)
             global.output.show(audit.findings, empty: "nothing is wrong with \(source.source)") { findings in
                 findings.map { "\($0.severity.rawValue)  \($0.kind): \($0.message)" }.joined(separator: "\n")
             }
             if !audit.isClean {
-                throw CommandFailure(ExitStatus.data, "\(source.source) has errors, see above; correct the file")
+                // Part by part, for the file to correct may be the other one.
+                let errors = audit.findings.filter { $0.severity == .error }
+                func isHeld(_ finding: DataAudit.Finding) -> Bool { finding.message.hasPrefix("test: ") }
+                var files = evaluation == nil || !errors.allSatisfy(isHeld) ? [source.source] : []
+                if let evaluation, errors.contains(where: isHeld) { files.append(evaluation) }
+                throw CommandFailure(
+                    ExitStatus.data,
+                    files.joined(separator: " and ")
+                        + (files.count == 1
+                            ? " has errors, see above; correct the file" : " have errors, see above; correct them")
+                )
             }
         }
 
-        /// Tables are read on behind a fault; other forms end at the first.
+        /// Both files in one order, or their columns named, which finds them by their titles.
+        private func requireSameColumns(
+            _ held: [String], _ own: [String], _ evaluation: String, _ reader: DataSource
+        ) throws {
+            do throws(LearnError) {
+                try ColumnOrder.requireEqual(held, own, file: evaluation, other: source.source)
+            } catch {
+                let shared = own.filter(Set(held).contains)
+                guard case .invalid(let field, let reason, _) = error, !shared.isEmpty,
+                    reader.table(evaluation) != nil, reader.table(source.source) != nil
+                else { throw error }
+                throw CommandFailure(
+                    ExitStatus.data,
+                    "\(field): \(reason); name them, which finds them by their titles: \(TextColumns.words(shared))")
+            }
+        }
+
+        /// Tables are read on behind a fault, and so are the arrays of an archive; other forms end at the first.
         private func rows(
             _ path: String, _ reader: DataSource, part: String, _ faults: inout [(part: String, list: FaultList)],
             _ text: inout [(part: String, column: TableReader.Cells)]
         ) throws -> DataSplits? {
             guard ShippedData(rawValue: path) == nil, Files.exists(path), let table = reader.table(path) else {
-                return path == source.source ? try source.load() : try reader.load(path)
+                do { return path == source.source ? try source.load() : try reader.load(path) } catch let error
+                    as LearnError
+                {
+                    guard case .badData(let fault) = error else { throw error }
+                    var list = path.lowercased().hasSuffix(".npz") ? NPZReader.faults(path: path) : FaultList()
+                    if !list.faults.contains(fault) { list.add(fault) }
+                    faults.append((part, list))
+                    return nil
+                }
             }
             var rest = table
             if table.featureColumns == nil, let cells = try? table.cells(path: path), cells.contains(where: \.isText) {
@@ -207,11 +224,13 @@ struct DataCommand: ParsableCommand {
 
     struct Convert: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Writes a source in another form, values as they are.",
+            abstract: "Writes a source in another form, values as binary32 has them.",
             discussion:
                 """
                 Forms: \(DatasetWriter.allowed). A source with several parts gives one file each: OUT-test.npz. Titles and class
-                names are kept. A file that is there already is refused unless --force is given.
+                names are kept. A table has no class numbers: read without a task or --class, whole numbers are the class itself,
+                and other names count in their order. Numbers of more digits than binary32 keeps are told, whole ones that it cannot tell apart are
+                refused. A file that is there already is refused unless --force is given.
                 """)
         @OptionGroup var global: GlobalArguments
         @OptionGroup var source: Source
@@ -225,15 +244,27 @@ struct DataCommand: ParsableCommand {
 
         func run() throws {
             var written: [Written] = []
-            let parts = try source.load().all.map { name, data in
+            let parts = try source.loadToWrite(global.output).all.map { name, data in
                 (path: name == "train" ? out : Self.inserted("-\(name)", into: out), data: data)
             }
+            try Files.refuseOverwriting(parts.map(\.path), of: [source.source])
             try Files.refuseExisting(parts.map(\.path), force: overwrite.force)
+            var files: [OutputFile] = []
             for (path, data) in parts {
-                try DatasetWriter.write(data, to: path)
+                files.append(try DatasetWriter.draft(data, of: path, replaces: overwrite.force))
                 written.append(Written(file: path, rows: data.count))
+                guard path.lowercased().hasSuffix(".csv"), let (name, from, to) = DatasetWriter.renumbered(data) else {
+                    continue
+                }
+                global.output.note(
+                    "warning: \(path): a table has no class numbers: class \(TitleText.word(name)) is number \(from) here and \(to) "
+                        + "where the file is read without a task; give --class in the order then, or write .npz or .safetensors"
+                )
             }
-            global.output.show(written, empty: "") { $0.map { "\($0.file)  \($0.rows) rows" }.joined(separator: "\n") }
+            try OutputFile.publish(files)
+            global.output.show(written, empty: "") {
+                $0.map { "\($0.file)  \(Counted.text($0.rows, "row"))" }.joined(separator: "\n")
+            }
         }
 
         static func inserted(_ text: String, into path: String) -> String {
@@ -246,9 +277,9 @@ struct DataCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Cuts a data set into a holdout and one file a node.",
             discussion: """
-                Writes part-0, part-1, ... and holdout as CSV or NPZ; values, titles and class names stay as they are. Held-out
+                Writes part-0, part-1, ... and holdout as CSV or NPZ; titles and class names stay, values as in data convert. Held-out
                 rows of the source itself (MedMNIST's test part, MNIST's t10k files) are kept apart instead of a share of the
-                training rows. Files that are there already are refused unless --force is given.
+                training rows. Files of an earlier dealing are refused unless --force is given, which removes them all.
                 Example: meshnode data partition digits --parts 5 --partition shards:2 --out parts
                 """)
 
@@ -272,30 +303,54 @@ struct DataCommand: ParsableCommand {
             guard ["csv", "npz"].contains(form) else {
                 throw CommandFailure(ExitStatus.usage, "--as \(form): csv or npz")
             }
-            let splits = try source.load()
+            let splits = try source.loadToWrite(global.output)
             let own = splits.test ?? splits.validation
             let split =
                 try own.map { TrainTestSplit(train: splits.train, test: $0) }
                 ?? TrainTestSplit(splits.train, testShare: holdout)
             let settings = try PartitionSettings(parsing: partition, parts: parts, seed: Seed.number(seed))
             let plan = try Partitioner.plan(split.train, settings: settings)
-            try Files.refuseExisting(
-                plan.parts.indices.map { "\(out)/part-\($0).\(form)" } + ["\(out)/holdout.\(form)"],
-                force: overwrite.force)
+            let earlier = Self.dealt(in: out)
+            try Files.refuseOverwriting(earlier, of: [source.source])
+            try Files.refuseExisting(earlier, force: overwrite.force)
             try Files.makeDirectory(out)
             var written: [Part] = []
+            var files: [OutputFile] = []
             func write(_ rows: Dataset, _ name: String) throws {
                 let path = "\(out)/\(name).\(form)"
-                try DatasetWriter.write(rows, to: path)
+                files.append(try DatasetWriter.draft(rows, of: path, replaces: overwrite.force))
                 written.append(Part(file: path, rows: rows.count, classes: rows.classCounts))
             }
             for index in plan.parts.indices { try write(try plan.rows(of: index, in: split.train), "part-\(index)") }
             try write(split.test, "holdout")
+            try OutputFile.publish(files)
+            let left = Set(earlier).subtracting(written.map(\.file)).sorted()
+            for path in left { try Files.remove(path) }
+            if !left.isEmpty {
+                let names = left.map { $0.dropFirst(out.count + 1) }.joined(separator: ", ")
+                global.output.note("removed from \(out.printable), for an earlier dealing left them: \(names)")
+            }
             global.output.show(written, empty: "") { written in
                 Table.text(
                     ["FILE", "ROWS", "ROWS OF EACH CLASS"],
                     written.map { [$0.file, "\($0.rows)", $0.classes.map(String.init).joined(separator: " ")] })
             }
+        }
+
+        /// Every file of a dealing in the folder, however many parts it had and in which form: parts of two dealings hold the
+        /// same rows twice, so that all of them are in the way of a new one and go with it.
+        static func dealt(in folder: String) -> [String] {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+            func files(_ isStem: (Substring) -> Bool) -> [String] {
+                names.filter { name in
+                    guard let dot = name.lastIndex(of: ".") else { return false }
+                    return ["csv", "npz"].contains(name[dot...].dropFirst()) && isStem(name[..<dot])
+                }.sorted().map { "\(folder)/\($0)" }
+            }
+            func isPart(_ stem: Substring) -> Bool {
+                stem.hasPrefix("part-") && stem.count > 5 && stem.dropFirst(5).allSatisfy { "0"..."9" ~= $0 }
+            }
+            return files(isPart) + files { $0 == "holdout" }
         }
     }
 }

@@ -25,14 +25,17 @@ struct DoctorCommand: AsyncParsableCommand {
         api.timeoutSeconds = 5
         let running = try? await api.get("/v1/health", as: [HealthCheck].self)
         var checks = running ?? []
+        checks += Doctor(home: global.homeDirectory, configuration: configuration, isRunning: running != nil).checks()
         if running != nil {
             checks.insert(HealthCheck("node", .ok, "it runs and answers"), at: 0)
         } else if !global.homeDirectory.holdsChainAlone {
-            checks.append(
+            // Nobody is sent to a start that will be refused.
+            let hasFailed = checks.contains { $0.outcome == .fail }
+            checks.insert(
                 HealthCheck(
-                    "node", .unknown, "it does not run", next: "`meshnode run --home \(global.homePath.shellWord)`"))
+                    "node", .unknown, hasFailed ? "it does not run; first what has failed below" : "it does not run",
+                    next: hasFailed ? nil : "`meshnode run --home \(global.homePath.shellWord)`"), at: 0)
         }
-        checks += Doctor(home: global.homeDirectory, configuration: configuration, isRunning: running != nil).checks()
         global.output.show(checks, empty: "nothing to check") { checks in
             checks.map { check in
                 let mark = check.outcome.rawValue + String(repeating: " ", count: 9 - check.outcome.rawValue.count)

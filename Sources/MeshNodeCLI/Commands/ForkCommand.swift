@@ -67,14 +67,14 @@ extension GenesisCommand {
             guard let from else {
                 throw CommandFailure(ExitStatus.usage, "--from: name the home of this member in the old network")
             }
-            return try HomeFork(HomeDirectory(path: Files.absolute(from)))
+            return try HomeFork(Files.home(from))
         }
 
         private func make() throws {
             guard let out else { throw CommandFailure(ExitStatus.usage, "--out: name the file to write") }
             try Files.refuseExisting([out], force: overwrite.force)
             let fork = try home().propose(without: without.flatMap { $0.split(separator: ",").map(String.init) })
-            try Files.write(fork.wireBytes, to: out)
+            try Files.write([(out, fork.wireBytes)], replaces: overwrite.force)
             show(fork, file: out)
         }
 
@@ -83,9 +83,12 @@ extension GenesisCommand {
                 throw CommandFailure(
                     ExitStatus.usage, "--out: the signature goes into the file that --sign names first")
             }
-            let copies = try sign.map { try Self.read($0) }
-            let fork = try home().sign(copies)
-            try Files.write(fork.wireBytes, to: sign[0])
+            // What is wrong with the files is told first; under the lock they are read again.
+            _ = try sign.map { try Self.read($0) }
+            let fork = try FileEdit.run(sign[0]) {
+                let fork = try home().sign(try sign.map { try Self.read($0) })
+                return (fork.wireBytes, fork)
+            }
             show(fork, file: sign[0])
         }
 

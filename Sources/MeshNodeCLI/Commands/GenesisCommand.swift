@@ -68,10 +68,11 @@ struct GenesisCommand: ParsableCommand {
         }
 
         func run() throws {
+            try Files.refuseOverwriting([out], of: memberFiles)
             var list: [Genesis.Account] = []
             for text in accounts { list.append(try Self.account(text)) }
             for home in members {
-                let identity = try HomeDirectory.open(at: Files.absolute(home)).loadIdentity()
+                let identity = try HomeDirectory.open(at: Files.home(home).path).loadIdentity()
                 list.append(
                     KeyRules.member(key: identity.signingKey(), electionKey: try identity.electionKey())
                         .account(balance: balance, bond: bond))

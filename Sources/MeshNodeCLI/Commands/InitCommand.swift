@@ -43,53 +43,55 @@ struct InitCommand: ParsableCommand {
         if let name { flags["node.name"] = name }
         if !bootstrap.isEmpty { flags["mesh.bootstrap"] = bootstrap.joined(separator: ",") }
         if let listen {
-            guard let colon = listen.lastIndex(of: ":") else {
-                throw CommandFailure(ExitStatus.usage, "--listen \(listen): write HOST:PORT")
+            let colon = listen.lastIndex(of: ":")
+            let host = colon.map { String(listen[..<$0]) } ?? ""
+            // A host with colons of its own has brackets around it, else nobody knows where the port begins.
+            guard let colon, !host.isEmpty, host.contains(":") == (host.hasPrefix("[") && host.hasSuffix("]")) else {
+                throw CommandFailure(
+                    ExitStatus.usage,
+                    "--listen \(listen): write HOST:PORT; an IPv6 address in brackets, as in [::1]:7000")
             }
-            flags["listen.host"] = String(listen[..<colon]).trimmingBrackets
+            flags["listen.host"] = host.trimmingBrackets
             flags["listen.port"] = String(listen[listen.index(after: colon)...])
         }
-        let place = HomeDirectory(path: global.homePath)
-        if let from { try takeOver(from, into: place, hasFlags: !flags.isEmpty) }
-        let hasConfiguration = Files.exists(place.configuration)
-        if hasConfiguration, !flags.isEmpty {
-            throw CommandFailure(
-                ExitStatus.configuration,
-                "\(place.configuration) exists already, and init changes nothing in it; leave the values away, and change them "
-                    + "with: `meshnode config set PATH=VALUE --home \(place.path.shellWord)`")
+        let place = global.homeDirectory
+        // Before anything is looked at: what another init has half made is judged by nobody.
+        var lock = try Files.exists(place.lockFile) ? HomeLock(place) : nil
+        if let from { lock = try takeOver(from, into: place, hasFlags: !flags.isEmpty, lock: lock) }
+        var plan: Plan
+        do { plan = try judge(place, flags) } catch {
+            // Where there was no lock, another init may have come between.
+            guard lock == nil, Files.exists(place.lockFile) else { throw error }
+            lock = try HomeLock(place)
+            plan = try judge(place, flags)
         }
-        // Everything is judged before anything is made.
-        let genesisBytes = try genesis.map { path in try Files.read(path, limit: 64 << 20) }
-        let agreed = try genesisBytes.map(Self.genesis)
-        if let agreed, place.hasIdentity {
-            try compare(agreed, with: try HomeDirectory.open(at: place.path).loadIdentity())
-        }
-        // A home that has a configuration is judged by it, not by the defaults.
-        let loaded = try ConfigurationLoader(home: place, environment: Files.environment, flags: flags).load()
-        // A new key beside the history of another one would only make the loss final.
-        if !place.hasIdentity, try place.hasHistory { _ = try place.loadIdentity() }
-
         let home = try HomeDirectory.create(at: place.path)
+        if lock == nil {
+            lock = try HomeLock(home)
+            plan = try judge(place, flags, after: plan)
+        }
+        defer { withExtendedLifetime(lock) {} }
         let createsKeys = !home.hasIdentity
         let identity = createsKeys ? try home.createIdentity() : try home.loadIdentity()
         let node = identity.signingKey().nodeID
-        if !hasConfiguration {
+        if !plan.hasConfiguration {
             let values = Dictionary(
-                uniqueKeysWithValues: loaded.lines.filter { $0.origin == .flag }.map { ($0.path, $0.value) })
+                uniqueKeysWithValues: plan.loaded.lines.filter { $0.origin == .flag }.map { ($0.path, $0.value) })
             try Files.write(Array(ConfigurationTemplate.text(values: values).utf8), to: home.configuration)
         }
-        _ = try DurableStore(path: home.durableDatabase, owner: node, opening: .createIfMissing)
-        let store = try ChainStore(path: home.chainDatabase, opening: .createIfMissing)
-        if let genesisBytes { try store.storeGenesis(genesisBytes) }
-        let network = try agreed ?? store.genesis().map(Self.genesis)
+        let store = try home.createDatabases(owner: node)
+        if let bytes = plan.genesisBytes { try store.storeGenesis(bytes) }
+        // What follows from a genesis is said of one that was taken.
+        for note in plan.notes { global.output.note(note) }
+        let network = try plan.agreed ?? store.genesis().map(Self.genesis)
         let member = KeyRules.member(key: identity.signingKey(), electionKey: try identity.electionKey())
 
-        noteData(loaded.configuration, flags)
+        noteData(plan.loaded.configuration, flags)
         global.output.show(
             Result(
                 node: node.hex, electionKey: member.electionKey.hex, memberLine: member.line, home: home.path,
                 network: network?.networkID.hex, createdKeys: createsKeys,
-                createdConfiguration: !hasConfiguration)
+                createdConfiguration: !plan.hasConfiguration)
         ) { result in
             Table.fields([
                 ("node", result.node), ("election key", result.electionKey), ("member line", result.memberLine),
@@ -97,6 +99,44 @@ struct InitCommand: ParsableCommand {
                 ("network", result.network ?? "none yet: run init again with --genesis FILE"),
             ])
         }
+    }
+
+    /// What is to be made, once everything was judged.
+    private struct Plan {
+        let hasConfiguration: Bool
+        let genesisBytes: [UInt8]?
+        let agreed: Genesis?
+        let loaded: ConfigurationLoader.Loaded
+        let hasIdentity: Bool
+        /// What follows from the genesis, said once this home has it.
+        let notes: [String]
+    }
+
+    /// Everything is judged before anything is made.
+    /// - Parameter earlier: of the same home before it was locked; what was told then is not told again.
+    private func judge(_ place: HomeDirectory, _ flags: [String: String], after earlier: Plan? = nil) throws -> Plan {
+        let hasConfiguration = Files.exists(place.configuration)
+        if hasConfiguration, !flags.isEmpty {
+            throw CommandFailure(
+                ExitStatus.configuration,
+                "\(place.configuration) exists already, and init changes nothing in it; leave the values away, and change them "
+                    + "with: `meshnode config set PATH=VALUE --home \(place.path.shellWord)`")
+        }
+        let bytes = try earlier.map(\.genesisBytes) ?? genesis.map { path in try Files.read(path, limit: 64 << 20) }
+        let agreed = try earlier.map(\.agreed) ?? bytes.map(Self.genesis)
+        var notes = earlier?.notes ?? []
+        if let agreed, place.hasIdentity, earlier?.hasIdentity != true {
+            notes += try compare(agreed, with: try HomeDirectory.open(at: place.path).loadIdentity())
+        }
+        // A home that has a configuration is judged by it, not by the defaults.
+        let loaded = try ConfigurationLoader(home: place, environment: Files.environment, flags: flags).load()
+        // A new key beside the history of another one would only make the loss final.
+        if !place.hasIdentity, try place.hasHistory { _ = try place.loadIdentity() }
+        // Nor does a key go on without what it has signed.
+        try place.checkRecord()
+        return Plan(
+            hasConfiguration: hasConfiguration, genesisBytes: bytes, agreed: agreed, loaded: loaded,
+            hasIdentity: place.hasIdentity, notes: notes)
     }
 
     /// Rows that were named just now are read as a task would read them: better a word here than a node that joins nothing.
@@ -117,7 +157,10 @@ struct InitCommand: ParsableCommand {
     }
 
     /// Makes the home of a fork from that of the old network; what follows finds it as one that was made before.
-    private func takeOver(_ from: String, into place: HomeDirectory, hasFlags: Bool) throws {
+    /// - Returns: what holds the new home.
+    private func takeOver(
+        _ from: String, into place: HomeDirectory, hasFlags: Bool, lock given: HomeLock?
+    ) throws -> HomeLock {
         guard let genesis else {
             throw CommandFailure(ExitStatus.usage, "--from \(from): give the fork with --genesis FILE as well")
         }
@@ -127,20 +170,25 @@ struct InitCommand: ParsableCommand {
                 "--from \(from): the old configuration is taken as it is; leave --name, --listen, --bootstrap and --set away "
                     + "and edit \(place.configuration) afterwards")
         }
-        let old = HomeDirectory(path: Files.absolute(from))
-        guard old.path != place.path, !place.hasIdentity, try !place.hasHistory else {
-            throw CommandFailure(
-                ExitStatus.configuration,
-                "\(place.path) is a home already; a fork is another network: give a new home with --home")
+        let old = Files.home(from)
+        func requireNew() throws {
+            guard old.path != place.path, !place.hasIdentity, try !place.hasHistory else {
+                throw CommandFailure(
+                    ExitStatus.configuration,
+                    "\(place.path) is a home already; a fork is another network: give a new home with --home")
+            }
         }
+        try requireNew()
         let fork = try Self.genesis(try Files.read(genesis, limit: 64 << 20))
         let taken = try ForkedHome(fork, old: old)
         let configuration = try taken.configuration()
         let home = try HomeDirectory.create(at: place.path)
+        let lock = try given ?? HomeLock(home)
+        try requireNew()
         if let configuration, !Files.exists(home.configuration) {
             try Files.write(Array(configuration.text.utf8), to: home.configuration)
         }
-        try taken.copy(into: home)
+        for fault in try taken.copy(into: home) { global.output.note("note: not taken: \(fault)") }
         switch taken.check {
         case .holds:
             global.output.note("the fork carries what the registry in \(old.path) says, credit by credit")
@@ -159,10 +207,12 @@ struct InitCommand: ParsableCommand {
                 "note: mesh.bootstrap had tickets of the old network, which were left away: get one of the new network "
                     + "(`meshnode ticket`)")
         }
+        return lock
     }
 
     /// A genesis that names this node with another key would leave it unable to propose, or somebody else's.
-    private func compare(_ genesis: Genesis, with identity: NodeIdentity) throws {
+    /// - Returns: what its operator is to know once it is this home's.
+    private func compare(_ genesis: Genesis, with identity: NodeIdentity) throws -> [String] {
         let node = identity.signingKey().nodeID
         let own = Digest(try identity.electionKey().publicKey)
         guard let account = genesis.accounts.first(where: { $0.node == node }) else {
@@ -173,18 +223,19 @@ struct InitCommand: ParsableCommand {
                         + "two members were swapped; make it again from the members' own lines (genesis create --member-file)"
                 )
             }
-            global.output.note(
+            return [
                 "note: \(node.short) has no account in this genesis: it follows the network, and takes part once somebody "
-                    + "has sent it credits (`meshnode ledger transfer \(node.hex) CREDITS --home MEMBER`)")
-            return
+                    + "has sent it credits (`meshnode ledger transfer \(node.hex) CREDITS --home MEMBER`)"
+            ]
         }
+        var notes: [String] = []
         if genesis.origin != nil, from == nil {
-            global.output.note(
+            notes.append(
                 "note: this genesis is a fork and --from was not given: what it carries is not compared with this "
                     + "member's old home, and nothing keeps that home from signing another one or from voting on there")
         }
         if genesis.origin?.without.contains(node) == true {
-            global.output.note(
+            notes.append(
                 "note: this fork was made without \(node.short): it has its credits and no vote until it bonds again "
                     + "(`meshnode ledger bond CREDITS`)")
         }
@@ -194,6 +245,7 @@ struct InitCommand: ParsableCommand {
                 "the genesis names election key \(account.electionKey.short) for this node, its own is \(own.short): make "
                     + "the genesis again from the members' own lines (genesis create --member-file)")
         }
+        return notes
     }
 
     private static func genesis(_ bytes: [UInt8]) throws(CommandFailure) -> Genesis {

@@ -8,9 +8,10 @@ struct LedgerCommand: AsyncParsableCommand {
         subcommands: [Balance.self, Transfer.self, Bond.self, Unbond.self, History.self])
 
     static func post(
-        _ path: String, _ body: LedgerBody, _ global: GlobalArguments, _ order: OrderArguments
+        _ path: String, _ body: LedgerBody, _ global: GlobalArguments, _ order: OrderArguments,
+        query: String = ""
     ) async throws {
-        let receipt = try await global.client.post(path, APICoding.encode(body), as: Receipt.self)
+        let receipt = try await global.client.post(path + query, APICoding.encode(body), as: Receipt.self)
         try await order.follow(receipt, global.client, global.output)
     }
 
@@ -37,11 +38,13 @@ struct LedgerCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Moves credits of this node to another account.")
         @OptionGroup var global: GlobalArguments
         @OptionGroup var order: OrderArguments
+        @OptionGroup var second: SecondOrderArguments
         @Argument(help: "The account: a node id, or the first digits of one that is known.") var to: String
-        @Argument(help: "Credits.") var credits: UInt64
+        @Argument(help: "Credits.", transform: NumberArgument.credits) var credits: UInt64
 
         func run() async throws {
-            try await LedgerCommand.post("/v1/ledger/transfer", .init(to: to, credits: credits), global, order)
+            try await LedgerCommand.post(
+                "/v1/ledger/transfer", .init(to: to, credits: credits), global, order, query: second.query)
         }
     }
 
@@ -49,10 +52,11 @@ struct LedgerCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Puts credits up as a validator of the registry.")
         @OptionGroup var global: GlobalArguments
         @OptionGroup var order: OrderArguments
-        @Argument(help: "Credits.") var credits: UInt64
+        @OptionGroup var second: SecondOrderArguments
+        @Argument(help: "Credits.", transform: NumberArgument.credits) var credits: UInt64
 
         func run() async throws {
-            try await LedgerCommand.post("/v1/ledger/bond", .init(credits: credits), global, order)
+            try await LedgerCommand.post("/v1/ledger/bond", .init(credits: credits), global, order, query: second.query)
         }
     }
 
@@ -61,10 +65,12 @@ struct LedgerCommand: AsyncParsableCommand {
             abstract: "Takes a validator's credits back; they return after the network's evidence window.")
         @OptionGroup var global: GlobalArguments
         @OptionGroup var order: OrderArguments
-        @Argument(help: "Credits.") var credits: UInt64
+        @OptionGroup var second: SecondOrderArguments
+        @Argument(help: "Credits.", transform: NumberArgument.credits) var credits: UInt64
 
         func run() async throws {
-            try await LedgerCommand.post("/v1/ledger/unbond", .init(credits: credits), global, order)
+            try await LedgerCommand.post(
+                "/v1/ledger/unbond", .init(credits: credits), global, order, query: second.query)
         }
     }
 
@@ -99,7 +105,7 @@ struct RevealCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalArguments
     @OptionGroup var order: OrderArguments
     @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
-    @Argument(help: "The accuracy that was committed to.") var target: Double
+    @Argument(help: "The accuracy that was committed to.", transform: NumberArgument.share) var target: Double
     @Argument(help: "The nonce that `task commit` printed.") var nonce: String
 
     func run() async throws {
@@ -116,7 +122,7 @@ struct RateCommand: AsyncParsableCommand {
     @OptionGroup var order: OrderArguments
     @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
     @Argument(help: "The member, or the first digits of it.") var node: String
-    @Argument(help: "1 (bad) to 5 (good).") var stars: Int
+    @Argument(help: "1 (bad) to 5 (good).", transform: NumberArgument.stars) var stars: Int
 
     func run() async throws {
         try await LedgerCommand.post(

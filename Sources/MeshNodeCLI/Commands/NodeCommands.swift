@@ -30,6 +30,9 @@ struct StatusCommand: AsyncParsableCommand {
         for obstacle in status.obstacles {
             lines += "\nwaits    \(obstacle.task.map { "task \(Text.short($0)) " } ?? "")\(obstacle.text.printable)"
         }
+        for order in status.pending {
+            lines += "\npending  \(order.what.printable), given \(Text.time(order.sinceMs)), not decided yet"
+        }
         for warning in status.warnings { lines += "\nwarning  \(warning)" }
         for current in status.current { lines += "\n" + text(current) }
         for task in status.unsupported {
@@ -68,7 +71,7 @@ struct StopCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stop", abstract: "Ends the node in order, and returns when it has ended.")
     @OptionGroup var global: GlobalArguments
-    @Option(help: "Seconds that the node may take.") var wait = 60
+    @Option(help: "Seconds that the node may take. (default: 60)", transform: NumberArgument.seconds) var wait = 60
 
     func run() async throws {
         let client = global.client
@@ -77,7 +80,13 @@ struct StopCommand: AsyncParsableCommand {
         } catch APIError.malformed(_, let reason) where reason.hasPrefix("the connection") {
             // It may have ended, by this or another order, before its answer came: what follows tells.
         }
-        guard await HomeLock.waitUntilFree(global.homeDirectory, seconds: wait) else {
+        let isFree: Bool
+        do { isFree = try await HomeLock.waitUntilFree(global.homeDirectory, seconds: wait) } catch {
+            throw CommandFailure(
+                ExitStatus.failed,
+                "the node at \(client.api.socket) was told to end; whether it has is not known: \(error)")
+        }
+        guard isFree else {
             throw CommandFailure(
                 ExitStatus.failed,
                 "the node at \(client.api.socket) has not ended within \(wait) s; look at its log, and end its process if it hangs"
@@ -160,7 +169,7 @@ struct ConfigCommand: ParsableCommand {
         }
 
         func run() async throws {
-            let changes = try Assignments.parse(assignments)
+            let changes = try Assignments.parse(assignments, option: nil)
             let home = global.homeDirectory
             guard Files.exists(home.configuration) else {
                 throw CommandFailure(
@@ -169,8 +178,10 @@ struct ConfigCommand: ParsableCommand {
                         + "`meshnode init --home \(home.path.shellWord)`")
             }
             let environment = Files.environment
-            let text = try ConfigurationLoader(home: home, environment: [:], flags: [:]).edited(changes)
-            try Files.write(Array(text.utf8), to: Files.resolved(home.configuration))
+            try FileEdit.run(home.configuration) {
+                let text = try ConfigurationLoader(home: home, environment: [:], flags: [:]).edited(changes)
+                return (Array(text.utf8), ())
+            }
             for path in changes.keys.sorted() {
                 guard let name = SettingTable.setting(path)?.environmentName, environment[name] != nil else { continue }
                 global.output.note("note: \(name) in the environment wins over the file")

@@ -38,6 +38,7 @@ extension TaskCommand {
 
         func run() throws {
             let files = ReportFiles.all.map { "\(out)/\($0)" }
+            try Files.refuseOverwriting(files, of: [evaluation].compactMap { $0 })
             try Files.refuseExisting(files, force: overwrite.force)
             let home = try HomeDirectory.open(at: global.homePath)
             let data = try global.configuration(flags: [:]).configuration.data
@@ -48,7 +49,7 @@ extension TaskCommand {
             let named = evaluation.map { ShippedData(rawValue: $0) == nil ? Files.absolute($0) : $0 }
             let rows = named ?? (hasRows ? data.evaluation : nil)
             let report = try TaskReport.make(home: home, task: id, evaluation: rows, label: label ?? data.label)
-            try ReportFiles.write(report, to: out)
+            try ReportFiles.write(report, to: out, replaces: overwrite.force)
             let last = report.final?.metrics
             global.output.show(
                 Result(
@@ -89,13 +90,13 @@ extension TaskCommand {
             try Files.refuseExisting(
                 models.map { "\(out)/round-\($0.round).safetensors" }, force: overwrite.force)
             try Files.makeDirectory(out)
-            var written: [Written] = []
-            for model in models {
-                let path = "\(out)/round-\(model.round).safetensors"
-                try Files.write(model.weights, to: path)
-                written.append(
-                    Written(round: model.round, file: path, bytes: model.weights.count, model: model.content.hex))
+            let written = models.map { model in
+                Written(
+                    round: model.round, file: "\(out)/round-\(model.round).safetensors", bytes: model.weights.count,
+                    model: model.content.hex)
             }
+            try Files.write(
+                zip(written, models).map { (path: $0.file, bytes: $1.weights) }, replaces: overwrite.force)
             global.output.show(written, empty: "no round is decided yet") { written in
                 written.map { "\($0.file)  \($0.bytes) bytes" }.joined(separator: "\n")
             }

@@ -44,7 +44,7 @@ struct RoundCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "One round in full.")
         @OptionGroup var global: GlobalArguments
         @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
-        @Argument(help: "Number of the round, from 1.") var round: UInt32
+        @Argument(help: "Number of the round, from 1.", transform: NumberArgument.round) var round: UInt32
 
         func run() async throws {
             let view = try await global.read(
@@ -106,7 +106,7 @@ struct SubmitCommand: AsyncParsableCommand {
     @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
     @Option(help: "The update, safetensors.") var update: String
     @Option(help: "Rows that it was trained on, at most the enrolled number; that number without it.") var rows: UInt32?
-    @Option(help: "The round that it was trained for.") var round: UInt32?
+    @Option(help: "The round that it was trained for.", transform: NumberArgument.round) var round: UInt32?
     @Option(help: ArgumentHelp("The base model that it was trained on, as model export prints.", valueName: "ID"))
     var base: String?
 
@@ -133,7 +133,7 @@ struct VoteCommand: AsyncParsableCommand {
             """)
     @OptionGroup var global: GlobalArguments
     @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
-    @Argument(help: "Number of the round, from 1.") var round: UInt32
+    @Argument(help: "Number of the round, from 1.", transform: NumberArgument.round) var round: UInt32
     @Flag(help: "Accept the candidate.") var valid = false
     @Option(help: ArgumentHelp("Reject the candidate.", valueName: "REASON")) var invalid: String?
 
@@ -233,13 +233,16 @@ struct ModelCommand: AsyncParsableCommand {
         func run() async throws {
             try Files.refuseExisting([out], force: overwrite.force)
             let query = candidate ? "?candidate=1" : round.map { "?round=\($0)" } ?? ""
-            let label = (try? global.configuration().configuration.data.label) ?? "label"
             let path = "/v1/tasks/\(NodeClient.part(task))/model\(query)"
             // Nobody but a node has a candidate.
             let bytes =
                 candidate
                 ? try await global.client.bytes(path)
-                : try await global.readBytes(path) { try $0.model(of: task, round: round, label: label) }
+                : try await global.readBytes(path) {
+                    // A card with another label column would be believed: a configuration that does not hold ends this.
+                    try $0.model(
+                        of: task, round: round, label: global.configuration().configuration.data.label)
+                }
             let card = try ModelCard(try Safetensors(bytes: bytes, file: out), name: out)
             try Files.writeNew(bytes, to: out, force: overwrite.force)
             global.output.show(

@@ -44,7 +44,9 @@ struct RunCommand: AsyncParsableCommand {
         guard !home.holdsChainAlone else { throw CommandFailure(ExitStatus.configuration, home.chainAlone) }
         let configuration = try global.configuration(flags: flags).configuration
         let sink = try LogSink(path: configuration.logFile)
-        LogOutput.start(level: configuration.logLevel, format: configuration.logFormat, sink: sink)
+        LogOutput.start(
+            level: configuration.logLevel, format: configuration.logFormat, sink: sink, home: global.namedHome)
+        DatabaseWait.say { Logger(label: "meshnode").warning("\($0)") }
         if !Files.exists(home.configuration) { Logger(label: "meshnode").warning("\(home.lostConfiguration)") }
         if configuration.debug.keepsOwnUpdates || configuration.debug.killAggregator != nil
             || configuration.debug.dropMiner != nil

@@ -63,7 +63,7 @@ struct StoreCommand: AsyncParsableCommand {
         @Argument(help: "CONTENT, or CONTENT:LENGTH as `store put` printed it.") var content: String
         @Option(help: "The file to write.") var out: String
         @OptionGroup var overwrite: OverwriteArguments
-        @Option(help: "Seconds to wait for peers.") var wait = 60
+        @Option(help: "Seconds to wait for peers. (default: 60)", transform: NumberArgument.seconds) var wait = 60
 
         func run() async throws {
             let parts = content.split(separator: ":", omittingEmptySubsequences: false).map(String.init)

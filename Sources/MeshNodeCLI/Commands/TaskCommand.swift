@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Learn
 internal import MeshNode
 internal import Wire
 
@@ -62,11 +63,13 @@ struct TaskCommand: AsyncParsableCommand {
 
         func run() throws {
             let files = out.map { [$0, $0 + ".safetensors"] } ?? []
+            try Files.refuseOverwriting(files, of: [file])
             try Files.refuseExisting(files, force: overwrite.force)
             let task = try TaskCommand.read(file, assignments: assignments)
             if let out {
-                try Files.write(task.spec.wireBytes, to: out)
-                try Files.write(task.initialWeights, to: out + ".safetensors")
+                try Files.write(
+                    [(out, task.spec.wireBytes), (out + ".safetensors", task.initialWeights)],
+                    replaces: overwrite.force)
             }
             let result = Result(
                 name: task.spec.name, rounds: task.spec.rounds,
@@ -88,26 +91,28 @@ struct TaskCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Publishes a task and puts its reward into escrow.")
         @OptionGroup var global: GlobalArguments
         @OptionGroup var order: OrderArguments
+        @OptionGroup var second: SecondOrderArguments
         @Argument(help: "Task file (TOML), or what `task create` wrote.") var file: String
         @Option(
             name: .customLong("set"), parsing: .singleValue,
             help: ArgumentHelp("Another value, again for each, for example rounds=3.", valueName: "PATH=TOML_VALUE"))
         var assignments: [String] = []
         @Option(help: "Warm start: safetensors of the same model, for example of an earlier task.") var weights: String?
+        @Flag(help: "Also where this node's own rows do not fit the task: it is meant for others.") var anyway = false
 
         func run() async throws {
             let task = try TaskCommand.read(file, assignments: assignments, weights: weights)
             let isGiven = task.spec.model.start == .given
             let published = try await global.client.post(
-                "/v1/tasks", isGiven ? TaskDocument.withWeights(task) : task.spec.wireBytes,
+                "/v1/tasks" + second.query + (anyway ? (second.again ? "&" : "?") + "anyway=1" : ""),
+                isGiven ? TaskDocument.withWeights(task) : task.spec.wireBytes,
                 contentType: isGiven ? "application/x-meshnode-task" : "application/octet-stream",
                 as: PublishedView.self)
             for warning in published.warnings { global.output.note("warning: \(warning)") }
             if let columns = published.columns {
-                let shown = columns.prefix(8).map(\.printable).joined(separator: ", ")
                 global.output.note(
                     "columns: data.columns was empty, so the \(columns.count) of this node's own rows were written into the task: "
-                        + "\(shown)\(columns.count > 8 ? ", ..." : ""). "
+                        + "\(TitleText.list(columns)). "
                         + (published.columnsInOrder == false
                             ? "They are found by their titles in every member's table"
                             : "Every member's table must have them in this order; with columns = [...] in the task file they "
@@ -117,9 +122,13 @@ struct TaskCommand: AsyncParsableCommand {
             global.output.show(published, text: \.task)
             // The task is there for other commands once its block is.
             let block = try await order.decided(published.transaction, after: published.height, global.client)
+            let name = published.task.prefix(8)
             global.output.note(
-                (block.map { "published in registry block \($0)" } ?? "on its way")
-                    + "; next: `meshnode watch --home \(global.homePath.shellWord) --task \(published.task.prefix(8))`")
+                block.map { "published in registry block \($0)" } ?? "on its way")
+            global.output.note(
+                block == nil
+                    ? "next: `meshnode watch --home \(global.homePath.shellWord) --task \(name) --wait 60`"
+                    : "next: `meshnode watch --home \(global.homePath.shellWord) --task \(name)`")
         }
     }
 
@@ -128,7 +137,8 @@ struct TaskCommand: AsyncParsableCommand {
         @OptionGroup var global: GlobalArguments
         @OptionGroup var order: OrderArguments
         @Argument(help: "Task by id, unique prefix of it, or name.") var task: String
-        @Option(help: "Credits to put up; miner.bond without it.") var bond: UInt64?
+        @Option(help: "Credits to put up; miner.bond without it.", transform: NumberArgument.credits)
+        var bond: UInt64?
 
         func run() async throws {
             let query = bond.map { "?bond=\($0)" } ?? ""
@@ -209,8 +219,7 @@ struct TaskCommand: AsyncParsableCommand {
         /// What is trained on what, in a few lines; --specification prints all of it.
         static func recipe(_ spec: TaskSpec) -> [(String, String?)] {
             func few(_ texts: [String]) -> String {
-                texts.prefix(8).map { $0.contains(",") ? SettingValue.quoted($0) : $0 }.joined(separator: ", ")
-                    + (texts.count > 8 ? ", ... (\(texts.count))" : "")
+                TitleText.list(texts) + (texts.count > 8 ? " (\(texts.count))" : "")
             }
             func length(_ ms: UInt32) -> String { CalendarText.length(UInt64(ms)) }
             let (data, training, deadlines) = (spec.data, spec.training, spec.deadlines)

@@ -59,7 +59,10 @@ extension TaskCommand {
                 "Keep the nonce: `meshnode reveal TASK TARGET NONCE` needs it; a target that is not opened pays everybody."
         )
         @OptionGroup var global: GlobalArguments
-        @Argument(help: "Accuracy that the last round must reach, a share with up to six places.") var target: Double
+        @Argument(
+            help: "Accuracy that the last round must reach, a share with up to six places.",
+            transform: NumberArgument.share)
+        var target: Double
 
         struct Result: Encodable {
             let target: Double

@@ -16,7 +16,10 @@ struct WatchCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalArguments
     @Option(help: "Begin after this event; 0 for all that are kept.") var after: UInt64?
     @Option(help: "Only this task, by id or name; ends when the task does, with 1 when it failed.") var task: String?
-
+    @Option(
+        help: "Seconds to wait for a task that this node does not know yet. (default: 0)",
+        transform: NumberArgument.seconds)
+    var wait = 0
     @Flag(help: "Only decided rounds, attempts that failed, warnings and ends of tasks.") var rounds = false
 
     /// What --rounds leaves.
@@ -27,7 +30,9 @@ struct WatchCommand: AsyncParsableCommand {
         let output = global.output
         var wanted: TaskView?
         if let task {
-            let view = try await Self.find(task, client, output)
+            let view = try await Self.find(task, wait: wait, say: output.note) {
+                try await client.get("/v1/tasks/\(NodeClient.part(task))", as: TaskView.self)
+            }
             if let end = Self.end(view) { return try Self.finish(end) }
             wanted = view
         }
@@ -82,15 +87,28 @@ struct WatchCommand: AsyncParsableCommand {
         }
     }
 
-    /// A task that was published a moment ago is there once its block is decided.
-    private static func find(_ task: String, _ client: NodeClient, _ output: Output) async throws -> TaskView {
-        let end = ContinuousClock.now + .seconds(20)
+    /// A task that was published a moment ago is there once its block is decided; any other name is a mistake, and whoever
+    /// did not ask to wait is told at once.
+    static func find(
+        _ task: String, wait: Int, say: (String) -> Void, look: () async throws -> TaskView
+    ) async throws -> TaskView {
+        let end = ContinuousClock.now + .seconds(wait)
         var isTold = false
         while true {
             do {
-                return try await client.get("/v1/tasks/\(NodeClient.part(task))", as: TaskView.self)
-            } catch APIError.problem(let problem) where problem.status == 404 && ContinuousClock.now < end {
-                if !isTold { output.note("waiting: no task is called \(task) yet") }
+                return try await look()
+            } catch APIError.problem(let problem) where problem.status == 404 {
+                guard wait > 0 else {
+                    throw CommandFailure(
+                        ExitStatus.failed,
+                        "\(problem.message); for one that was just published: "
+                            + "`meshnode watch --task \(task.shellWord) --wait 60`")
+                }
+                guard ContinuousClock.now < end else {
+                    throw CommandFailure(
+                        ExitStatus.temporary, "no such task came within \(wait) s: \(problem.message)")
+                }
+                if !isTold { say("waiting up to \(wait) s: \(problem.message)") }
                 isTold = true
                 try await Task.sleep(for: .milliseconds(100))
             }

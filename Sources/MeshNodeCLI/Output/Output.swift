@@ -152,9 +152,10 @@ enum Text {
     }
 
     static func fixed(_ value: Double, _ places: Int) -> String {
-        guard value.isFinite, value.magnitude < 1e15 else { return "\(value)" }
         var scale = 1.0
         for _ in 0..<places { scale *= 10 }
+        // The scaled number becomes an integer: it is what has to fit, not the number.
+        guard value.magnitude < 1e15, value.magnitude * scale < 1e18 else { return "\(value)" }
         let units = Int64((value.magnitude * scale).rounded())
         let whole = units / Int64(scale)
         let rest = String(units % Int64(scale))

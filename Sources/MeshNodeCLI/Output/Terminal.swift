@@ -22,14 +22,25 @@ enum Terminal {
 
     static func exit(_ code: Int32) -> Never { Foundation.exit(code) }
 
+    /// A result that cannot be written is a failure, and one that is said: a full disk must not look like an empty answer.
+    /// Only where nobody reads any more, as after `| head`, nothing is said. This is the one place that says it.
+    private static func ended(_ file: Int32, _ code: Int32) -> Never {
+        if file == 1, code != EPIPE {
+            let text =
+                "meshnode: standard output cannot be written: \(String(cString: strerror(code))); nothing of the result "
+                + "is to be relied upon\n"
+            _ = Array(text.utf8).withUnsafeBytes { Glibc.write(2, $0.baseAddress!, $0.count) }
+        }
+        Foundation.exit(ExitStatus.failed)
+    }
+
     private static func write(_ text: String, to file: Int32) {
         let bytes = Array(text.utf8)
         var done = 0
         while done < bytes.count {
             let put = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress! + done, bytes.count - done) }
             if put < 0 && errno == EINTR { continue }
-            // Nobody reads any more, as after `| head`: there is nothing left to say it to.
-            guard put > 0 else { Foundation.exit(ExitStatus.failed) }
+            guard put > 0 else { ended(file, errno) }
             done += put
         }
     }

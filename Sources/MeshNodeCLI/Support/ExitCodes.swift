@@ -54,6 +54,7 @@ struct CommandFailure: Error, Equatable {
         case let error as ChainError: self.init(ExitStatus.data, error.description)
         case let error as WireError: self.init(ExitStatus.data, error.description)
         case let error as FileError: self.init(ExitStatus.data, error.description)
+        case let error as OutputError: self.init(ExitStatus.data, error.description)
         case is CancellationError: self.init(ExitStatus.temporary, "cancelled")
         case is ExitCode, is CleanExit, is ValidationError: return nil
         default:

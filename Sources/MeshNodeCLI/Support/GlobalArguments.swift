@@ -18,18 +18,24 @@ struct GlobalArguments: ParsableArguments {
             usesColour: !noColour && Files.environment["NO_COLOR"] == nil && Terminal.resultIsTerminal)
     }
 
-    /// A link to a home stands for the home.
-    var homePath: String { Files.isLink(namedPath) ? Files.resolved(namedPath) : namedPath }
+    var homePath: String { homeDirectory.path }
 
-    private var namedPath: String {
-        if let home { return Files.absolute(home) }
-        let environment = Files.environment
-        if let home = environment["MESHNODE_HOME"], !home.isEmpty { return Files.absolute(home) }
-        if let data = environment["XDG_DATA_HOME"], data.hasPrefix("/") { return data + "/meshnode" }
-        return Files.absolute("~/.local/share/meshnode")
+    /// The home, where a command without `--home`, in another shell, would not find it.
+    var namedHome: String? { named == Self.usual ? nil : homePath }
+
+    private var named: String {
+        if let home { return home }
+        if let home = Files.environment["MESHNODE_HOME"], !home.isEmpty { return home }
+        return Self.usual
     }
 
-    var homeDirectory: HomeDirectory { HomeDirectory(path: homePath) }
+    private static var usual: String {
+        let environment = Files.environment
+        if let data = environment["XDG_DATA_HOME"], data.hasPrefix("/") { return data + "/meshnode" }
+        return "~/.local/share/meshnode"
+    }
+
+    var homeDirectory: HomeDirectory { Files.home(named) }
 
     /// The configuration in force, with `flags` on top.
     func configuration(flags: [String: String] = [:]) throws -> ConfigurationLoader.Loaded {
@@ -103,12 +109,14 @@ struct GlobalArguments: ParsableArguments {
 
 /// The `--set PATH=VALUE` options of a command.
 struct Assignments {
-    static func parse(_ texts: [String]) throws(CommandFailure) -> [String: String] {
+    /// - Parameter option: before each of them; nil where they are words of their own.
+    static func parse(_ texts: [String], option: String? = "--set") throws(CommandFailure) -> [String: String] {
+        let before = option.map { $0 + " " } ?? ""
         var result: [String: String] = [:]
         for text in texts {
             guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
                 throw CommandFailure(
-                    ExitStatus.usage, "--set \(text): write PATH=VALUE, for example --set listen.port=7000")
+                    ExitStatus.usage, "\(before)\(text): write PATH=VALUE, for example \(before)listen.port=7000")
             }
             result[String(text[..<equals])] = String(text[text.index(after: equals)...])
         }

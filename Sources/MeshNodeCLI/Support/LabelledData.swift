@@ -4,7 +4,6 @@ internal import Learn
 enum LabelledData {
     /// - Parameter classes: the task's labels in order; nil lets the file decide.
     static func raw(_ source: String, label: String, classes: [String]? = nil) throws(LearnError) -> Dataset {
-        if let shipped = ShippedData(rawValue: source) { return try shipped.load() }
         let splits = try DataSource(labelColumn: label, classNames: classes, classCount: classes?.count).load(source)
         return splits.train
     }

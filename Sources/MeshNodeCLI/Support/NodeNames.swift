@@ -1,4 +1,4 @@
-internal import Foundation
+internal import Learn
 internal import MeshNode
 internal import Synchronization
 internal import Wire
@@ -14,6 +14,7 @@ enum NodeNames {
     /// Of the home that this command is about, by the whole id.
     private static let current = Mutex<[String: String]>([:])
     private static let longest = 32
+    private static let longestFile = 1 << 20
 
     static func file(of home: HomeDirectory) -> String { home.path + "/names" }
 
@@ -29,9 +30,17 @@ enum NodeNames {
     /// - Parameter id: all 64 digits.
     static func name(of id: String) -> String? { current.withLock { $0[id] } }
 
+    /// Nobody is named where there is no such file. What is there and cannot be read is an error: whoever took it for nothing
+    /// would write nothing back.
     static func read(_ home: HomeDirectory) throws(CommandFailure) -> [(node: String, name: String)] {
         let path = file(of: home)
-        guard let bytes = FileManager.default.contents(atPath: path), bytes.count <= 1 << 20 else { return [] }
+        let bytes: [UInt8]
+        do { bytes = try InputFile.plain(path, limit: longestFile) } catch {
+            if error == .missing { return [] }
+            throw CommandFailure(
+                ExitStatus.configuration,
+                "\(path): \(Files.reason(error, limit: longestFile)); correct or move that file")
+        }
         var result: [(node: String, name: String)] = []
         for (number, line) in String(decoding: bytes, as: UTF8.self).split(separator: "\n").enumerated() {
             let words = line.split(separator: " ", maxSplits: 1).map(String.init)
@@ -47,9 +56,11 @@ enum NodeNames {
 
     /// - Parameter name: nil takes the name away.
     static func set(_ node: NodeID, to name: String?, in home: HomeDirectory) throws {
-        var lines = try read(home).filter { $0.node != node.hex && $0.name != name }
-        if let name { lines.append((node.hex, name)) }
-        try Files.write(Array(lines.map { "\($0.node) \($0.name)\n" }.joined().utf8), to: file(of: home))
+        try FileEdit.run(file(of: home)) {
+            var lines = try read(home).filter { $0.node != node.hex && $0.name != name }
+            if let name { lines.append((node.hex, name)) }
+            return (Array(lines.map { "\($0.node) \($0.name)\n" }.joined().utf8), ())
+        }
     }
 
     /// Why a text is no name; nil where it is one.

@@ -18,12 +18,57 @@ struct TaskDataLines {
             let squares = scaled.features.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / count
             figures = try Standardisation(mean: [Float(mean)], deviation: [Float(max(squares.squareRoot(), 1e-6))])
         }
+        var advice = Self.advice(figures, of: rows)
+        let columns = rows.columnNames.isEmpty ? [] : rows.columnNames
+        if columns.count > Int(Limits.columns) {
+            advice.append(
+                "\(columns.count) columns: a task takes at most \(Limits.columns) titles; convert the table to NPZ")
+        }
+        if !rows.isRegression, rows.classCount < 2 {
+            advice.append(
+                "one label alone, \(TitleText.list(rows.classNames)): a task has two or more; name all of them in their order, "
+                    + "those that these rows lack as well: --class LABEL, again for each")
+        }
+        for (kind, names) in [("label", rows.classNames), ("column", columns)] {
+            let limit = "1 to \(Limits.name) bytes"
+            let faults = names.enumerated().compactMap { place, name -> String? in
+                let fault =
+                    (1...Limits.name).contains(name.utf8.count)
+                    ? name.shownFault(isName: false) : "a name of \(limit) is needed, and this has \(name.utf8.count)"
+                return fault.map { "\(kind) \(place + 1), \(TitleText.list([name])): \($0)" }
+            }
+            guard !faults.isEmpty else { continue }
+            advice += faults.prefix(8)
+            advice.append(
+                "give it another name in the file"
+                    + (kind == "column" ? ", or leave it out: --column TITLE for the others" : ""))
+        }
+        self.advice = advice
+        func list(_ values: [Float], least: Double) -> String {
+            values.map { value in
+                let parts = (Double(value) * 1e6).rounded() / 1e6
+                return Self.decimal(least > 0 ? max(least, parts) : parts)
+            }.joined(separator: ", ")
+        }
+        text = """
+            shape = [\(rows.sampleShape.map(String.init).joined(separator: ", "))]
+            labels = [\(TitleText.list(rows.classNames, most: nil))]
+            columns = [\(TitleText.list(columns, most: nil))]
+            scale = \(Self.decimal(scale))
+            mean = [\(list(figures.mean, least: 0))]
+            deviation = [\(list(figures.deviation, least: 1e-6))]
+            """
+    }
+
+    /// Columns whose figures no task takes, each with what to do. Every command that puts figures of rows into a task asks this
+    /// first: what passes fits millionths.
+    static func advice(_ figures: Standardisation, of rows: Dataset) -> [String] {
         var advice: [String] = []
         for (place, value) in figures.mean.enumerated() {
             let deviation = figures.deviation[place]
             let title =
                 place < rows.columnNames.count
-                ? SettingValue.quoted(rows.columnNames[place])
+                ? rows.columnNames[place].tomlWord
                 : figures.mean.count == 1 ? "the mean" : "column \(place + 1)"
             if abs(value) > Self.most || deviation > Self.most {
                 advice.append(
@@ -35,26 +80,7 @@ struct TaskDataLines {
                         + "file, or leave it out")
             }
         }
-        let columns = rows.columnNames.isEmpty ? [] : rows.columnNames
-        if columns.count > Int(Limits.columns) {
-            advice.append(
-                "\(columns.count) columns: a task takes at most \(Limits.columns) titles; convert the table to NPZ")
-        }
-        self.advice = advice
-        func list(_ values: [Float], least: Double) -> String {
-            values.map { value in
-                let parts = (Double(value) * 1e6).rounded() / 1e6
-                return Self.decimal(least > 0 ? max(least, parts) : parts)
-            }.joined(separator: ", ")
-        }
-        text = """
-            shape = [\(rows.sampleShape.map(String.init).joined(separator: ", "))]
-            labels = [\(rows.classNames.map(SettingValue.quoted).joined(separator: ", "))]
-            columns = [\(columns.map(SettingValue.quoted).joined(separator: ", "))]
-            scale = \(Self.decimal(scale))
-            mean = [\(list(figures.mean, least: 0))]
-            deviation = [\(list(figures.deviation, least: 1e-6))]
-            """
+        return advice
     }
 
     /// Largest mean or deviation of a task.

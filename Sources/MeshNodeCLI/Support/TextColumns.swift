@@ -13,11 +13,16 @@ enum TextColumns {
             else { throw error }
             let numbers = cells.filter { $0.fault == nil }.map(\.title)
             guard !numbers.isEmpty else { throw error }
-            let shown = numbers.prefix(8).map { "--column \($0.printable.shellWord)" }.joined(separator: " ")
             throw CommandFailure(
                 ExitStatus.data,
-                "\(error); or, where it is a column of names or notes, leave it out by naming the feature columns: \(shown)"
-                    + (numbers.count > 8 ? " ... (\(numbers.count) columns hold numbers alone)" : ""))
+                "\(error); or, \(TableReader.leavingOut): \(words(numbers))"
+                    + (numbers.count > 8 ? " (\(numbers.count) columns hold numbers alone)" : ""))
         }
+    }
+
+    /// The options that name columns, as a shell takes them; dots stand for what is left out.
+    static func words(_ titles: [String]) -> String {
+        titles.prefix(8).map { "--column \($0.printable.shellWord)" }.joined(separator: " ")
+            + (titles.count > 8 ? " ..." : "")
     }
 }

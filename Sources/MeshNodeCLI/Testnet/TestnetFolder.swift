@@ -15,6 +15,18 @@ struct TestnetFolder {
         "nodes", "genesis", "task.toml", "ticket", ReportFiles.model, ReportFiles.summary, ReportFiles.report,
         ReportFiles.roundMetrics, ReportFiles.curvesTable, ReportFiles.curvesPicture,
     ]
+    /// What a run makes in `nodes`: homes, logs and rows held out. Whatever else lies there is somebody's, and stays.
+    private static func isMade(_ name: String) -> Bool {
+        name.wholeMatch(of: /node[0-9]+(\.log)?|nodes\.log|holdout\.(csv|npz)/) != nil
+    }
+
+    /// Paths of an earlier run that are removed for the next one.
+    private func made(_ name: String) -> [String] {
+        guard name == "nodes" else { return ["\(path)/\(name)"] }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path + "/nodes")) ?? []
+        return names.filter(Self.isMade).sorted().map { "\(path)/nodes/\($0)" }
+    }
+
     private var marker: String { path + "/.testnet" }
 
     /// A folder for a run that nobody named one for. Those of earlier ones whose process has ended are removed, so that they do
@@ -48,13 +60,13 @@ struct TestnetFolder {
                     "nodes of an earlier run in \(path) still run; end them with: kill "
                         + alive.map { "\($0)" }.joined(separator: " "))
             }
-            for name in found {
+            for old in found.flatMap(made) {
                 do {
-                    try FileManager.default.removeItem(atPath: "\(path)/\(name)")
+                    try FileManager.default.removeItem(atPath: old)
                 } catch {
                     throw CommandFailure(
                         ExitStatus.failed,
-                        "\(path)/\(name) of an earlier run cannot be removed: \(error.localizedDescription)")
+                        "\(old) of an earlier run cannot be removed: \(error.localizedDescription)")
                 }
             }
         } else if !found.isEmpty {

@@ -94,6 +94,7 @@ struct TestnetOptions: Sendable {
         var faults: [String] = []
         if !(4...32).contains(nodes) { faults.append("--nodes \(nodes): 4 to 32 nodes run on one machine") }
         if !(1...1000).contains(rounds) { faults.append("--rounds \(rounds): 1 to 1000") }
+        if !(0...1_000_000).contains(divisor) { faults.append("--divisor \(divisor): 0, or 1 to 1000000") }
         // Known before anything is trained: no home under a long path has a socket.
         let socket = HomeDirectory(path: out + "/nodes/node\(nodes)").apiSocket
         if socket.utf8.count > HomeDirectory.longestSocket {
@@ -152,7 +153,8 @@ struct TestnetOptions: Sendable {
         if let killAggregator, Int(killAggregator.round) > rounds {
             faults.append("--kill-aggregator \(killAggregator.round): there are \(rounds) rounds")
         }
-        if let dropMiner, !(1...rounds).contains(dropMiner) {
+        // Every fault is told, so that one check does not rely on another: a range up to `rounds` has an end of its own here.
+        if let dropMiner, dropMiner < 1 || dropMiner > rounds {
             faults.append("--drop-miner \(dropMiner): a round from 1 to \(rounds)")
         }
         // A decided set is never below 4, and the killed node comes back only after its round.
@@ -234,7 +236,7 @@ struct TestnetCommand: AsyncParsableCommand {
     @Option(help: "owner.toml of the last node: what its owner allows.") var owner: String?
     @Option(help: "Directory for homes, logs, model and summary.json.") var out = "testnet/out"
     @Flag(help: "Leave the nodes running.") var keep = false
-    @Option(help: "Give up after this many seconds.") var limit = 900
+    @Option(help: "Give up after this many seconds. (default: 900)", transform: NumberArgument.seconds) var limit = 900
 
     func run() async throws {
         var kill: NodeConfiguration.KillPoint?

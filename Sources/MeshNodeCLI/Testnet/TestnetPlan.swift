@@ -96,9 +96,7 @@ struct TestnetPlan: Sendable {
                 electionProofBytes: UInt8(Election.proofBytes), proposeMs: 1_000, voteMs: 300, settleMs: 300,
                 evidenceMs: 300, epochMs: 300))
         for member in members {
-            _ = try DurableStore(path: member.home.durableDatabase, owner: member.node, opening: .createIfMissing)
-            let store = try ChainStore(path: member.home.chainDatabase, opening: .createIfMissing)
-            try store.storeGenesis(genesis.wireBytes)
+            try member.home.createDatabases(owner: member.node).storeGenesis(genesis.wireBytes)
         }
         try Files.write(genesis.wireBytes, to: options.out + "/genesis")
         try Files.write(Array(taskFile.utf8), to: options.out + "/task.toml")
@@ -113,7 +111,7 @@ struct TestnetPlan: Sendable {
     private static func configuration(
         _ index: Int, _ type: String, _ label: String, _ train: String, _ evaluation: String
     ) -> String {
-        let label = SettingValue.quoted(label)
+        let label = label.tomlWord
         return """
             # Written by the testnet launcher; every key is explained in examples/config.toml.
             [node]
@@ -140,10 +138,12 @@ struct TestnetPlan: Sendable {
     private static func rows(_ options: TestnetOptions) throws -> (TrainTestSplit, Bool) {
         if let shipped = ShippedData(rawValue: options.data) { return (try TrainTestSplit(try shipped.load()), false) }
         var source = DataSource(labelColumn: options.label)
+        source.countsRounding = true
         if !options.columns.isEmpty { source.featureColumns = options.columns }
         let splits = try TextColumns.named(options.data, source) { source throws(LearnError) in
             try source.load(options.data)
         }
+        try RoundedNumbers.tell(splits, of: options.data, Terminal.error)
         if let test = splits.test ?? splits.validation {
             return (TrainTestSplit(train: splits.train, test: test), true)
         }

@@ -75,7 +75,8 @@ struct TestnetProof {
 
         let accepted = first.rounds.filter { !$0.isRejected }.count
         report(gate(first.isComplete, "\(accepted)/\(run.options.rounds) rounds accepted, task completed"))
-        let accuracy = try finalAccuracy()
+        let reached = try finalFigures()
+        let accuracy = reached.accuracy
         let float = try FloatReference.run(
             first, files: Dictionary(uniqueKeysWithValues: zip(plan.members.map(\.node), plan.trainingFiles)),
             evaluation: plan.evaluationFile, label: plan.labelColumn,
@@ -88,22 +89,37 @@ struct TestnetProof {
         let isConvex = [.softmax, .linear].contains(plan.spec.model.architecture)
         let close =
             run.options.attack == .boostedFlip ? 0.05 : plan.spec.update.compression == .none && isConvex ? 0.01 : 0.02
-        let near = max(close, 2 / Double(max(1, plan.testRows)))
+        let isRegression = plan.spec.data.labels.isEmpty
+        // A loss is no share of rows.
+        let near = isRegression ? close : max(close, 2 / Double(max(1, plan.testRows)))
         let hasNoise = plan.spec.privacy.noisePpm > 0
         let isTwisted = run.options.attack == .noise || run.options.attack == .flip
-        let isNear = hasNoise || isTwisted || abs(accuracy - float.accuracy) <= near
+        let isNear =
+            hasNoise || isTwisted
+            || float.distance(accuracy: accuracy, loss: reached.loss, isRegression: isRegression) <= near
+        let bound = isRegression ? "\(Int(near * 100)) %" : near == 0.01 ? ".01" : Text.fixed(near, 3)
+        let told =
+            isRegression
+            ? (
+                own: "loss \(Text.fixed(reached.loss, 4))", plain: float.loss,
+                central: baselines.centralRounds.last?.test.loss ?? 0, alone: baselines.alone.map(\.loss).min() ?? 0
+            )
+            : (
+                own: "accuracy \(Text.fixed(accuracy, 4))", plain: float.accuracy, central: baselines.central,
+                alone: baselines.bestAlone
+            )
         report(
             gate(
                 isNear,
-                "accuracy \(Text.fixed(accuracy, 4)) "
+                told.own + " "
                     + (hasNoise
                         ? "with noise; without"
                         : isTwisted
                             ? "with \(run.options.attack?.rawValue ?? ""); without it"
-                            : "is within \(near == 0.01 ? ".01" : Text.fixed(near, 3)) of")
+                            : "is within \(bound) of")
                     + " plaintext \(plan.spec.training.title) over the decided sets "
-                    + "(\(Text.fixed(float.accuracy, 4))); centralised \(Text.fixed(baselines.central, 4)), best node alone "
-                    + Text.fixed(baselines.bestAlone, 4)))
+                    + "(\(Text.fixed(told.plain, 4))); centralised \(Text.fixed(told.central, 4)), best node alone "
+                    + Text.fixed(told.alone, 4)))
         let ledger = try TestnetLedgerProof(plan: plan, task: id, decided: first).check()
         for line in ledger.lines.dropLast() { report("        \(line)") }
         report(gate(ledger.holds, ledger.lines.last ?? "no ledger"))
@@ -297,14 +313,16 @@ struct TestnetProof {
         return (isExact, decided.rounds.reduce(0) { $0 + $1.sums.count })
     }
 
-    /// Weight-median accuracy of the last accepted round, from the first node's decided opinions.
-    private func finalAccuracy() throws -> Double {
-        guard let id = TaskID(hex: task) else { return 0 }
+    /// Weight-median accuracy and loss of the last accepted round, from the first node's decided opinions; without one
+    /// they are near nothing.
+    private func finalFigures() throws -> (accuracy: Double, loss: Double) {
+        guard let id = TaskID(hex: task) else { return (0, .infinity) }
         let store = try ChainStore.openReadOnly(path: plan.members[0].home.chainDatabase)
         let views = try store.roundMetrics(chain: id).compactMap {
             try? JSONDecoder().decode(RoundView.self, from: Data($0.json.utf8))
         }
-        return views.last { $0.outcome == .accepted }?.accuracy ?? 0
+        let last = views.last { $0.outcome == .accepted }
+        return (last?.accuracy ?? 0, last?.loss ?? .infinity)
     }
 
     /// The anchors of the digits task (docs/measurements.md): at 30 rounds with five nodes.

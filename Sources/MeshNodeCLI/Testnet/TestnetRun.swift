@@ -93,29 +93,20 @@ final class TestnetRun: Sendable {
         }
         for member in plan.members { try await waitReady(member) }
         // A node dials at most so many others, so in a large mesh not every pair has a link of its own.
-        let wanted = options.nodes - 1
-        let all = options.nodes * (options.nodes - 1) / 2
-        var told = -1.0
-        var links = 0
-        try await waitUntil("every node is linked to \(wanted) others") {
+        var progress = LinkProgress(nodes: options.nodes)
+        try await waitUntil("every node is linked to \(progress.wanted) others") {
             var peers: [Int] = []
             for member in plan.members {
                 let status: NodeStatus = try await member.client.get("/v1/node")
                 peers.append(status.peers)
             }
-            links = peers.reduce(0, +) / 2
-            guard let least = peers.indices.min(by: { peers[$0] < peers[$1] }), peers[least] < wanted else {
-                return nil
-            }
-            if self.elapsed - told > 2 {
-                if told >= 0 { self.report("\(links) of \(all) links") }
-                told = self.elapsed
-            }
-            return "node \(least + 1) has \(peers[least]) peers"
+            guard let missing = progress.missing(peers: peers) else { return nil }
+            if let line = progress.line(at: self.elapsed) { self.report(line) }
+            return missing
         }
         report(
             "\(options.nodes) nodes linked through one ticket after \(Text.fixed(elapsed, 1)) s"
-                + (links < all ? ", \(links) of \(all) links" : ""))
+                + (progress.links < progress.all ? ", \(progress.links) of \(progress.all) links" : ""))
     }
 
     func publish(_ plan: TestnetPlan) async throws -> String {

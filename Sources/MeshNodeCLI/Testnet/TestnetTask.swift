@@ -13,6 +13,15 @@ struct TestnetTask {
     let normalisation: Standardisation?
 
     func spec() throws -> TaskSpec {
+        if let normalisation {
+            let advice = TaskDataLines.advice(normalisation, of: train)
+            guard advice.isEmpty else {
+                throw CommandFailure(
+                    ExitStatus.data,
+                    "--data \(options.data): a task cannot take these rows as they are:\n"
+                        + advice.joined(separator: "\n"))
+            }
+        }
         let architecture = try ModelArchitecture(parsing: options.model)
         let isRegression = architecture == .linear
         let holders = options.holders.split(separator: ",").compactMap { UInt8($0) }
@@ -40,8 +49,10 @@ struct TestnetTask {
                 type: options.name, shape: train.sampleShape.map { UInt32($0) },
                 labels: isRegression ? [] : train.classNames, targets: isRegression ? 1 : 0, columns: [],
                 scalePpm: UInt64(options.scale(of: train)) * Ppm.one, resizes: false,
-                meanPpm: normalisation?.mean.map { Int64((Double($0) * 1e6).rounded()) } ?? [],
-                deviationPpm: normalisation?.deviation.map { UInt64(max(1, (Double($0) * 1e6).rounded())) } ?? [],
+                meanPpm: try normalisation?.mean.map { try Self.millionths(Double($0), "mean") } ?? [],
+                deviationPpm: try normalisation?.deviation.map {
+                    UInt64(max(1, try Self.millionths(Double($0), "deviation")))
+                } ?? [],
                 minimumRows: UInt32(min(20, smallestPart))),
             rounds: UInt32(options.rounds),
             participants: .init(minimum: UInt32(options.nodes), maximum: UInt32(options.nodes), smallestSet: 4),
@@ -63,7 +74,7 @@ struct TestnetTask {
             holders: .init(count: holders[0], threshold: holders[1]),
             evaluation: .init(tolerancePpm: 1_000_000, targetPpm: 0),
             privacy: options.noise > 0
-                ? .init(noisePpm: UInt32((options.noise * 1e6).rounded()), deltaPpm: 10) : .none,
+                ? .init(noisePpm: try Self.parts(options.noise, "--noise"), deltaPpm: 10) : .none,
             reward: .init(credits: 1000, rule: options.payout, minimumBond: 100), bodyRetention: 1000,
             voting: .automatic)
         if options.payout == .contribution {
@@ -72,6 +83,20 @@ struct TestnetTask {
                 ? UInt32(clamping: options.scoredRounds) : TaskSpecValidator.mostScoredRounds(spec)
         }
         return spec
+    }
+
+    private static func millionths(_ value: Double, _ name: String) throws(CommandFailure) -> Int64 {
+        guard let millionths = Ppm.nearest(value) else {
+            throw CommandFailure(ExitStatus.data, "\(name) \(value): a task cannot take it; use 0.000001 to 1000000")
+        }
+        return millionths
+    }
+
+    private static func parts(_ value: Double, _ name: String) throws(CommandFailure) -> UInt32 {
+        guard let parts = UInt32(exactly: try millionths(value, name)) else {
+            throw CommandFailure(ExitStatus.usage, "\(name) \(value): a task cannot take it; use 0.000001 to 4000")
+        }
+        return parts
     }
 
     private func learningRate(_ kind: TaskSpec.Architecture) -> UInt32 {
@@ -129,13 +154,15 @@ struct TestnetTask {
     private func compression() throws -> (kind: TaskSpec.Compression, support: TaskSpec.Support) {
         guard let settings = try CompressionSettings.parse(options.compressionText) else { return (.none, .all) }
         let isMasked = settings.variant == .maskedTraining
+        let decay = try Self.parts(Double(settings.decay), "--compression")
+        let factor = try Self.parts(Double(settings.rateFactor), "--compression")
         return (
             isMasked ? .masked : .residual,
             .init(
-                ratioPpm: UInt32((settings.ratio * 1e6).rounded()),
-                decayPpm: isMasked ? 0 : UInt32((Double(settings.decay) * 1e6).rounded()),
+                ratioPpm: try Self.parts(settings.ratio, "--compression"),
+                decayPpm: isMasked ? 0 : decay,
                 denseRounds: UInt32(settings.denseRounds),
-                rateFactorPpm: isMasked ? UInt32((Double(settings.rateFactor) * 1e6).rounded()) : 0)
+                rateFactorPpm: isMasked ? factor : 0)
         )
     }
 }

@@ -37,7 +37,17 @@ public enum TaskSpecValidator {
     ///
     /// - Parameter ignoring: paths that are known to be wrong already; rules that need them are left out.
     public static func faults(_ spec: TaskSpec, ignoring: Set<String> = []) -> [Fault] {
-        var check = SpecCheck(ignoring: ignoring)
+        judged(spec, ignoring: ignoring).faults
+    }
+
+    /// What fields of a range may be, by path, for whoever has to refuse a value that no specification can even hold: a person
+    /// who corrects it by one range must not be refused by a narrower one.
+    public static func ranges(_ spec: TaskSpec) -> [String: String] {
+        judged(spec, ignoring: [], collectsRanges: true).ranges ?? [:]
+    }
+
+    private static func judged(_ spec: TaskSpec, ignoring: Set<String>, collectsRanges: Bool = false) -> SpecCheck {
+        var check = SpecCheck(ignoring: ignoring, collectsRanges: collectsRanges)
         check.text("name", spec.name, isName: true)
         check.require(
             "name", !spec.name.readsAsIdentifier,
@@ -62,7 +72,7 @@ public enum TaskSpecValidator {
         scores(spec, &check)
         check.range("reward.minimum_bond", spec.reward.minimumBond, 1, UInt64(Int64.max))
         demand(spec, &check)
-        return check.faults
+        return check
     }
 
     /// A person needs about as long to train by a command, or to look at a candidate and answer.
@@ -215,9 +225,13 @@ struct SpecCheck {
     private(set) var faults: [Fault] = []
     /// Fields that are known to be wrong: those given, and those that a rule has found a fault in.
     private var wrong: Set<String>
+    /// What fields may be, of all that have a range, whether they are wrong or not; nil where nobody asks, for what peers
+    /// publish is judged, too.
+    private(set) var ranges: [String: String]?
 
-    init(ignoring: Set<String>) {
+    init(ignoring: Set<String>, collectsRanges: Bool = false) {
         self.ignoring = ignoring
+        ranges = collectsRanges ? [:] : nil
         wrong = ignoring
     }
 
@@ -237,6 +251,11 @@ struct SpecCheck {
         if let bracket = path.firstIndex(of: "[") { wrong.insert(String(path[..<bracket])) }
     }
 
+    /// Whether nothing is wrong with it as a text that is no name.
+    static func isText(_ text: String) -> Bool {
+        (1...Limits.name).contains(text.utf8.count) && text.shownFault(isName: false) == nil
+    }
+
     /// - Parameter isName: people call a thing by it (`LookAlikes`).
     mutating func text(_ path: String, _ text: String, isName: Bool = false) {
         let bytes = text.utf8
@@ -252,9 +271,9 @@ struct SpecCheck {
         _ path: String, _ value: Number, _ least: Number, _ most: Number, parts: Bool = false
     ) {
         func shown(_ number: Number) -> String { parts ? Ppm.text(UInt64(number)) : "\(number)" }
-        require(
-            path, value >= least && value <= most,
-            "\(shown(value)) is out of range; \(shown(least)) to \(shown(most)) is allowed")
+        func range() -> String { "\(shown(least)) to \(shown(most))" }
+        ranges?[path] = range()
+        require(path, value >= least && value <= most, "\(shown(value)) is out of range; \(range()) is allowed")
     }
 
     mutating func milliseconds(_ path: String, _ value: UInt64, _ least: UInt64, _ most: UInt64) {
@@ -277,6 +296,15 @@ public enum Ppm {
         digits = String(repeating: "0", count: 6 - digits.count) + digits
         while digits.hasSuffix("0") { digits.removeLast() }
         return "\(whole).\(digits)"
+    }
+
+    /// The millionths nearest to `value`; nil when it is not finite, or beyond what binary64 counts exactly.
+    ///
+    /// Every number that a file, an option or a peer determines becomes millionths here or in `exactly`, and nowhere by a cast
+    /// of its own: `Int64(value * 1e6)` ends the program at the first number that does not fit.
+    public static func nearest(_ value: Double) -> Int64? {
+        let scaled = (value * 1_000_000).rounded()
+        return scaled.magnitude < 9_007_199_254_740_992 ? Int64(scaled) : nil
     }
 
     /// The millionths that `value` stands for; nil when it is negative, not finite, too large or finer than millionths.

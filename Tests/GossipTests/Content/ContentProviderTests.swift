@@ -56,6 +56,62 @@ import Wire
         #expect(waits.count { $0 >= stall } == 1, "\(waits)")
     }
 
+    /// Where all want everything, questions are most of what comes.
+    @Test func aQuestionLooksThroughNoWants() {
+        let content = ContentID([UInt8](repeating: 8, count: 32))
+        let other = ContentID([UInt8](repeating: 9, count: 32))
+        var exchange = ContentExchange()
+        _ = exchange.handle(.want(content, expectedLength: 9, providers: [node(1)], deadline: nil), now: .zero)
+        let before = exchange.passes
+        for question: ContentMessage in [
+            .getManifest(other), .getChunks(other, .content, first: 0, bitmap: [1]), .cancel(other),
+        ] {
+            let answer = exchange.handle(.frame(from: node(2), question), now: .zero)
+            #expect(answer.isEmpty == (question == .cancel(other)), "\(answer)")
+        }
+        _ = exchange.handle(.finished(other, failure: nil), now: .zero)
+        #expect(exchange.passes == before)
+        _ = exchange.handle(.frame(from: node(1), .notFound(content, .absent)), now: .zero)
+        #expect(exchange.passes == before + 1)
+    }
+
+    /// Three peers that answer that they do not have it, and ten heartbeats: the doubling pause holds.
+    @Test func whatNobodyHasIsNotAskedForAtEachHeartbeat() {
+        let content = ContentID([UInt8](repeating: 8, count: 32))
+        let peers = (1...3).map { node($0) }
+        var exchange = ContentExchange()
+        var questions: [NodeID: Int] = [:]
+        func give(_ input: ContentInput, _ now: Duration) {
+            var pending = exchange.handle(input, now: now)[...]
+            while let directive = pending.popFirst() {
+                guard case .send(let peer, .getManifest(content)) = directive else { continue }
+                questions[peer, default: 0] += 1
+                pending += exchange.handle(.frame(from: peer, .notFound(content, .absent)), now: now)
+            }
+        }
+        give(.want(content, expectedLength: 9, providers: peers, deadline: nil), .zero)
+        for tenth in 1..<100 {
+            let now = Duration.milliseconds(tenth * 100)
+            give(tenth % 10 == 0 ? .linked(peers) : .timer, now)
+            // Whatever waits for it wants it once more.
+            if tenth % 10 == 5 { give(.want(content, expectedLength: 9, providers: peers, deadline: nil), now) }
+        }
+        // At 0, 0.5, 1.5, 3.5 and 7.5 seconds.
+        #expect(questions.count == 3 && questions.values.allSatisfy { (4...5).contains($0) }, "\(questions)")
+        // Who says that it has it, and who has just linked, is asked at once.
+        let before = questions
+        give(.providers(content, [peers[0]]), .seconds(10))
+        give(.peerGone(peers[1]), .seconds(10))
+        give(.linked([peers[0], peers[2]]), .seconds(10))
+        give(.linked(peers), .seconds(11))
+        #expect(questions[peers[0]]! == before[peers[0]]! + 1)
+        #expect(questions[peers[1]]! == before[peers[1]]! + 1)
+        #expect(questions[peers[2]]! == before[peers[2]]!)
+        // And who has linked since is asked, too.
+        give(.linked(peers + [node(4)]), .seconds(11))
+        #expect(questions[node(4)] == 1)
+    }
+
     /// Keys cost nothing, so as many strangers as there are places must not keep out who has it.
     @Test func strangersKeepNobodyKnownOut() {
         var settings = ContentSettings()

@@ -66,9 +66,9 @@ struct LinkTableTests {
 
     @Test("a restarted peer replaces a link that is not known to be dead yet")
     func restartedPeer() throws {
-        let own = testKey(1).nodeID
-        let peer = testKey(2).nodeID
-        for ownDials in [true, false] {
+        let ids = [testKey(1).nodeID, testKey(2).nodeID].sorted()
+        // Of two connections of one run the smaller id's stays: of another run any one replaces it, whoever dialled it.
+        for (own, peer, ownDials) in [(ids[0], ids[1], true), (ids[1], ids[0], true), (ids[0], ids[1], false)] {
             var table = LinkTable(own: own, settings: LinkSettings(profile: .wan), seed: 1, now: .zero)
             if ownDials {
                 _ = table.handle(.bootstrap([LinkWorld.address(1)], expected: peer), now: .zero)
@@ -390,6 +390,72 @@ struct LinkTableTests {
         for number: UInt8 in 100..<108 { #expect(come(number).contains(.admit(id)), "member \(number)") }
         #expect(table.links.count == 8 && table.links.keys.allSatisfy(members.contains))
         #expect(come(108) == [.introduce(id)], "members do not push out each other")
+    }
+
+    @Test("accounts leave a quarter of the places to members, and the latest of them goes for one")
+    func placesOfMembers() throws {
+        let settings = LinkSettings(profile: .wan)
+        var table = LinkTable(own: testKey(1).nodeID, settings: settings, seed: 1, now: .zero)
+        let accounts = (UInt8(10)..<74).map { testKey($0).nodeID }
+        let members = (UInt8(100)..<180).map { testKey($0).nodeID }
+        let strangers = (UInt8(200)..<210).map { testKey($0).nodeID }
+        _ = table.handle(.standing(Standing(members: Set(members), accounts: Set(accounts))), now: .zero)
+        var id: ConnectionID = 0
+        func come(_ node: NodeID) -> (isIn: Bool, gone: NodeID?) {
+            id += 2
+            let now = Duration.seconds(Int(id))
+            _ = table.handle(.accepted(id), now: now)
+            let answer = table.handle(.identified(id, node, instance: 1), now: now)
+            var gone: NodeID?
+            for case .close(let other, .full) in answer {
+                gone = table.links.first { $0.value.connection == other }?.key
+                _ = table.handle(.closed(other, .here(.full)), now: now)
+            }
+            guard answer.contains(.admit(id)) else {
+                _ = table.handle(.closed(id, .here(.full)), now: now)
+                return (false, gone)
+            }
+            _ = table.handle(.established(id), now: now)
+            return (true, gone)
+        }
+        let kept = settings.acceptedMax / 4
+        for stranger in strangers { #expect(come(stranger).isIn) }
+        let came = accounts.map(come)
+        #expect(table.links.count == settings.acceptedMax - kept)
+        #expect(came.filter(\.isIn).count == settings.acceptedMax - kept)
+        #expect(Set(came.compactMap(\.gone)) == Set(strangers), "accounts push out strangers, and no account")
+        for member in members.prefix(kept) { #expect(come(member) == (true, nil)) }
+        #expect(table.links.count == settings.acceptedMax)
+        let next = come(members[kept])
+        #expect(next == (true, accounts[settings.acceptedMax - kept - 1]), "the latest account leaves")
+        for member in members.dropFirst(kept + 1) { _ = come(member) }
+        #expect(table.links.keys.count { members.contains($0) } == settings.acceptedMax)
+    }
+
+    @Test("members are dialled before accounts that were linked with, and those before all others")
+    func membersBeforeAccounts() {
+        var settings = LinkSettings(profile: .wan)
+        settings.dialsInProgressMax = 8
+        let world = LinkWorld(seed: 1)
+        for number: UInt8 in 2..<120 { world.add(identity: testKey(number)) }
+        let nodes = world.nodes.map(\.identity.nodeID)
+        // A hundred accounts, each met once; two members that nobody met here.
+        let members = Set(nodes.suffix(2))
+        for seed: UInt64 in 0..<10 {
+            var table = LinkTable(own: testKey(1).nodeID, settings: settings, seed: seed, now: .zero)
+            let standing = Standing(members: members, accounts: Set(nodes.prefix(100)))
+            _ = table.handle(.standing(standing), now: .zero)
+            for index in nodes.indices {
+                _ = table.handle(.record(world.record(index), isRemembered: index < 100), now: .zero)
+            }
+            let first = table.handle(.tick, now: .seconds(60)).compactMap {
+                if case .dial(_, _, let expected?) = $0 { expected } else { nil }
+            }
+            #expect(Set(first.prefix(2)) == members, "seed \(seed)")
+            #expect(first.dropFirst(2).allSatisfy { standing.rank(of: $0) == .account }, "seed \(seed)")
+            // Both are dialled: what is kept for them is kept from accounts.
+            #expect(first.count == settings.dialsInProgressMax * 3 / 4, "seed \(seed): \(first.count)")
+        }
     }
 
     @Test("a stranger's record names addresses of numbers only")

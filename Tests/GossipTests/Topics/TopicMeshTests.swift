@@ -55,6 +55,26 @@ struct TopicMeshTests {
         }
     }
 
+    /// What was ignored when it came and counts later is passed on to the mesh, not to everybody as an own message is.
+    @Test func whatCountsLateGoesToTheMeshAlone() {
+        var world = TopicWorld(30)
+        world.linkAll()
+        world.run(for: .seconds(5))
+        var mesh = world.meshes[node(1)]!
+        let members = mesh.mesh(of: world.topic)
+        let message = world.message(1)
+        _ = mesh.handle(.message(message, from: node(2)), now: world.now)
+        _ = mesh.handle(.verdict(message.id, .ignore), now: world.now)
+        #expect(!mesh.hasSeen(message.id))
+        #expect(mesh.handle(.relay(message), now: world.now) == [.send(message, to: members)])
+        #expect(!members.isEmpty && members.count < 29 && mesh.hasSeen(message.id))
+        #expect(mesh.counters.published == 0)
+        #expect(mesh.handle(.relay(message), now: world.now).isEmpty)
+        // Whoever asks for it gets it.
+        let answer = mesh.handle(.control(.want([message.id]), from: node(30)), now: world.now)
+        #expect(answer.contains(.send(message, to: [node(30)])))
+    }
+
     @Test func aMeshKeepsItsSize() {
         var world = TopicWorld(30)
         world.linkAll()
@@ -237,6 +257,23 @@ struct TopicMeshTests {
         #expect(told.isSuperset(of: members), "\(members.filter { !told.contains($0) })")
     }
 
+    /// Nor does this node take them of its own accord, though its mesh is too small without them.
+    @Test func strangersAreGraftedIntoFewPlaces() {
+        var mesh = TopicMesh(own: node(1), settings: TopicSettings(profile: .wan), seed: 1, now: .zero)
+        let topic = ChainID([UInt8](repeating: 9, count: 32))
+        _ = mesh.handle(.standing(Standing(members: [node(100)], accounts: [node(100)])), now: .zero)
+        _ = mesh.handle(.join(topic), now: .zero)
+        for number in UInt8(2)...30 {
+            _ = mesh.handle(.linked(node(number), outbound: number % 2 == 0), now: .zero)
+            _ = mesh.handle(.control(.join([topic]), from: node(number)), now: .zero)
+        }
+        #expect(mesh.mesh(of: topic).count == mesh.settings.strangersMost)
+        for second in 1...3 {
+            _ = mesh.handle(.tick, now: .seconds(second))
+            #expect(mesh.mesh(of: topic).count == mesh.settings.strangersMost, "second \(second)")
+        }
+    }
+
     @Test func graftsWithinTheBackoffAreRefusedAndCost() {
         var world = TopicWorld(2)
         world.link(1, 2)
@@ -277,6 +314,35 @@ struct TopicMeshTests {
         }
         #expect(timers.count <= 4, "\(timers.count) timers")
         #expect(ticks < 1_000, "\(ticks) ticks in a minute")
+    }
+
+    /// Each wake looks at all pulls: how many there are must not follow from the times at which frames come.
+    @Test func framesAtManyTimesGiveFewWakes() {
+        var mesh = TopicMesh(own: node(1), settings: TopicSettings(profile: .wan), seed: 1, now: .zero)
+        let topic = ChainID([UInt8](repeating: 9, count: 32))
+        _ = mesh.handle(.join(topic), now: .zero)
+        let peers = UInt8(2)...11
+        for peer in peers { _ = mesh.handle(.linked(node(peer), outbound: true), now: .zero) }
+        // A thousand names at a thousand times within three seconds, from ten peers.
+        var frames: [(at: Duration, name: Int)] = (0..<1_000).map { (.microseconds(2_917 * $0 + 13), $0) }
+        var wakes: [Duration: Int] = [:]
+        var now: Duration = .zero
+        while now < .seconds(8) {
+            let frame = frames.first?.at ?? .seconds(9)
+            let due = mesh.nextDeadline ?? .seconds(9)
+            now = max(now, min(frame, due))
+            if frame <= due {
+                let name = frames.removeFirst().name
+                let id = MessageID((0..<32).map { UInt8(truncatingIfNeeded: $0 < 8 ? name >> (8 * $0) : 7) })
+                _ = mesh.handle(.control(.have(topic, [id]), from: node(2 + UInt8(name % 10))), now: now)
+            } else {
+                wakes[.seconds(now.components.seconds), default: 0] += 1
+                _ = mesh.handle(.tick, now: now)
+            }
+        }
+        #expect(frames.isEmpty && mesh.load.pulls == 0)
+        #expect(wakes.values.allSatisfy { $0 <= 20 }, "\(wakes.values.max() ?? 0) wakes in a second")
+        #expect(wakes.values.reduce(0, +) >= 8)
     }
 
     @Test func oneSeedOneOrder() {

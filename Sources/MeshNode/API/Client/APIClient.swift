@@ -1,3 +1,4 @@
+internal import Glibc
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -171,18 +172,19 @@ public struct APIClient: Sendable {
                     }
                 }
         } catch let error as IOError {
-            guard error.errnoCode != 13 else { throw .notAllowed(path: socket) }
-            throw .unreachable(path: socket, reason: Self.reason(error.errnoCode))
+            throw Self.refusal(error.errnoCode, of: socket)
         } catch {
             throw .unreachable(path: socket, reason: "\(error)")
         }
     }
 
-    private static func reason(_ code: Int32) -> String {
+    /// What it means that the system did not connect: a socket of another user is no node that is absent.
+    static func refusal(_ code: Int32, of socket: String) -> APIError {
         switch code {
-        case 2: "there is no such socket"
-        case 111: "nobody listens there any more"
-        default: "system error \(code)"
+        case EACCES, EPERM: .notAllowed(path: socket)
+        case ENOENT: .unreachable(path: socket, reason: "there is no such socket")
+        case ECONNREFUSED: .unreachable(path: socket, reason: "nobody listens there any more")
+        default: .unreachable(path: socket, reason: "system error \(code)")
         }
     }
 }

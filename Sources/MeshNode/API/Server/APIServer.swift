@@ -32,8 +32,7 @@ public struct APIServer<Service: NodeService>: Sendable {
     ///
     /// - Parameter onReady: called once the socket accepts connections and has its mode.
     public func run(onReady: @escaping @Sendable () async -> Void = {}) async throws(APIError) {
-        try Self.checkDirectory(of: socket)
-        try Self.removeStaleSocket(socket)
+        if try APISocket.require(socket) { unlink(socket) }
         defer { unlink(socket) }
         let router = Router(context: APIContext.self)
         router.add(middleware: ProblemMiddleware())
@@ -47,7 +46,8 @@ public struct APIServer<Service: NodeService>: Sendable {
         quiet.logLevel = max(logger.logLevel, .warning)
         let application = Application(
             router: router,
-            server: .http1(configuration: .init(idleTimeout: Self.idleTimeout)),
+            server: .http1(
+                configuration: .init(additionalChannelHandlers: [UnreadableHead()], idleTimeout: Self.idleTimeout)),
             configuration: .init(
                 address: .unixDomainSocket(path: socket), serverName: "meshnode",
                 availableConnectionsDelegate: MaximumAvailableConnections(connections, logger: quiet)),
@@ -72,34 +72,10 @@ public struct APIServer<Service: NodeService>: Sendable {
         } catch is CancellationError {
             return
         } catch let error as IOError {
-            throw .cannotListen(path: socket, reason: String(cString: strerror(error.errnoCode)))
+            throw .cannotListen(
+                path: socket, reason: String(cString: strerror(error.errnoCode)) + APISocket.directoryAdvice)
         } catch {
-            throw .cannotListen(path: socket, reason: "\(error)")
-        }
-    }
-
-    private static func checkDirectory(of socket: String) throws(APIError) {
-        let directory = FileSystem.parent(of: socket)
-        guard let status = try status(directory, of: socket) else {
-            throw .cannotListen(path: socket, reason: "its directory does not exist")
-        }
-        guard status.isDirectory else { throw .cannotListen(path: socket, reason: "\(directory) is not a directory") }
-        guard status.mode & 0o077 == 0 else { throw .openDirectory(path: directory, mode: status.permissions) }
-    }
-
-    /// A socket that a killed process left behind; anything else at that path is not ours to remove.
-    private static func removeStaleSocket(_ path: String) throws(APIError) {
-        guard let status = try status(path, of: path) else { return }
-        let isSocket = status.mode & 0o170000 == 0o140000
-        guard isSocket else { throw .cannotListen(path: path, reason: "a file that is no socket is in the way") }
-        unlink(path)
-    }
-
-    private static func status(_ path: String, of socket: String) throws(APIError) -> FileSystem.Status? {
-        do {
-            return try FileSystem.status(path)
-        } catch {
-            throw .cannotListen(path: socket, reason: error.description)
+            throw .cannotListen(path: socket, reason: "\(error)" + APISocket.directoryAdvice)
         }
     }
 }

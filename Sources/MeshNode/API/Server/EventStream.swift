@@ -12,7 +12,7 @@ enum EventStream {
     static func response(_ log: EventLog, _ request: Request) throws(ServiceError) -> Response {
         var after = log.last
         if let text = request.headers[.lastEventID] {
-            guard let number = UInt64(text) else {
+            guard let number = Request.whole(text, as: UInt64.self) else {
                 throw .invalid([Fault("Last-Event-ID", "\"\(text.prefix(40))\" is not the number of an event")])
             }
             after = number

@@ -33,22 +33,25 @@ extension RouteTable {
             Route(.get, "/v1/contributors", "What each node did for all paid tasks.") { service, _, _ in
                 .json(await service.contributors())
             },
-            Route(.post, "/v1/ledger/transfer", "Moves credits: {\"to\": NODE, \"credits\": N}.") {
+            Route(.post, "/v1/ledger/transfer", "Moves credits: {\"to\": NODE, \"credits\": N}; ?again=1.") {
                 service, request, _ in
                 let body = try await LedgerRequest.read(request, limit: APIServer<Service>.bodyLimit)
                 let (credits, text) = (try body.amount(), try body.recipient())
                 let node = try await NameResolution.node(text, service)
-                return .json(try await service.transfer(credits, to: node), status: .accepted)
+                return .json(
+                    try await service.transfer(credits, to: node, again: try request.isSet("again")), status: .accepted)
             },
             Route(.post, "/v1/ledger/bond", "Puts credits up as a validator: {\"credits\": N}.") {
                 service, request, _ in
                 let body = try await LedgerRequest.read(request, limit: APIServer<Service>.bodyLimit)
-                return .json(try await service.bond(try body.amount()), status: .accepted)
+                return .json(
+                    try await service.bond(try body.amount(), again: try request.isSet("again")), status: .accepted)
             },
             Route(.post, "/v1/ledger/unbond", "Takes a validator's credits back: {\"credits\": N}.") {
                 service, request, _ in
                 let body = try await LedgerRequest.read(request, limit: APIServer<Service>.bodyLimit)
-                return .json(try await service.unbond(try body.amount()), status: .accepted)
+                return .json(
+                    try await service.unbond(try body.amount(), again: try request.isSet("again")), status: .accepted)
             },
             Route(.post, "/v1/tasks/{task}/leave", "Takes this node's enrolment back before the task is closed.") {
                 service, _, context in

@@ -4,17 +4,52 @@ internal import Hummingbird
 internal import NIOCore
 internal import Wire
 
+/// What a client sends is read here, and whatever is wrong with it is told as the client's fault with a sentence: none of it is
+/// a failure of the node (500), and none of it is taken for something near it. ``UnreadableHead`` does the same for what is
+/// no request at all.
 extension Request {
-    /// The whole body; 413 beyond `limit` bytes.
+    /// The whole body; 413 beyond `limit` bytes, 400 where it is not what its head and chunks announce.
     func body(upTo limit: Int) async throws -> [UInt8] {
-        Array(buffer: try await body.collect(upTo: limit))
+        // A length that is too large is refused before a byte of it is waited for.
+        if let length = headers[.contentLength].flatMap({ Self.whole($0, as: UInt64.self) }), length > UInt64(limit) {
+            throw HTTPError(.contentTooLarge)
+        }
+        do {
+            return Array(buffer: try await body.collect(upTo: limit))
+        } catch let error as any HTTPResponseError {
+            throw error
+        } catch {
+            throw Problem.unreadable("the body is not what the request announces: \(error)")
+        }
     }
 
     /// A number of the query; nil when it is absent.
-    func number<Number: FixedWidthInteger>(_ name: String, _ type: Number.Type) throws(ServiceError) -> Number? {
-        guard let text = uri.queryParameters[Substring(name)] else { return nil }
-        guard let number = Number(text) else { throw .invalid([Fault(name, Self.refusal(String(text), type))]) }
+    func number<Number: FixedWidthInteger & UnsignedInteger>(
+        _ name: String, _ type: Number.Type
+    ) throws(ServiceError) -> Number? {
+        let values = uri.queryParameters[values: Substring(name)]
+        guard values.count <= 1 else { throw .invalid([Fault(name, "is given \(values.count) times")]) }
+        guard let text = values.first else { return nil }
+        guard let number = Self.whole(text, as: type) else {
+            throw .invalid([Fault(name, Self.refusal(String(text), type))])
+        }
         return number
+    }
+
+    /// Whether a choice of the query is made: 1; absent or 0 is no.
+    func isSet(_ name: String) throws(ServiceError) -> Bool {
+        switch try number(name, UInt8.self) {
+        case nil, 0?: return false
+        case 1?: return true
+        case let other?: throw .invalid([Fault(name, "is \(other); 1 says yes, 0 says no")])
+        }
+    }
+
+    /// Digits and nothing else: no sign, no space.
+    static func whole<Number: FixedWidthInteger & UnsignedInteger>(
+        _ text: some StringProtocol, as type: Number.Type
+    ) -> Number? {
+        text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Number(text) : nil
     }
 
     fileprivate static func refusal<Number: FixedWidthInteger>(_ text: String, _ type: Number.Type) -> String {
@@ -23,9 +58,13 @@ extension Request {
 }
 
 extension APIContext {
-    func number<Number: FixedWidthInteger>(_ name: String, _ type: Number.Type) throws(ServiceError) -> Number {
+    func number<Number: FixedWidthInteger & UnsignedInteger>(
+        _ name: String, _ type: Number.Type
+    ) throws(ServiceError) -> Number {
         let text = parameters.get(name) ?? ""
-        guard let number = Number(text) else { throw .invalid([Fault(name, Request.refusal(text, type))]) }
+        guard let number = Request.whole(text, as: type) else {
+            throw .invalid([Fault(name, Request.refusal(text, type))])
+        }
         return number
     }
 

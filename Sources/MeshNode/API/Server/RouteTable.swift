@@ -91,15 +91,20 @@ enum RouteTable<Service: NodeService> {
     private static var taskRoutes: [Route<Service>] {
         [
             Route(.get, "/v1/tasks", "Every task of the registry.") { service, _, _ in .json(await service.tasks()) },
-            Route(.post, "/v1/tasks", "Publishes a task: a task file (application/toml) or an encoded specification.") {
+            Route(
+                .post, "/v1/tasks",
+                "Publishes a task: a task file (application/toml) or an encoded specification; ?again=1, ?anyway=1."
+            ) {
                 service, request, context in
+                let again = try request.isSet("again")
+                let anyway = try request.isSet("anyway")
                 let kind = request.headers[.contentType]?.prefix(while: { $0 != ";" })
                 let bytes = try await request.body(
                     upTo: kind == "application/x-meshnode-task" ? 1 << 30 : APIServer<Service>.bodyLimit)
                 let task: PreparedTask
                 switch kind {
                 case "application/toml"?:
-                    task = try TaskFile.read(String(decoding: bytes, as: UTF8.self), file: "request body")
+                    task = try TaskFile.read(try APICoding.text(bytes), file: "request body")
                 case "application/octet-stream"?: task = try TaskDocument.read(bytes)
                 case "application/x-meshnode-task"?: task = try TaskDocument.readWithWeights(bytes)
                 default:
@@ -107,7 +112,7 @@ enum RouteTable<Service: NodeService> {
                         type: "media-type", title: "Unsupported media type", status: 415,
                         detail: "a task is application/toml, application/octet-stream or application/x-meshnode-task")
                 }
-                return .json(try await service.publish(task), status: .accepted)
+                return .json(try await service.publish(task, again: again, anyway: anyway), status: .accepted)
             },
             Route(.get, "/v1/tasks/{task}", "One task, by id, unique prefix of it, or name.") {
                 service, request, context in

@@ -53,6 +53,25 @@ public struct NodeStatus: Codable, Equatable, Sendable {
         }
     }
 
+    /// A transaction of this node that no registry block holds yet. It is executed when the registry goes on.
+    public struct Pending: Codable, Equatable, Sendable {
+        public var transaction: String
+        /// transfer, publish, enrol, leave, bond, unbond, control, reveal, rating; close, settle, refund and evidence are given by
+        /// the node itself.
+        public var kind: String
+        /// What it does, for people.
+        public var what: String
+        /// When it was given, milliseconds since 1970; after a restart, when the node began again.
+        public var sinceMs: UInt64
+
+        public init(transaction: String, kind: String, what: String, sinceMs: UInt64) {
+            self.transaction = transaction
+            self.kind = kind
+            self.what = what
+            self.sinceMs = sinceMs
+        }
+    }
+
     /// Hexadecimal node id.
     public var node: String
     public var name: String
@@ -77,6 +96,8 @@ public struct NodeStatus: Codable, Equatable, Sendable {
     public var contentsWanted: Int
     /// Why it does not do what is expected of it; empty when nothing is in the way.
     public var obstacles: [Obstacle]
+    /// This node's own orders that are not decided yet, in the order in which they were given.
+    public var pending: [Pending]
     /// What is wrong and stops nothing.
     public var warnings: [String]
 
@@ -85,10 +106,12 @@ public struct NodeStatus: Codable, Equatable, Sendable {
         uptimeSeconds: Double, listening: [String], peers: Int, notReady: [String] = [],
         unsupported: [Unsupported] = [], balance: UInt64? = nil,
         chains: [ChainView] = [], current: [Current] = [], bytesIn: UInt64 = 0, bytesOut: UInt64 = 0,
-        drops: [Counter] = [], contentsWanted: Int = 0, obstacles: [Obstacle] = [], warnings: [String] = []
+        drops: [Counter] = [], contentsWanted: Int = 0, obstacles: [Obstacle] = [],
+        pending: [Pending] = [], warnings: [String] = []
     ) {
         self.warnings = warnings
         self.obstacles = obstacles
+        self.pending = pending
         self.contentsWanted = contentsWanted
         self.node = node
         self.name = name
