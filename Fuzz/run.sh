@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Fuzz/run.sh [--seconds N | --runs N | --fixed N] [--replay] [--coverage] [TARGET...]: each target in turn for 20 seconds,
-# N seconds or N executions.
+# Fuzz/run.sh [--seconds N | --runs N | --fixed N] [--replay] [--coverage] [--build] [TARGET...]: each target in turn for
+# 20 seconds, N seconds or N executions.
 #
 # --fixed N   N executions that are the same ones in every run, as CI has them: a fixed seed, and of the inputs only what
 #             is kept. What somebody's commit is judged by must not be a matter of luck
 # --replay    only what is kept: every input of Fuzz/corpus once
+# --build     builds and runs nothing
 # --coverage  also the lines of each target's file that what is kept and found reaches, by a second build that counts them
 #
 # What covers something new goes to Fuzz/.build/found/TARGET and serves later runs. An input that ends the program becomes
@@ -12,7 +13,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 limit=(-max_total_time=20)
-chosen= coverage= fixed=
+chosen= coverage= fixed= only_build=
 targets=()
 while [ $# -gt 0 ]; do
     case "$1" in
@@ -20,6 +21,7 @@ while [ $# -gt 0 ]; do
     --runs) limit=("-runs=$2") chosen=yes; shift 2 ;;
     --fixed) limit=("-runs=$2") chosen=yes fixed=yes; shift 2 ;;
     --replay) limit=(-runs=0) chosen=yes; shift ;;
+    --build) only_build=yes; shift ;;
     --coverage) coverage=yes; shift ;;
     -*) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
     *) targets+=("$1"); shift ;;
@@ -31,6 +33,7 @@ done
 # With the backtracer on, the program that traps is replaced by one that prints a trace, and no input is written.
 export SWIFT_BACKTRACE=enable=no SWIFT_DETERMINISTIC_HASHING=1 OPENBLAS_NUM_THREADS=1
 swift build -c release --product meshnode-fuzz >&2
+[ -z "$only_build" ] || exit 0
 program=.build/release/meshnode-fuzz
 [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <("$program" | cut -d' ' -f1)
 if [ -n "$coverage" ]; then

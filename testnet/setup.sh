@@ -13,8 +13,28 @@ say() { printf '%s\n' "$*" >&2; }
 # usage: the comment at the head of the script.
 usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$script"; }
 
-# from_caller PATH: what a path means where the script was called.
-from_caller() { case "$1" in /*) printf '%s\n' "$1" ;; *) printf '%s\n' "$caller/$1" ;; esac; }
+# from_caller PATH: what a path means where the script was called. An empty one is an unset variable of somebody's.
+from_caller() {
+    case "$1" in
+    '') say "an empty path means nothing; name a directory" && exit 64 ;;
+    /*) printf '%s\n' "$1" ;;
+    *) printf '%s\n' "$caller/$1" ;;
+    esac
+}
+
+# fresh_folder PATH NAME...: makes PATH ready for a run. What an earlier run made there, the NAMEs (patterns) beside its
+# marker, is removed; anything else belongs to somebody, and a folder without the marker that is not empty is refused.
+fresh_folder() {
+    local folder=$1 name
+    shift
+    if [ ! -e "$folder/.testnet" ] && [ -n "$(ls -A "$folder" 2>/dev/null)" ]; then
+        say "$folder holds what no run made: nothing was touched; give another --out, or move it away"
+        exit 64
+    fi
+    mkdir -p "$folder"
+    for name in "$@"; do find "$folder" -mindepth 1 -maxdepth 1 -name "$name" -exec rm -rf {} +; done
+    printf 'made by: %s\n' "${script##*/}" >"$folder/.testnet"
+}
 
 # read_options WORD...: sets install (yes or no), out where --out is given, and arguments, all other words.
 read_options() {
@@ -96,7 +116,8 @@ build() {
     local log=.build/last-build.log
     mkdir -p .build
     if [ -t 2 ]; then
-        swift build "${BUILD_FLAGS[@]}" "$@" 2>&1 | tee "$log" | while IFS= read -r line; do
+        # Whether it failed is read from what it wrote: here and below a status would end the script without a word.
+        { swift build "${BUILD_FLAGS[@]}" "$@" 2>&1 || true; } | tee "$log" | while IFS= read -r line; do
             case "$line" in \[*) printf '\r\033[K%.100s' "$line" >&2 ;; esac
         done
         printf '\r\033[K' >&2
