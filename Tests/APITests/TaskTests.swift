@@ -52,6 +52,24 @@ import Wire
         #expect(try TaskDocument.read(completed.wireBytes).spec == completed)
     }
 
+    /// A reward that is worth more than a quorum of bonds is said before the task is published.
+    @Test func rewardsAboveTheBondsOfAQuorumAreSaid() throws {
+        var spec = try TaskSpec.example()
+        spec.reward.minimumBond = 100
+        spec.reward.credits = 200 * UInt64(spec.participants.minimum)
+        let isSaid = { (spec: TaskSpec) in
+            TaskSpecValidator.warnings(spec).contains { $0.contains("reward.credits is above") }
+        }
+        #expect(!isSaid(spec))
+        spec.reward.credits += 1
+        #expect(isSaid(spec))
+        spec.reward.minimumBond = UInt64(Int64.max)
+        #expect(!isSaid(spec))
+        spec.reward.minimumBond = 100
+        spec.participants.members = [NodeID([UInt8](repeating: 1, count: 32))]
+        #expect(!isSaid(spec))
+    }
+
     /// What happens when nobody votes is said before the task is published.
     @Test func roundsThatWaitForPeopleSaySo() throws {
         var spec = try TaskSpec.example()

@@ -52,4 +52,21 @@ struct ElectionTests {
         #expect(electorate.members.count == 32)
         #expect(electorate.members.allSatisfy { $0.weight >= 8 })
     }
+
+    /// Who matters alone is found at exactly a third and exactly a quorum.
+    @Test func oneBondThatMattersAloneIsNamed() {
+        func dominant(_ weights: [UInt64]) -> (member: Electorate.Member, decides: Bool)? {
+            Electorate(
+                bonds: weights.enumerated().map {
+                    .init(node: NodeID([UInt8](repeating: UInt8($0.offset), count: 32)), weight: $0.element)
+                }
+            ).dominant
+        }
+        #expect(dominant([100, 100, 100]) == nil)
+        #expect(dominant([100, 100, 101])?.member.weight == 101)
+        #expect(dominant([100, 100, 101])?.decides == false)
+        #expect(dominant([100, 100, 400])?.decides == false)
+        #expect(dominant([100, 100, 401])?.decides == true)
+        #expect(dominant([]) == nil)
+    }
 }

@@ -97,6 +97,33 @@ import Testing
         #expect(status.contains("pending  publishing of task \"pending\", given 2"), "\(status)")
     }
 
+    /// Weight is the bond: a member that can decide a task without the others is named to whoever looks at it.
+    @Test func aMemberThatDecidesAloneIsNamed() async throws {
+        let lab = try LabNodes(4)
+        defer { lab.stopAll() }
+        try await lab.startAll()
+        let task = try lab.publish(
+            "n1", as: "owned", ["participants.minimum=4", "holders.count=1", "holders.threshold=0"])
+        try await lab.until("every node knows the task") {
+            for name in lab.names { _ = try await lab.task(task, on: name) }
+            return nil
+        }
+        for name in ["n2", "n3"] { try lab.run(name, "task", "join", task) }
+        try await lab.until("two are enrolled") {
+            try await lab.task(task, on: "n1").participants.count == 2 ? nil : "not yet"
+        }
+        #expect(try await lab.task(task, on: "n1").power == nil)
+        try lab.run("n4", "task", "join", task, "--bond", "2000")
+        let n4 = try await lab.status("n4").node
+        try await lab.until("the third is enrolled") {
+            try await lab.task(task, on: "n1").participants.count == 3 ? nil : "not yet"
+        }
+        let shown = try lab.run("n1", "task", "show", task)
+        #expect(shown.contains("\(n4.prefix(8)) has 2000 of 2200 of the bonds, a quorum alone"), "\(shown)")
+        #expect(shown.contains("whom its reward pays"), "\(shown)")
+        #expect(try await lab.status("n1").warnings.allSatisfy { !$0.contains("the registry") })
+    }
+
     @Test func tasksAreLeftTakenBackAndExpire() async throws {
         let lab = try LabNodes(4, genesis: ["--settle-seconds", "1", "--evidence-seconds", "2"])
         defer { lab.stopAll() }

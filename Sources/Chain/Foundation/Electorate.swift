@@ -43,6 +43,13 @@ public struct Electorate: Hashable, Sendable, WireCodable {
     /// T = ⌊W/3⌋ + 1: at least one honest voter is in it.
     public var third: UInt64 { totalWeight / 3 + 1 }
 
+    /// The voter of the largest weight, where it matters alone: without a third or more of the weight nothing is decided, and a
+    /// quorum decides without the others.
+    public var dominant: (member: Member, decides: Bool)? {
+        guard let first = members.max(by: { $0.weight < $1.weight }), first.weight >= third else { return nil }
+        return (first, first.weight >= quorum)
+    }
+
     public var hash: Digest { Digest(Transcript.hash("meshnode/electorate/1", wireBytes)) }
 
     /// Place of `node`, by binary search.

@@ -43,7 +43,10 @@ extension Node: NodeService {
             contentsWanted: transfer.exchange.wanted.count + transfer.exchange.finishing.count,
             obstacles: obstacles.views,
             pending: pendingViews,
-            warnings: [MemoryAdvice.warning(unlocked: SecretMemory.unlockedBytes), storeWarning].compactMap { $0 })
+            warnings: [
+                MemoryAdvice.warning(unlocked: SecretMemory.unlockedBytes), storeWarning,
+                WeightAdvice.text(registry: registry.state.validators),
+            ].compactMap { $0 })
     }
 
     /// Most tasks before their start that `status` lists.

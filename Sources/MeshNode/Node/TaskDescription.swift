@@ -73,6 +73,9 @@ extension TaskView {
             reward: record.spec.reward.credits, head: (state?.head ?? ended?.head)?.hex,
             specification: TaskFile.text(record.spec))
         dates = TaskDates(record, parameters)
+        if [.enrolling, .running, .paused].contains(taskState) {
+            power = WeightAdvice.text(record, electorate: electorate)
+        }
     }
 }
 

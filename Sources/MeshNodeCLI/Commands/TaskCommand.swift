@@ -191,6 +191,7 @@ struct TaskCommand: AsyncParsableCommand {
                 ("publisher", task.publisher), ("round", "\(task.round)/\(task.rounds)"),
                 ("accuracy", Text.share(task.accuracy)), ("loss", Text.share(task.loss)), ("model", task.model),
                 ("head", task.head), ("reward", "\(task.reward) credits"), ("privacy", task.readers),
+                ("power", task.power),
             ]
             if let spec = try? TaskFile.specification(task.specification, file: task.name) {
                 fields += Self.recipe(spec)

@@ -87,6 +87,14 @@ public enum TaskSpecValidator {
                     + "participants or more use count = 3, threshold = 1")
         }
         lines += bucketWarnings(spec)
+        let (least, overflow) = (2 * UInt64(spec.participants.minimum))
+            .multipliedReportingOverflow(by: spec.reward.minimumBond)
+        if spec.participants.members.isEmpty, !overflow, spec.reward.credits > least {
+            lines.append(
+                "reward.credits is above \(least), twice the least bonds of the fewest members: weight is the bond, and whoever "
+                    + "bonds more than twice what all others did decides the task alone, its reward too; raise "
+                    + "reward.minimum_bond, or name participants.members")
+        }
         if !spec.training.server.isRobust,
             UInt64(spec.participants.minimum) <= 2 * UInt64(spec.participants.smallestSet)
         {

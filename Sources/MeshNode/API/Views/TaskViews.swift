@@ -51,6 +51,8 @@ public struct TaskView: Codable, Equatable, Sendable {
     public var cost: CostView?
     /// When what comes next in it happens.
     public var dates: TaskDates?
+    /// Which member's bond decides the task alone or can stop it; absent where none can, and of a task that is over.
+    public var power: String?
 
     public init(
         task: String, name: String, state: TaskState, reason: String? = nil, publisher: String, round: UInt32,
