@@ -31,7 +31,8 @@ struct TableColumns {
         let label = positions[reader.labelColumn]
         guard label != nil || !reader.needsLabel else {
             throw refuse(
-                reader.labelColumn, "a column of this name", "\(titles.count) columns: \(TitleText.list(titles))")
+                reader.labelColumn, "a column of this name",
+                "\(Counted.text(titles.count, "column")): \(TitleText.list(titles))")
         }
         let own = titles.indices.filter { $0 != label }
         if let wanted = reader.featureColumns, reader.columnsInOrder {
@@ -104,7 +105,7 @@ public enum ColumnOrder {
                 throw .badData(
                     DataFault(
                         file: file, field: title, expected: "a feature column of this name, as the task names it",
-                        found: "\(own.count) columns: \(TitleText.list(own))"))
+                        found: "\(Counted.text(own.count, "column")): \(TitleText.list(own))"))
             }
             result.append(place)
         }

@@ -30,7 +30,8 @@ public struct DataAudit: Equatable, Sendable, Codable {
         var findings = text.map { part, column in
             Finding(
                 severity: .error, kind: "text",
-                message: "\(part): column \(column.title.tomlWord) holds no number in \(column.others) rows, "
+                message:
+                    "\(part): column \(column.title.tomlWord) holds no number in \(Counted.text(column.others, "row")), "
                     + "the first in \(column.fault?.file ?? ""), row \(column.fault?.row ?? 0): "
                     + "\(column.fault?.found ?? ""); write numbers, or, \(TableReader.leavingOut): --column TITLE, in a task "
                     + "columns = [...]",
@@ -87,10 +88,12 @@ public struct DataAudit: Equatable, Sendable, Codable {
                         Finding(severity: severity, kind: kind, message: "\(name): \(message)", count: count))
                 }
             }
-            add(.warning, "duplicate", duplicates, "\(duplicates) rows repeat an earlier one, first row \(example)")
+            add(
+                .warning, "duplicate", duplicates,
+                "\(Counted.text(duplicates, "row", "repeat")) an earlier one, first row \(example)")
             add(
                 .error, "contradiction", contradictions,
-                "\(contradictions) rows repeat an earlier one under another label")
+                "\(Counted.text(contradictions, "row", "repeat")) an earlier one under another label")
             let inspection = DataInspection(data)
             let absent = inspection.classes.filter { $0.rows == 0 }
             add(
@@ -105,12 +108,12 @@ public struct DataAudit: Equatable, Sendable, Codable {
                     .warning, "imbalance", inspection.classes.count,
                     "the largest class is \(imbalance.rounded(to: 1)) times the smallest")
             }
-            if data.count < 30 { add(.warning, "tiny", data.count, "only \(data.count) rows") }
+            if data.count < 30 { add(.warning, "tiny", data.count, "only \(Counted.text(data.count, "row"))") }
             if name == "train" {
                 trainRows = Set(rows)
             } else {
                 let leaked = rows.count { trainRows.contains($0) }
-                add(.error, "leakage", leaked, "\(leaked) rows are also in the training set")
+                add(.error, "leakage", leaked, "\(Counted.text(leaked, "row", "are")) also in the training set")
             }
         }
         self.findings = findings

@@ -15,7 +15,7 @@ struct LabelAudit {
             findings.append(
                 (
                     "missing-label", rows,
-                    "\(rows) rows are labelled \(Self.list(absent, data)), which is a class of its own here; leave them out if it "
+                    "\(Counted.text(rows, "row", "are")) labelled \(Self.list(absent, data)), which is a class of its own here; leave them out if it "
                         + "means that nobody knows"
                 ))
         }

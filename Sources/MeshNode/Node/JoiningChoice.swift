@@ -1,3 +1,4 @@
+internal import Learn
 internal import Wire
 
 /// Whether a node that joins by itself joins a task, and which enrolments it leaves for it. The rule is written in
@@ -99,13 +100,13 @@ struct JoiningChoice {
         while places.count >= mostTasks {
             guard leaveLeast(where: { _ in true }) else {
                 return .wait(
-                    "this node is in \(places.count + left.count) tasks, miner.max_tasks is \(mostTasks), and none that may "
+                    "this node is in \(Counted.text(places.count + left.count, "task")), miner.max_tasks is \(mostTasks), and none that may "
                         + "still be left is worth less")
             }
         }
         while places.count + late.count >= mostTasks, leaveLate() {}
         if candidate.isLate, places.count + late.count >= mostTasks {
-            return .wait("this node is in \(own.count) tasks, miner.max_tasks is \(mostTasks)")
+            return .wait("this node is in \(Counted.text(own.count, "task")), miner.max_tasks is \(mostTasks)")
         }
         // A bond that is given back makes room for another.
         func total() -> UInt64 {

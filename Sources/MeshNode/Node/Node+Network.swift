@@ -1,5 +1,6 @@
 internal import Chain
 internal import Gossip
+internal import Learn
 internal import Logging
 internal import MeshCrypto
 internal import Wire
@@ -12,7 +13,7 @@ extension Node {
         switch event {
         case .linkUp(let node, let address, let outbound):
             if !linked.contains(node) { linked = (linked + [node]).sorted() }
-            noteLink(.linkUp, of: node, "linked to \(node.short) at \(address); \(linked.count) peers")
+            noteLink(.linkUp, of: node, "linked to \(node.short) at \(address); \(Counted.text(linked.count, "peer"))")
             gossip(.linked(node, outbound: outbound))
             content(.peerLinked(node))
             sendDigests(to: node)
@@ -23,7 +24,8 @@ extension Node {
                 count("oversize")
                 gossip(.misbehaved(node, count: 7))
             }
-            noteLink(.linkDown, of: node, "link to \(node.short) ended: \(reason); \(linked.count) peers")
+            noteLink(
+                .linkDown, of: node, "link to \(node.short) ended: \(reason); \(Counted.text(linked.count, "peer"))")
             gossip(.gone(node))
             deliveries.gone(node)
             sentBlocks.gone(node)

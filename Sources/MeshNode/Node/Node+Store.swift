@@ -1,6 +1,7 @@
 internal import Chain
 internal import Foundation
 internal import Gossip
+internal import Learn
 internal import MeshCrypto
 public import Wire
 
@@ -62,7 +63,7 @@ extension Node: NetworkService {
             throw .invalid([Fault("length", "\(length) bytes are more than the quota of \(contentStore.quota)")])
         }
         content(.want(id, expectedLength: length, providers: linked, deadline: elapsed + .seconds(600)))
-        return Receipt(reference: id.hex, text: "asking \(linked.count) peers for \(length) bytes")
+        return Receipt(reference: id.hex, text: "asking \(Counted.text(linked.count, "peer")) for \(length) bytes")
     }
 
     public func pin(_ id: ContentID, label: String) async throws(ServiceError) -> ContentView {
@@ -215,7 +216,7 @@ extension Node: NetworkService {
                     next: configuration.bootstrap.isEmpty
                         ? Self.peersAdvice
                         : "see the log for the reason of each; check that the ticket is of this network")
-                : HealthCheck("links", .ok, "\(linkedPeers.count) peers are linked"))
+                : HealthCheck("links", .ok, "\(Counted.text(linkedPeers.count, "peer", "are")) linked"))
         let load = topics.load
         checks.append(
             HealthCheck(

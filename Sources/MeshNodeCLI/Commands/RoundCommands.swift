@@ -86,7 +86,8 @@ struct RoundCommand: AsyncParsableCommand {
             var text = "\(opinion.verdict): \(opinion.reason)"
             if let remark = opinion.remark { text += ": \"\(remark)\"" }
             if let accuracy = opinion.accuracy {
-                text += "; accuracy \(Text.share(accuracy)), loss \(Text.share(opinion.loss)) on \(opinion.rows) rows"
+                text +=
+                    "; accuracy \(Text.share(accuracy)), loss \(Text.share(opinion.loss)) on \(Counted.text(opinion.rows, "row"))"
             }
             return text
         }
