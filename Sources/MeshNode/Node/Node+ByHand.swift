@@ -39,18 +39,15 @@ extension Node {
             throw .unavailable(reason: "the base model of round \(job.round) is not stored here yet", next: "try again")
         }
         let quantised: LocalUpdate
+        let isZero: Bool
         do {
             let file = try Safetensors(bytes: update, file: "update")
             try requireBase(file, round: round, base: base, job: job, task: task)
             let delta = try Safetensors.parameters(from: update, manifest: policy.model.manifest, file: "update")
             let state = try policy.state(of: model)
-            // Old minus new of a model that was not trained: it would be summed, and cannot be taken back.
-            if delta.allSatisfy({ $0 == 0 }) {
-                throw LearnError.invalid(
-                    field: "update", reason: "is zero in every value: the model is unchanged by it",
-                    next: "hand in old minus new of every tensor, as examples/train_by_hand.py does")
-            }
-            if delta == state.weights {
+            // A member may have nothing to add; it is told, for old minus old is a mistake that is easily made.
+            isZero = delta.allSatisfy { $0 == 0 }
+            if delta == state.weights, !isZero {
                 throw LearnError.invalid(
                     field: "update", reason: "is the base model itself, unchanged",
                     next: "hand in old minus new of every tensor, as examples/train_by_hand.py does")
@@ -74,7 +71,9 @@ extension Node {
         return Receipt(
             reference: "\(job.round)/\(job.attempt)",
             text: "update of \(quantised.values.count) coordinates for round \(job.round) is being encrypted"
-                + (cut.map { "; " + $0 } ?? ""))
+                + (isZero
+                    ? "; it is zero in every value, as the difference of a model with itself: nothing of this node changes the model"
+                    : "") + (cut.map { "; " + $0 } ?? ""))
     }
 
     /// The vector of this round and base model that is stored already.
