@@ -18,7 +18,7 @@ enum WeightAdvice {
     static func text(registry validators: Electorate) -> String? {
         guard validators.members.count > 2 else { return nil }
         return text(validators, of: "the registry")
-            .map { $0 + "; the others bond more with `meshnode ledger bond`" }
+            .map { $0 + "; the others bond more: `meshnode ledger bond CREDITS`" }
     }
 
     /// Of a task that may still start or go on.
