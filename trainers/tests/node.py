@@ -15,7 +15,7 @@ from meshnode_trainer.conformance.process import TrainerProcess
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 COMMAND = (sys.executable, "-m", "meshnode_trainer")
-SECONDS = 300.0
+SECONDS = 120.0
 """A bound of every wait. What a test waits for is an event; this only ends a test that would hang."""
 
 

@@ -32,6 +32,8 @@ EXIT_BROKEN = 3
 
 _PROGRESS_FIELDS = ("step", "of", "epoch", "loss", "rows_per_s", "memory_mb")
 _WAKE_SECONDS = 0.25
+_AGAIN_SECONDS = 1.0
+"""Between two tries to cancel: a library's clean-up after the first one is left alone for so long."""
 
 
 class Service:
@@ -49,6 +51,7 @@ class Service:
         # Only the main thread writes these: whether a cancel may be raised right now, and whether one is due.
         self._interruptible = False
         self._due = False
+        self._raised = 0.0
         self._sent: deque[float] = deque(maxlen=limits.PROGRESS_A_SECOND)
         self._last_id = 0
         self._requests_of = Requests(adapter)
@@ -71,17 +74,19 @@ class Service:
             try:
                 answer = {"ok": True, **self._requests_of.answer(op, Fields(request), self._progress_of(number))}
             except Cancelled:
+                self._interruptible = False
                 answer = _refusal(TrainerError(Fault("cancelled", "cancelled by the node")))
             except BaseException as error:
                 self._interruptible = False
                 answer = _refusal(error, cancelled=self._cancel)
             self._interruptible = False
         except Cancelled:
-            # It came between two lines of the block above; a second one cannot follow.
+            # It came between two lines of the block above; the next one is seconds away.
             self._interruptible = False
             answer = _refusal(TrainerError(Fault("cancelled", "cancelled by the node")))
         with self._lock:
             self._job, self._cancel, self._due = None, False, False
+        self._raised = 0.0
         self._send({"id": number, **answer})
         if op == "bye" and answer["ok"]:
             self._end(EXIT_DONE)
@@ -99,10 +104,11 @@ class Service:
         """Runs in the main thread, between two of its instructions or in a call that waits."""
         if not self._cancel:
             return
-        if self._interruptible:
-            self._interruptible = False
+        if not self._interruptible:
+            self._due = True
+        elif time.monotonic() - self._raised > _AGAIN_SECONDS:
+            self._raised = time.monotonic()
             raise Cancelled
-        self._due = True
 
     def _progress_of(self, number: int) -> Callable[..., None]:
         def progress(**fields: float) -> None:
@@ -117,7 +123,7 @@ class Service:
                 if is_main:
                     self._interruptible = was
             if is_main and was and self._due:
-                self._due, self._interruptible = False, False
+                self._due, self._raised = False, time.monotonic()
                 raise Cancelled
 
         return progress
