@@ -13,7 +13,7 @@ from .version import PROTOCOL, VERSION
 if TYPE_CHECKING:
     from .adapter import Adapter
 
-KINDS = ("torch", "sklearn", "flower", "lora", "transformers")
+KINDS = ("torch", "sklearn", "flower", "lora")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -34,8 +34,10 @@ def main() -> NoReturn:
     if (arguments.kind in ("torch", "flower")) != (arguments.app is not None):
         parser.error("--app belongs to the kinds torch and flower, which need it")
     if os.isatty(0):
-        parser.error("this program is started by a node, which speaks trainer/1 with it; to try one out: "
-                     "python -m meshnode_trainer.conformance --help")
+        parser.error(
+            "this program is started by a node, which speaks trainer/1 with it; to try one out: "
+            "python -m meshnode_trainer.conformance --help"
+        )
     channel = Channel.take()
     from .service import serve
 

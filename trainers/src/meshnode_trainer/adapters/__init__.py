@@ -7,8 +7,12 @@ from pathlib import Path
 
 from ..adapter import Adapter
 
-_MODULES = {"torch": "torch_functions", "sklearn": "sklearn_estimators", "flower": "flower_app", "lora": "lora_text",
-            "transformers": "transformers_classifiers"}
+_MODULES = {
+    "torch": "torch_functions",
+    "sklearn": "sklearn_estimators",
+    "flower": "flower_app",
+    "lora": "lora_text",
+}
 
 
 def make_adapter(kind: str, app: Path | None) -> Adapter:
