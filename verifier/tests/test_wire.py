@@ -2,7 +2,7 @@
 
 from support import Case, frames, rows
 
-from meshnode_verifier import blame, complaints
+from meshnode_verifier import blame
 from meshnode_verifier.blocks import embedded_header, header
 from meshnode_verifier.certificates import certificate
 from meshnode_verifier.codec import Reader, read_whole
