@@ -1,4 +1,4 @@
-"""What a round pays (rounds.md, 5. RESULT and 8. Scored rounds)."""
+"""What a round pays (rounds.md, State and 8. Scored rounds)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def pay(task: Task, members: Sequence[bytes], author: bytes, accuracy: int) -> None:
-    """An accepted round: its members, who aggregated it, and its accuracy (rounds.md, 5. RESULT)."""
+    """An accepted round: its members, who aggregated it, and its accuracy (rounds.md, State: credits of a round)."""
     t, s = task.table, task.spec
     t.rounds += 1
     t.accuracy = accuracy

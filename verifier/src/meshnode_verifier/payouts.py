@@ -1,4 +1,4 @@
-"""Who is paid what (rounds.md, 5. RESULT and 8. Scored rounds; wire.md, Bodies)."""
+"""Who is paid what (rounds.md, State and 8. Scored rounds; wire.md, Bodies)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class PayoutTable:
         )
 
     def root(self) -> bytes:
-        """What a header names of it (wire.md, Names)."""
+        """What a header names of it (rounds.md, State)."""
         return transcript("meshnode/payout/1", self.encoded())
 
 
@@ -63,7 +63,7 @@ def payout_table(r: Reader) -> PayoutTable:
 
 def shares(aggregators: Sequence[tuple[bytes, int]], members: Sequence[tuple[bytes, int]]) -> dict[bytes, int]:
     """Credits of (key, budget) that aggregated and (key, weight) that are members, with every credit given to somebody
-    (rounds.md, 5. RESULT)."""
+    (rounds.md, State: credits of a round)."""
     budget, total = sum(b for _, b in aggregators), sum(w for _, w in members)
     if total == 0:
         return dict(aggregators)

@@ -11,7 +11,7 @@ from .limits import COLUMNS, LAYERS, ROUNDS, SUBMITTERS, TEXT
 CNN = 4
 # Server rules (learning.md, Server step).
 FEDAVG, FEDAVGM, FEDADAM, FEDYOGI, DILOCO, MEDIAN, TRIMMED_MEAN, KRUM = range(1, 9)
-# Payout rules (rounds.md, 5. RESULT).
+# Payout rules (rounds.md, State: credits of a round).
 EQUAL, ROWS, CONTRIBUTION = 1, 2, 3
 RISTRETTO, AFFINE = 1, 2
 PROFILES = ((1, 0), (3, 1), (5, 2), (7, 3))

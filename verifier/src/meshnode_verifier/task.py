@@ -18,8 +18,8 @@ from .registry import Registry
 from .spec import CONTRIBUTION
 from .submissions import Announcement
 from .task_state import (
-    COLLECTING, ENDED, KEYS, NO_HOLDERS, REJECTED, TOO_FEW, DecidedSet, OpenScores, Pairs, Repeat, Result, ScoredRound, Scores,
-    pairs,
+    ATTEMPTS, COLLECTING, ENDED, KEYS, QUALITY, SHORT_OF_HOLDERS, DecidedSet, OpenScores, Pairs, Repeat, Result, ScoredRound,
+    Scores, pairs,
 )
 
 class Task:
@@ -145,12 +145,12 @@ class Task:
         """The body of the CONTROL that decided blocks imply; None without one (rounds.md, 7. CONTROL)."""
         s = self.spec
         if self.rejections >= 3:
-            return bytes([FAILED, REJECTED])
+            return bytes([FAILED, QUALITY])
         if self.round > s.rounds or s.target > 0 and self.table.accuracy >= s.target:
             return bytes([COMPLETE])
         if self.phase == COLLECTING and self.keyed >= 3:
-            return bytes([FAILED, TOO_FEW])
-        return bytes([FAILED, NO_HOLDERS]) if self.short else None
+            return bytes([FAILED, ATTEMPTS])
+        return bytes([FAILED, SHORT_OF_HOLDERS]) if self.short else None
 
     def proposers(self) -> list[bytes]:
         """Who proposes in which view: holders last (consensus.md, Order; rounds.md, Every block)."""

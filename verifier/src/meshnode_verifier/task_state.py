@@ -10,7 +10,7 @@ from .submissions import Announcement
 # Where a round is (rounds.md, State).
 COLLECTING, KEYS, ENDED = 1, 2, 3
 # Causes of a failed task (rounds.md, 7. CONTROL).
-TOO_FEW, REJECTED, EXPIRED, NO_HOLDERS = 1, 2, 3, 4
+ATTEMPTS, QUALITY, EXPIRED, SHORT_OF_HOLDERS = 1, 2, 3, 4
 Pairs = list[tuple[bytes, bytes]]
 
 
