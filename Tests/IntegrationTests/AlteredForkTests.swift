@@ -178,7 +178,7 @@ struct AlteredForkTests {
         }
     }
 
-    @Test(.enabled(if: Program.python != nil, "python3 with the package cryptography is not here"))
+    @Test(.enabled(if: Program.python != nil, "python3 of 3.10 or newer is not here"))
     func theVerifierOfTheDocumentsRefusesThem() throws {
         try check(refusal: 1, carried: "what the old registry gives at that block", words: { _, other in other }) {
             try Program.runVerifierOfTheDocuments($0, "--origin", $1)

@@ -47,7 +47,7 @@ struct OrderedTaskTests {
         try check { try Program.run("chain", "verify", $0) }
     }
 
-    @Test(.enabled(if: Program.python != nil, "python3 with the package cryptography is not here"))
+    @Test(.enabled(if: Program.python != nil, "python3 of 3.10 or newer is not here"))
     func theVerifierOfTheDocumentsChecksEveryOrder() throws {
         try check { try Program.runVerifierOfTheDocuments($0) }
     }

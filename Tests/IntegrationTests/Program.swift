@@ -24,16 +24,16 @@ struct Program {
     static let repository: String = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().path
 
-    /// How a Python is called that has what docs/protocol/verify_export.py needs; nil where there is none.
+    /// How a Python is called that has what verifier/verify.py needs; nil where there is none.
     static let python: [String]? = [[repository + "/.build/venv/bin/python"], ["/usr/bin/env", "python3"]].first {
-        let found = try? run(Array($0.dropFirst()) + ["-c", "import cryptography"], program: $0[0])
+        let found = try? run(Array($0.dropFirst()) + ["-c", "import sys; sys.exit(sys.version_info < (3, 10))"], program: $0[0])
         return found?.code == 0
     }
 
-    /// docs/protocol/verify_export.py, which shares no code with the program.
+    /// verifier/verify.py, which shares no code with the program.
     static func runVerifierOfTheDocuments(_ arguments: String...) throws -> Outcome {
         let python = try #require(python)
-        let script = repository + "/docs/protocol/verify_export.py"
+        let script = repository + "/verifier/verify.py"
         return try run(Array(python.dropFirst()) + ["-B", script, "--quiet"] + arguments, program: python[0])
     }
 

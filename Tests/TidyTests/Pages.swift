@@ -77,6 +77,7 @@ struct Page {
     func brokenPaths(exists: (String) -> Bool) -> [String] {
         let folders = [
             "Sources/", "Tests/", "docs/", "examples/", "simulations/", "data/", "testnet/", "./testnet/", ".ci/",
+            "verifier/",
         ]
         return code.compactMap { line, text in
             guard folders.contains(where: text.hasPrefix), let path = text.split(separator: " ").first else {

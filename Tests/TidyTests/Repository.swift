@@ -31,6 +31,7 @@ struct Repository {
         ".ci", "Benchmarks", "CHANGELOG.md", "CONTRIBUTING.md", "Fuzz", "Package.swift", "README.md", "SECURITY.md",
         "Sources",
         "Tests", "data", "docs", "examples", "simulations", "testnet", "trainers",
+        "verifier",
     ]
     static let endings = ["swift", "c", "h", "md", "toml", "sh", "modulemap", "py"]
     /// Left by runs of testnet/*.sh: whatever is in them is no part of the project (.gitignore).

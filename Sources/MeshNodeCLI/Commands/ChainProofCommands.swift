@@ -7,7 +7,7 @@ extension ChainCommand {
     struct Export: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Writes every chain of a home as lines of JSON that a verifier in any language can read.",
-            discussion: "The form is docs/protocol/export.md; docs/protocol/verify_export.py reads it.")
+            discussion: "The form is docs/protocol/export.md; verifier/verify.py reads it.")
         @OptionGroup var global: GlobalArguments
         @Option(help: "File to write.") var out: String
         @Flag(help: "Also submission bodies, sums and models, as far as they are stored here.") var contents = false
