@@ -26,7 +26,8 @@ struct Program {
 
     /// How a Python is called that has what verifier/verify.py needs; nil where there is none.
     static let python: [String]? = [[repository + "/.build/venv/bin/python"], ["/usr/bin/env", "python3"]].first {
-        let found = try? run(Array($0.dropFirst()) + ["-c", "import sys; sys.exit(sys.version_info < (3, 10))"], program: $0[0])
+        let found = try? run(
+            Array($0.dropFirst()) + ["-c", "import sys; sys.exit(sys.version_info < (3, 10))"], program: $0[0])
         return found?.code == 0
     }
 
