@@ -34,8 +34,12 @@ class Softmax(Adapter):
         self.held_out = held_out or None
         self.classes = len(task.labels)
         features = int(np.prod(self.rows.x.shape[1:]))
-        table = TensorTable([TensorSpec("layers.0.weight", (self.classes, features), "F32", "train"),
-                             TensorSpec("layers.0.bias", (self.classes,), "F32", "train")])
+        table = TensorTable(
+            [
+                TensorSpec("layers.0.weight", (self.classes, features), "F32", "train"),
+                TensorSpec("layers.0.bias", (self.classes,), "F32", "train"),
+            ]
+        )
         start = {spec.name: np.zeros(spec.shape, np.float32) for spec in table}
         return Prepared(len(self.rows), len(held_out or ()), table, start, self.rows.counts(self.classes))
 

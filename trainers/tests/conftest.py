@@ -16,14 +16,25 @@ def faulty(tmp_path):
     started = []
 
     def begin(mode, prepare=True, **environment):
-        process = node.start(tmp_path / f"process{len(started)}", "--trainer", str(node.HERE / "faulty.py"),
-                             environment={"MODE": mode, **environment}, hello=False)
+        process = node.start(
+            tmp_path / f"process{len(started)}",
+            "--trainer",
+            str(node.HERE / "faulty.py"),
+            environment={"MODE": mode, **environment},
+            hello=False,
+        )
         started.append(process)
         if prepare:
             node.greet(process)
             rows = node.digits(tmp_path / "rows.npz", rows=200)
-            process.ask("prepare", node.SECONDS, data={"train": str(rows), "evaluation": str(rows)}, labels=node.LABELS, seed=1,
-                        initial_out="base")
+            process.ask(
+                "prepare",
+                node.SECONDS,
+                data={"train": str(rows), "evaluation": str(rows)},
+                labels=node.LABELS,
+                seed=1,
+                initial_out="base",
+            )
         return process
 
     yield begin

@@ -52,7 +52,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
 def write(path: Path, tensors: dict[str, np.ndarray]) -> Path:
     header, body, start = {}, b"", 0
     for name in sorted(tensors, key=str.encode):
-        plain = np.ascontiguousarray(tensors[name], "<f4")
+        plain = np.array(tensors[name], "<f4", order="C")
         header[name] = {"dtype": "F32", "shape": list(plain.shape), "data_offsets": [start, start + plain.nbytes]}
         body, start = body + plain.tobytes(), start + plain.nbytes
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
@@ -96,7 +96,10 @@ class Federation:
         files = {"initial_out": "initial", "carrier_out": "carrier"}
         if number > 0:
             first = self.members[0]
-            files = {"initial_in": str(self.folder / "member0/initial"), "carrier_in": str(self.folder / "member0/carrier")}
+            files = {
+                "initial_in": str(self.folder / "member0/initial"),
+                "carrier_in": str(self.folder / "member0/carrier"),
+            }
             more = {"tensors": first.prepared["tensors"], **more}
         member.prepared = member.process.ask("prepare", SECONDS, **self.task, data=data, seed=3, **files, **more)
         if number == 0:
@@ -122,8 +125,19 @@ class Federation:
         write(scratch / "base", self.model)
         state_out = scratch / f"state{number}"
         kept = {} if member.state is None else {"state_in": str(member.state)}
-        answer = member.process.ask("train", SECONDS, round=number, rounds=10, base="base", out="out", seed=10 * number + place,
-                                    state_out=str(state_out), settings=self.task["settings"], **kept, **more)
+        answer = member.process.ask(
+            "train",
+            SECONDS,
+            round=number,
+            rounds=10,
+            base="base",
+            out="out",
+            seed=10 * number + place,
+            state_out=str(state_out),
+            settings=self.task["settings"],
+            **kept,
+            **more,
+        )
         member.state = state_out
         return answer
 
@@ -134,7 +148,9 @@ class Federation:
         return member.process.ask("evaluate", SECONDS, round=1, base="base", settings=self.task["settings"], **kept)
 
 
-def start(scratch: Path, *arguments: str, environment: dict[str, str] | None = None, hello: bool = True) -> TrainerProcess:
+def start(
+    scratch: Path, *arguments: str, environment: dict[str, str] | None = None, hello: bool = True
+) -> TrainerProcess:
     """A trainer's process that has said hello."""
     process = TrainerProcess([*COMMAND, *arguments], scratch, environment)
     if hello:
@@ -147,4 +163,6 @@ def start(scratch: Path, *arguments: str, environment: dict[str, str] | None = N
 
 
 def greet(process: TrainerProcess) -> dict:
-    return process.ask("hello", SECONDS, protocol=[1], node="test", scratch=str(process.scratch), device="cpu", threads=1)
+    return process.ask(
+        "hello", SECONDS, protocol=[1], node="test", scratch=str(process.scratch), device="cpu", threads=1
+    )

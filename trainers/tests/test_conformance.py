@@ -8,8 +8,14 @@ import pytest
 
 
 def suite(*command, options=(), mode="good"):
-    done = subprocess.run([sys.executable, "-m", "meshnode_trainer.conformance", *options, *command], capture_output=True,
-                          text=True, timeout=node.SECONDS * 4, check=False, env={**__import__("os").environ, "MODE": mode})
+    done = subprocess.run(
+        [sys.executable, "-m", "meshnode_trainer.conformance", *options, *command],
+        capture_output=True,
+        text=True,
+        timeout=node.SECONDS * 4,
+        check=False,
+        env={**__import__("os").environ, "MODE": mode},
+    )
     lines = {}
     for line in done.stdout.splitlines():
         word, _, rest = line.partition(" ")
@@ -49,8 +55,10 @@ def test_a_planted_fault_is_found(mode, failing):
 
 
 def test_a_program_that_prints_on_the_channel_fails():
-    script = "import sys; print('starting', flush=True); import runpy; sys.argv = ['x', '--trainer', sys.argv[1]]; " \
-             "runpy.run_module('meshnode_trainer', run_name='__main__')"
+    script = (
+        "import sys; print('starting', flush=True); import runpy; sys.argv = ['x', '--trainer', sys.argv[1]]; "
+        "runpy.run_module('meshnode_trainer', run_name='__main__')"
+    )
     done, lines = suite(sys.executable, "-c", script, str(node.ROOT / "examples/softmax.py"))
     assert done.returncode == 1
     assert lines["hello"] == "FAIL"

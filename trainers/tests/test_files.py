@@ -23,8 +23,13 @@ def specs(**shapes):
 
 
 def test_files_are_those_of_the_safetensors_library(tmp_path):
-    tensors = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.float32(7).reshape(()), "10": np.ones(2, "f4"),
-               "2": np.zeros(1, "f4"), "ü": np.ones((1, 1), "f4")}
+    tensors = {
+        "b": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "a": np.array(7, np.float32),
+        "10": np.ones(2, "f4"),
+        "2": np.zeros(1, "f4"),
+        "ü": np.ones((1, 1), "f4"),
+    }
     write_tensors(tmp_path / "own", tensors)
     safetensors.numpy.save_file(tensors, tmp_path / "theirs")
     theirs = safetensors.numpy.load_file(tmp_path / "own")
@@ -37,11 +42,16 @@ def test_files_are_those_of_the_safetensors_library(tmp_path):
 
 
 def test_every_element_type_goes_through_a_state_file(tmp_path):
-    tensors = {str(dtype): np.zeros(3, dtype) for dtype in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")}
+    tensors = {
+        str(dtype): np.zeros(3, dtype)
+        for dtype in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")
+    }
     write_tensors(tmp_path / "state", tensors, {"note": "ä"})
     named, texts = read_state(tmp_path / "state", 1 << 20)
     assert texts == {"note": "ä"}
-    assert {name: array.dtype for name, array in named.items()} == {name: array.dtype for name, array in tensors.items()}
+    assert {name: array.dtype for name, array in named.items()} == {
+        name: array.dtype for name, array in tensors.items()
+    }
     with pytest.raises(ValueError):
         write_tensors(tmp_path / "state", {"a": np.zeros(1, complex)})
 
@@ -114,10 +124,16 @@ def test_the_order_of_tensors_is_that_of_the_app():
 
 def test_tables_name_every_tensor_at_fault():
     good = TensorSpec("w", (2,), "F32", "train")
-    for bad, text in ((TensorSpec("b", (0,), "F32", "train"), "extent"), (TensorSpec("", (1,), "F32", "train"), "name"),
-                      (TensorSpec("b", (1,), "I64", "train"), "floating"), (TensorSpec("b", (1,), "F32", "own"), "role"),
-                      (TensorSpec("b", (1,), "F32", "tied"), "tied"), (TensorSpec("b", (3,), "F32", "tied", "w"), "tied"),
-                      (good, "one name"), (TensorSpec("b", (1,) * 9, "F32", "train"), "axes")):
+    for bad, text in (
+        (TensorSpec("b", (0,), "F32", "train"), "extent"),
+        (TensorSpec("", (1,), "F32", "train"), "name"),
+        (TensorSpec("b", (1,), "I64", "train"), "floating"),
+        (TensorSpec("b", (1,), "F32", "own"), "role"),
+        (TensorSpec("b", (1,), "F32", "tied"), "tied"),
+        (TensorSpec("b", (3,), "F32", "tied", "w"), "tied"),
+        (good, "one name"),
+        (TensorSpec("b", (1,) * 9, "F32", "train"), "axes"),
+    ):
         with pytest.raises(TrainerError, match=text) as caught:
             TensorTable([good, bad])
         assert caught.value.faults[0].code == "not_averageable"
@@ -129,9 +145,15 @@ def test_tables_name_every_tensor_at_fault():
 
 
 def test_roles_decide_what_travels():
-    table = TensorTable([TensorSpec("w", (1,), "F16", "train"), TensorSpec("mean", (1,), "F32", "buffer"),
-                         TensorSpec("n", (), "I64", "counter"), TensorSpec("e", (1,), "F32", "frozen"),
-                         TensorSpec("t", (1,), "F16", "tied", "w")])
+    table = TensorTable(
+        [
+            TensorSpec("w", (1,), "F16", "train"),
+            TensorSpec("mean", (1,), "F32", "buffer"),
+            TensorSpec("n", (), "I64", "counter"),
+            TensorSpec("e", (1,), "F32", "frozen"),
+            TensorSpec("t", (1,), "F16", "tied", "w"),
+        ]
+    )
     assert [spec.name for spec in table.travelling("average")] == ["w", "mean"]
     assert [spec.name for spec in table.travelling("local")] == ["w"]
     assert [spec.name for spec in table.carried()] == ["n", "e"]
@@ -151,8 +173,17 @@ def test_differences_of_two_tables_name_each_tensor():
 
 def test_lines_are_strict():
     assert decoded(encoded({"id": 1, "text": "ä"})) == {"id": 1, "text": "ä"}
-    for line in (b'{"a":NaN}', b'{"a":Infinity}', b'{"a":1e999}', b'{"a":1,"a":2}', b"[]", b"", b'{"a":"\xff"}',
-                 b"[" * 100_000, b'{"a":' + b"9" * 5000 + b"}"):
+    for line in (
+        b'{"a":NaN}',
+        b'{"a":Infinity}',
+        b'{"a":1e999}',
+        b'{"a":1,"a":2}',
+        b"[]",
+        b"",
+        b'{"a":"\xff"}',
+        b"[" * 100_000,
+        b'{"a":' + b"9" * 5000 + b"}",
+    ):
         with pytest.raises(ProtocolError):
             decoded(line)
     for message in ({"a": float("nan")}, {"a": "x" * (1 << 20)}):
@@ -174,8 +205,13 @@ def test_an_app_has_one_hash_of_its_code(tmp_path):
         size = [len(part).to_bytes(8, "little") + part for part in (path, content)]
         return hashlib.blake2b(b"meshnode/app/v1/file" + size[0] + b"\0" + size[1], digest_size=32).digest()
 
-    root = hashlib.blake2b(b"meshnode/app/v1" + (2).to_bytes(4, "little") + leaf(b"package/client.py", b"a = 1\n")
-                           + leaf(b"pyproject.toml", b"[project]\n"), digest_size=32)
+    root = hashlib.blake2b(
+        b"meshnode/app/v1"
+        + (2).to_bytes(4, "little")
+        + leaf(b"package/client.py", b"a = 1\n")
+        + leaf(b"pyproject.toml", b"[project]\n"),
+        digest_size=32,
+    )
     assert first == (f"blake2b:{root.hexdigest()}", 2)
     (app / "package" / "__pycache__" / "client.py").write_text("b = 1\n")
     (app / ".git" / "config.py").write_text("")
@@ -189,8 +225,11 @@ def test_an_app_has_one_hash_of_its_code(tmp_path):
 
 
 def test_settings_tell_all_faults():
-    known = (Setting("lr", "number", 0.1, "learning rate", 0, 1), Setting("hidden", "integers", [1], "widths", 1, 9, most=2),
-             Setting("must", "text", None, "has no default", choices=("a", "b")))
+    known = (
+        Setting("lr", "number", 0.1, "learning rate", 0, 1),
+        Setting("hidden", "integers", [1], "widths", 1, 9, most=2),
+        Setting("must", "text", None, "has no default", choices=("a", "b")),
+    )
     values, faults = read_settings(known, {"lr": 2, "hiden": [1], "hidden": [1, 2, 3], "must": "c"})
     assert values == {}
     assert [fault.field for fault in faults] == ["settings.lr", "settings.hiden", "settings.hidden", "settings.must"]

@@ -33,12 +33,16 @@ def test_all_faults_of_a_table_are_told_in_their_order(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("x,y,label\n1,2,a\n1,two,c\n1,2\n1,inf,a\n1,1e39,a\n")
     assert faults(path) == [
-        (3, "y", "'two' is no finite number"), (3, "label", "'c' is none of the task's labels a, b"),
-        (4, None, "has 2 fields, the header has 3"), (5, "y", "'inf' is no finite number"),
+        (3, "y", "'two' is no finite number"),
+        (3, "label", "'c' is none of the task's labels a, b"),
+        (4, None, "has 2 fields, the header has 3"),
+        (5, "y", "'inf' is no finite number"),
         (6, "y", "'1e39' is no finite number"),
     ]
     assert faults(path, label="class", columns=["x", "z"])[:2] == [
-        (1, "class", "there is no such column"), (1, "z", "there is no such column")]
+        (1, "class", "there is no such column"),
+        (1, "z", "there is no such column"),
+    ]
     path.write_text("x,x,label\n1,2,a\n")
     assert faults(path)[0] == (1, "x", "two columns have this title")
     for content in (b"", b"x,label\n", b"\xff\xfe\x00", b"x,label\n\0\0"):

@@ -27,8 +27,16 @@ def test_what_code_prints_goes_to_the_log(faulty, train):
     process = faulty("noisy")
     assert train(process)["examples"] == 200
     log = process.log()
-    for text in ("printed while it was imported", "printed by a child", "printed by C", "forged", "printed in a training",
-                 '{"id":3,"ok":true', "printed by another child", "what stdin holds: ''"):
+    for text in (
+        "printed while it was imported",
+        "printed by a child",
+        "printed by C",
+        "forged",
+        "printed in a training",
+        '{"id":3,"ok":true',
+        "printed by another child",
+        "what stdin holds: ''",
+    ):
         assert text in log
 
 
@@ -89,7 +97,7 @@ def test_an_answer_that_is_no_json_or_not_finite_is_an_error(faulty):
 def test_a_flood_of_progress_is_thinned_and_keeps_no_nan(faulty):
     process = faulty("flood")
     began = time.monotonic()
-    answer, events = process.answer_of(process.send("train", **TRAIN), node.SECONDS)
+    _, events = process.answer_of(process.send("train", **TRAIN), node.SECONDS)
     seconds = time.monotonic() - began
     events = [event for event in events if event["event"] == "progress"]
     assert 1 <= len(events) <= 4 * (seconds + 1)
@@ -207,8 +215,9 @@ def test_started_by_hand_it_says_what_it_is(tmp_path):
     import subprocess
 
     master, slave = pty.openpty()
-    done = subprocess.run([*node.COMMAND, "sklearn"], stdin=slave, capture_output=True, text=True, timeout=node.SECONDS,
-                          cwd=tmp_path)
+    done = subprocess.run(
+        [*node.COMMAND, "sklearn"], stdin=slave, capture_output=True, text=True, timeout=node.SECONDS, cwd=tmp_path
+    )
     os.close(master), os.close(slave)
     assert done.returncode == 3
     assert "started by a node" in done.stderr

@@ -15,8 +15,10 @@ SETTINGS = {"lr": 0.1, "epochs": 1}
 
 
 def rows(tmp_path, part=0, parts=1, count=600):
-    return {"train": str(node.digits(tmp_path / f"rows{part}.npz", part, parts, count)),
-            "evaluation": str(node.digits(tmp_path / "held-out.npz", rows=200))}
+    return {
+        "train": str(node.digits(tmp_path / f"rows{part}.npz", part, parts, count)),
+        "evaluation": str(node.digits(tmp_path / "held-out.npz", rows=200)),
+    }
 
 
 def test_the_example_learns_on_two_nodes(tmp_path):
@@ -66,7 +68,9 @@ def test_a_member_with_another_carrier_trains_from_the_tasks_frozen_tensors(tmp_
         process = node.start(tmp_path / f"process{len(outs)}", *ROLES)
         try:
             more = {"carrier_in": carrier} if carrier else {"carrier_out": "carrier"}
-            process.ask("prepare", node.SECONDS, data=rows(tmp_path), settings=SETTINGS, seed=seed, initial_out="base", **more)
+            process.ask(
+                "prepare", node.SECONDS, data=rows(tmp_path), settings=SETTINGS, seed=seed, initial_out="base", **more
+            )
             base = str(tmp_path / "process0/base")
             process.ask("train", node.SECONDS, **{**TRAIN, "base": base}, settings=SETTINGS)
             outs.append((process.scratch / "out").read_bytes())
@@ -97,7 +101,9 @@ def test_the_state_of_the_optimiser_is_a_file_and_changes_the_next_round(tmp_pat
 
 
 def test_local_buffers_stay_in_the_members_own_state(tmp_path):
-    with node.Federation(tmp_path, ROLES, {"settings": SETTINGS, "labels": node.LABELS, "buffers": "local"}) as together:
+    with node.Federation(
+        tmp_path, ROLES, {"settings": SETTINGS, "labels": node.LABELS, "buffers": "local"}
+    ) as together:
         for part in (0, 1):
             together.add(rows(tmp_path, part, 2))
         assert "norm.running_mean" not in together.model and "first.weight" in together.model
@@ -116,7 +122,7 @@ def test_the_direction_of_a_publisher_comes_from_the_held_out_rows(tmp_path):
     with node.Federation(tmp_path, ROLES, {"settings": SETTINGS, "labels": node.LABELS}) as together:
         member = together.add(rows(tmp_path))
         assert together.train(member, 1, 0, split="evaluation")["examples"] == 200
-        assert together.train(member, 1, 0)["examples"] == 600
+        assert together.train(member, 2, 0)["examples"] == 600
 
 
 @pytest.mark.parametrize(("what", "op", "code", "text", "field"), [
@@ -159,10 +165,14 @@ def test_a_device_that_is_not_there_and_settings_that_mean_something_else(tmp_pa
 def test_a_task_of_another_model_is_refused_by_its_tensors(tmp_path):
     process = node.start(tmp_path / "scratch", *EXAMPLE)
     try:
-        table = process.ask("prepare", node.SECONDS, data={"train": rows(tmp_path)["train"]}, settings=SETTINGS)["tensors"]
+        table = process.ask("prepare", node.SECONDS, data={"train": rows(tmp_path)["train"]}, settings=SETTINGS)[
+            "tensors"
+        ]
         table[0]["shape"] = [32, 63]
         with pytest.raises(Refused) as caught:
-            process.ask("prepare", node.SECONDS, data={"train": rows(tmp_path)["train"]}, settings=SETTINGS, tensors=table)
+            process.ask(
+                "prepare", node.SECONDS, data={"train": rows(tmp_path)["train"]}, settings=SETTINGS, tensors=table
+            )
         assert caught.value.code == "config" and caught.value.error["field"] == "0.weight"
         assert "[32, 64]" in caught.value.error["text"] and "[32, 63]" in caught.value.error["text"]
     finally:
@@ -170,8 +180,14 @@ def test_a_task_of_another_model_is_refused_by_its_tensors(tmp_path):
 
 
 def test_the_example_and_the_model_of_all_roles_pass_the_suite(tmp_path):
-    data = ("--data", str(node.digits(tmp_path / "rows.npz", rows=300)), "--labels", ",".join(node.LABELS), "--settings",
-            '{"lr":0.1,"epochs":1}')
+    data = (
+        "--data",
+        str(node.digits(tmp_path / "rows.npz", rows=300)),
+        "--labels",
+        ",".join(node.LABELS),
+        "--settings",
+        '{"lr":0.1,"epochs":1}',
+    )
     for command in (EXAMPLE, ROLES):
         done, lines = suite(*node.COMMAND, *command, options=data)
         assert done.returncode == 0, done.stdout
@@ -179,8 +195,14 @@ def test_the_example_and_the_model_of_all_roles_pass_the_suite(tmp_path):
 
 
 def test_a_change_instead_of_weights_fails_the_suite(tmp_path):
-    data = ("--data", str(node.digits(tmp_path / "rows.npz", rows=300)), "--labels", ",".join(node.LABELS), "--settings",
-            '{"lr":0.1,"epochs":1}')
+    data = (
+        "--data",
+        str(node.digits(tmp_path / "rows.npz", rows=300)),
+        "--labels",
+        ",".join(node.LABELS),
+        "--settings",
+        '{"lr":0.1,"epochs":1}',
+    )
     done, lines = suite("env", "WHAT=delta", *node.COMMAND, *ROLES, options=data)
     assert done.returncode == 1, done.stdout
     assert (lines["training"], lines["weights"]) == ("ok", "FAIL"), done.stdout

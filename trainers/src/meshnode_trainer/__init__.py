@@ -14,22 +14,68 @@ from .version import PROTOCOL, VERSION
 __version__ = VERSION
 
 if TYPE_CHECKING:
-    from .adapter import Adapter, Data, Description, Estimate, Evaluated, Hello, Job, Prepared, Report, State, Task, Trained
+    from .adapter import (
+        Adapter,
+        Data,
+        Description,
+        Estimate,
+        Evaluated,
+        Hello,
+        Job,
+        Prepared,
+        Report,
+        State,
+        Task,
+        Trained,
+    )
     from .errors import Fault, TrainerError
     from .service import serve
     from .tensors import Named, TensorSpec, TensorTable
 
 _PLACES = {
-    **dict.fromkeys(("Adapter", "Data", "Description", "Estimate", "Evaluated", "Hello", "Job", "Prepared", "Report",
-                     "State", "Task", "Trained"), "adapter"),
+    **dict.fromkeys(
+        (
+            "Adapter",
+            "Data",
+            "Description",
+            "Estimate",
+            "Evaluated",
+            "Hello",
+            "Job",
+            "Prepared",
+            "Report",
+            "State",
+            "Task",
+            "Trained",
+        ),
+        "adapter",
+    ),
     **dict.fromkeys(("Fault", "TrainerError"), "errors"),
     "serve": "service",
     **dict.fromkeys(("Named", "TensorSpec", "TensorTable"), "tensors"),
 }
 
 __all__ = [
-    "PROTOCOL", "VERSION", "Adapter", "Data", "Description", "Estimate", "Evaluated", "Fault", "Hello", "Job", "Named",
-    "Prepared", "Report", "State", "Task", "TensorSpec", "TensorTable", "TrainerError", "Trained", "serve",
+    "PROTOCOL",
+    "VERSION",
+    "Adapter",
+    "Data",
+    "Description",
+    "Estimate",
+    "Evaluated",
+    "Fault",
+    "Hello",
+    "Job",
+    "Named",
+    "Prepared",
+    "Report",
+    "State",
+    "Task",
+    "TensorSpec",
+    "TensorTable",
+    "Trained",
+    "TrainerError",
+    "serve",
 ]  # fmt: skip
 
 

@@ -29,7 +29,9 @@ def app_files(app: Path) -> list[tuple[str, bool, bytes]]:
         place = places.pop()
         status = os.lstat(place)
         if stat.S_ISLNK(status.st_mode) and (place.suffix in SUFFIXES or place.is_dir()):
-            raise TrainerError(Fault("config", "is a symbolic link", "put the file itself into the app", file=str(place)))
+            raise TrainerError(
+                Fault("config", "is a symbolic link", "put the file itself into the app", file=str(place))
+            )
         if stat.S_ISDIR(status.st_mode):
             if place == app or not (place.name.startswith(".") or place.name == "__pycache__"):
                 places += list(place.iterdir())

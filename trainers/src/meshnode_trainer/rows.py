@@ -71,8 +71,18 @@ def _arrays(opened: io.BufferedReader, file: str, labels: Sequence[str] | None) 
         with np.load(opened, allow_pickle=False) as archive:
             missing = [name for name in ("x", "y") if name not in archive.files]
             if missing:
-                raise TrainerError(*(Fault("data", "the archive lacks this array", "save the rows with np.savez(FILE, "
-                                           "x=…, y=…)", file=file, field=name) for name in missing))
+                raise TrainerError(
+                    *(
+                        Fault(
+                            "data",
+                            "the archive lacks this array",
+                            "save the rows with np.savez(FILE, x=…, y=…)",
+                            file=file,
+                            field=name,
+                        )
+                        for name in missing
+                    )
+                )
             x, y = archive["x"], archive["y"]
     except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
         raise TrainerError(Fault("data", f"is no NPZ of plain arrays: {error}", "save it again", file=file)) from None
@@ -87,12 +97,16 @@ def _arrays(opened: io.BufferedReader, file: str, labels: Sequence[str] | None) 
     faults = [Fault("data", "a value is not finite", _STEP, file, int(row) + 1, "x") for row in np.nonzero(~finite)[0]]
     if labels is None:
         targets = y.astype(np.float32)
-        faults += [Fault("data", "the target is not finite", _STEP, file, int(row) + 1, "y")
-                   for row in np.nonzero(~np.isfinite(targets))[0]]
+        faults += [
+            Fault("data", "the target is not finite", _STEP, file, int(row) + 1, "y")
+            for row in np.nonzero(~np.isfinite(targets))[0]
+        ]
     elif y.dtype.kind in "iub":
         targets = y.astype(np.int64)
-        faults += [Fault("data", f"class {targets[row]} is none of 0 to {len(labels) - 1}", _STEP, file, int(row) + 1, "y")
-                   for row in np.nonzero((targets < 0) | (targets >= len(labels)))[0]]
+        faults += [
+            Fault("data", f"class {targets[row]} is none of 0 to {len(labels) - 1}", _STEP, file, int(row) + 1, "y")
+            for row in np.nonzero((targets < 0) | (targets >= len(labels)))[0]
+        ]
     else:
         targets = np.zeros(len(y), dtype=np.int64)
         faults += _classes(((row + 1, str(text)) for row, text in enumerate(y)), labels, targets, file, "y")
@@ -114,8 +128,9 @@ def _classes(texts: Any, labels: Sequence[str], into: Array, file: str, field: s
     return faults
 
 
-def _table(opened: io.BufferedReader, file: str, labels: Sequence[str] | None, options: Mapping[str, Any],
-           is_packed: bool) -> Rows:
+def _table(
+    opened: io.BufferedReader, file: str, labels: Sequence[str] | None, options: Mapping[str, Any], is_packed: bool
+) -> Rows:
     try:
         raw = gzip.open(opened) if is_packed else opened
         with io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
@@ -127,10 +142,15 @@ def _table(opened: io.BufferedReader, file: str, labels: Sequence[str] | None, o
     titles = [unicodedata.normalize("NFC", title.strip()) for title in lines[0][1]]
     label = options.get("label", "label")
     columns = options.get("columns") or [title for title in titles if title != label]
-    faults = [Fault("data", "there is no such column", f"the table has {', '.join(titles[:30])}", file, 1, str(title))
-              for title in [label, *columns] if title not in titles]
-    faults += [Fault("data", "two columns have this title", "rename one", file, 1, title)
-               for title in sorted({title for title in titles if titles.count(title) > 1})]
+    faults = [
+        Fault("data", "there is no such column", f"the table has {', '.join(titles[:30])}", file, 1, str(title))
+        for title in [label, *columns]
+        if title not in titles
+    ]
+    faults += [
+        Fault("data", "two columns have this title", "rename one", file, 1, title)
+        for title in sorted({title for title in titles if titles.count(title) > 1})
+    ]
     if faults:
         raise TrainerError(*faults)
     places, label_place = [titles.index(title) for title in columns], titles.index(label)
@@ -145,14 +165,18 @@ def _table(opened: io.BufferedReader, file: str, labels: Sequence[str] | None, o
         for column, source in enumerate(places):
             value = _number(row[source])
             if value is None:
-                faults.append(Fault("data", f"{row[source][:40]!r} is no finite number", _STEP, file, number, titles[source]))
+                faults.append(
+                    Fault("data", f"{row[source][:40]!r} is no finite number", _STEP, file, number, titles[source])
+                )
             else:
                 x[place, column] = value
         named.append((number, row[label_place]))
         if labels is None:
             target = _number(row[label_place])
             if target is None:
-                faults.append(Fault("data", f"{row[label_place][:40]!r} is no finite number", _STEP, file, number, label))
+                faults.append(
+                    Fault("data", f"{row[label_place][:40]!r} is no finite number", _STEP, file, number, label)
+                )
             else:
                 y[place] = target
     if labels is not None:

@@ -70,6 +70,13 @@ def output_path(text: str, scratch: Path, field: str) -> Path:
     except (OSError, RuntimeError):
         inside = False
     if not inside:
-        raise TrainerError(Fault("config", "lies outside of the scratch folder, or its folder does not exist",
-                                 f"name a file in {scratch}", file=text, field=field))
+        raise TrainerError(
+            Fault(
+                "config",
+                "lies outside of the scratch folder, or its folder does not exist",
+                f"name a file in {scratch}",
+                file=text,
+                field=field,
+            )
+        )
     return folder / path.name

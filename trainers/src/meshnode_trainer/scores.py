@@ -30,8 +30,14 @@ def classified(probabilities: Array, labels: Array, classes: int) -> Evaluated:
     confusion = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(confusion, (truth, predicted), 1)
     per_class = tuple((int(confusion[one].sum()), int(confusion[one, one])) for one in range(classes))
-    return Evaluated(rows, float(-np.log(right).mean()), float((predicted == truth).mean()), "accuracy", per_class,
-                     tuple(tuple(int(count) for count in row) for row in confusion))
+    return Evaluated(
+        rows,
+        float(-np.log(right).mean()),
+        float((predicted == truth).mean()),
+        "accuracy",
+        per_class,
+        tuple(tuple(int(count) for count in row) for row in confusion),
+    )
 
 
 def regressed(predictions: Array, targets: Array) -> Evaluated:

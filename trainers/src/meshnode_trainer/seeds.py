@@ -9,7 +9,7 @@ import numpy as np
 
 
 def seed_everything(seed: int) -> None:
-    """Seeds Python, NumPy and, where it is loaded, PyTorch on all devices. ``seed``: 0 to 2³² − 1."""
+    """Seeds Python, NumPy and, where it is loaded, PyTorch on all devices. ``seed``: 0 to 2³² - 1."""
     random.seed(seed)
     np.random.seed(seed)
     torch = sys.modules.get("torch")

@@ -101,8 +101,12 @@ def _header(file: BinaryIO, path: Path) -> tuple[list[Entry], dict[str, str], in
     for name, entry in header.items():
         shape = entry.get("shape") if isinstance(entry, dict) else None
         offsets = entry.get("data_offsets") if isinstance(entry, dict) else None
-        if not (isinstance(shape, list) and isinstance(offsets, list) and len(offsets) == 2
-                and all(type(one) is int and one >= 0 for one in [*shape, *offsets])):
+        if not (
+            isinstance(shape, list)
+            and isinstance(offsets, list)
+            and len(offsets) == 2
+            and all(type(one) is int and one >= 0 for one in [*shape, *offsets])
+        ):
             _refuse(path, "its entry in the header is malformed", name)
         dtype = str(entry.get("dtype"))
         if dtype not in DTYPES:
@@ -141,8 +145,9 @@ def _read(path: Path, most: int, wanted: dict[str, tuple[str, tuple[int, ...]]] 
                 if name not in wanted:
                     _refuse(path, "has a tensor that the model does not have", name)
                 if wanted[name] != (dtype, shape):
-                    _refuse(path, f"is {dtype} {list(shape)}, the model has {wanted[name][0]} {list(wanted[name][1])}",
-                            name)
+                    _refuse(
+                        path, f"is {dtype} {list(shape)}, the model has {wanted[name][0]} {list(wanted[name][1])}", name
+                    )
             array = np.empty(shape, dtype=DTYPES[dtype])
             file.seek(start + first)
             view = array.reshape(-1).view(np.uint8).data

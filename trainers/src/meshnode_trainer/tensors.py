@@ -97,21 +97,38 @@ class TensorTable:
         """Raises ``TrainerError`` (not_averageable) that names every tensor at fault."""
         self.specs: tuple[TensorSpec, ...] = tuple(specs)
         self.by_name = {spec.name: spec for spec in self.specs}
-        faults = [Fault("not_averageable", reason, "correct the model", field=spec.name)
-                  for spec in self.specs if (reason := spec.fault()) is not None]
+        faults = [
+            Fault("not_averageable", reason, "correct the model", field=spec.name)
+            for spec in self.specs
+            if (reason := spec.fault()) is not None
+        ]
         if len(self.by_name) != len(self.specs):
             faults.append(Fault("not_averageable", "two tensors have one name", "give each its own"))
         if not any(spec.role == "train" for spec in self.specs):
-            faults.append(Fault("not_averageable", "no tensor is trained", "leave at least one that requires a gradient"))
+            faults.append(
+                Fault("not_averageable", "no tensor is trained", "leave at least one that requires a gradient")
+            )
         if len(self.specs) > limits.TENSORS or sum(spec.count for spec in self.specs) > limits.TENSOR_VALUES:
-            faults.append(Fault("not_averageable", f"the model has more than {limits.TENSORS} tensors or "
-                                f"{limits.TENSOR_VALUES} values", "use a smaller model"))
+            faults.append(
+                Fault(
+                    "not_averageable",
+                    f"the model has more than {limits.TENSORS} tensors or {limits.TENSOR_VALUES} values",
+                    "use a smaller model",
+                )
+            )
         for spec in self.specs:
             other = self.by_name.get(spec.same_as) if spec.same_as is not None else None
             if (spec.role == "tied") != (spec.same_as is not None) or (
-                    spec.role == "tied" and (other is None or other.role == "tied" or other.shape != spec.shape)):
-                faults.append(Fault("not_averageable", "a tied tensor has to name another one of its shape",
-                                    "correct the adapter", field=spec.name))
+                spec.role == "tied" and (other is None or other.role == "tied" or other.shape != spec.shape)
+            ):
+                faults.append(
+                    Fault(
+                        "not_averageable",
+                        "a tied tensor has to name another one of its shape",
+                        "correct the adapter",
+                        field=spec.name,
+                    )
+                )
         if faults:
             raise TrainerError(*faults)
 
@@ -141,13 +158,27 @@ class TensorTable:
     def named(self, arrays: Sequence[Array]) -> Named:
         """The inverse of ``arrays``. Raises ``TrainerError`` (failed) for another number of arrays."""
         if len(arrays) != len(self.specs):
-            raise TrainerError(Fault("failed", f"{len(arrays)} arrays came back, the model has {len(self.specs)}",
-                                     "return the arrays that were given, in their order"))
+            raise TrainerError(
+                Fault(
+                    "failed",
+                    f"{len(arrays)} arrays came back, the model has {len(self.specs)}",
+                    "return the arrays that were given, in their order",
+                )
+            )
         return {spec.name: array for spec, array in zip(self.specs, arrays, strict=True)}
 
     def json(self) -> list[dict[str, Any]]:
-        return [{"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype, "role": spec.role, "order": order,
-                 **({} if spec.same_as is None else {"as": spec.same_as})} for order, spec in enumerate(self.specs)]
+        return [
+            {
+                "name": spec.name,
+                "shape": list(spec.shape),
+                "dtype": spec.dtype,
+                "role": spec.role,
+                "order": order,
+                **({} if spec.same_as is None else {"as": spec.same_as}),
+            }
+            for order, spec in enumerate(self.specs)
+        ]
 
     @classmethod
     def from_json(cls, entries: list[dict[str, Any]], field: str = "tensors") -> TensorTable:
@@ -157,16 +188,29 @@ class TensorTable:
             name, shape, order = entry.get("name"), entry.get("shape"), entry.get("order", place)
             dtype, role, same_as = entry.get("dtype"), entry.get("role"), entry.get("as")
             whole = isinstance(order, int) and not isinstance(order, bool)
-            if not (whole and order not in specs and isinstance(name, str) and isinstance(shape, list)
-                    and all(isinstance(one, int) and not isinstance(one, bool) for one in shape)
-                    and isinstance(dtype, str) and isinstance(role, str)
-                    and (same_as is None or isinstance(same_as, str))):
-                raise TrainerError(Fault("config", "is no tensor of a name, shape, dtype, role and an order of its own",
-                                         "take the task's list as prepare gave it", field=f"{field}[{place}]"))
+            if not (
+                whole
+                and order not in specs
+                and isinstance(name, str)
+                and isinstance(shape, list)
+                and all(isinstance(one, int) and not isinstance(one, bool) for one in shape)
+                and isinstance(dtype, str)
+                and isinstance(role, str)
+                and (same_as is None or isinstance(same_as, str))
+            ):
+                raise TrainerError(
+                    Fault(
+                        "config",
+                        "is no tensor of a name, shape, dtype, role and an order of its own",
+                        "take the task's list as prepare gave it",
+                        field=f"{field}[{place}]",
+                    )
+                )
             specs[order] = TensorSpec(name, tuple(shape), dtype, role, same_as)
         if sorted(specs) != list(range(len(specs))):
-            raise TrainerError(Fault("config", "the orders are not 0 to n - 1", "take the task's list as prepare gave it",
-                                     field=field))
+            raise TrainerError(
+                Fault("config", "the orders are not 0 to n - 1", "take the task's list as prepare gave it", field=field)
+            )
         return cls(specs[order] for order in range(len(specs)))
 
     def differences(self, other: TensorTable) -> list[Fault]:
@@ -175,14 +219,25 @@ class TensorTable:
         for name in [*self.names, *(name for name in other.names if name not in self.by_name)]:
             own, theirs = self.by_name.get(name), other.by_name.get(name)
             if own != theirs:
-                text = ("the app's model lacks this tensor of the task" if own is None else
-                        "the task lacks this tensor of the app's model" if theirs is None else
-                        f"is {_described(own)} in the app's model and {_described(theirs)} in the task")
-                faults.append(Fault("config", text, "use the app and the libraries that the task was made with",
-                                    field=name))
+                text = (
+                    "the app's model lacks this tensor of the task"
+                    if own is None
+                    else "the task lacks this tensor of the app's model"
+                    if theirs is None
+                    else f"is {_described(own)} in the app's model and {_described(theirs)} in the task"
+                )
+                faults.append(
+                    Fault("config", text, "use the app and the libraries that the task was made with", field=name)
+                )
         if not faults and self.names != other.names:
-            faults.append(Fault("config", "the app's tensors stand in another order than the task's",
-                                "use the app and the libraries that the task was made with", field="tensors"))
+            faults.append(
+                Fault(
+                    "config",
+                    "the app's tensors stand in another order than the task's",
+                    "use the app and the libraries that the task was made with",
+                    field="tensors",
+                )
+            )
         return faults
 
 
@@ -196,22 +251,48 @@ def checked_weights(specs: Sequence[TensorSpec], named: Mapping[str, Any]) -> Na
     Raises ``TrainerError`` (failed) that names each tensor at fault.
     """
     wanted = {spec.name for spec in specs}
-    faults = [Fault("failed", "the training returned a tensor that the model does not have",
-                    "return the model's own tensors", field=str(name)) for name in named if name not in wanted]
+    faults = [
+        Fault(
+            "failed",
+            "the training returned a tensor that the model does not have",
+            "return the model's own tensors",
+            field=str(name),
+        )
+        for name in named
+        if name not in wanted
+    ]
     result: Named = {}
     for spec in specs:
         if spec.name not in named:
-            faults.append(Fault("failed", "the training did not return this tensor", "return all tensors of the model",
-                                field=spec.name))
+            faults.append(
+                Fault(
+                    "failed",
+                    "the training did not return this tensor",
+                    "return all tensors of the model",
+                    field=spec.name,
+                )
+            )
             continue
         with np.errstate(over="ignore"):
             array = np.asarray(named[spec.name]).astype("<f4")
         if array.shape != spec.shape:
-            faults.append(Fault("failed", f"came back with shape {list(array.shape)}, it has {list(spec.shape)}",
-                                "keep the shapes of the model", field=spec.name))
+            faults.append(
+                Fault(
+                    "failed",
+                    f"came back with shape {list(array.shape)}, it has {list(spec.shape)}",
+                    "keep the shapes of the model",
+                    field=spec.name,
+                )
+            )
         elif not np.isfinite(array).all():
-            faults.append(Fault("failed", "has values that are not finite after the training",
-                                "lower the learning rate", field=spec.name))
+            faults.append(
+                Fault(
+                    "failed",
+                    "has values that are not finite after the training",
+                    "lower the learning rate",
+                    field=spec.name,
+                )
+            )
         else:
             result[spec.name] = np.ascontiguousarray(array).reshape(spec.shape)
     if faults:

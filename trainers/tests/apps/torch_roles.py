@@ -89,4 +89,3 @@ def test(model, rows):
 
 if WHAT == "lacks":
     del train, test
-

@@ -21,13 +21,23 @@ from ..tensors import Array, Named
 
 _PLACES: dict[str, tuple[str, ...]] = {
     "Message": ("flwr.app.Message", "flwr.common.Message"),
-    "Metadata": ("flwr.app.Metadata", "flwr.app.metadata.Metadata", "flwr.common.Metadata", "flwr.common.message.Metadata"),
+    "Metadata": (
+        "flwr.app.Metadata",
+        "flwr.app.metadata.Metadata",
+        "flwr.common.Metadata",
+        "flwr.common.message.Metadata",
+    ),
     "Context": ("flwr.app.Context", "flwr.common.Context"),
     "RecordDict": ("flwr.app.RecordDict", "flwr.common.RecordDict", "flwr.common.RecordSet"),
     "ArrayRecord": ("flwr.app.ArrayRecord", "flwr.common.ArrayRecord", "flwr.common.ParametersRecord"),
     "MetricRecord": ("flwr.app.MetricRecord", "flwr.common.MetricRecord", "flwr.common.MetricsRecord"),
     "ConfigRecord": ("flwr.app.ConfigRecord", "flwr.common.ConfigRecord", "flwr.common.ConfigsRecord"),
-    "Array": ("flwr.app.Array", "flwr.common.Array", "flwr.common.record.Array", "flwr.common.record.parametersrecord.Array"),
+    "Array": (
+        "flwr.app.Array",
+        "flwr.common.Array",
+        "flwr.common.record.Array",
+        "flwr.common.record.parametersrecord.Array",
+    ),
 }
 
 
@@ -51,15 +61,32 @@ class FlowerApi:
             pass
 
     def context(self, node_config: Mapping[str, Any], run_config: Mapping[str, Any], state: Any) -> Any:
-        values = {"run_id": 1, "node_id": 1, "node_config": dict(node_config), "state": state, "run_config": dict(run_config)}
+        values = {
+            "run_id": 1,
+            "node_id": 1,
+            "node_config": dict(node_config),
+            "state": state,
+            "run_config": dict(run_config),
+        }
         wanted = signature(self.Context.__init__).parameters
         return self.Context(**{name: value for name, value in values.items() if name in wanted})
 
     def message(self, content: Any, kind: str, number: int) -> Any:
         """Built through its metadata, the one form that every version has in some spelling."""
-        values = {"run_id": 1, "message_id": f"m{number}", "src_node_id": 1, "dst_node_id": 1, "reply_to_message": "",
-                  "reply_to_message_id": "", "group_id": str(number), "created_at": time.time(), "ttl": 86400.0,
-                  "message_type": kind, "src_task_id": 1, "dst_task_id": 1}
+        values = {
+            "run_id": 1,
+            "message_id": f"m{number}",
+            "src_node_id": 1,
+            "dst_node_id": 1,
+            "reply_to_message": "",
+            "reply_to_message_id": "",
+            "group_id": str(number),
+            "created_at": time.time(),
+            "ttl": 86400.0,
+            "message_type": kind,
+            "src_task_id": 1,
+            "dst_task_id": 1,
+        }
         wanted = signature(self.Metadata.__init__).parameters
         metadata = self.Metadata(**{name: value for name, value in values.items() if name in wanted})
         return self.Message(metadata=metadata, content=content)
@@ -116,7 +143,9 @@ class FlowerApi:
         try:
             text = json.dumps(listing, separators=(",", ":"), allow_nan=False)
         except ValueError as error:
-            raise TrainerError(Fault("failed", f"context.state cannot be kept: {error}", "keep finite numbers")) from None
+            raise TrainerError(
+                Fault("failed", f"context.state cannot be kept: {error}", "keep finite numbers")
+            ) from None
         return State(tensors, {"records": text})
 
     def state_in(self, state: State) -> Any:
@@ -131,13 +160,19 @@ class FlowerApi:
 
 
 def _plain(value: Any) -> Any:
-    return {"bytes": base64.b64encode(value).decode()} if isinstance(value, bytes) else (
-        [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value)
+    return (
+        {"bytes": base64.b64encode(value).decode()}
+        if isinstance(value, bytes)
+        else ([_plain(one) for one in value] if isinstance(value, (list, tuple)) else value)
+    )
 
 
 def _unplain(value: Any) -> Any:
-    return base64.b64decode(value["bytes"]) if isinstance(value, dict) else (
-        [_unplain(one) for one in value] if isinstance(value, list) else value)
+    return (
+        base64.b64decode(value["bytes"])
+        if isinstance(value, dict)
+        else ([_unplain(one) for one in value] if isinstance(value, list) else value)
+    )
 
 
 def _first(places: tuple[str, ...]) -> Any:
@@ -147,7 +182,9 @@ def _first(places: tuple[str, ...]) -> Any:
             return getattr(import_module(module), name)
         except (ImportError, AttributeError):
             continue
-    raise TrainerError(Fault("version", f"the installed flwr has none of {', '.join(places)}", "install flwr 1.13 or later"))
+    raise TrainerError(
+        Fault("version", f"the installed flwr has none of {', '.join(places)}", "install flwr 1.13 or later")
+    )
 
 
 class FlowerFolder:
@@ -165,8 +202,14 @@ class FlowerFolder:
             self.components = {str(name): str(place) for name, place in app["components"].items()}
             self.config = _flat(app.get("config", {}))
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-            raise TrainerError(Fault("config", f"has no [tool.flwr.app.components]: {type(error).__name__} {error}",
-                                     "name the folder of a Flower app", file=str(project))) from None
+            raise TrainerError(
+                Fault(
+                    "config",
+                    f"has no [tool.flwr.app.components]: {type(error).__name__} {error}",
+                    "name the folder of a Flower app",
+                    file=str(project),
+                )
+            ) from None
 
     def run_config(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
         """The app's configuration with settings of the task in it, as ``flwr run -c`` has it."""
@@ -174,13 +217,25 @@ class FlowerFolder:
         for name, value in given.items():
             own = values.get(name)
             if own is None:
-                faults.append(Fault("config", "is no key of the app's [tool.flwr.app.config]",
-                                    f"known are {', '.join(sorted(self.config)) or 'none'}", field=f"settings.{name}"))
+                faults.append(
+                    Fault(
+                        "config",
+                        "is no key of the app's [tool.flwr.app.config]",
+                        f"known are {', '.join(sorted(self.config)) or 'none'}",
+                        field=f"settings.{name}",
+                    )
+                )
             elif type(own) is float and type(value) is int:
                 values[name] = float(value)
             elif type(own) is not type(value):
-                faults.append(Fault("config", f"is {type(value).__name__}, the app has {type(own).__name__}", "correct it",
-                                    field=f"settings.{name}"))
+                faults.append(
+                    Fault(
+                        "config",
+                        f"is {type(value).__name__}, the app has {type(own).__name__}",
+                        "correct it",
+                        field=f"settings.{name}",
+                    )
+                )
             else:
                 values[name] = value
         return values, faults
@@ -190,8 +245,15 @@ class FlowerFolder:
         place = self.components.get(component, "")
         module, _, name = place.partition(":")
         if not module or not name:
-            raise TrainerError(Fault("config", f"names no {component} as module:object", "correct it",
-                                     file=str(self.folder / "pyproject.toml"), field=f"tool.flwr.app.components.{component}"))
+            raise TrainerError(
+                Fault(
+                    "config",
+                    f"names no {component} as module:object",
+                    "correct it",
+                    file=str(self.folder / "pyproject.toml"),
+                    field=f"tool.flwr.app.components.{component}",
+                )
+            )
         sys.dont_write_bytecode = True
         if str(self.folder) not in sys.path:
             sys.path.insert(0, str(self.folder))

@@ -92,8 +92,15 @@ def _server(strategy: Any) -> dict[str, Any]:
     kind = type(strategy)
     if kind.__name__ not in RULES or not kind.__module__.startswith("flwr."):
         raise _unmapped(f"its strategy {kind.__name__} of {kind.__module__} has rules of its own")
-    return {"rule": RULES[kind.__name__], "strategy": kind.__name__,
-            **{name: float(getattr(strategy, name)) for name in NUMBERS if isinstance(getattr(strategy, name, None), (int, float))}}
+    return {
+        "rule": RULES[kind.__name__],
+        "strategy": kind.__name__,
+        **{
+            name: float(getattr(strategy, name))
+            for name in NUMBERS
+            if isinstance(getattr(strategy, name, None), (int, float))
+        },
+    }
 
 
 def _catch_named(api: FlowerApi, seen: Peek, legacy: list[bool]) -> None:
@@ -103,8 +110,17 @@ def _catch_named(api: FlowerApi, seen: Peek, legacy: list[bool]) -> None:
     except (ImportError, AttributeError):
         return
 
-    def start(strategy: Any, grid: Any, initial_arrays: Any, num_rounds: int = 3, timeout: float = 3600,
-              train_config: Any = None, evaluate_config: Any = None, evaluate_fn: Any = None, **more: Any) -> NoReturn:
+    def start(
+        strategy: Any,
+        grid: Any,
+        initial_arrays: Any,
+        num_rounds: int = 3,
+        timeout: float = 3600,
+        train_config: Any = None,
+        evaluate_config: Any = None,
+        evaluate_fn: Any = None,
+        **more: Any,
+    ) -> NoReturn:
         seen.server = _server(strategy)
         for name, usual in (("arrayrecord_key", "arrays"), ("configrecord_key", "config")):
             if getattr(strategy, name, usual) != usual:
@@ -134,8 +150,10 @@ def _catch_lists(seen: Peek, legacy: list[bool]) -> None:
             arrays = import_module("flwr.common").parameters_to_ndarrays(parameters)
             seen.arrays = [(f"p{place:04}", np.asarray(array)) for place, array in enumerate(arrays)]
         seen.rounds = int(num_rounds)
-        for kind, make in (("train", getattr(strategy, "on_fit_config_fn", None)),
-                           ("evaluate", getattr(strategy, "on_evaluate_config_fn", None))):
+        for kind, make in (
+            ("train", getattr(strategy, "on_fit_config_fn", None)),
+            ("evaluate", getattr(strategy, "on_evaluate_config_fn", None)),
+        ):
             seen.settings.update(_by_round(kind, make, seen.rounds))
         mu = getattr(strategy, "proximal_mu", None)
         if mu is not None:
@@ -174,17 +192,23 @@ def _grid() -> Any:
 
     members: dict[str, Any] = dict.fromkeys(getattr(base, "__abstractmethods__", ()), enough)
     run = type("Run", (), {"run_id": 1, "fab_id": "", "fab_version": "", "fab_hash": "", "override_config": {}})()
-    members.update(run=property(lambda self: run), set_run=lambda self, run_id: None,
-                   get_node_ids=lambda self: [11, 12, 13, 14, 15])
+    members.update(
+        run=property(lambda self: run),
+        set_run=lambda self, run_id: None,
+        get_node_ids=lambda self: [11, 12, 13, 14, 15],
+    )
     return type("NoGrid", (base,), members)()
 
 
 def main() -> NoReturn:
-    parser = argparse.ArgumentParser("python -m meshnode_trainer.adapters.flower_peek", description=__doc__.splitlines()[0]
-                                     if __doc__ else None)
+    parser = argparse.ArgumentParser(
+        "python -m meshnode_trainer.adapters.flower_peek", description=__doc__.splitlines()[0] if __doc__ else None
+    )
     parser.add_argument("app", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder for initial and carrier")
-    parser.add_argument("--settings", type=json.loads, default={}, metavar="JSON", help="keys of the app's configuration")
+    parser.add_argument(
+        "--settings", type=json.loads, default={}, metavar="JSON", help="keys of the app's configuration"
+    )
     arguments = parser.parse_args()
     # What the app prints goes to stderr; the answer is written to what stdout was.
     answer = os.dup(1)
@@ -194,12 +218,20 @@ def main() -> NoReturn:
         table = seen.table(is_legacy)
         named: Named = dict(seen.arrays)
         travelling, carried = table.travelling("average"), table.carried()
-        write_tensors(arguments.out / "initial", checked_weights(travelling, {spec.name: named[spec.name] for spec in travelling}))
+        write_tensors(
+            arguments.out / "initial", checked_weights(travelling, {spec.name: named[spec.name] for spec in travelling})
+        )
         write_tensors(arguments.out / "carrier", {spec.name: named[spec.name] for spec in carried})
         if any(isinstance(value, float) and not math.isfinite(value) for value in seen.settings.values()):
             raise _unmapped("a number of its configuration is not finite", "correct it")
-        result = {"tensors": table.json(), "settings": {**arguments.settings, **seen.settings}, "rounds": seen.rounds,
-                  "server": seen.server, "initial": str(arguments.out / "initial"), "carrier": str(arguments.out / "carrier")}
+        result = {
+            "tensors": table.json(),
+            "settings": {**arguments.settings, **seen.settings},
+            "rounds": seen.rounds,
+            "server": seen.server,
+            "initial": str(arguments.out / "initial"),
+            "carrier": str(arguments.out / "carrier"),
+        }
         code = 0
     except BaseException as error:
         trainer_error = error if isinstance(error, TrainerError) else TrainerError(fault_of(error))

@@ -12,7 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from ..adapter import Adapter, Data, Description, Estimate, Evaluated, Hello, Job, Prepared, Progress, Report, Task, Trained
+from ..adapter import (
+    Adapter,
+    Data,
+    Description,
+    Estimate,
+    Evaluated,
+    Hello,
+    Job,
+    Prepared,
+    Progress,
+    Report,
+    Task,
+    Trained,
+)
 from ..errors import Fault, TrainerError
 from ..rows import Rows, read_rows
 from ..scores import classified, regressed, softmax
@@ -24,8 +37,13 @@ _LR = Setting("lr", "number", 0.01, "learning rate", 0, 1000)
 _EPOCHS = Setting("epochs", "integer", 1, "passes over the rows in a round", 0, 10_000)
 _ALPHA = Setting("alpha", "number", 0.0001, "weight of the penalty", 0, 1000)
 _PENALTY = Setting("penalty", "text", "l2", "which penalty", choices=("l2", "l1", "elasticnet", "none"))
-_SCHEDULE = Setting("schedule", "text", "constant", "how the learning rate falls with the steps",
-                    choices=("constant", "invscaling", "optimal"))
+_SCHEDULE = Setting(
+    "schedule",
+    "text",
+    "constant",
+    "how the learning rate falls with the steps",
+    choices=("constant", "invscaling", "optimal"),
+)
 _HIDDEN = Setting("hidden", "integers", [32], "width of each hidden layer", 1, 65536, most=32)
 _MLP = (
     _LR, _EPOCHS, _ALPHA, _HIDDEN,
@@ -46,9 +64,16 @@ def _sgd(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mlp(settings: dict[str, Any]) -> dict[str, Any]:
-    return {"hidden_layer_sizes": tuple(settings["hidden"]), "activation": settings["activation"],
-            "solver": settings["solver"], "learning_rate_init": settings["lr"], "momentum": settings["momentum"],
-            "alpha": settings["alpha"], "nesterovs_momentum": settings["momentum"] > 0, "shuffle": False}
+    return {
+        "hidden_layer_sizes": tuple(settings["hidden"]),
+        "activation": settings["activation"],
+        "solver": settings["solver"],
+        "learning_rate_init": settings["lr"],
+        "momentum": settings["momentum"],
+        "alpha": settings["alpha"],
+        "nesterovs_momentum": settings["momentum"] > 0,
+        "shuffle": False,
+    }
 
 
 @dataclass(frozen=True)
@@ -80,7 +105,9 @@ KINDS = {
 
 _TREES = "trees have no weights in common that could be averaged"
 _ROWS = "its parameters are rows of the training data, which would leave the node"
-_REFIT = "it computes its weights anew from the rows alone, so that a round cannot begin with the weights that it is given"
+_REFIT = (
+    "it computes its weights anew from the rows alone, so that a round cannot begin with the weights that it is given"
+)
 REFUSED = {
     **dict.fromkeys(("DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "RandomForestClassifier",
                      "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor", "GradientBoostingClassifier",
@@ -117,8 +144,12 @@ class SklearnEstimators(Adapter):
             threadpool_limits(hello.threads)
         except ImportError:
             pass
-        return Description("scikit-learn", VERSION, libraries={"scikit-learn": sklearn.__version__, "numpy": np.__version__},
-                           capabilities={"evaluate": True})
+        return Description(
+            "scikit-learn",
+            VERSION,
+            libraries={"scikit-learn": sklearn.__version__, "numpy": np.__version__},
+            capabilities={"evaluate": True},
+        )
 
     def preflight(self, task: Task, data: Data | None) -> Report:
         faults: list[Fault] = []
@@ -140,7 +171,9 @@ class SklearnEstimators(Adapter):
         if not isinstance(learner.estimator, import_module("sklearn.linear_model").LogisticRegression):
             learner.fit(some, 0, 1)
         seconds = (time.monotonic() - began) * len(rows) / len(some)
-        return Report(estimate=Estimate(seconds_a_round=round(seconds, 3), ram_mb=round(4 * rows.x.nbytes / 2**20 + 200)))
+        return Report(
+            estimate=Estimate(seconds_a_round=round(seconds, 3), ram_mb=round(4 * rows.x.nbytes / 2**20 + 200))
+        )
 
     def prepare(self, task: Task, data: Data, seed: int, progress: Progress) -> Prepared:
         faults: list[Fault] = []
@@ -197,16 +230,26 @@ def _chosen(task: Task, faults: list[Fault]) -> tuple[Kind | None, dict[str, Any
         faults.append(Fault("config", "has to be set", f"choose one of {', '.join(KINDS)}", field="settings.estimator"))
         return None, None
     if name not in KINDS:
-        code, reason = ("not_averageable", REFUSED[name]) if name in REFUSED else ("config", "is no estimator that is known")
-        faults.append(Fault(code, f"{name[:60]}: {reason}", f"choose one of {', '.join(KINDS)}", field="settings.estimator"))
+        code, reason = (
+            ("not_averageable", REFUSED[name]) if name in REFUSED else ("config", "is no estimator that is known")
+        )
+        faults.append(
+            Fault(code, f"{name[:60]}: {reason}", f"choose one of {', '.join(KINDS)}", field="settings.estimator")
+        )
         return None, None
     kind = KINDS[name]
     own = {key: value for key, value in task.settings.items() if key != "estimator"}
     settings, found = read_settings(kind.settings, own)
     faults += found
     if kind.is_classifier != (task.labels is not None):
-        text = "learns classes, and the task has no labels" if kind.is_classifier else "learns numbers, and the task has labels"
-        faults.append(Fault("config", f"{name} {text}", "choose another estimator or labels", field="settings.estimator"))
+        text = (
+            "learns classes, and the task has no labels"
+            if kind.is_classifier
+            else "learns numbers, and the task has labels"
+        )
+        faults.append(
+            Fault("config", f"{name} {text}", "choose another estimator or labels", field="settings.estimator")
+        )
     elif task.labels is not None and len(task.labels) < 2:
         faults.append(Fault("config", "a classifier needs two labels or more", "name them", field="labels"))
     return kind, None if faults else settings | {"estimator": name}
@@ -224,8 +267,14 @@ def _read(task: Task, data: Data) -> tuple[Rows, Rows | None]:
         except TrainerError as error:
             faults += error.faults
     if not faults and len(found) == 2 and found[0].x.shape[1] != found[1].x.shape[1]:
-        faults.append(Fault("data", f"has {found[1].x.shape[1]} features, {data.train} has {found[0].x.shape[1]}",
-                            "name files of the same columns", file=str(data.evaluation)))
+        faults.append(
+            Fault(
+                "data",
+                f"has {found[1].x.shape[1]} features, {data.train} has {found[0].x.shape[1]}",
+                "name files of the same columns",
+                file=str(data.evaluation),
+            )
+        )
     if faults:
         raise TrainerError(*faults)
     return found[0], found[1] if len(found) == 2 else None
@@ -235,21 +284,32 @@ def _missing_classes(task: Task, settings: dict[str, Any] | None, rows: Rows) ->
     """LogisticRegression takes its classes from the rows of each call: one that is missing would change the shapes."""
     if settings is None or settings["estimator"] != "LogisticRegression" or task.labels is None:
         return []
-    return [Fault("data", f"no row has the label {label!r}, and LogisticRegression needs every class on every node",
-                  "use SGDClassifier, which does not", file=rows.file)
-            for label, count in zip(task.labels, rows.counts(len(task.labels)), strict=True) if count == 0]
+    return [
+        Fault(
+            "data",
+            f"no row has the label {label!r}, and LogisticRegression needs every class on every node",
+            "use SGDClassifier, which does not",
+            file=rows.file,
+        )
+        for label, count in zip(task.labels, rows.counts(len(task.labels)), strict=True)
+        if count == 0
+    ]
 
 
 class _Learner:
     """One estimator with the shapes that the task gives it, whatever rows a node has."""
 
-    def __init__(self, kind: Kind, settings: dict[str, Any], labels: Sequence[str] | None, features: int, seed: int = 0) -> None:
+    def __init__(
+        self, kind: Kind, settings: dict[str, Any], labels: Sequence[str] | None, features: int, seed: int = 0
+    ) -> None:
         self.kind, self.settings = kind, settings
         self.classes = len(labels) if labels is not None else 0
         parameters = kind.parameters(settings)
-        estimator = getattr(import_module(kind.module), settings["estimator"])(random_state=seed, **parameters) if (
-            settings["estimator"] != "LogisticRegression") else getattr(import_module(kind.module), "LogisticRegression")(
-            **parameters)
+        estimator = (
+            getattr(import_module(kind.module), settings["estimator"])(random_state=seed, **parameters)
+            if (settings["estimator"] != "LogisticRegression")
+            else import_module(kind.module).LogisticRegression(**parameters)
+        )
         self.estimator: Any = estimator
         self.has_passes = hasattr(estimator, "partial_fit")
         if not self.has_passes:
@@ -286,8 +346,10 @@ class _Learner:
         estimator = self.estimator
         if hasattr(estimator, "coefs_"):
             layers = range(len(estimator.coefs_))
-            return {**{f"coefs.{layer}": estimator.coefs_[layer] for layer in layers},
-                    **{f"intercepts.{layer}": estimator.intercepts_[layer] for layer in layers}}
+            return {
+                **{f"coefs.{layer}": estimator.coefs_[layer] for layer in layers},
+                **{f"intercepts.{layer}": estimator.intercepts_[layer] for layer in layers},
+            }
         return {"coef": estimator.coef_, "intercept": np.atleast_1d(estimator.intercept_)}
 
     def put(self, table: TensorTable, weights: dict[str, Array]) -> None:

@@ -31,10 +31,17 @@ def set_up(hello: Hello) -> tuple[Any, str]:
         place = int(index or 0)
         if not has_cuda or place >= torch.cuda.device_count():
             seen = torch.cuda.device_count() if has_cuda else 0
-            raise TrainerError(Fault("device", f"{hello.device} was asked for, PyTorch sees {seen} CUDA devices",
-                                     "use device = \"auto\" or install a PyTorch build for CUDA", field="device"))
+            raise TrainerError(
+                Fault(
+                    "device",
+                    f"{hello.device} was asked for, PyTorch sees {seen} CUDA devices",
+                    'use device = "auto" or install a PyTorch build for CUDA',
+                    field="device",
+                )
+            )
         return torch, f"cuda:{place}"
     if kind == "mps" and not has_mps:
-        raise TrainerError(Fault("device", "mps was asked for, PyTorch does not see it", "use device = \"auto\"",
-                                 field="device"))
+        raise TrainerError(
+            Fault("device", "mps was asked for, PyTorch does not see it", 'use device = "auto"', field="device")
+        )
     return torch, kind

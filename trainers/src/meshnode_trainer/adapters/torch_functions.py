@@ -63,10 +63,27 @@ class TorchFunctions(Adapter):
         self.user = load_file(self.file, "meshnode_app")
         missing = [name for name in FUNCTIONS if not callable(getattr(self.user, name, None))]
         if missing:
-            raise TrainerError(*(Fault("config", "the app lacks this function", f"define {', '.join(FUNCTIONS)}",
-                                       file=str(self.file), field=name) for name in missing))
-        return Description("torch", VERSION, self.device, {"torch": self.torch.__version__, "numpy": np.__version__},
-                           {"evaluate": True, "state": True}, digest, files)
+            raise TrainerError(
+                *(
+                    Fault(
+                        "config",
+                        "the app lacks this function",
+                        f"define {', '.join(FUNCTIONS)}",
+                        file=str(self.file),
+                        field=name,
+                    )
+                    for name in missing
+                )
+            )
+        return Description(
+            "torch",
+            VERSION,
+            self.device,
+            {"torch": self.torch.__version__, "numpy": np.__version__},
+            {"evaluate": True, "state": True},
+            digest,
+            files,
+        )
 
     def preflight(self, task: Task, data: Data | None) -> Report:
         faults = _reserved(task.settings)
@@ -98,9 +115,17 @@ class TorchFunctions(Adapter):
         put_values(self.torch, model, job.weights)
         rows = self.rows if job.split == "train" else self.held_out
         state = {name: self.torch.from_numpy(array.copy()) for name, array in job.state.tensors.items()}
-        config = {**(job.settings or self.settings), "round": job.round, "rounds": job.rounds, "seed": job.seed,
-                  "device": self.device, "split": job.split, "deadline_s": job.deadline_s, "progress": progress,
-                  "state": state}
+        config = {
+            **(job.settings or self.settings),
+            "round": job.round,
+            "rounds": job.rounds,
+            "seed": job.seed,
+            "device": self.device,
+            "split": job.split,
+            "deadline_s": job.deadline_s,
+            "progress": progress,
+            "state": state,
+        }
         seed_everything(job.seed)
         result = self.user.train(model, rows, config)
         examples, metrics = _count(rows), _metrics(result)
@@ -118,26 +143,46 @@ class TorchFunctions(Adapter):
         if isinstance(result, Mapping) and "loss" in result:
             score, per_class, confusion = (result.get(name) for name in ("score", "per_class", "confusion"))
             return Evaluated(
-                int(result.get("examples", examples)), float(result["loss"]), None if score is None else float(score),
+                int(result.get("examples", examples)),
+                float(result["loss"]),
+                None if score is None else float(score),
                 str(result.get("measure", self._measure())),
                 None if per_class is None else tuple((int(rows), int(right)) for rows, right in per_class),
-                None if confusion is None else tuple(tuple(int(count) for count in row) for row in confusion))
+                None if confusion is None else tuple(tuple(int(count) for count in row) for row in confusion),
+            )
         if isinstance(result, (tuple, list)) and len(result) == 2:
             return Evaluated(examples, float(result[0]), float(result[1]), self._measure())
-        raise TrainerError(Fault("failed", "returned neither (loss, score) nor a dictionary with loss",
-                                 "return one of them", file=str(self.file), field="test"))
+        raise TrainerError(
+            Fault(
+                "failed",
+                "returned neither (loss, score) nor a dictionary with loss",
+                "return one of them",
+                file=str(self.file),
+                field="test",
+            )
+        )
 
     def _measure(self) -> str:
         return "accuracy" if self.has_labels else "r2"
 
     def _model(self, settings: Mapping[str, Any], seed: int) -> Any:
         seed_everything(seed)
-        wants = [one for one in inspect.signature(self.user.model_fn).parameters.values()
-                 if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) and one.default is one.empty]
+        wants = [
+            one
+            for one in inspect.signature(self.user.model_fn).parameters.values()
+            if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) and one.default is one.empty
+        ]
         model = self.user.model_fn(dict(settings)) if wants else self.user.model_fn()
         if not isinstance(model, self.torch.nn.Module):
-            raise TrainerError(Fault("config", f"returned {type(model).__name__}, no torch.nn.Module", "return the model",
-                                     file=str(self.file), field="model_fn"))
+            raise TrainerError(
+                Fault(
+                    "config",
+                    f"returned {type(model).__name__}, no torch.nn.Module",
+                    "return the model",
+                    file=str(self.file),
+                    field="model_fn",
+                )
+            )
         return model.to(self.device)
 
     def _rows(self, data: Data) -> tuple[Any, Any]:
@@ -152,8 +197,10 @@ class TorchFunctions(Adapter):
                 raise refuse(f"returned a tuple of {len(rows)}", "return rows, or a pair of training and held-out rows")
             first, second = rows
             if _is_array(first) and _is_array(second) and len(first) == len(second) and first.ndim >= 2 >= second.ndim:
-                raise refuse("returned two arrays of one length, which look like inputs and labels",
-                             "return one object for both, such as a TensorDataset")
+                raise refuse(
+                    "returned two arrays of one length, which look like inputs and labels",
+                    "return one object for both, such as a TensorDataset",
+                )
             rows, held_out = first, second
         if data.evaluation is not None:
             if held_out is not None:
@@ -173,14 +220,24 @@ class TorchFunctions(Adapter):
             elif isinstance(value, (np.ndarray, np.generic, int, float, bool)):
                 arrays[str(name)] = np.asarray(value)
             else:
-                raise TrainerError(Fault("failed", f"is a {type(value).__name__}; tensors and numbers are kept",
-                                         "keep tensors", file=str(self.file), field=f"config['state'][{name!r}]"))
+                raise TrainerError(
+                    Fault(
+                        "failed",
+                        f"is a {type(value).__name__}; tensors and numbers are kept",
+                        "keep tensors",
+                        file=str(self.file),
+                        field=f"config['state'][{name!r}]",
+                    )
+                )
         return State(arrays)
 
 
 def _reserved(settings: Mapping[str, Any]) -> list[Fault]:
-    return [Fault("config", "this name means something else in config", "rename the setting", field=f"settings.{name}")
-            for name in RESERVED if name in settings]
+    return [
+        Fault("config", "this name means something else in config", "rename the setting", field=f"settings.{name}")
+        for name in RESERVED
+        if name in settings
+    ]
 
 
 def _is_array(value: Any) -> bool:
@@ -203,5 +260,11 @@ def _metrics(result: Any) -> dict[str, Any]:
     try:
         return {"loss": float(result)}
     except (TypeError, ValueError):
-        raise TrainerError(Fault("failed", f"returned {type(result).__name__}", "change the model in place, and return None, "
-                                 "a loss or a dictionary of metrics", field="train")) from None
+        raise TrainerError(
+            Fault(
+                "failed",
+                f"returned {type(result).__name__}",
+                "change the model in place, and return None, a loss or a dictionary of metrics",
+                field="train",
+            )
+        ) from None

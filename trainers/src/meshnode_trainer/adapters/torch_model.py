@@ -56,8 +56,11 @@ def array_of(torch: Any, value: Any) -> Array:
 def values_of(torch: Any, model: Any, table: TensorTable, roles: tuple[str, ...]) -> Named:
     """Copies of all tensors of these roles. Raises ``TrainerError`` where the model lost one."""
     state = model.state_dict()
-    missing = [Fault("failed", "is gone from the model after the training", "change the model in place", field=spec.name)
-               for spec in table if spec.name not in state]
+    missing = [
+        Fault("failed", "is gone from the model after the training", "change the model in place", field=spec.name)
+        for spec in table
+        if spec.name not in state
+    ]
     if missing:
         raise TrainerError(*missing)
     return {spec.name: array_of(torch, state[spec.name]) for spec in table if spec.role in roles}

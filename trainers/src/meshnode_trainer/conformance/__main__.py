@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .checks import Subject, run
+from .checks import run
+from .subject import Subject
 
 
 def sample(folder: Path) -> tuple[Path, Path]:
@@ -26,15 +27,21 @@ def sample(folder: Path) -> tuple[Path, Path]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser("python -m meshnode_trainer.conformance", description="Checks a program that speaks "
-                                     "trainer/1. Without --data it trains on 120 rows of 8 numbers in 3 classes (NPZ).")
+    parser = argparse.ArgumentParser(
+        "python -m meshnode_trainer.conformance",
+        description="Checks a program that speaks "
+        "trainer/1. Without --data it trains on 120 rows of 8 numbers in 3 classes (NPZ).",
+    )
     parser.add_argument("--data", type=Path, help="rows of the training")
     parser.add_argument("--evaluation", type=Path, help="held-out rows")
-    parser.add_argument("--options", type=json.loads, default={}, metavar="JSON", help="the owner's options of the rows")
+    parser.add_argument(
+        "--options", type=json.loads, default={}, metavar="JSON", help="the owner's options of the rows"
+    )
     parser.add_argument("--labels", type=lambda text: text.split(","), metavar="A,B,…", help="the task's classes")
     parser.add_argument("--settings", type=json.loads, default={}, metavar="JSON", help="the task's settings")
-    parser.add_argument("--tensors", type=Path, metavar="FILE", help="the task's list of tensors (JSON), where the trainer "
-                        "needs it")
+    parser.add_argument(
+        "--tensors", type=Path, metavar="FILE", help="the task's list of tensors (JSON), where the trainer needs it"
+    )
     parser.add_argument("--initial", type=Path, metavar="FILE", help="the task's initial weights, where it needs them")
     parser.add_argument("--seconds", type=float, default=600, help="longest wait for one answer (600)")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="the program and its arguments")
@@ -55,7 +62,9 @@ def main() -> int:
             data["evaluation"] = str(evaluation)
         tensors = None if arguments.tensors is None else json.loads(arguments.tensors.read_text("utf-8"))
         initial = None if arguments.initial is None else arguments.initial.resolve()
-        subject = Subject(command, folder, data, labels, arguments.settings, tensors, initial, seconds=arguments.seconds)
+        subject = Subject(
+            command, folder, data, labels, arguments.settings, tensors, initial, seconds=arguments.seconds
+        )
         passed, failed, unseen = run(subject, lambda line: print(line, flush=True))
         if failed and subject.warm is not None:
             print("--- the end of the trainer's log", subject.warm.log()[-3000:], sep="\n")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+import itertools
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,123 +15,10 @@ from .. import limits
 from ..errors import CODES
 from ..messages import ProtocolError
 from ..tensorfile import read_tensors, write_tensors
-from ..tensors import Named, TensorSpec, TensorTable
+from ..tensors import TensorTable
 from ..version import PROTOCOL
 from .process import Ended, Refused, TrainerProcess
-
-END_SECONDS = 5.0
-"""In which a cancelled request, and a process whose node is gone, have to end."""
-
-
-class NotSeen(Exception):
-    """What the check is about did not come up, for example since the training was over too soon."""
-
-
-@dataclass
-class Subject:
-    """The program under test and what it trains on."""
-
-    command: Sequence[str]
-    folder: Path
-    data: dict[str, Any]
-    labels: list[str] | None
-    settings: Mapping[str, Any]
-    tensors: list[dict[str, Any]] | None = None
-    initial: Path | None = None
-    device: str = "cpu"
-    seconds: float = 600.0
-    count: int = 0
-    # Filled by the checks.
-    table: TensorTable | None = None
-    rows: int = 0
-    evaluation_rows: int = 0
-    files: dict[str, Path] = field(default_factory=dict)
-    warm: TrainerProcess | None = None
-
-    def start(self) -> TrainerProcess:
-        self.count += 1
-        return TrainerProcess(self.command, self.folder / f"process{self.count}")
-
-    def hello(self, process: TrainerProcess, protocol: Sequence[int] = (PROTOCOL,)) -> dict[str, Any]:
-        return process.ask("hello", self.seconds, protocol=list(protocol), node="conformance", scratch=str(process.scratch),
-                           device=self.device, threads=1)
-
-    def task(self) -> dict[str, Any]:
-        task: dict[str, Any] = {"settings": dict(self.settings)}
-        if self.labels is not None:
-            task["labels"] = self.labels
-        return task
-
-    def prepare(self, process: TrainerProcess, **more: Any) -> dict[str, Any]:
-        fields = {**self.task(), "data": self.data, "seed": 7, **more}
-        if self.tensors is not None:
-            fields["tensors"] = self.tensors
-        if self.initial is not None:
-            fields["initial_in"] = str(self.initial)
-        return process.ask("prepare", self.seconds, **fields)
-
-    def fields(self, process: TrainerProcess, round_number: int, **more: Any) -> dict[str, Any]:
-        return {"round": round_number, "rounds": 3, "base": str(self.files[f"base{round_number}"]),
-                "out": str(process.scratch / "out"), "state_out": str(process.scratch / "state"),
-                "settings": dict(self.settings), "seed": 100 + round_number, "deadline_s": self.seconds, **more}
-
-    def train(self, process: TrainerProcess, round_number: int, **more: Any) -> dict[str, Any]:
-        return process.ask("train", self.seconds, **self.fields(process, round_number, **more))
-
-    @property
-    def travelling(self) -> tuple[TensorSpec, ...]:
-        assert self.table is not None
-        return self.table.travelling("average")
-
-    def keep(self, name: str, path: Path) -> Path:
-        """A copy of a file that a later training would replace."""
-        copy = self.folder / name
-        copy.write_bytes(path.read_bytes())
-        self.files[name] = copy
-        return copy
-
-    def process(self) -> TrainerProcess:
-        assert self.warm is not None
-        return self.warm
-
-
-def need(condition: object, text: str) -> None:
-    if not condition:
-        raise AssertionError(text)
-
-
-def refusal(code: str, ask: Callable[[], object], *, names: str | None = None, what: str = "this") -> None:
-    """``ask`` has to be refused with ``code``, in an error whose text, field or file holds ``names``."""
-    try:
-        ask()
-    except Refused as refused:
-        error = refused.error
-        need(error.get("code") in CODES, f"{error.get('code')!r} is no code of the protocol")
-        need(error.get("code") == code, f"{what} was refused with {error.get('code')}, not {code}: {error.get('text')}")
-        need(isinstance(error.get("text"), str) and error["text"], "the error has no text")
-        if names is not None:
-            place = " ".join(str(error.get(name, "")) for name in ("text", "field", "file"))
-            need(names in place, f"the error does not name {names}: {place}")
-        return
-    raise AssertionError(f"{what} was not refused")
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def checked_file(path: Path, specs: Sequence[TensorSpec]) -> Named:
-    """A tensor file that has exactly these tensors in the canonical form, and no unfinished one beside it."""
-    need(not path.with_name(path.name + ".part").exists(), f"{path.name}.part was left behind")
-    need(path.is_file() and not path.is_symlink(), f"{path.name} is no regular file")
-    named = read_tensors(path, specs, travelling=True)
-    again = path.with_name(path.name + ".canonical")
-    write_tensors(again, named)
-    same = again.read_bytes() == path.read_bytes()
-    again.unlink()
-    need(same, f"{path.name} is not in the canonical form")
-    return named
-
+from .subject import END_SECONDS, NotSeen, Subject, checked_file, digest, need, refusal
 
 # One function per check; the docstring is the line that is printed.
 
@@ -175,9 +61,14 @@ def preflight(subject: Subject) -> str:
     task = subject.task()
     good = process.ask("preflight", subject.seconds, task=task, data=subject.data)
     need(good.get("errors") == [], f"this task was refused: {good.get('errors')}")
-    need(isinstance(good.get("warnings"), list) and isinstance(good.get("estimate"), dict), "warnings or estimate is missing")
+    need(
+        isinstance(good.get("warnings"), list) and isinstance(good.get("estimate"), dict),
+        "warnings or estimate is missing",
+    )
     task["settings"] = {**task["settings"], "no-such-setting-1": 1, "no-such-setting-2": 2}
-    bad = process.ask("preflight", subject.seconds, task=task, data={**subject.data, "train": str(subject.folder / "none")})
+    bad = process.ask(
+        "preflight", subject.seconds, task=task, data={**subject.data, "train": str(subject.folder / "none")}
+    )
     places = [str(error.get("field")) + str(error.get("file")) for error in bad["errors"]]
     need(any("none" in place for place in places), "rows that do not exist are no fault")
     for error in bad["errors"]:
@@ -197,9 +88,14 @@ def prepare(subject: Subject) -> str:
             files.append((answer, process.scratch / "initial", process.scratch / "carrier"))
         (first, initial, carrier), (second, *copies) = files
         need(first["tensors"] == second["tensors"], "two processes have other tensors")
-        need([digest(path) for path in copies] == [digest(initial), digest(carrier)], "two processes made other weights")
+        need(
+            [digest(path) for path in copies] == [digest(initial), digest(carrier)], "two processes made other weights"
+        )
     subject.table = TensorTable.from_json(first["tensors"])
-    need([entry.get("order") for entry in first["tensors"]] == list(range(len(first["tensors"]))), "order is not 0 to n - 1")
+    need(
+        [entry.get("order") for entry in first["tensors"]] == list(range(len(first["tensors"]))),
+        "order is not 0 to n - 1",
+    )
     need(type(first.get("rows")) is int and first["rows"] > 0, "rows is no number above 0")
     need(type(first.get("evaluation_rows")) is int, "evaluation_rows is no whole number")
     classes = first.get("classes")
@@ -222,7 +118,9 @@ def training(subject: Subject) -> str:
         answer, events = process.answer_of(request, subject.seconds)
         need(0 < answer["examples"] <= subject.rows, f"examples are {answer['examples']} of {subject.rows} rows")
         metrics = answer["metrics"]
-        need(len(metrics) <= limits.METRICS and all(isinstance(one, (int, float)) for one in metrics.values()), "metrics")
+        need(
+            len(metrics) <= limits.METRICS and all(isinstance(one, (int, float)) for one in metrics.values()), "metrics"
+        )
         for name in ("seconds", "device"):
             need(name in answer, f"{name} is missing")
         checked_file(process.scratch / "out", subject.travelling)
@@ -277,27 +175,40 @@ def weights(subject: Subject) -> str:
         shares.append(along / sum(float((shift[name].astype(float) ** 2).sum()) for name in names))
         if shares[-1] > 0.25:
             return f"{shares[-1]:.2f} of a shift of the base came back"
-    raise AssertionError(f"of shifts of the base {', '.join(f'{share:.2f}' for share in shares)} came back: changes "
-                         "instead of weights, or a training that forgets its base in one round: check with fewer steps")
+    raise AssertionError(
+        f"of shifts of the base {', '.join(f'{share:.2f}' for share in shares)} came back: changes "
+        "instead of weights, or a training that forgets its base in one round: check with fewer steps"
+    )
 
 
 def evaluation(subject: Subject) -> str:
     """evaluate gives a loss and counts that belong together, twice the same"""
     process = subject.process()
-    fields = {"round": 2, "base": str(subject.files["base3"]), "state_in": str(subject.files["state3"]), "split": "evaluation",
-              "settings": dict(subject.settings)}
+    fields = {
+        "round": 2,
+        "base": str(subject.files["base3"]),
+        "state_in": str(subject.files["state3"]),
+        "split": "evaluation",
+        "settings": dict(subject.settings),
+    }
     if subject.evaluation_rows == 0:
-        refusal("data", lambda: process.ask("evaluate", subject.seconds, **fields), what="evaluate without held-out rows")
+        refusal(
+            "data", lambda: process.ask("evaluate", subject.seconds, **fields), what="evaluate without held-out rows"
+        )
         raise NotSeen("there are no held-out rows; that is refused with code data")
     first, second = (process.ask("evaluate", subject.seconds, **fields) for _ in range(2))
     for answer in (first, second):
         answer.pop("id")
     need(first == second, "the same request gave another answer")
-    need(first["examples"] == subject.evaluation_rows, f"{first['examples']} examples of {subject.evaluation_rows} rows")
+    need(
+        first["examples"] == subject.evaluation_rows, f"{first['examples']} examples of {subject.evaluation_rows} rows"
+    )
     need("score" not in first or first.get("measure") in ("accuracy", "r2"), "measure is neither accuracy nor r2")
     if "per_class" in first:
         need(sum(rows for rows, _ in first["per_class"]) == first["examples"], "per_class does not add up")
-    return f"loss {first['loss']:.4f}, " + (f"{first['measure']} {first['score']:.4f}" if "score" in first else "no score")
+    return f"loss {first['loss']:.4f}, " + (
+        f"{first['measure']} {first['score']:.4f}" if "score" in first else "no score"
+    )
 
 
 def unknown(subject: Subject) -> str:
@@ -335,8 +246,12 @@ def bad_inputs(subject: Subject) -> str:
         path = process.scratch / f"base-{name}"
         make(path)
         (process.scratch / "out").unlink(missing_ok=True)
-        refusal("config", lambda path=path: subject.train(process, 2, base=str(path)),  # type: ignore[misc]
-                names=path.name, what=f"the base {name}")
+        refusal(
+            "config",
+            lambda path=path: subject.train(process, 2, base=str(path)),  # type: ignore[misc]
+            names=path.name,
+            what=f"the base {name}",
+        )
         need(not (process.scratch / "out").exists(), f"weights were written for the base {name}")
     return f"{len(broken)} kinds"
 
@@ -388,7 +303,10 @@ def busy_and_cancel(subject: Subject) -> str:
     need(trained["error"]["code"] == "cancelled", f"it ended as {trained['error']}")
     took = trained["at"] - sent
     need(took < END_SECONDS, f"the cancelled training ended after {took:.1f} s")
-    need(answers[second]["ok"] is False and answers[second]["error"]["code"] == "busy", "a second request was not refused")
+    need(
+        answers[second]["ok"] is False and answers[second]["error"]["code"] == "busy",
+        "a second request was not refused",
+    )
     _second_round(subject, process, "after a cancel, the next training")
     return f"it ended after {took:.2f} s"
 
@@ -401,7 +319,7 @@ def alive(subject: Subject) -> str:
     _, events = process.answer_of(request, subject.seconds)
     took = time.monotonic() - began
     beats = [began, *(event["at"] for event in events if event["event"] == "alive"), began + took]
-    gap = max(later - earlier for earlier, later in zip(beats, beats[1:], strict=False))
+    gap = max(later - earlier for earlier, later in itertools.pairwise(beats))
     if took < 2 * limits.ALIVE_SECONDS:
         raise NotSeen(f"the training took {took:.1f} s")
     need(gap < 5 * limits.ALIVE_SECONDS, f"{gap:.1f} s passed without a sign of life")
@@ -425,7 +343,13 @@ def long_lines(subject: Subject) -> str:
 
 def no_json(subject: Subject) -> str:
     """a line that is no message ends the process with code 3"""
-    lines = (b"hello\n", b'{"id":1,"op":"hello","a":NaN}\n', b"[1]\n", b'{"op":"hello"}\n', b'\xff{"id":1,"op":"bye"}\n')
+    lines = (
+        b"hello\n",
+        b'{"id":1,"op":"hello","a":NaN}\n',
+        b"[1]\n",
+        b'{"op":"hello"}\n',
+        b'\xff{"id":1,"op":"bye"}\n',
+    )
     for one in lines:
         with subject.start() as process:
             _broken(subject, process, one, repr(one))
@@ -497,5 +421,3 @@ def run(subject: Subject, say: Callable[[str], None]) -> tuple[int, int, int]:
         if subject.warm is not None:
             subject.warm.kill()
     return counts["ok"], counts["FAIL"], counts["none"]
-
-

@@ -43,7 +43,7 @@ ENVIRONMENT = {
 
 
 class TrainerProcess:
-    """One process in a session of its own. Use as a context manager: nothing of it is left over at the end."""
+    """One process in a process group of its own. Use as a context manager: nothing of it is left over at the end."""
 
     def __init__(self, command: Sequence[str], scratch: Path, environment: Mapping[str, str] | None = None) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
@@ -51,9 +51,14 @@ class TrainerProcess:
         self.log_path = scratch / "log"
         places = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(scratch), "TMPDIR": str(scratch)}
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                                            env={**ENVIRONMENT, **places, **(environment or {})},
-                                            start_new_session=True)
+            self.process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**ENVIRONMENT, **places, **(environment or {})},
+                start_new_session=True,
+            )
         self._buffer = b""
         self._number = 0
         self.late_events = 0
