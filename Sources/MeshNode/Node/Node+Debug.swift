@@ -78,15 +78,6 @@ extension Node {
     }
 
     func liesAsHolder(_ chain: ChainID) -> Bool { attack(chain) == .lyingHolder }
-    /// Beside a liar the second holder speaks only behind it, as one on a slow machine may: whoever sums needs one of the two, and has
-    /// seen both. Else a sum may be decided before the lie is heard, and nobody is convicted.
-    func waitsForALie(_ chain: ChainID) -> Bool {
-        guard configuration.debug.attack == .lyingHolder, let machine = tasks[chain]?.machine else { return false }
-        let holders = machine.state.genesis.holders.map(\.node)
-        return holders.dropFirst().first == nodeID && machine.state.holders.contains { $0.node == holders.first }
-            && !machine.keyStatements.contains { $0.signer == holders.first }
-    }
-
     func staysSilent(_ chain: ChainID) -> Bool { attack(chain) == .silentHolder }
 
     func complainsFalsely(_ chain: ChainID, about header: SubmissionHeader) -> Bool {

@@ -386,18 +386,10 @@ extension Node {
             guard node.tasks[chain] != nil else { return }
             switch result {
             case .success(let roots):
-                node.tasks[chain]!.heldBack = (job.manifest, roots)
-                node.stateKeys(chain)
+                node.perform(node.tasks[chain]!.machine.keysDerived(job.manifest, roots: roots, node.now), chain: chain)
             case .failure(let error): node.failed("keys", error, chain: chain)
             }
         }
-    }
-
-    /// States the roots of vectors that are stored.
-    func stateKeys(_ chain: ChainID) {
-        guard let (manifest, roots) = tasks[chain]?.heldBack, !waitsForALie(chain) else { return }
-        tasks[chain]!.heldBack = nil
-        perform(tasks[chain]!.machine.keysDerived(manifest, roots: roots, now), chain: chain)
     }
 
     /// Seals the stored vectors, byte for byte the same, to the aggregator of a view that this node has reached.

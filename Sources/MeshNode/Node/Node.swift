@@ -414,7 +414,6 @@ public actor Node {
         checkClock()
         unloadEndedTasks()
         lookForObstacles()
-        if configuration.debug.attack == .lyingHolder { taskOrder.forEach(stateKeys) }
         after(configuration.profile == .loopback ? 200 : 1_000) { $0.heartbeat() }
     }
 

@@ -28,8 +28,6 @@ struct TaskRuntime {
     /// When this node first found that nothing is left to be done; monotonic milliseconds.
     var settledMs: UInt64?
     var pause = TaskPause()
-    /// Roots of stored vectors that this holder has not stated yet: at once, but behind another's lie in a test (`waitsForALie`).
-    var heldBack: (manifest: BlockID, roots: [KeyStatement.ComponentRoot])?
     /// This holder's memory of what it released keys for; nil before the first.
     var gate: KeyReleaseMemory?
     /// The direction of the round whose scores are open, once it was found right.
