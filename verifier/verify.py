@@ -6,7 +6,6 @@ from pathlib import Path
 
 if sys.version_info < (3, 10):
     sys.exit("this needs Python 3.10 or newer, not %d.%d" % sys.version_info[:2])
-sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
 
 from meshnode_verifier.command_line import main  # noqa: E402

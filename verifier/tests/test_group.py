@@ -50,8 +50,8 @@ class Products(Case):
         self.assertTrue(edwards.same(edwards.combination([], []), ZERO))
 
     def test_widest_buckets(self) -> None:
-        points = [edwards.times_base(k + 1) for k in range(400)]
-        numbers = [(k * 0x9E3779B97F4A7C15F39CC0605CEDC835 + 1) % 2**128 for k in range(400)]
+        points = [edwards.times_base(k + 1) for k in range(450)]
+        numbers = [(k * 0x9E3779B97F4A7C15F39CC0605CEDC835 + 1) % 2**128 for k in range(450)]
         n = sum(a * (k + 1) for k, a in enumerate(numbers)) % L
         self.assertTrue(edwards.same(edwards.combination(numbers, points), edwards.times_base(n)))
         self.assertTrue(edwards.same(edwards.Multiples(points[2]).times(n), edwards.times(3 * n % L, G)))

@@ -120,8 +120,9 @@ def affine_all(points: Sequence[Point]) -> list[tuple[int, int]]:
 
 def total(points: Iterable[Point]) -> Point:
     """The sum of the points."""
-    out = ZERO
-    for p in points:
+    rest = iter(points)
+    out = next(rest, ZERO)
+    for p in rest:
         out = add(out, p)
     return out
 
@@ -131,7 +132,7 @@ def combination(numbers: Sequence[int], points: Sequence[Point]) -> Point:
 
     A number is read as digits of `width` bits from -2^(width-1) up, so that a bucket serves both signs.
     """
-    width = 4 if len(points) < 100 else 6 if len(points) < 400 else 8
+    width = 4 if len(points) < 100 else 6 if len(points) < 400 else 7 if len(points) < 2000 else 9
     half, rows = 1 << width - 1, 128 // width + 2
     # (y - x, y + x, 2dxy) of each point and of its negative: what an addition takes of it.
     ready = []
