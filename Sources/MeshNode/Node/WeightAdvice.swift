@@ -2,11 +2,13 @@ internal import Chain
 
 /// Weight is the bond and nothing caps it, so one voter may matter alone. People are told before they join and while they wait.
 enum WeightAdvice {
-    /// Who decides alone, or can stop what the others decide; nil where nobody can.
+    /// Who decides alone, or can stop what the others decide; nil where nobody can, and for one or two voters, who have a third
+    /// each, whatever they bond.
     ///
     /// - Parameter what: what the electorate decides, as the object of "decide".
-    static func text(_ electorate: Electorate, of what: String) -> String? {
-        electorate.dominant.map { strongest, decides in
+    private static func text(_ electorate: Electorate, of what: String) -> String? {
+        guard electorate.members.count > 2 else { return nil }
+        return electorate.dominant.map { strongest, decides in
             "\(strongest.node.short) has \(strongest.weight) of \(electorate.totalWeight) of the bonds, "
                 + (decides
                     ? "a quorum alone: it can decide \(what) without the others"
@@ -14,10 +16,8 @@ enum WeightAdvice {
         }
     }
 
-    /// Of the registry; nil for one or two validators, who have a third each, whatever they bond.
     static func text(registry validators: Electorate) -> String? {
-        guard validators.members.count > 2 else { return nil }
-        return text(validators, of: "the registry")
+        text(validators, of: "the registry")
             .map { $0 + "; the others bond more: `meshnode ledger bond CREDITS`" }
     }
 
@@ -25,8 +25,6 @@ enum WeightAdvice {
     static func text(_ record: RegistryState.TaskRecord, electorate: Electorate?) -> String? {
         let voters =
             electorate ?? Electorate(bonds: record.enrolments.map { .init(node: $0.node, weight: $0.enrolment.bond) })
-        // One or two have a third each, whatever they bond.
-        guard voters.members.count > 2 else { return nil }
         return text(voters, of: "the task").map {
             $0 + (record.spec.reward.credits > 0 ? ", and whoever decides a task decides whom its reward pays" : "")
         }
